@@ -1,0 +1,2 @@
+/** pathlab's whole public API on a page. TensorFlow loads only when something needs it. */
+export {};

@@ -1,0 +1,22 @@
+export { projectRoot, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
+export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
+export {
+  InterruptedError,
+  interruptSignal,
+  type KernelServices,
+  kernelServices,
+  throwIfInterrupted,
+} from './interrupt.js';
+export { Generator, Key, key } from './key.js';
+export { commandFor, type Provenance, type ProvenanceFacts, recordProvenance } from './provenance.js';
+export {
+  codeHashes,
+  listRuns,
+  type Metric,
+  openRun,
+  Run,
+  type RunEvent,
+  type RunParameters,
+  runFolderFor,
+  runIdentity,
+} from './run-folder.js';

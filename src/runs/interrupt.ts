@@ -1,0 +1,31 @@
+/** What the notebook kernel offers to code that runs in its cells; absent outside a notebook. */
+export interface KernelServices {
+  /** Publishes one `display_data` message, or `update_display_data` for an earlier `displayId`. */
+  display(message: {
+    data: Record<string, unknown>;
+    metadata?: Record<string, unknown>;
+    displayId?: string;
+    update?: boolean;
+  }): void;
+  /** The running cell's signal: the first interrupt aborts it and leaves the ending to the cell. */
+  interruptSignal(): AbortSignal;
+}
+
+export function kernelServices(): KernelServices | undefined {
+  return (globalThis as Record<symbol, unknown>)[Symbol.for('pathlab.kernel')] as KernelServices | undefined;
+}
+
+/** A signal that the kernel's interrupt raises; outside a notebook it never aborts. */
+export function interruptSignal(): AbortSignal {
+  return kernelServices()?.interruptSignal() ?? new AbortController().signal;
+}
+
+/** Thrown by a long job that stopped because it was asked to, after it had saved its work. */
+export class InterruptedError extends Error {
+  override name = 'InterruptedError';
+}
+
+/** Throws if the job was asked to stop; for jobs whose finished parts are already on disk. */
+export function throwIfInterrupted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw new InterruptedError(`${what} was interrupted; run it again and it goes on from there`);
+}

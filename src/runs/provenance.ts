@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from './files.js';
+import type { Run } from './run-folder.js';
+
+/** What `provenance.json` holds: enough to trace every number of a run to what made it. */
+export interface Provenance {
+  notebook: string;
+  scale: string;
+  command: string;
+  seed: number | string;
+  runHash: string;
+  hashes: Record<string, string>;
+  versions: Record<string, string>;
+  device: Record<string, unknown>;
+  choices: Record<string, unknown>;
+  data: readonly Record<string, unknown>[];
+  weights: Record<string, string>;
+  gitCommit: string | null;
+  started: string;
+  ended: string;
+}
+
+/** What only the caller knows: device, data and weights belong to rooms further down. */
+export interface ProvenanceFacts {
+  seed: number | string;
+  device: object;
+  /** What the run read: name, path, licence, SHA-256, whether it is synthetic. */
+  data: readonly object[];
+  /** SHA-256 of each weights file that came in or went out. */
+  weights?: Record<string, string>;
+  /** Choices made by measurement on this machine, and thread counts. */
+  choices?: Record<string, unknown>;
+}
+
+/** Collects and writes `provenance.json`, and returns it for the page. */
+export async function recordProvenance(run: Run, facts: ProvenanceFacts): Promise<Provenance> {
+  const { hash, source, notebookCode, manifests, lockFile } = run.identity;
+  const provenance: Provenance = {
+    notebook: run.notebook,
+    scale: run.scale,
+    command: commandFor(run),
+    seed: facts.seed,
+    runHash: hash,
+    hashes: {
+      'src/': source,
+      'notebook code': notebookCode,
+      'data-manifests/': manifests,
+      'package-lock.json': lockFile,
+    },
+    versions: versions(),
+    device: { ...facts.device },
+    choices: facts.choices ?? {},
+    data: facts.data.map((entry) => ({ ...entry })),
+    weights: facts.weights ?? {},
+    gitCommit: gitCommit(),
+    started: run.started.toISOString(),
+    ended: new Date().toISOString(),
+  };
+  await run.write('provenance.json', provenance);
+  return provenance;
+}
+
+/** The command that makes this run again. */
+export function commandFor(run: Run): string {
+  const given = Object.entries(run.identity.parameters).filter(([, value]) => value !== undefined);
+  const words = given.map(([name, value]) => `-p ${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return `npm run notebook -- ${run.notebook} ${words.join(' ')}`.trim();
+}
+
+/** Node's version and those of the direct dependencies, as installed. */
+function versions(): Record<string, string> {
+  const manifest = readJson(join(projectRoot, 'package.json')) as { version: string; dependencies: object };
+  const installed = Object.keys(manifest.dependencies).map((name) => {
+    const { version } = readJson(join(projectRoot, 'node_modules', name, 'package.json')) as { version: string };
+    return [name, version] as const;
+  });
+  return { pathlab: manifest.version, node: process.versions.node, ...Object.fromEntries(installed) };
+}
+
+function readJson(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/** The commit checked out, with `+changes` where files differ from it; null outside a git checkout. */
+function gitCommit(): string | null {
+  const git = (...words: string[]) =>
+    execFileSync('git', ['-C', projectRoot, ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    return git('rev-parse', 'HEAD') + (git('status', '--porcelain') ? '+changes' : '');
+  } catch {
+    return null;
+  }
+}
