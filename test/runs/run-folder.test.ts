@@ -1,0 +1,73 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { commandFor, recordProvenance } from '../../src/runs/provenance.js';
+import { listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';
+
+let root: string;
+const notebookFile = () => join(root, 'notebooks', 'demo.ipynb');
+const cell = (source: string, tags: string[] = [], outputs: unknown[] = []) => ({
+  cell_type: 'code',
+  source: [source],
+  metadata: { tags },
+  outputs,
+});
+const writeNotebook = (...cells: object[]) => writeFileSync(notebookFile(), JSON.stringify({ cells }));
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'pathlab-runs-'));
+  for (const name of ['src', 'notebooks', 'data-manifests']) mkdirSync(join(root, name));
+  cpSync('package-lock.json', join(root, 'package-lock.json'));
+  writeFileSync(join(root, 'src', 'a.ts'), 'export {}');
+  writeNotebook(cell('let scale = 1'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+describe('a run', () => {
+  it('keeps its folder while nothing that decides the result changes', () => {
+    const folder = runFolderFor('demo', { scale: 'smoke', seed: 1 }, root);
+    expect(folder).toMatch(/results\/runs\/demo-smoke-[0-9a-f]{8}$/);
+    expect(runFolderFor('demo', { seed: 1, out: 'elsewhere', epochs: undefined, scale: 'smoke' }, root)).toBe(folder);
+    writeNotebook(cell('let scale = 1', [], [{ output: 1 }]), cell('seed = 1', ['injected-parameters']));
+    expect(runFolderFor('demo', { scale: 'smoke', seed: 1 }, root)).toBe(folder);
+  });
+
+  it('gets another folder with other parameters, source, notebook code or manifests', () => {
+    const folder = () => runFolderFor('demo', { scale: 'smoke', seed: 1 }, root);
+    const seen = [folder(), runFolderFor('demo', { scale: 'smoke', seed: 2 }, root)];
+    writeFileSync(join(root, 'src', 'a.ts'), 'export const changed = 1');
+    seen.push(folder());
+    writeNotebook(cell('let scale = 2'));
+    seen.push(folder());
+    writeFileSync(join(root, 'data-manifests', 'm.json'), '{}');
+    seen.push(folder());
+    expect(new Set(seen).size).toBe(seen.length);
+  });
+
+  it('refuses to be without a scale or a notebook', () => {
+    expect(() => runIdentity('demo', {}, root)).toThrow(/scale/);
+    expect(() => runIdentity('absent', { scale: 'smoke' }, root)).toThrow(/no notebook .*absent/);
+  });
+
+  it('writes parameters, events, metrics and provenance', async () => {
+    const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke', seed: 5, epochs: undefined }, root });
+    await run.emit({ kind: 'step', step: 1, loss: 2.5 });
+    await run.saveMetrics([{ name: 'accuracy', value: 0.5, interval: [0.4, 0.6] }]);
+    await expect(run.saveMetrics([{ name: 'loss', value: Number.NaN }])).rejects.toThrow(/"loss" is NaN/);
+    const provenance = await recordProvenance(run, { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }] });
+    const read = (name: string) => readFileSync(join(run.folder, name), 'utf8');
+    expect(JSON.parse(read('parameters.json'))).toEqual({ scale: 'smoke', seed: 5 });
+    const events = read('events.jsonl')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; time: string });
+    expect(events.map((event) => event.kind)).toEqual(['opened', 'step']);
+    expect(Number.isNaN(Date.parse(events[1]!.time))).toBe(false);
+    expect(JSON.parse(read('metrics.json')).metrics[0].interval).toEqual([0.4, 0.6]);
+    expect(JSON.parse(read('provenance.json'))).toEqual(provenance);
+    expect(provenance.versions['@tensorflow/tfjs-node-gpu']).toBe('4.22.0');
+    expect(commandFor(run)).toBe('npm run notebook -- demo -p scale smoke -p seed 5');
+    expect(listRuns(root)).toEqual([run.folder]);
+  });
+});
