@@ -1,0 +1,90 @@
+// tslab's fault: a failed cell sends no `error` message, so papermill reports "In [None]" without a traceback.
+// Here errors become what Jupyter expects, with stack frames that name the cell and the line of its source.
+const { inspect, types } = require('node:util');
+
+const cellFrame = /In\[(\d+)\]:(\d+):(\d+)/;
+const kernelFrame = /kernel-setup[\\/]kernel[\\/]|\(?node:vm|\(?node:internal/;
+
+/**
+ * @param thrown whatever the cell threw
+ * @param cells cells by number: their source and their positions
+ * @returns `{ ename, evalue, traceback }`, the content of an `error` message
+ */
+function describeError(thrown, cells) {
+  const { ename, evalue } = nameAndMessage(thrown);
+  return { ename, evalue, traceback: [...excerptOf(thrown, cells), ...tracebackOf(thrown, cells)] };
+}
+
+function nameAndMessage(thrown) {
+  if (!isError(thrown)) return { ename: 'Thrown', evalue: typeof thrown === 'string' ? thrown : inspect(thrown) };
+  return { ename: String(thrown.name || thrown.constructor.name), evalue: String(thrown.message) };
+}
+
+function isError(thrown) {
+  return types.isNativeError(thrown) || thrown instanceof Error;
+}
+
+function tracebackOf(thrown, cells, seen = new Set()) {
+  const { ename, evalue } = nameAndMessage(thrown);
+  const lines = `${ename}: ${evalue}`.split('\n');
+  if (!isError(thrown)) return lines;
+  seen.add(thrown);
+  lines.push(...framesOf(thrown, cells).map((frame) => `    ${frame.text}`));
+  const causes = [thrown.cause, ...(Array.isArray(thrown.errors) ? thrown.errors : [])];
+  for (const cause of causes) {
+    if (cause === undefined || seen.has(cause)) continue;
+    const [first, ...rest] = tracebackOf(cause, cells, seen);
+    lines.push(`Caused by: ${first}`, ...rest);
+  }
+  return lines;
+}
+
+/** The lines around the innermost frame in a cell, with an arrow at the one that failed. */
+function excerptOf(thrown, cells) {
+  if (!isError(thrown)) return [];
+  const frame = framesOf(thrown, cells).find(({ cell }) => cell);
+  return frame ? sourceExcerpt(frame.cell, frame.line) : [];
+}
+
+function sourceExcerpt(cell, line) {
+  const source = cell.source.split('\n');
+  const first = Math.max(1, line - 2);
+  const shown = source.slice(first - 1, line + 2).map((text, index) => {
+    const number = first + index;
+    return `${number === line ? '---->' : '     '} ${String(number).padStart(3)} | ${text}`;
+  });
+  return [`In[${cell.number}], line ${line}`, ...shown, ''];
+}
+
+/** The stack's frames down to the kernel's own, those in cells with the positions of their source. */
+function framesOf(error, cells) {
+  const frames = [];
+  for (const text of String(error.stack ?? '').split('\n')) {
+    if (!/^\s+at /.test(text)) continue;
+    const found = cellFrame.exec(text);
+    if (!found) {
+      if (kernelFrame.test(text) && frames.some(({ cell }) => cell)) break;
+      frames.push({ text: text.trim() });
+      continue;
+    }
+    const cell = cells.get(Number(found[1]));
+    const position = cell?.position?.(Number(found[2]), Number(found[3]));
+    if (!position) continue;
+    const place = `In[${cell.number}]:${position.line}:${position.column}`;
+    frames.push({ text: text.trim().replace(found[0], place).replace('at Proxy.', 'at '), cell, line: position.line });
+  }
+  return frames.filter(({ text }) => !kernelFrame.test(text));
+}
+
+/** What the compiler refused, in the same form. */
+function describeDiagnostics(diagnostics, cell) {
+  const traceback = [];
+  for (const { fileName, start, messageText, code } of diagnostics) {
+    if (!fileName) traceback.push(...sourceExcerpt(cell, start.line + 1));
+    const place = `${fileName ?? `In[${cell.number}]`}:${start.line + 1}:${start.character + 1}`;
+    traceback.push(`${place} - TS${code}: ${messageText}`, '');
+  }
+  return { ename: 'TypeScriptError', evalue: diagnostics[0].messageText, traceback: traceback.slice(0, -1) };
+}
+
+module.exports = { describeError, describeDiagnostics };

@@ -1,0 +1,56 @@
+// tslab's faults, repaired in the cell's text before it is compiled:
+// - `{ epochs }` with `epochs` of an earlier cell is a ReferenceError: it rewrites uses of such variables to
+//   `exports.epochs`, but not the shorthand. Written out, `{ epochs: epochs }`, it works.
+// - `await (promise)`, `await [..]` and the like at the top level are parsed as a call of a function named await.
+//   `await Promise.resolve((promise))` is not.
+// - `for await` at the top level is refused. Inside an async function that is awaited, it is not.
+// Insertions add no line, so lines of errors stay right; `toOriginal` gives the columns.
+
+/** The cell's text as tslab understands it, and the way back from its offsets to the original's. */
+function rewriteCell(typescript, code) {
+  // A file with an `export` is a module, in which TypeScript's own parser allows `await` at the top level.
+  const prefix = 'export {};';
+  const file = typescript.createSourceFile('cell.ts', prefix + code, typescript.ScriptTarget.ES2022, true);
+  const insertions = [];
+  const insert = (at, text) => insertions.push({ at: at - prefix.length, text });
+
+  const visit = (node, insideFunction) => {
+    if (typescript.isShorthandPropertyAssignment(node)) insert(node.name.end, `: ${node.name.text}`);
+    if (!insideFunction && typescript.isAwaitExpression(node)) {
+      const start = node.expression.getStart(file);
+      if (/[^\w$'"]/.test(file.text[start])) {
+        insert(start, 'Promise.resolve(');
+        insert(node.expression.end, ')');
+      }
+    }
+    if (!insideFunction && typescript.isForOfStatement(node) && node.awaitModifier) {
+      insert(node.getStart(file), 'await Promise.resolve((async () => { ');
+      insert(node.end, ' })());');
+      insideFunction = true;
+    }
+    const inner = insideFunction || typescript.isFunctionLike(node) || typescript.isClassLike(node);
+    typescript.forEachChild(node, (child) => visit(child, inner));
+  };
+  visit(file, false);
+
+  insertions.sort((one, other) => one.at - other.at);
+  let text = '';
+  let end = 0;
+  for (const { at, text: inserted } of insertions) {
+    text += code.slice(end, at) + inserted;
+    end = at;
+  }
+  text += code.slice(end);
+  return { text, toOriginal: (offset) => originalOffset(insertions, offset) };
+}
+
+function originalOffset(insertions, offset) {
+  let added = 0;
+  for (const { at, text } of insertions) {
+    if (offset <= at + added) break;
+    added += Math.min(text.length, offset - at - added);
+  }
+  return offset - added;
+}
+
+module.exports = { rewriteCell };

@@ -1,0 +1,59 @@
+// The parts of tslab that this kernel rests on: its compiler (cell in, JavaScript and declarations out), completion,
+// inspection and the `display` that notebooks import from 'tslab'. They are internals, so the version is pinned and
+// what is taken is checked: another tslab stops here with a message instead of misbehaving later.
+const Module = require('node:module');
+const { resolveTypesOfExports } = require('./resolve-types.cjs');
+const { keepSourceMaps } = require('./source-maps.cjs');
+
+const supportedVersion = '1.0.22';
+const fromTslab = Module.createRequire(require.resolve('tslab/package.json'));
+
+const installed = fromTslab('./package.json').version;
+if (installed !== supportedVersion) {
+  throw new Error(
+    `the pathlab kernel is made for tslab ${supportedVersion}, and tslab ${installed} is installed; run \`npm run setup\``,
+  );
+}
+
+// tslab calls these two functions through the module object: it must see ours, and the originals are read-only there.
+const typescriptPath = fromTslab.resolve('@tslab/typescript-for-tslab');
+const typescript = fromTslab(typescriptPath);
+expectFunctions('TypeScript', typescript, ['createWatchCompilerHost', 'transpileModule', 'resolveModuleName']);
+const patched = { ...typescript };
+patched.createWatchCompilerHost = keepSourceMaps.options(resolveTypesOfExports(typescript));
+patched.transpileModule = keepSourceMaps.transpiler(typescript);
+require.cache[typescriptPath].exports = patched;
+
+const converters = fromTslab('./dist/converter.js');
+const inspection = fromTslab('./dist/inspect.js');
+const jupyter = fromTslab('./dist/jupyter.js');
+expectFunctions('converter.js', converters, ['createConverter', 'isCompleteCode']);
+expectFunctions('inspect.js', inspection, ['printQuickInfo']);
+if (!('lastWriteDisplayData' in jupyter)) unexpected('jupyter.js', 'lastWriteDisplayData');
+
+function createConverter() {
+  const converter = converters.createConverter({ isJS: false, isBrowser: false });
+  expectFunctions('the converter', converter, ['convert', 'complete', 'inspect']);
+  return converter;
+}
+
+/** Gives tslab's own `display` and `newDisplay` their way out of the kernel. */
+function onTslabDisplay(publish) {
+  jupyter.lastWriteDisplayData = publish;
+}
+
+function expectFunctions(where, holder, names) {
+  for (const name of names) if (typeof holder[name] !== 'function') unexpected(where, name);
+}
+
+function unexpected(where, name) {
+  throw new Error(`tslab ${installed} is not as the pathlab kernel expects it: ${where} has no ${name}`);
+}
+
+module.exports = {
+  typescript,
+  createConverter,
+  onTslabDisplay,
+  isCompleteCode: converters.isCompleteCode,
+  printQuickInfo: inspection.printQuickInfo,
+};

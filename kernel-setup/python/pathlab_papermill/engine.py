@@ -1,0 +1,142 @@
+"""papermill's engine for the pathlab kernel."""
+import os
+import signal
+import sys
+import threading
+import time
+
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine
+from papermill.exceptions import PapermillExecutionError
+from papermill.log import logger
+from papermill.utils import find_first_tagged_cell_index
+
+from .parameters import refuse_wrong_parameters
+
+KERNELS = ("pathlab", "tslab", "typescript")
+
+
+class PathlabEngine(NBClientEngine):
+    """nbclient, with parameters checked before any cell runs and an interrupt that lets the cell save its work."""
+
+    @classmethod
+    def execute_notebook(cls, nb, kernel_name, **options):
+        index = find_first_tagged_cell_index(nb, "parameters")
+        refuse_wrong_parameters(nb, nb.cells[index]["source"] if index >= 0 else None)
+        sys.excepthook = without_python_trace(sys.excepthook)
+        return super().execute_notebook(nb, kernel_name, **options)
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, log_output=False, stdout_file=None, stderr_file=None, start_timeout=60,
+        execution_timeout=None, **_unused,
+    ):
+        client = PathlabClient(
+            nb_man,
+            kernel_name=kernel_name,
+            timeout=execution_timeout,
+            startup_timeout=start_timeout,
+            log=logger,
+            log_output=log_output,
+            stdout_file=stdout_file,
+            stderr_file=stderr_file,
+        )
+        with client.interrupts():
+            return client.execute()
+
+
+class DefaultEngine(NBClientEngine):
+    """Takes the notebooks of our kernel; all others go to the engine that was the default before."""
+
+    previous = NBClientEngine
+
+    @classmethod
+    def in_front_of(cls, previous):
+        return type(cls.__name__, (cls,), {"previous": previous})
+
+    @classmethod
+    def execute_notebook(cls, nb, kernel_name, **options):
+        engine = PathlabEngine if kernel_name in KERNELS else cls.previous
+        return engine.execute_notebook(nb, kernel_name, **options)
+
+
+class PathlabClient(PapermillNotebookClient):
+    """Runs the cells of one notebook."""
+
+    interrupted = False
+
+    def interrupts(self):
+        return ForwardedInterrupts(self)
+
+    def execute_cell(self, cell, cell_index, **options):
+        super().execute_cell(cell, cell_index, **options)
+        if self.interrupted:  # the cell stopped cleanly; those after it must not run
+            raise KeyboardInterrupt
+
+    def output(self, outs, msg, display_id, cell_index):
+        """Joins consecutive writes to a stream, and lets `\\r` rewrite the line as a terminal does."""
+        out = super().output(outs, msg, display_id, cell_index)
+        if out is None or out.output_type != "stream":
+            return out
+        if len(outs) > 1 and outs[-2].output_type == "stream" and outs[-2].name == out.name:
+            outs.pop()
+            outs[-1].text = rewritten_lines(outs[-1].text + out.text)
+        else:
+            out.text = rewritten_lines(out.text)
+        return out
+
+
+def rewritten_lines(text):
+    """The text after its carriage returns: what follows one replaces the line so far."""
+    if "\r" not in text:
+        return text
+    lines = text.replace("\r\n", "\n").split("\n")
+    # A return at the very end still waits for what will replace the line.
+    return "\n".join(line[line.rstrip("\r").rfind("\r") + 1 :] for line in lines)
+
+
+class ForwardedInterrupts:
+    """The first Ctrl-C goes to the kernel, whose cell may save its work and end; the second stops papermill.
+
+    Under the runner (PATHLAB_RUNNER names its process) the runner's death counts as a Ctrl-C.
+    """
+
+    def __init__(self, client):
+        self.client = client
+
+    def __enter__(self):
+        if threading.current_thread() is not threading.main_thread():
+            self.before = None
+            return
+        self.before = signal.signal(signal.SIGINT, self.forward)
+        if "PATHLAB_RUNNER" in os.environ:
+            threading.Thread(target=self.watch_runner, args=[int(os.environ["PATHLAB_RUNNER"])], daemon=True).start()
+
+    def __exit__(self, *_):
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+    def forward(self, _number, _frame):
+        provisioner = getattr(self.client.km, "provisioner", None)
+        if self.client.interrupted or provisioner is None or provisioner.pid is None:
+            raise KeyboardInterrupt
+        self.client.interrupted = True
+        os.killpg(provisioner.pgid, signal.SIGINT)
+
+    @staticmethod
+    def watch_runner(runner):
+        while os.getppid() == runner:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def without_python_trace(previous):
+    """A failed cell has a trace of its own; Python's, through papermill, says nothing about it."""
+
+    def hook(kind, error, trace):
+        if issubclass(kind, PapermillExecutionError):
+            print(error, file=sys.stderr)
+        else:
+            previous(kind, error, trace)
+
+    return hook

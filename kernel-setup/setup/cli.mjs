@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+import { Fault } from './fault.mjs';
+import { setUp } from './main.mjs';
+
+/** Options of set-up, as every command that sets up takes them. */
+export const setUpOptions = {
+  device: { type: 'string' },
+  force: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+};
+
+/**
+ * Sets up, and turns faults into words.
+ *
+ * @returns {Promise<boolean>} whether it ended well
+ */
+export async function trySetUp(options) {
+  try {
+    await setUp(options);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    console.error(String(error));
+    return false;
+  }
+}
+
+export async function main(args) {
+  let options;
+  try {
+    options = parseArgs({ args, options: setUpOptions }).values;
+    if (!['cpu', 'gpu', undefined].includes(options.device)) throw new Error(`--device takes cpu or gpu, not ${options.device}`);
+  } catch (error) {
+    console.error(`set-up: ${error.message}\n  Remedy: npm run setup -- [--device cpu|gpu] [--force] [--quiet]`);
+    return 1;
+  }
+  return (await trySetUp(options)) ? 0 : 1;
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { trySetUp } from './cli.mjs';
+import { inForeground } from './foreground.mjs';
+import { inProject, venv } from './paths.mjs';
+
+/** JupyterLab in the notebooks folder, on the loopback address, with the token that it prints. */
+export async function lab(args) {
+  if (!(await trySetUp({ quiet: true }))) return 1;
+  const folder = inProject('notebooks');
+  return inForeground(
+    join(venv, 'bin', 'jupyter'),
+    ['lab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${folder}`, ...args],
+    // The kernel is found by the PATH's Node, which has to be this one.
+    { cwd: folder, env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env.PATH}` } },
+  );
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { explain } from '../failures.mjs';
+import { inProject, projectRoot, sitePackages, venv, venvPython } from '../paths.mjs';
+import { pipInstall, pipLine } from '../pip.mjs';
+import { findPython } from '../python.mjs';
+import { hashOfFile } from '../state.mjs';
+
+const requirements = inProject('kernel-setup/python/requirements.txt');
+
+/** `.venv` with what people see of Python: JupyterLab, papermill, nbconvert, jupytext, OpenSlide's library. */
+export const pythonEnvironment = {
+  name: 'python-environment',
+  title: 'Python packages',
+  diskNeeded: 0.8e9,
+  // An environment cannot be moved: its commands hold its absolute path.
+  inputs: () => [hashOfFile(requirements), projectRoot, process.env.PATHLAB_PYTHON ?? ''],
+  isIntact: (facts) =>
+    existsSync(venvPython) && facts.packages.every((name) => existsSync(join(sitePackages() ?? '', name))),
+  async run({ children, environment }, show) {
+    const python = findPython();
+    await rm(venv, { recursive: true, force: true });
+    const options = { log: 'python-environment', env: environment, onLine: (line) => show(pipLine(line)) };
+    try {
+      await children.run(python.executable, ['-m', 'venv', venv], options);
+      await children.run(venvPython, pipInstall(requirements), options);
+    } catch (error) {
+      await rm(venv, { recursive: true, force: true });
+      throw explain(error, { what: 'Installing the Python packages', source: 'the Python package index' });
+    }
+    return {
+      python: python.version,
+      executable: realpathSync(venvPython),
+      packages: readdirSync(sitePackages()),
+      id: randomBytes(8).toString('hex'),
+    };
+  },
+};

@@ -1,0 +1,81 @@
+import { type Tensor, tf } from '../engine/index.js';
+
+/**
+ * Resizing a crop and blurring a view are linear along each axis, and differ from image to image. Both are written
+ * here as one small matrix an image and axis, made on the device from the image's own parameters; applying them is
+ * then a batched matrix product, which every device does well and which needs no host in a compiled step.
+ */
+
+/**
+ * Bilinear resize of a crop with antialiasing: a triangle filter as wide as the step between output pixels, and not
+ * narrower than that between input pixels, cut off at the crop's border. The same weights as Pillow's and PyTorch's
+ * (`upsample_bilinear2d_aa`).
+ *
+ * @param crops `[batch, 3]`: start px, length px, 1 if flipped
+ * @returns `[batch, output, input]`, rows sum to 1
+ */
+export function resizeMatrix(crops: Tensor, input: number, output: number): Tensor {
+  const [start, length, flipped] = tf.split(crops, 3, 1).map((column) => column.reshape([-1, 1, 1])) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const scale = length.div(output);
+  const rows = tf.range(0, output).reshape([1, output, 1]);
+  // A flip reads the rows from the other end.
+  const read = rows.add(flipped.mul(tf.sub(output - 1, rows.mul(2))));
+  const center = read.add(0.5).mul(scale);
+  const pixel = tf.range(0, input).reshape([1, 1, input]).sub(start);
+  const inside = pixel.greaterEqual(0).logicalAnd(pixel.less(length)).cast('float32');
+  const distance = pixel.add(0.5).sub(center).abs().div(scale.maximum(1));
+  const weights = tf.relu(tf.sub(1, distance)).mul(inside);
+  return weights.div(weights.sum(2, true));
+}
+
+/**
+ * Gaussian blur along one axis, mirrored at the border without repeating the border pixel, as torchvision's
+ * `gaussian_blur`.
+ *
+ * @param sigma `[batch]`, px; 0 leaves the image as it is
+ * @param size px of the axis
+ * @param kernelSize odd number of taps, at most 2 size - 1
+ * @returns `[batch, size, size]`, rows sum to 1
+ */
+export function blurMatrix(sigma: Tensor, size: number, kernelSize: number): Tensor {
+  const reach = (kernelSize - 1) / 2;
+  const output = tf.range(0, size).reshape([size, 1]);
+  const input = tf.range(0, size).reshape([1, size]);
+  // Below a hundredth of a pixel the neighbors' weights are 0 in float32: the identity, exactly.
+  const width = sigma.maximum(0.01).reshape([-1, 1, 1]);
+  const tap = (offset: Tensor, exists: Tensor) => {
+    const reached = offset.abs().lessEqual(reach).logicalAnd(exists).cast('float32');
+    return tf.exp(offset.div(width).square().mul(-0.5)).mul(reached);
+  };
+  const direct = tap(input.sub(output), input.greaterEqual(0));
+  const mirroredAtStart = tap(input.add(output), input.greater(0));
+  const mirroredAtEnd = tap(tf.sub(2 * (size - 1), input.add(output)), input.less(size - 1));
+  const weights = direct.add(mirroredAtStart).add(mirroredAtEnd);
+  return weights.div(weights.sum(2, true));
+}
+
+/**
+ * Applies `[batch, output, height]` to the rows of `[batch, height, width, channels]`. With a multiple of the batch
+ * in matrices, the first few apply to the first image, the next few to the second, and so on.
+ */
+export function alongRows(matrices: Tensor, images: Tensor): Tensor {
+  const [batch, height, width, channels] = images.shape as [number, number, number, number];
+  const [count, output] = matrices.shape as [number, number, number];
+  const stacked = matrices.reshape([batch, (count / batch) * output, height]);
+  return tf
+    .matMul(stacked, images.reshape([batch, height, width * channels]))
+    .reshape([count, output, width, channels]);
+}
+
+/** Applies `[batch, output, width]` to the columns of `[batch, channels, height, width]`. */
+export function alongColumns(matrices: Tensor, planes: Tensor): Tensor {
+  const [batch, channels, height, width] = planes.shape as [number, number, number, number];
+  const output = matrices.shape[1]!;
+  return tf
+    .matMul(planes.reshape([batch, channels * height, width]), matrices, false, true)
+    .reshape([batch, channels, height, output]);
+}

@@ -1,0 +1,121 @@
+import { type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
+import type { Key } from '../runs/index.js';
+import { applyBlend, blendsOf, clip, shiftHue } from './color.js';
+import { drawViewParameters } from './draw.js';
+import type { ViewRecipe } from './recipe.js';
+import { alongColumns, alongRows, blurMatrix, resizeMatrix } from './resample.js';
+
+/** RGB bytes, `[batch, height, width, 3]`, as float32 in 0..1. */
+export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, number, number, number]): Tensor {
+  return tf.tidy(() => uploadBytes(bytes, shape).div(255));
+}
+
+/**
+ * Makes views of images from parameters that `drawViewParameters` drew. TensorFlow ops alone, no value is read on the
+ * host: it can be part of a compiled step.
+ *
+ * Equals torchvision's functional ops in float32 (`resized_crop` with antialiasing, flips, `adjust_brightness`,
+ * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`).
+ * Where torchvision works on Pillow images it rounds to bytes after each of them; here nothing is rounded.
+ *
+ * @param images `[batch, height, width, 3]` in 0..1
+ * @param parameters of `views` = batch, or a multiple of it: several views of the first image, of the second, and so on
+ * @returns `[views, size, size, 3]` in 0..1
+ */
+export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewRecipe): Tensor {
+  const { batch, height, width } = imageShape(images);
+  const { size } = recipe;
+  const cropRows = tensorNamed(parameters, 'cropRows');
+  const cropColumns = tensorNamed(parameters, 'cropColumns');
+  const views = cropRows.shape[0]!;
+  if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
+  return tf.tidy(() => {
+    const shrunk = alongRows(resizeMatrix(cropRows, height, size), images);
+    let planes = alongColumns(resizeMatrix(cropColumns, width, size), tf.transpose(shrunk, [0, 3, 1, 2]));
+    planes = recolor(planes.reshape([views, 3, size * size]), parameters).reshape([views, 3, size, size]);
+    const { blurSigma } = parameters;
+    if (!blurSigma) return clip(tf.transpose(planes, [0, 2, 3, 1]));
+    if (!recipe.blur) throw new Error('the view parameters have a blurSigma, but the recipe has no blur');
+    const blur = blurMatrix(blurSigma, size, recipe.blur.kernelSize);
+    return clip(alongRows(blur, tf.transpose(alongColumns(blur, planes), [0, 2, 3, 1])));
+  });
+}
+
+/** Color jitter and grayscale; `planes` is `[batch, 3, pixels]`. */
+function recolor(planes: Tensor, parameters: Tensors): Tensor {
+  const { blendsBeforeHue, hueShift, blendsAfterHue, grayscale } = parameters;
+  let recolored = planes;
+  if (blendsBeforeHue && hueShift && blendsAfterHue) {
+    for (const blend of blendsOf(blendsBeforeHue)) recolored = applyBlend(recolored, blend);
+    recolored = shiftHue(recolored, hueShift);
+    for (const blend of blendsOf(blendsAfterHue)) recolored = applyBlend(recolored, blend);
+  }
+  if (grayscale) {
+    const weights = tf.stack([tf.sub(1, grayscale), grayscale, tf.zerosLike(grayscale)], 1);
+    for (const blend of blendsOf(weights.expandDims(0))) recolored = applyBlend(recolored, blend);
+  }
+  return recolored;
+}
+
+/**
+ * One random view of each image. The same key gives the same views, bit for bit on the same machine.
+ *
+ * @param images `[batch, height, width, 3]` in 0..1
+ * @returns `[batch, size, size, 3]` in 0..1
+ */
+export function randomViews(images: Tensor, recipe: ViewRecipe, key: Key): Tensor {
+  const { batch, height, width } = imageShape(images);
+  return tf.tidy(() => applyViews(images, drawViewParameters(recipe, batch, { height, width }, key), recipe));
+}
+
+/** Two independent views of each image (SimCLR, arXiv 2002.05709, section 2.1): row i of both shows image i. */
+export function simclrViews(images: Tensor, recipe: ViewRecipe, key: Key): { first: Tensor; second: Tensor } {
+  const { batch, height, width } = imageShape(images);
+  const { size } = recipe;
+  return tf.tidy(() => {
+    const views = applyViews(images, drawViewParameters(recipe, 2 * batch, { height, width }, key), recipe);
+    const [first, second] = tf.unstack(views.reshape([batch, 2, size, size, 3]), 1);
+    return { first: first!, second: second! };
+  });
+}
+
+/**
+ * The view that a model is evaluated on: the center of the image, resized with antialiasing (torchvision's
+ * `CenterCrop` and `Resize`). The paper's reference takes 287 px and resizes them to 224.
+ *
+ * @param images `[batch, height, width, 3]`
+ * @param options.crop side of the center square, px; by default the whole of the shorter side
+ * @param options.size side of the view, px
+ * @throws RangeError if the image is smaller than the crop
+ */
+export function centerView(images: Tensor, { crop, size }: { crop?: number; size: number }): Tensor {
+  const { batch, height, width } = imageShape(images);
+  const side = crop ?? Math.min(height, width);
+  if (!(Number.isInteger(side) && side > 0 && side <= height && side <= width)) {
+    throw new RangeError(`a center crop of ${side} px does not fit into an image of ${height} x ${width} px`);
+  }
+  const matrix = (length: number) =>
+    resizeMatrix(tf.tile(tf.tensor2d([[halfRoundedToEven(length - side), side, 0]]), [batch, 1]), length, size);
+  return tf.tidy(() => {
+    if (side === size && side === height && side === width) return images.clone();
+    const planes = tf.transpose(alongRows(matrix(height), images), [0, 3, 1, 2]);
+    return tf.transpose(alongColumns(matrix(width), planes), [0, 2, 3, 1]);
+  });
+}
+
+/** torchvision places its center crop with Python's `round`, which takes halves to the even number. */
+function halfRoundedToEven(margin: number): number {
+  const half = Math.floor(margin / 2);
+  return margin % 2 === 1 && half % 2 === 1 ? half + 1 : half;
+}
+
+function imageShape(images: Tensor): { batch: number; height: number; width: number } {
+  const [batch, height, width, channels] = images.shape;
+  if (images.rank !== 4 || channels !== 3 || images.dtype !== 'float32') {
+    throw new RangeError(
+      `images are float32 [batch, height, width, 3] in 0..1; got ${images.dtype} [${images.shape}]` +
+        ' (imagesFromBytes makes them from bytes)',
+    );
+  }
+  return { batch: batch!, height: height!, width: width! };
+}

@@ -1,0 +1,7 @@
+export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
+export { readSlideManifest, type SlideManifest } from './manifest.js';
+export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
+export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
+export type { SlideSource } from './slide-source.js';
+export { type SlideSplit, splitBySlide } from './split.js';
+export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot, sha256 } from '../runs/index.js';
+import { readSlideManifest } from './manifest.js';
+import type { SlideSource } from './slide-source.js';
+
+/** The manifest of the real slide that set-up brings along. */
+export const sampleManifestName = 'openslide-cmu-1-small-region';
+
+/**
+ * The real sample slide, checked against its manifest.
+ *
+ * @throws Error when it is missing or not the file that the manifest says
+ */
+export function sampleSlide(root = projectRoot): SlideSource {
+  const { file, licence, origin } = readSlideManifest(sampleManifestName, root);
+  const path = join(root, file.path);
+  if (!existsSync(path)) throw new Error(`the sample slide ${path} is missing; run "npm run setup" to get it`);
+  const found = sha256(readFileSync(path));
+  if (found !== file.sha256) {
+    throw new Error(
+      `the sample slide ${path} is damaged: its SHA-256 is ${found}, not ${file.sha256}; ` +
+        'delete it and run "npm run setup" to get it again',
+    );
+  }
+  return {
+    id: file.name.replace(/\.[^.]+$/, ''),
+    path,
+    synthetic: false,
+    licence: licence.name,
+    origin: origin.name,
+    sha256: found,
+  };
+}
+
+/** Path of the real sample slide, checked as `sampleSlide` does. */
+export function sampleSlidePath(root = projectRoot): string {
+  return sampleSlide(root).path;
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  canonicalJson,
+  digestOfFile,
+  InterruptedError,
+  type Key,
+  projectRoot,
+  sha256,
+  sha256OfTree,
+} from '../runs/index.js';
+import {
+  type SyntheticSlideFile,
+  type SyntheticSlideOptions,
+  syntheticGeneratorVersion,
+  syntheticRecordPath,
+  writeSyntheticSlide,
+} from '../slides/index.js';
+import type { SlideSource } from './slide-source.js';
+
+export interface SyntheticCohortOptions extends SyntheticSlideOptions {
+  /** How many slides. */
+  slides: number;
+  /** Where the slides go; by default `data/synthetic/<hash of all that decides their pixels>`. */
+  folder?: string;
+}
+
+export interface SyntheticCohort {
+  folder: string;
+  slides: readonly SlideSource[];
+}
+
+/** Slides drawn at a time: one is being compressed off the main thread while the next is drawn. */
+const slidesInFlight = 2;
+
+/**
+ * Draws synthetic slides, each with a stain and a style of its own. Slides that an earlier call finished with the same
+ * settings, key and generator are kept.
+ *
+ * @throws InterruptedError when `signal` aborts; what is finished stays
+ */
+export async function syntheticCohort(
+  options: SyntheticCohortOptions,
+  key: Key,
+  watch: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
+): Promise<SyntheticCohort> {
+  const { slides: count, folder: asked, ...slideOptions } = options;
+  if (!(Number.isSafeInteger(count) && count > 0 && count < 10_000)) {
+    throw new RangeError(`slides must be a whole number from 1 to 9999; got ${count}`);
+  }
+  const folder = asked ?? join(projectRoot, 'data', 'synthetic', cohortHash(slideOptions, key));
+  const slides = new Array<SlideSource>(count);
+  let next = 0;
+  let done = 0;
+  const drawInTurn = async () => {
+    while (next < count) {
+      if (watch.signal?.aborted) {
+        throw new InterruptedError(`drawing synthetic slides was interrupted; ${done} of ${count} are in ${folder}`);
+      }
+      const index = next++;
+      slides[index] = await slideOf(folder, index, slideOptions, key, watch.signal);
+      watch.onProgress?.(++done, count);
+    }
+  };
+  const drawers = await Promise.allSettled(Array.from({ length: slidesInFlight }, drawInTurn));
+  for (const drawer of drawers) if (drawer.status === 'rejected') throw drawer.reason;
+  return { folder, slides };
+}
+
+async function slideOf(
+  folder: string,
+  index: number,
+  options: SyntheticSlideOptions,
+  key: Key,
+  signal: AbortSignal | undefined,
+): Promise<SlideSource> {
+  const id = `synthetic-${String(index + 1).padStart(2, '0')}`;
+  const path = join(folder, `${id}.tif`);
+  const itsKey = key.fold('slide').fold(index);
+  const record = (await finishedSlide(path, itsKey)) ?? (await writeSyntheticSlide(path, options, itsKey, signal));
+  return {
+    id,
+    path,
+    synthetic: true,
+    licence: 'none needed: drawn by this program',
+    origin: `synthetic, drawn by pathlab (generator ${record.generatorVersion})`,
+    sha256: record.file.sha256,
+    record,
+  };
+}
+
+/** The record of a slide that lies there whole and was made from that key; else undefined. */
+async function finishedSlide(path: string, key: Key): Promise<SyntheticSlideFile | undefined> {
+  const recordPath = syntheticRecordPath(path);
+  if (!existsSync(recordPath) || !existsSync(path)) return undefined;
+  const record = JSON.parse(await readFile(recordPath, 'utf8')) as SyntheticSlideFile;
+  const whole = record.key === key.toString() && record.file.sha256 === (await digestOfFile(path));
+  return whole ? record : undefined;
+}
+
+/** Names a cohort by all that decides its pixels, the drawing code among it. */
+function cohortHash(options: SyntheticSlideOptions, key: Key): string {
+  const code = sha256OfTree(join(projectRoot, 'src', 'slides', 'synthetic'));
+  const generator = syntheticGeneratorVersion;
+  return sha256(canonicalJson({ options, key: key.toString(), generator, code })).slice(0, 12);
+}

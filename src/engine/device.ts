@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus } from 'node:os';
+import { askedDevice, binding, isTensorFlowLoaded, tf } from './runtime.js';
+
+/** What the numbers of a run were computed on; part of its provenance. */
+export interface DeviceDescription {
+  type: 'cpu' | 'gpu';
+  /** Model name of the CPU or GPU. */
+  name: string;
+  /** Thread pools of TensorFlow: sums are split over them, so they are part of a result's bits. */
+  threads: { intraOp: number; interOp: number };
+  cpu: { model: string; cores: number; features: string[] };
+  tensorflow: string;
+  tfjs: string;
+}
+
+/** Instruction sets that decide which of oneDNN's and Eigen's kernels run, as /proc/cpuinfo calls them. */
+const notableFeatures = ['avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'avx512_fp16', 'amx_bf16', 'amx_tile'];
+
+/** Loads TensorFlow if need be and says what it runs on. */
+export function describeDevice(): DeviceDescription {
+  const native = binding();
+  const type = native.isUsingGpuDevice() ? 'gpu' : 'cpu';
+  const cpu = describeCpu();
+  return {
+    type,
+    name: type === 'gpu' ? gpuName() : cpu.model,
+    threads: {
+      intraOp: Number(process.env.TF_NUM_INTRAOP_THREADS),
+      interOp: Number(process.env.TF_NUM_INTEROP_THREADS),
+    },
+    cpu,
+    tensorflow: native.TF_Version,
+    tfjs: tf.version['tfjs-core'],
+  };
+}
+
+function describeCpu(): DeviceDescription['cpu'] {
+  const info = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(info)?.[1]?.trim().split(/\s+/));
+  return {
+    model: cpus()[0]?.model.trim() || process.arch,
+    cores: availableParallelism(),
+    features: notableFeatures.filter((feature) => flags.has(feature)),
+  };
+}
+
+/** The driver's own name for the first GPU that TensorFlow can see. */
+function gpuName(): string {
+  const visible = process.env.CUDA_VISIBLE_DEVICES?.split(',')[0];
+  const query = spawnSync(
+    'nvidia-smi',
+    ['--query-gpu=name', '--format=csv,noheader', ...(visible ? [`--id=${visible}`] : [])],
+    { encoding: 'utf8' },
+  );
+  return query.stdout?.trim().split('\n')[0] || 'GPU of unknown name (nvidia-smi did not answer)';
+}
+
+/**
+ * Makes sure that TensorFlow runs on the device that was asked for (by default what `PATHLAB_DEVICE` says, else
+ * whatever there is). Nothing falls back silently.
+ *
+ * @throws Error with the loader's own reason if a GPU was asked for and TensorFlow uses none
+ */
+export function requireDevice(wanted: 'cpu' | 'gpu' | undefined = askedDevice()): void {
+  if (wanted === undefined) return;
+  if (wanted === 'cpu' && !isTensorFlowLoaded()) process.env.PATHLAB_DEVICE = 'cpu';
+  const used = binding().isUsingGpuDevice() ? 'gpu' : 'cpu';
+  if (used === wanted) return;
+  if (wanted === 'cpu') {
+    throw new Error('the CPU was asked for, but TensorFlow already runs on the GPU; set PATHLAB_DEVICE=cpu at start');
+  }
+  throw new Error(`a GPU was asked for, but TensorFlow runs on the CPU: ${reasonForNoGpu()}`);
+}
+
+/** What TensorFlow says about GPUs while it loads, heard from a process whose stderr can be read. */
+export function reasonForNoGpu(): string {
+  if (process.env.PATHLAB_DEVICE === 'cpu') return 'PATHLAB_DEVICE is cpu';
+  if (process.env.CUDA_VISIBLE_DEVICES === '-1' || process.env.CUDA_VISIBLE_DEVICES === '') {
+    return `CUDA_VISIBLE_DEVICES is "${process.env.CUDA_VISIBLE_DEVICES}", which hides every GPU`;
+  }
+  const runtime = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu');
+  const load = `const util = require('util');
+    util.isNullOrUndefined ??= (value) => value == null; util.isArray ??= Array.isArray;
+    require(${JSON.stringify(runtime)});`;
+  const child = spawnSync(process.execPath, ['-e', load], {
+    encoding: 'utf8',
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
+  });
+  const said = child.stderr
+    .split('\n')
+    .filter((line) => /cuda|gpu|cudnn/i.test(line))
+    .map((line) => line.replace(/^.*?\.cc:\d+\]\s*/, '').trim());
+  if (said.length > 0) return [...new Set(said)].join(' ');
+  return 'the installed TensorFlow is built without CUDA; `npm run setup -- --device gpu` installs the one with it';
+}

@@ -1,0 +1,40 @@
+export { type DeviceDescription, describeDevice, reasonForNoGpu, requireDevice } from './device.js';
+export {
+  type BatchNormParameters,
+  batchNormInference,
+  batchNormTraining,
+  type RunningStatistics,
+} from './ops/batch-norm.js';
+export { type Conv2dOptions, conv2d } from './ops/conv2d.js';
+export { dense } from './ops/dense.js';
+export { l2Normalize } from './ops/l2-normalize.js';
+export { globalAveragePool, maxPool } from './ops/pool.js';
+export { relu } from './ops/relu.js';
+export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
+export { randomNormal, randomUniform, truncatedNormal } from './random.js';
+export {
+  type Attribute,
+  askedDevice,
+  attribute,
+  executeOne,
+  executeOp,
+  isTensorFlowLoaded,
+  type Tensor,
+  tf,
+  uploadBytes,
+  withGradient,
+} from './runtime.js';
+export { readSafetensors, writeSafetensors } from './safetensors.js';
+export {
+  bytesOf,
+  disposeTensors,
+  elementsOf,
+  gradients,
+  keepTensors,
+  mapTensors,
+  type Tensors,
+  tensorNamed,
+  withoutPrefix,
+  withPrefix,
+  zipTensors,
+} from './tensors.js';

@@ -1,0 +1,71 @@
+import { type Attribute, attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+
+export interface Conv2dOptions {
+  /** Step of the window, px, the same in both directions. */
+  stride?: number;
+  /** Zeros on each of the four sides, px, as PyTorch counts them. */
+  padding?: number;
+}
+
+/**
+ * Convolution (cross-correlation) with its gradients.
+ *
+ * @param x `[batch, height, width, in]`
+ * @param weight `[kernel height, kernel width, in, out]`
+ * @returns `[batch, (height + 2 padding - kernel) / stride + 1, …, out]`
+ */
+export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
+  const [height, width, inChannels] = weight.shape as [number, number, number, number];
+  if (x.rank !== 4 || x.shape[3] !== inChannels) {
+    throw new RangeError(`conv2d: x is [${x.shape}], but the weight [${weight.shape}] takes ${inChannels} channels`);
+  }
+  const pointwise = height === 1 && width === 1 && stride === 1 && padding === 0;
+  const forward = attributes(stride, padding, stride === 1 && height === width && height === 2 * padding + 1);
+  return withGradient([x, weight], (save) => {
+    save([x, weight]);
+    return {
+      value: executeOne('Conv2D', forward, [x, weight]),
+      gradient: (dy, [x, weight]) => [
+        () => executeOne('Conv2DBackpropInput', forward, [shapeOf(x!.shape), weight!, dy]),
+        () => (pointwise ? pointwiseWeightGradient(x!, dy) : weightGradient(x!, dy, weight!.shape, stride, padding)),
+      ],
+    };
+  });
+}
+
+/** oneDNN's matrix product is several times as fast as its weight gradient of a 1x1 convolution: the same sums. */
+function pointwiseWeightGradient(x: Tensor, dy: Tensor): Tensor {
+  const inChannels = x.shape[3]!;
+  const outChannels = dy.shape[3]!;
+  return tf
+    .matMul(x.reshape([-1, inChannels]), dy.reshape([-1, outChannels]), true, false)
+    .reshape([1, 1, inChannels, outChannels]);
+}
+
+function weightGradient(x: Tensor, dy: Tensor, shape: number[], stride: number, padding: number): Tensor {
+  const same = stride === 1 && shape[0] === shape[1] && shape[0] === 2 * padding + 1;
+  if (same || padding === 0) {
+    return executeOne('Conv2DBackpropFilter', attributes(stride, padding, same), [x, shapeOf(shape), dy]);
+  }
+  // With explicit padding TensorFlow leaves oneDNN for a kernel of half the speed.
+  const sides: [number, number] = [padding, padding];
+  const padded = tf.pad(x, [[0, 0], sides, sides, [0, 0]]);
+  return executeOne('Conv2DBackpropFilter', attributes(stride, 0, false), [padded, shapeOf(shape), dy]);
+}
+
+function attributes(stride: number, padding: number, same: boolean): Attribute[] {
+  const explicit = padding > 0 && !same;
+  return [
+    attribute.type('T', 'float32'),
+    attribute.ints('strides', [1, stride, stride, 1]),
+    attribute.string('padding', explicit ? 'EXPLICIT' : same ? 'SAME' : 'VALID'),
+    attribute.ints('explicit_paddings', explicit ? [0, 0, padding, padding, padding, padding, 0, 0] : []),
+    attribute.string('data_format', 'NHWC'),
+    attribute.ints('dilations', [1, 1, 1, 1]),
+    attribute.bool('use_cudnn_on_gpu', true),
+  ];
+}
+
+function shapeOf(shape: number[]): Tensor {
+  return tf.tensor1d(shape, 'int32');
+}

@@ -1,0 +1,197 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+export type { Tensor } from '@tensorflow/tfjs-core';
+
+type TensorFlow = typeof import('@tensorflow/tfjs-node-gpu');
+
+/** The parts of tfjs-node's backend and native binding that pathlab calls. */
+interface Backend {
+  binding: Binding;
+  executeMultipleOutputs(name: string, attributes: Attribute[], inputs: Tensor[], outputCount: number): Tensor[];
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): Tensor;
+}
+
+interface Binding {
+  TF_Version: string;
+  isUsingGpuDevice(): boolean;
+  createTensor(shape: number[], dtype: number, values: Uint8Array): number;
+}
+
+/** One attribute of a TensorFlow op in the form that the native binding reads. */
+export interface Attribute {
+  name: string;
+  type: number;
+  value: number | boolean | string | number[];
+}
+
+/** Numbers of TensorFlow's C API: `TF_AttrType` and `TF_DataType`. */
+const attributeTypes = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 };
+const dataTypes = { float32: 1, int32: 3, uint8: 4, string: 7, complex64: 8, int64: 9, bool: 10, bfloat16: 14 };
+
+const require = createRequire(import.meta.url);
+let loaded: TensorFlow | undefined;
+
+/**
+ * `@tensorflow/tfjs-node-gpu`, loaded when first used: importing pathlab costs nothing until a tensor is made.
+ *
+ * @throws Error with the loader's reason if set-up has not built the native addon or its library is missing
+ */
+export const tf: TensorFlow = new Proxy({} as TensorFlow, {
+  get: (_target, name) => load()[name as keyof TensorFlow],
+  has: (_target, name) => name in load(),
+});
+
+/** Whether TensorFlow is in this process already. */
+export function isTensorFlowLoaded(): boolean {
+  return loaded !== undefined;
+}
+
+function load(): TensorFlow {
+  if (loaded) return loaded;
+  prepareEnvironment();
+  restoreUtilFunctions();
+  try {
+    loaded = require('@tensorflow/tfjs-node-gpu') as TensorFlow;
+  } catch (error) {
+    throw new Error(
+      `TensorFlow could not be loaded: ${(error as Error).message.split('\n')[0]}\n` +
+        'Run `npm run setup`: it installs the runtime and builds the addon.',
+      { cause: error },
+    );
+  }
+  return loaded;
+}
+
+/** TensorFlow reads these once, while it loads. What the caller has set stays. */
+function prepareEnvironment(): void {
+  const threads = String(availableParallelism());
+  // Sums are split over threads, so the thread count is part of a result's bits.
+  process.env.TF_NUM_INTRAOP_THREADS ??= threads;
+  process.env.TF_NUM_INTEROP_THREADS ??= threads;
+  // Hides the notices of a healthy start; warnings and errors stay visible.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  if (askedDevice() === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
+}
+
+/** What `PATHLAB_DEVICE` asks for. */
+export function askedDevice(): 'cpu' | 'gpu' | undefined {
+  const asked = process.env.PATHLAB_DEVICE;
+  if (asked === undefined || asked === '') return undefined;
+  if (asked === 'cpu' || asked === 'gpu') return asked;
+  throw new Error(`PATHLAB_DEVICE is "${asked}"; it takes cpu or gpu, or leave it unset`);
+}
+
+/** tfjs-node 4.22 calls these functions of `util`, which Node 23 removed. */
+function restoreUtilFunctions(): void {
+  const util = require('node:util') as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}
+
+function backend(): Backend {
+  return tf.backend() as unknown as Backend;
+}
+
+/** The native addon of tfjs-node with pathlab's extension. */
+export function binding(): Binding & Record<string, unknown> {
+  return backend().binding as Binding & Record<string, unknown>;
+}
+
+/** Builders of op attributes: `attribute.type('T', 'float32')`. */
+export const attribute = {
+  type: (name: string, dtype: keyof typeof dataTypes): Attribute => make(name, 'type', dataTypes[dtype]),
+  /** The dtype attribute that most ops call `T`, from a tensor. */
+  typeOf: (name: string, tensor: Tensor): Attribute => make(name, 'type', dataTypes[tensor.dtype]),
+  int: (name: string, value: number): Attribute => make(name, 'int', value),
+  ints: (name: string, values: readonly number[]): Attribute => make(name, 'int', [...values]),
+  float: (name: string, value: number): Attribute => make(name, 'float', value),
+  bool: (name: string, value: boolean): Attribute => make(name, 'bool', value),
+  string: (name: string, value: string): Attribute => make(name, 'string', value),
+};
+
+function make(name: string, type: keyof typeof attributeTypes, value: Attribute['value']): Attribute {
+  return { name, type: attributeTypes[type], value };
+}
+
+/**
+ * Runs any op that TensorFlow knows, by its name and attributes as in TensorFlow's op definitions. It has no gradient
+ * of its own: the files under ops/ give theirs.
+ *
+ * @throws Error with the op's name and TensorFlow's message
+ */
+export function executeOp(
+  name: string,
+  attributes: readonly Attribute[],
+  inputs: readonly Tensor[],
+  outputCount: number,
+): Tensor[] {
+  try {
+    return backend().executeMultipleOutputs(name, [...attributes], [...inputs], outputCount);
+  } catch (error) {
+    const shapes = inputs.map((input) => `${input.dtype}[${input.shape}]`).join(', ');
+    throw new Error(`the TensorFlow op ${name}(${shapes}) failed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** `executeOp` for an op with a single output. */
+export function executeOne(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[]): Tensor {
+  return executeOp(name, attributes, inputs, 1)[0]!;
+}
+
+/**
+ * Bytes as float32 in 0..255. They travel to the device as bytes, a quarter of the floats' size.
+ *
+ * @param bytes must not be written to until the call returns
+ */
+export function uploadBytes(bytes: Uint8Array, shape: readonly number[]): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (bytes.length !== count) {
+    throw new RangeError(`uploadBytes got ${bytes.length} bytes for the shape [${shape}], which holds ${count}`);
+  }
+  const id = backend().binding.createTensor([...shape], dataTypes.uint8, bytes);
+  const raw = backend().createOutputTensor({ id, shape: [...shape], dtype: dataTypes.uint8 });
+  try {
+    return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [raw]);
+  } finally {
+    raw.dispose();
+  }
+}
+
+/** The call under `tf.customGrad`, whose own interface computes every input's gradient, needed or not. */
+interface GradientEngine {
+  runKernelFunc(call: {
+    forwardFunc: (backend: unknown, save: (tensors: Tensor[]) => void) => Tensor;
+    backwardsFunc: (dy: Tensor, saved: Tensor[]) => Record<string, () => Tensor>;
+    inputs: Record<string, Tensor>;
+  }): Tensor;
+}
+
+/**
+ * Gives a computation its gradient.
+ *
+ * @param inputs the tensors that a gradient may flow to
+ * @param forward returns the value, and a function from the value's gradient to one function for each of `inputs`, in
+ *   order, that computes the input's gradient: only those that the loss needs are called. Tensors that they use are
+ *   passed through `save`, also the inputs
+ */
+export function withGradient(
+  inputs: readonly Tensor[],
+  forward: (save: (tensors: Tensor[]) => void) => {
+    value: Tensor;
+    gradient: (dy: Tensor, saved: Tensor[]) => (() => Tensor)[];
+  },
+): Tensor {
+  let gradient: ReturnType<typeof forward>['gradient'];
+  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
+    forwardFunc: (_backend, save) => {
+      const result = forward(save);
+      gradient = result.gradient;
+      return result.value;
+    },
+    backwardsFunc: (dy, saved) => Object.fromEntries(gradient(dy, saved).entries()),
+    inputs: Object.fromEntries(inputs.entries()),
+  });
+}

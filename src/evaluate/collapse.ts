@@ -1,0 +1,40 @@
+import { attribute, executeOp, tf } from '../engine/index.js';
+import { checkFeatures, type Features, unitRows } from './features.js';
+
+/**
+ * How far the directions of embeddings are from having collapsed into one: the standard deviation of each coordinate of
+ * the l2-normalized rows, averaged over the coordinates, times the square root of their number (SimSiam, Chen and He,
+ * arXiv 2011.10566, section 4.1). 0 if all rows point the same way; 1 if they are spread evenly over the sphere.
+ */
+export function embeddingDeviation(features: Features): number {
+  checkFeatures(features, 'embedding deviation');
+  return tf.tidy(() => {
+    const { variance } = tf.moments(unitRows(features), 0);
+    return variance.sqrt().mean().mul(Math.sqrt(features.width)).dataSync()[0]!;
+  });
+}
+
+/**
+ * RankMe (Garrido et al., arXiv 2210.02885, equation 2): a smooth rank of the features, the exponential of the entropy
+ * of their singular values. From 1 (all rows along one line) to min(count, width); it is not comparable between
+ * different counts of rows, and the paper takes 25,600.
+ */
+export function rankMe(features: Features): number {
+  checkFeatures(features, 'RankMe');
+  const singular = tf.tidy(() => {
+    const matrix = tf.tensor2d(features.values, [features.count, features.width]);
+    const attributes = [
+      attribute.type('T', 'float32'),
+      attribute.bool('compute_uv', false),
+      attribute.bool('full_matrices', false),
+    ];
+    return executeOp('Svd', attributes, [matrix], 3)[0]!.dataSync<'float32'>();
+  });
+  const total = singular.reduce((sum, value) => sum + value, 0);
+  if (total === 0) throw new RangeError('RankMe: all features are 0');
+  const entropy = singular.reduce((sum, value) => {
+    const share = value / total + 1e-7;
+    return sum - share * Math.log(share);
+  }, 0);
+  return Math.exp(entropy);
+}

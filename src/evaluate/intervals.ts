@@ -1,0 +1,138 @@
+import type { Key } from '../runs/index.js';
+
+export interface Interval {
+  low: number;
+  high: number;
+  /** Share of such intervals that cover the true value, if the method's assumptions hold. */
+  level: number;
+  /** The method in words, for a table's footnote. */
+  method: string;
+}
+
+export interface BootstrapOptions {
+  level?: number;
+  resamples?: number;
+  key: Key;
+}
+
+/** 97.5 % quantile of the standard normal distribution. */
+const z = 1.959963984540054;
+
+/**
+ * 95 % interval of a proportion of independent trials (Wilson, "Probable inference, the law of succession, and statistical
+ * inference", 1927). Patches of one slide are not independent: for them use `clusterBootstrapInterval`.
+ */
+export function wilsonInterval(successes: number, total: number): Interval {
+  if (!(Number.isInteger(total) && total > 0 && Number.isInteger(successes) && successes >= 0 && successes <= total)) {
+    throw new RangeError(`a proportion is a whole number of successes of a whole total; got ${successes} of ${total}`);
+  }
+  const share = successes / total;
+  const shrink = 1 + (z * z) / total;
+  const center = (share + (z * z) / (2 * total)) / shrink;
+  const half = (z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total))) / shrink;
+  return {
+    // At the ends the bounds are 0 and 1; rounding would miss them.
+    low: successes === 0 ? 0 : center - half,
+    high: successes === total ? 1 : center + half,
+    level: 0.95,
+    method: `Wilson score interval, ${total} independent trials`,
+  };
+}
+
+/**
+ * Interval of an accuracy over patches of several slides. Patches of one slide resemble each other, so that slides, not
+ * patches, are drawn with replacement, each with all its patches; the interval is between percentiles of the accuracies
+ * so made (percentile cluster bootstrap; Davison and Hinkley, "Bootstrap methods and their application", 1997, section
+ * 3.8).
+ *
+ * With few slides it is too narrow: it then covers the true value less often than `level` says, and notably so under
+ * some 20 slides; where every patch is right it shrinks to nothing. It speaks of slides like these ones, and not of the
+ * training's own randomness. `method` states the number of slides; report it.
+ *
+ * @param correct whether each patch was right
+ * @param clusters the slide (or patient) of each patch
+ * @throws RangeError if there are fewer than two clusters: nothing can be said of others then
+ */
+export function clusterBootstrapInterval(
+  correct: readonly boolean[],
+  clusters: readonly string[],
+  options: BootstrapOptions,
+): Interval {
+  return bootstrap(correct.map(Number), clusters, options);
+}
+
+/**
+ * Interval of the difference in accuracy, second minus first, of two models on the same patches. Both are taken over
+ * the same drawn slides, so that what makes a slide hard for both cancels. Method and limits are those of
+ * `clusterBootstrapInterval`.
+ */
+export function pairedDifferenceInterval(
+  first: readonly boolean[],
+  second: readonly boolean[],
+  clusters: readonly string[],
+  options: BootstrapOptions,
+): Interval {
+  if (first.length !== second.length) {
+    throw new RangeError(`paired results are of the same patches; got ${first.length} and ${second.length}`);
+  }
+  const differences = first.map((right, patch) => Number(second[patch]) - Number(right));
+  return bootstrap(differences, clusters, options);
+}
+
+/** Percentile interval of the mean of `values` when whole clusters are drawn with replacement. */
+function bootstrap(
+  values: readonly number[],
+  clusters: readonly string[],
+  { level = 0.95, resamples = 10_000, key }: BootstrapOptions,
+): Interval {
+  checkLevel(level);
+  if (values.length !== clusters.length) {
+    throw new RangeError(`${values.length} results for ${clusters.length} cluster names`);
+  }
+  if (!(Number.isInteger(resamples) && resamples >= 100)) {
+    throw new RangeError(`percentiles need at least 100 resamples; got ${resamples}`);
+  }
+  const sums = new Map<string, { sum: number; count: number }>();
+  clusters.forEach((name, row) => {
+    const cluster = sums.get(name) ?? { sum: 0, count: 0 };
+    cluster.sum += values[row]!;
+    cluster.count++;
+    sums.set(name, cluster);
+  });
+  const groups = [...sums.values()];
+  if (groups.length < 2) {
+    throw new RangeError(
+      `the interval needs patches of at least two slides; got ${groups.length}` +
+        ' (hold out more slides, or give the accuracy without an interval)',
+    );
+  }
+  const generator = key.fold('bootstrap').generator();
+  const means = Float64Array.from({ length: resamples }, () => {
+    let sum = 0;
+    let count = 0;
+    for (let drawn = 0; drawn < groups.length; drawn++) {
+      const group = groups[generator.integer(groups.length)]!;
+      sum += group.sum;
+      count += group.count;
+    }
+    return sum / count;
+  }).sort();
+  return {
+    low: quantile(means, (1 - level) / 2),
+    high: quantile(means, (1 + level) / 2),
+    level,
+    method: `percentile bootstrap over ${groups.length} slides (${values.length} patches), ${resamples} resamples`,
+  };
+}
+
+/** Linear between the two nearest order statistics, as NumPy's `quantile`. */
+function quantile(sorted: Float64Array, share: number): number {
+  const position = share * (sorted.length - 1);
+  const below = Math.floor(position);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!);
+}
+
+function checkLevel(level: number): void {
+  if (!(level > 0 && level < 1)) throw new RangeError(`the level is between 0 and 1, as .95; got ${level}`);
+}

@@ -1,0 +1,64 @@
+import { type Tensor, tf } from '../engine/index.js';
+import { checkFeatures, type Features, unitRows } from './features.js';
+
+/** Similarities that are held at a time: 64 MB of float32. */
+const blockElements = 1 << 24;
+
+export interface Nearest {
+  /** Row of `bank`, most similar first. */
+  rows: Int32Array;
+  /** Cosine similarity in [-1, 1]. */
+  similarities: Float32Array;
+}
+
+/**
+ * For each query the `count` most similar rows of `bank` by cosine, exactly. Yields blocks of queries in order, in
+ * bounded memory.
+ *
+ * @throws RangeError if the widths differ, or the bank has fewer than `count` rows
+ */
+export async function* nearestRows(
+  bank: Features,
+  queries: Features,
+  count: number,
+): AsyncGenerator<{ start: number; nearest: Nearest[] }> {
+  checkFeatures(bank, 'the bank of features');
+  checkFeatures(queries, 'the query features');
+  if (bank.width !== queries.width) {
+    throw new RangeError(`features of width ${queries.width} cannot be compared with a bank of width ${bank.width}`);
+  }
+  if (!(Number.isInteger(count) && count > 0 && count <= bank.count)) {
+    throw new RangeError(`${count} neighbors were asked for, of a bank of ${bank.count}`);
+  }
+  const bankRows = unitRows(bank);
+  const queryRows = unitRows(queries);
+  const block = Math.max(1, Math.floor(blockElements / bank.count));
+  try {
+    for (let start = 0; start < queries.count; start += block) {
+      const size = Math.min(block, queries.count - start);
+      yield { start, nearest: await nearestOf(bankRows, queryRows, start, size, count) };
+    }
+  } finally {
+    tf.dispose([bankRows, queryRows]);
+  }
+}
+
+async function nearestOf(
+  bank: Tensor,
+  queries: Tensor,
+  start: number,
+  size: number,
+  count: number,
+): Promise<Nearest[]> {
+  const top = tf.tidy(() => {
+    const rows = tf.slice(queries, [start, 0], [size, -1]);
+    return tf.topk(tf.matMul(rows, bank, false, true), count);
+  });
+  const similarities = await top.values.data<'float32'>();
+  const rows = await top.indices.data<'int32'>();
+  tf.dispose([top.values, top.indices]);
+  return Array.from({ length: size }, (_, row) => ({
+    rows: rows.slice(row * count, (row + 1) * count),
+    similarities: similarities.slice(row * count, (row + 1) * count),
+  }));
+}

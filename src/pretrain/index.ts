@@ -1,0 +1,12 @@
+export { ntXent } from './nt-xent.js';
+export {
+  type FrozenBackbone,
+  type PatchImages,
+  type PretrainedBackbone,
+  type PretrainSimclrOptions,
+  pretrainSimclr,
+  randomBackbone,
+  type SimclrSettings,
+  simclrStep,
+  simclrSteps,
+} from './simclr.js';

@@ -1,0 +1,249 @@
+import type { VegaLiteSpec } from './chart.js';
+import { faintInk, palette } from './style.js';
+
+const [blue, vermilion] = palette;
+const width = 620;
+
+/** What a training step or an evaluation between steps reported. */
+export interface TrainingRow {
+  step: number;
+  loss?: number;
+  /** kNN accuracy on held-out patches, 0 to 1. */
+  knnAccuracy?: number;
+}
+
+export interface TrainingChartOptions {
+  title: string;
+  /** The whole job's steps: the axis shows from the start how much is left. */
+  totalSteps: number;
+  lossTitle: string;
+  /** Loss of a network that has learned nothing; drawn as a dashed line. */
+  untrainedLoss?: number;
+  /** Accuracy of guessing; drawn as a dashed line. */
+  chanceAccuracy?: number;
+}
+
+/** Loss above, kNN accuracy below, over one axis of steps. */
+export function trainingChart(
+  rows: readonly TrainingRow[],
+  options: TrainingChartOptions,
+): { spec: VegaLiteSpec; alt: string } {
+  const losses = rows.filter((row) => row.loss !== undefined).map(({ step, loss }) => ({ step, loss }));
+  const accuracies = rows
+    .filter((row) => row.knnAccuracy !== undefined)
+    .map(({ step, knnAccuracy }) => ({ step, knnAccuracy }));
+  const stepAxis = (title: string | null) => ({
+    field: 'step',
+    type: 'quantitative',
+    title,
+    scale: { domain: [0, options.totalSteps], nice: false },
+    axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
+  });
+  const spec = {
+    title: options.title,
+    spacing: 14,
+    vconcat: [
+      {
+        width,
+        height: 150,
+        layer: [
+          ...dashedLine(options.untrainedLoss, 'nothing learned', options.totalSteps),
+          {
+            data: { values: losses },
+            mark: { type: 'line', color: blue, point: losses.length < 2 && { filled: true, color: blue } },
+            encoding: {
+              x: stepAxis(null),
+              y: {
+                field: 'loss',
+                type: 'quantitative',
+                title: options.lossTitle,
+                scale: { zero: false },
+                axis: { minExtent: 34 },
+              },
+            },
+          },
+        ],
+      },
+      {
+        width,
+        height: 130,
+        layer: [
+          ...dashedLine(options.chanceAccuracy, 'guessing', options.totalSteps),
+          {
+            data: { values: accuracies },
+            mark: { type: 'line', color: vermilion, point: { filled: true, color: vermilion } },
+            encoding: {
+              x: stepAxis('step'),
+              y: {
+                field: 'knnAccuracy',
+                type: 'quantitative',
+                title: 'kNN accuracy',
+                scale: { domain: [0, 1] },
+                axis: { format: '.0%', tickCount: 5, minExtent: 34 },
+              },
+            },
+          },
+        ],
+      },
+    ],
+  };
+  return { spec, alt: trainingInWords(losses, accuracies, options) };
+}
+
+function trainingInWords(
+  losses: readonly { step: number; loss?: number }[],
+  accuracies: readonly { step: number; knnAccuracy?: number }[],
+  { title, totalSteps }: TrainingChartOptions,
+): string {
+  const [firstLoss, lastLoss] = [losses.at(0), losses.at(-1)];
+  const [firstKnn, lastKnn] = [accuracies.at(0), accuracies.at(-1)];
+  const parts = [`${title}: step ${rowsEnd(losses, accuracies)} of ${totalSteps}`];
+  if (firstLoss && lastLoss) parts.push(`loss ${firstLoss.loss?.toFixed(3)} → ${lastLoss.loss?.toFixed(3)}`);
+  if (firstKnn && lastKnn) {
+    parts.push(`kNN accuracy ${percent(firstKnn.knnAccuracy)} → ${percent(lastKnn.knnAccuracy)}`);
+  }
+  return parts.join('; ');
+}
+
+function rowsEnd(...series: readonly (readonly { step: number }[])[]): number {
+  return Math.max(0, ...series.map((rows) => rows.at(-1)?.step ?? 0));
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? '?' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** A level to compare with, named at its right end. */
+function dashedLine(level: number | undefined, name: string, right: number): object[] {
+  if (level === undefined) return [];
+  const y = { field: 'level', type: 'quantitative' };
+  const data = { values: [{ level, name, right }] };
+  return [
+    { data, mark: { type: 'rule', strokeDash: [5, 4], color: faintInk }, encoding: { y } },
+    {
+      data,
+      mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -3, color: faintInk, fontSize: 12 },
+      encoding: { y, x: { field: 'right', type: 'quantitative' }, text: { field: 'name' } },
+    },
+  ];
+}
+
+export interface IntervalRow {
+  name: string;
+  /** Estimate and its interval, 0 to 1. */
+  value: number;
+  low: number;
+  high: number;
+}
+
+/** One line a row: a dot for the estimate, a bar for its interval. */
+export function intervalChart(
+  rows: readonly IntervalRow[],
+  options: { title: string; subtitle?: string; valueTitle: string; chance?: number },
+): { spec: VegaLiteSpec; alt: string } {
+  const y = { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelFontSize: 13, labelLimit: 260 } };
+  const color = { field: 'name', type: 'nominal', legend: null, sort: null };
+  const x = {
+    field: 'value',
+    type: 'quantitative',
+    title: options.valueTitle,
+    scale: { domain: [0, 1] },
+    axis: { format: '.0%' },
+  };
+  const spec = {
+    title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
+    width: 520,
+    height: { step: 46 },
+    data: { values: rows.map((row) => ({ ...row, label: percent(row.value) })) },
+    layer: [
+      ...(options.chance === undefined
+        ? []
+        : [
+            {
+              data: { values: [{ chance: options.chance }] },
+              mark: { type: 'rule', strokeDash: [5, 4], color: faintInk },
+              encoding: { x: { field: 'chance', type: 'quantitative' } },
+            },
+            {
+              data: { values: [{ chance: options.chance }] },
+              mark: { type: 'text', text: 'guessing', align: 'left', baseline: 'top', dx: 4, y: 2, color: faintInk },
+              encoding: { x: { field: 'chance', type: 'quantitative' } },
+            },
+          ]),
+      {
+        mark: { type: 'rule', strokeWidth: 3 },
+        encoding: { y, color, x: { ...x, field: 'low' }, x2: { field: 'high' } },
+      },
+      { mark: { type: 'point', size: 130, opacity: 1 }, encoding: { y, color, x } },
+      {
+        mark: { type: 'text', dy: -14, fontSize: 13, fontWeight: 600 },
+        encoding: { y, color, x, text: { field: 'label' } },
+      },
+    ],
+  };
+  const words = rows.map((row) => `${row.name} ${percent(row.value)} (${percent(row.low)} to ${percent(row.high)})`);
+  const chance = options.chance === undefined ? '' : `; guessing ${percent(options.chance)}`;
+  return { spec, alt: `${options.title}: ${words.join('; ')}${chance}` };
+}
+
+export interface EmbeddingRow {
+  x: number;
+  y: number;
+  kind: string;
+  slide: string;
+}
+
+/** A map of embedded patches, coloured and marked by kind; `emphasis` names a kind that is drawn larger, on top. */
+export function embeddingChart(
+  rows: readonly EmbeddingRow[],
+  options: { title: string; subtitle?: string; emphasis?: string },
+): { spec: VegaLiteSpec; alt: string } {
+  const kinds = [...new Set(rows.map((row) => row.kind))].sort();
+  const ordered = kinds.filter((kind) => kind !== options.emphasis);
+  const domain = options.emphasis && kinds.includes(options.emphasis) ? [...ordered, options.emphasis] : ordered;
+  if (domain.length > palette.length) {
+    throw new RangeError(`an embedding chart tells ${palette.length} kinds apart; got ${domain.length}`);
+  }
+  const colors = domain.map((kind, index) => (kind === options.emphasis ? '#000000' : palette[index]));
+  const shapes = [
+    'circle',
+    'square',
+    'triangle-up',
+    'diamond',
+    'triangle-down',
+    'triangle-right',
+    'triangle-left',
+    'cross',
+  ];
+  const marks = domain.map((kind, index) => (kind === options.emphasis ? 'cross' : shapes[index]));
+  const position = (field: string) => ({
+    field,
+    type: 'quantitative',
+    axis: null,
+    scale: { zero: false, padding: 12 },
+  });
+  const spec = {
+    title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
+    width: 520,
+    height: 400,
+    view: { stroke: '#d5dae0' },
+    data: { values: [...rows].sort((one, other) => domain.indexOf(one.kind) - domain.indexOf(other.kind)) },
+    mark: { type: 'point', filled: true, opacity: 0.8 },
+    encoding: {
+      x: position('x'),
+      y: position('y'),
+      color: {
+        field: 'kind',
+        type: 'nominal',
+        scale: { domain, range: colors },
+        title: null,
+        legend: { symbolSize: 90 },
+      },
+      shape: { field: 'kind', type: 'nominal', scale: { domain, range: marks }, title: null },
+      size: { condition: { test: { field: 'kind', equal: options.emphasis ?? '' }, value: 90 }, value: 45 },
+      tooltip: [{ field: 'kind' }, { field: 'slide' }],
+    },
+  };
+  const counts = domain.map((kind) => `${kind} ${rows.filter((row) => row.kind === kind).length}`);
+  return { spec, alt: `${options.title}: map of ${rows.length} patches (${counts.join(', ')})` };
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { projectRoot, writeFileAtomic } from '../runs/index.js';
+import { type DisplayMetadata, display, type MimeBundle } from './display.js';
+
+/** The font of every picture; the project brings it, because a bare machine has none and would draw empty boxes. */
+export const fontFamily = 'Source Sans 3';
+
+/** Pixels of a picture for each CSS px, so that it is sharp on a dense screen. */
+export const pixelRatio = 2;
+
+/** A drawing ready to be shown. */
+export interface Figure {
+  png: Uint8Array;
+  /** CSS px; the PNG has `pixelRatio` times as many pixels. */
+  width: number;
+  height: number;
+}
+
+/** Draws SVG of a known size in CSS px. */
+export async function drawSvg(svg: string): Promise<Figure> {
+  useOwnFont();
+  const drawn = await sharp(Buffer.from(svg), { density: 72 * pixelRatio, limitInputPixels: false })
+    .flatten({ background: 'white' })
+    .png({ compressionLevel: 9 })
+    .toBuffer({ resolveWithObject: true });
+  return {
+    png: drawn.data,
+    width: Math.round(drawn.info.width / pixelRatio),
+    height: Math.round(drawn.info.height / pixelRatio),
+  };
+}
+
+/** fontconfig reads its settings once, when the process first draws text. */
+function useOwnFont(): void {
+  const fonts = join(projectRoot, 'node_modules', '@expo-google-fonts', 'source-sans-3');
+  if (!existsSync(fonts)) throw new Error(`the font of the charts is missing (${fonts}); run: npm run setup`);
+  process.env.FONTCONFIG_FILE = join(projectRoot, 'kernel-setup', 'fonts.conf');
+}
+
+/** A figure as an output, with the words for who cannot see it. */
+export function figureBundle({ png, width, height }: Figure, alt: string): [MimeBundle, DisplayMetadata] {
+  return [
+    { 'text/plain': alt, 'image/png': Buffer.from(png).toString('base64') },
+    { 'image/png': { width, height, alt } },
+  ];
+}
+
+/**
+ * Shows a PNG that another room has drawn.
+ *
+ * @param options.alt what it shows, in words
+ * @param options.save also writes it to this file
+ * @param options.width CSS px; by default one for every `pixelRatio` pixels
+ */
+export async function showPicture(
+  png: Uint8Array,
+  options: { alt: string; save?: string; width?: number },
+): Promise<void> {
+  const pixels = await sharp(png).metadata();
+  const width = options.width ?? Math.round(pixels.width / pixelRatio);
+  if (options.save) await writeFileAtomic(options.save, png);
+  display(...figureBundle({ png, width, height: Math.round((width * pixels.height) / pixels.width) }, options.alt));
+}

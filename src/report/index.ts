@@ -1,0 +1,31 @@
+export {
+  type ChartOptions,
+  drawChart,
+  type LiveChart,
+  liveChart,
+  showChart,
+  type VegaLiteSpec,
+} from './chart.js';
+export {
+  type EmbeddingRow,
+  embeddingChart,
+  type IntervalRow,
+  intervalChart,
+  type TrainingChartOptions,
+  type TrainingRow,
+  trainingChart,
+} from './charts.js';
+export { type DisplayMetadata, display, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
+export { type Figure, showPicture } from './figure.js';
+export { writeGallery } from './gallery.js';
+export {
+  drawPictureGrid,
+  type GridPicture,
+  type PictureGridOptions,
+  picturesOf,
+  showPictureGrid,
+} from './picture-grid.js';
+export { duration, type Progress, progress } from './progress.js';
+export { showProvenance } from './provenance-table.js';
+export { resultsFrame, showResults } from './results-table.js';
+export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';

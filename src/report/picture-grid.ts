@@ -1,0 +1,126 @@
+import sharp from 'sharp';
+import { writeFileAtomic } from '../runs/index.js';
+import type { RgbImage } from '../slides/index.js';
+import { display } from './display.js';
+import { drawSvg, type Figure, figureBundle, fontFamily, pixelRatio } from './figure.js';
+import { escapeMarkup } from './html.js';
+import { faintInk, ink } from './style.js';
+
+/** One picture of a grid. */
+export interface GridPicture extends RgbImage {
+  /** Below the picture. */
+  caption?: string;
+  /** Drawn over the picture's corner; synthetic tissue is marked `synthetic`. */
+  mark?: string;
+}
+
+export interface PictureGridOptions {
+  columns: number;
+  /** What the pictures are, in words. */
+  alt: string;
+  title?: string;
+  /** At the left of each row. */
+  rowTitles?: readonly string[];
+  /** Side of a cell, CSS px; pictures are scaled to fit it. */
+  cell?: number;
+  /** Also writes the picture to this PNG file. */
+  save?: string;
+}
+
+/**
+ * Splits a batch into pictures for a grid.
+ *
+ * @param images `[count, height, width, 3]` RGB, 0 to 255
+ */
+export function picturesOf(
+  images: Uint8Array,
+  size: { height: number; width: number },
+  about: (index: number) => Pick<GridPicture, 'caption' | 'mark'> = () => ({}),
+): GridPicture[] {
+  const bytes = size.height * size.width * 3;
+  if (images.length % bytes !== 0) {
+    throw new RangeError(`${images.length} bytes are no whole number of ${size.height} x ${size.width} RGB images`);
+  }
+  return Array.from({ length: images.length / bytes }, (_, index) => ({
+    pixels: images.subarray(index * bytes, (index + 1) * bytes),
+    ...size,
+    ...about(index),
+  }));
+}
+
+/** Shows pictures in rows of `columns`. */
+export async function showPictureGrid(pictures: readonly GridPicture[], options: PictureGridOptions): Promise<void> {
+  const figure = await drawPictureGrid(pictures, options);
+  if (options.save) await writeFileAtomic(options.save, figure.png);
+  display(...figureBundle(figure, options.alt));
+}
+
+const gap = 6;
+const textHeight = 18;
+const margin = 12;
+
+/** Draws pictures in rows of `columns`. */
+export async function drawPictureGrid(pictures: readonly GridPicture[], options: PictureGridOptions): Promise<Figure> {
+  const { columns, cell = 112, rowTitles = [], title } = options;
+  if (pictures.length === 0) throw new RangeError('a picture grid needs at least one picture');
+  if (!Number.isInteger(columns) || columns < 1) throw new RangeError(`columns must be 1 or more; got ${columns}`);
+  const rows = Math.ceil(pictures.length / columns);
+  const left = margin + (rowTitles.length > 0 ? 8 + 0.52 * 13 * Math.max(...rowTitles.map((text) => text.length)) : 0);
+  const top = margin + (title ? 28 : 0);
+  const captioned = pictures.some((picture) => picture.caption);
+  const pitch = { x: cell + gap, y: cell + gap + (captioned ? textHeight : 0) };
+  const width = Math.ceil(left + columns * pitch.x - gap + margin);
+  const height = top + rows * pitch.y - gap + margin;
+
+  const drawn = await Promise.all(
+    pictures.map(async (picture, index) => {
+      const x = left + (index % columns) * pitch.x;
+      const y = top + Math.floor(index / columns) * pitch.y;
+      const { href, ...shown } = await scaledTo(picture, cell);
+      return (
+        `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
+        (picture.mark ? markOver(picture.mark, x, y + shown.height) : '') +
+        (picture.caption
+          ? `<text x="${x}" y="${y + cell + 14}" font-size="12" fill="${faintInk}">${escapeMarkup(picture.caption)}</text>`
+          : '')
+      );
+    }),
+  );
+  const titles = rowTitles.map((text, row) => {
+    const y = top + row * pitch.y + cell / 2 + 4;
+    return `<text x="${margin}" y="${y}" font-size="13" font-weight="600" fill="${ink}">${escapeMarkup(text)}</text>`;
+  });
+  if (title) {
+    titles.push(
+      `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="600" fill="${ink}">${escapeMarkup(title)}</text>`,
+    );
+  }
+  return drawSvg(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${fontFamily}">` +
+      `${drawn.join('')}${titles.join('')}</svg>`,
+  );
+}
+
+/** A picture scaled to the cell with its proportions kept, as a data address. */
+async function scaledTo({ pixels, width, height }: GridPicture, cell: number) {
+  if (pixels.length !== width * height * 3) {
+    throw new RangeError(
+      `a picture of ${width} x ${height} px needs ${width * height * 3} bytes; got ${pixels.length}`,
+    );
+  }
+  const scale = cell / Math.max(width, height);
+  const shown = { width: Math.round(width * scale), height: Math.round(height * scale) };
+  const png = await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .resize({ width: shown.width * pixelRatio, height: shown.height * pixelRatio, fit: 'fill' })
+    .png()
+    .toBuffer();
+  return { ...shown, href: `data:image/png;base64,${png.toString('base64')}` };
+}
+
+function markOver(text: string, x: number, bottom: number): string {
+  const width = 8 + 5.2 * text.length;
+  return (
+    `<rect x="${x}" y="${bottom - 15}" width="${width}" height="15" fill="#000" fill-opacity="0.65"/>` +
+    `<text x="${x + 4}" y="${bottom - 4}" font-size="10.5" fill="#fff">${escapeMarkup(text)}</text>`
+  );
+}

@@ -1,0 +1,48 @@
+import { newLiveDisplay } from './display.js';
+import { escapeMarkup } from './html.js';
+
+/** The state of a long job in one output that changes in place. */
+export interface Progress {
+  /** Says how much is done in all, and optionally what is being done. */
+  update(done: number, note?: string): void;
+  /** Leaves the last state: what was done and how long it took. */
+  finish(note?: string): void;
+}
+
+/**
+ * @param total the units of work, for instance steps or slides
+ * @param everySeconds the least time between two updates
+ */
+export function progress(title: string, total: number, everySeconds = 0.5): Progress {
+  const output = newLiveDisplay();
+  const started = performance.now();
+  let done = 0;
+  let shownAt = Number.NEGATIVE_INFINITY;
+  const seconds = () => (performance.now() - started) / 1000;
+  const show = (note: string | undefined) => {
+    const words = [`${title}: ${done} of ${total}`, duration(seconds()), ...(note ? [note] : [])].join(', ');
+    output.update({
+      'text/plain': words,
+      'text/html': `<progress value="${done}" max="${total}"></progress> ${escapeMarkup(words)}`,
+    });
+    shownAt = performance.now();
+  };
+  return {
+    update(nowDone, note) {
+      done = nowDone;
+      if (performance.now() - shownAt >= everySeconds * 1000) show(note);
+    },
+    finish(note) {
+      show(note);
+    },
+  };
+}
+
+/** A length of time as people say it: `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,109 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Metric, projectRoot } from '../runs/index.js';
+
+/** What the gallery says of one run folder. */
+export interface RunSummary {
+  folder: string;
+  notebook: string;
+  scale: string;
+  /** The notebook's first heading. */
+  title: string;
+  status: 'finished' | 'failed' | 'unfinished';
+  /** Milliseconds since 1970, of the latest file of the run. */
+  time: number;
+  seconds?: number;
+  /** None of a failed run: what the folder holds could be of an earlier one. */
+  metrics: readonly Metric[];
+  /** The output of the cell tagged `key-figure`. */
+  figure?: { png: string; alt: string };
+  /** Whether some of the data was synthetic; undefined where the run has not said. */
+  synthetic?: boolean;
+  /** The failed cell's error, or what in the folder could not be read. */
+  problems: readonly string[];
+  /** Whether there is a rendered page. */
+  page: boolean;
+}
+
+interface NotebookFile {
+  cells: {
+    cell_type: string;
+    source: string | string[];
+    metadata?: { tags?: string[] };
+    outputs?: { output_type: string; data?: Record<string, string | string[]>; ename?: string; evalue?: string }[];
+  }[];
+  metadata?: { papermill?: { duration?: number | null; exception?: boolean | null; end_time?: string | null } };
+}
+
+/** Reads a run folder; what cannot be read becomes a problem of the summary and does not hide the rest. */
+export function summarizeRun(folder: string, root = projectRoot): RunSummary {
+  const problems: string[] = [];
+  const read = <T>(path: string): T | undefined => {
+    if (!existsSync(path)) return undefined;
+    try {
+      return JSON.parse(readFileSync(path, 'utf8')) as T;
+    } catch (error) {
+      problems.push(`${basename(path)} cannot be read: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const name = /^(?<notebook>.+)-(?<scale>[a-z]+)-(?<hash>[0-9a-f]{8})$/.exec(basename(folder))?.groups;
+  const notebook = name?.notebook ?? basename(folder);
+  const executed = read<NotebookFile>(join(folder, 'notebook.ipynb'));
+  const source = executed ?? read<NotebookFile>(join(root, 'notebooks', `${notebook}.ipynb`));
+  const metrics = read<{ metrics?: Metric[] }>(join(folder, 'metrics.json'))?.metrics ?? [];
+  const provenance = read<{ data?: { synthetic?: boolean }[] }>(join(folder, 'provenance.json'));
+  const failure = failureOf(executed);
+  if (failure) problems.push(failure);
+  const papermill = executed?.metadata?.papermill;
+  const failed = failure !== undefined || papermill?.exception === true;
+  return {
+    folder,
+    notebook,
+    scale: name?.scale ?? 'unknown scale',
+    title: titleOf(source) ?? notebook,
+    status: failed ? 'failed' : papermill?.end_time ? 'finished' : 'unfinished',
+    time: lastChange(folder),
+    ...(typeof papermill?.duration === 'number' ? { seconds: papermill.duration } : {}),
+    metrics: failed ? [] : metrics,
+    ...figureOf(executed),
+    ...(provenance?.data ? { synthetic: provenance.data.some((entry) => entry.synthetic === true) } : {}),
+    problems,
+    page: existsSync(join(folder, 'notebook.html')),
+  };
+}
+
+function titleOf(notebook: NotebookFile | undefined): string | undefined {
+  for (const cell of notebook?.cells ?? []) {
+    const heading = cell.cell_type === 'markdown' ? /^#\s+(.+)$/m.exec(joined(cell.source)) : null;
+    if (heading) return heading[1];
+  }
+  return undefined;
+}
+
+function failureOf(notebook: NotebookFile | undefined): string | undefined {
+  const outputs = notebook?.cells.flatMap((cell) => cell.outputs ?? []) ?? [];
+  const error = outputs.find((output) => output.output_type === 'error');
+  return error && `${error.ename}: ${withoutTerminalColors(error.evalue ?? '')}`;
+}
+
+function figureOf(notebook: NotebookFile | undefined): Pick<RunSummary, 'figure'> {
+  const cell = notebook?.cells.find(({ metadata }) => metadata?.tags?.includes('key-figure'));
+  const data = cell?.outputs?.find((output) => output.data?.['image/png'])?.data;
+  if (!data) return {};
+  return { figure: { png: joined(data['image/png']).replaceAll('\n', ''), alt: joined(data['text/plain']) } };
+}
+
+function joined(text: string | string[] | undefined): string {
+  return Array.isArray(text) ? text.join('') : (text ?? '');
+}
+
+function withoutTerminalColors(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colors begin with the escape character
+  return text.replace(/\u001b\[[0-9;]*m/g, '');
+}
+
+function lastChange(folder: string): number {
+  const files = ['notebook.ipynb', 'events.jsonl', 'parameters.json'].map((name) => join(folder, name));
+  return Math.max(...[folder, ...files.filter(existsSync)].map((path) => statSync(path).mtimeMs));
+}

@@ -1,0 +1,48 @@
+import { fontFamily } from './figure.js';
+
+/** Okabe and Ito's colours for all kinds of colour vision (jfly.uni-koeln.de/color), the pale yellow left out. */
+export const palette = [
+  '#0072B2',
+  '#D55E00',
+  '#009E73',
+  '#CC79A7',
+  '#56B4E9',
+  '#E69F00',
+  '#555555',
+  '#000000',
+] as const;
+
+export const ink = '#1f2933';
+export const faintInk = '#5f6b7a';
+export const line = '#d5dae0';
+
+/** Vega-Lite config that gives all charts one look. */
+export const chartConfig = {
+  background: '#ffffff',
+  font: `${fontFamily}, system-ui, sans-serif`,
+  padding: 12,
+  view: { stroke: null },
+  axis: {
+    labelColor: faintInk,
+    titleColor: ink,
+    labelFontSize: 12,
+    titleFontSize: 13,
+    titleFontWeight: 600,
+    gridColor: '#eceff2',
+    domainColor: line,
+    tickColor: line,
+  },
+  legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 13, titleFontWeight: 600 },
+  title: {
+    color: ink,
+    subtitleColor: faintInk,
+    fontSize: 16,
+    fontWeight: 600,
+    subtitleFontSize: 13,
+    anchor: 'start',
+    offset: 12,
+  },
+  range: { category: [...palette] },
+  line: { strokeWidth: 2 },
+  point: { size: 45, filled: true },
+};

@@ -1,0 +1,82 @@
+import { from } from 'arquero';
+import { writeFileAtomic } from '../runs/index.js';
+import { display, type MimeBundle } from './display.js';
+import { escapeMarkup } from './html.js';
+
+export type TableRow = Record<string, unknown>;
+
+/** Rows, or an arquero table. */
+export type TableLike = readonly TableRow[] | { objects(): object[] };
+
+export interface TableOptions {
+  caption?: string;
+  /** Columns in order with their headings; by default every column of the first row under its own name. */
+  columns?: Record<string, string>;
+  /** How the values of a column read; numbers have at most four significant digits otherwise. */
+  format?: Record<string, (value: never) => string>;
+  /** Also writes the values, not rounded, to this CSV file. */
+  save?: string;
+}
+
+/** Shows a table; what cells hold is text and never markup. */
+export async function showTable(table: TableLike, options: TableOptions = {}): Promise<void> {
+  const rows = rowsOf(table);
+  // arquero's CSV quotes commas, quotes and line breaks; danfojs 1.2.0's does not.
+  if (options.save) await writeFileAtomic(options.save, from([...rows]).toCSV());
+  display(tableBundle(rows, options));
+}
+
+function rowsOf(table: TableLike): readonly TableRow[] {
+  return 'objects' in table ? (table.objects() as TableRow[]) : table;
+}
+
+/** A table as HTML and as text. */
+export function tableBundle(rows: readonly TableRow[], options: TableOptions = {}): MimeBundle {
+  const columns = options.columns ?? Object.fromEntries(Object.keys(rows[0] ?? {}).map((name) => [name, name]));
+  const names = Object.keys(columns);
+  const cells = rows.map((row) =>
+    names.map((name) => {
+      const format = options.format?.[name] as ((value: unknown) => string) | undefined;
+      return format ? format(row[name]) : readable(row[name]);
+    }),
+  );
+  const rightAligned = names.map((name) => rows.length > 0 && rows.every((row) => typeof row[name] === 'number'));
+  const headings = Object.values(columns);
+  return {
+    'text/plain': plainTable(headings, cells, rightAligned, options.caption),
+    'text/html': htmlTable(headings, cells, rightAligned, options.caption),
+  };
+}
+
+function readable(value: unknown): string {
+  if (value === undefined || value === null) return '–';
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  }
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function htmlTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {
+  const aligned = (column: number) => `style="text-align:${rightAligned[column] ? 'right' : 'left'}"`;
+  const head = headings.map((text, column) => `<th scope="col" ${aligned(column)}>${escapeMarkup(text)}</th>`);
+  const body = cells.map(
+    (row) => `<tr>${row.map((text, column) => `<td ${aligned(column)}>${escapeMarkup(text)}</td>`).join('')}</tr>`,
+  );
+  const title = caption
+    ? `<caption style="caption-side:top;text-align:left;font-weight:600">${escapeMarkup(caption)}</caption>`
+    : '';
+  return `<table>${title}<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
+
+function plainTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {
+  const all = [headings, ...cells].map((row) => row.map((text) => text.replaceAll('\n', ' ')));
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const lines = all.map((row) =>
+    row
+      .map((text, column) => (rightAligned[column] ? text.padStart(widths[column]!) : text.padEnd(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  const ruler = widths.map((width) => '-'.repeat(width)).join('  ');
+  return [...(caption ? [caption] : []), lines[0] ?? '', ruler, ...lines.slice(1)].join('\n');
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  disposeTensors,
+  readSafetensors,
+  type Tensors,
+  tf,
+  withoutPrefix,
+  withPrefix,
+  writeSafetensors,
+} from '../engine/index.js';
+import type { ModelTensors } from '../models/index.js';
+
+/** Everything that a training step carries on to the next. */
+export type TrainingTensors = ModelTensors & {
+  /** The optimizer's state, by parameter name. */
+  optimizer: Tensors;
+};
+
+/** One line of a training's history: a step or an evaluation, with its numbers. */
+export type HistoryEntry = { kind: 'step' | 'evaluation'; step: number; [name: string]: number | string };
+
+export interface Checkpoint {
+  tensors: TrainingTensors;
+  /** Steps done. */
+  step: number;
+  history: HistoryEntry[];
+}
+
+/** Where checkpoints are kept, and which run they belong to. */
+export interface CheckpointFolder {
+  folder: string;
+  /** Hash of all that decides the result: a checkpoint of other settings is refused. */
+  identity: string;
+}
+
+const format = 'pathlab-checkpoint-1';
+const namePattern = /^step-(\d{8})\.safetensors$/;
+
+/**
+ * Writes `step-00000120.safetensors` whole or not at all, and then removes the older ones.
+ *
+ * @returns its path
+ * @throws Error if a tensor holds a value that is not finite: the older checkpoint is worth more, and stays
+ */
+export async function saveCheckpoint(
+  { folder, identity }: CheckpointFolder,
+  { tensors, step, history }: Checkpoint,
+): Promise<string> {
+  const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
+  const all = {
+    ...withPrefix(tensors.parameters, 'parameters/'),
+    ...withPrefix(tensors.state, 'state/'),
+    ...withPrefix(tensors.optimizer, 'optimizer/'),
+  };
+  for (const [name, tensor] of Object.entries(all)) {
+    const finite = tf.tidy(() => tf.isFinite(tensor).all().dataSync()[0]);
+    if (!finite) throw new Error(`the tensor "${name}" holds values that are not finite after step ${step}`);
+  }
+  const metadata = { format, identity, step: String(step), history: JSON.stringify(history) };
+  await writeSafetensors(path, all, metadata);
+  for (const older of await checkpointsIn(folder)) if (older.step < step) await rm(older.path, { force: true });
+  return path;
+}
+
+/**
+ * The checkpoint with the most steps, or `undefined` where there is none yet.
+ *
+ * @throws Error if it was made with other settings, or is broken
+ */
+export async function loadLatestCheckpoint({
+  folder,
+  identity,
+}: CheckpointFolder): Promise<(Checkpoint & { path: string }) | undefined> {
+  const path = (await checkpointsIn(folder)).at(-1)?.path;
+  if (path === undefined) return undefined;
+  const { tensors, metadata } = await readSafetensors(path);
+  const refuse = (why: string) => {
+    disposeTensors(tensors);
+    throw new Error(`${path} ${why}; delete it to start afresh, or choose another folder`);
+  };
+  if (metadata.format !== format) refuse(`is no checkpoint of this version (${metadata.format} instead of ${format})`);
+  if (metadata.identity !== identity) {
+    refuse(`was made with other settings, data or code (identity ${metadata.identity}; this run has ${identity})`);
+  }
+  return {
+    path,
+    step: Number(metadata.step),
+    history: JSON.parse(metadata.history!) as HistoryEntry[],
+    tensors: {
+      parameters: withoutPrefix(tensors, 'parameters/'),
+      state: withoutPrefix(tensors, 'state/'),
+      optimizer: withoutPrefix(tensors, 'optimizer/'),
+    },
+  };
+}
+
+async function checkpointsIn(folder: string): Promise<{ path: string; step: number }[]> {
+  if (!existsSync(folder)) return [];
+  return (await readdir(folder))
+    .flatMap((name) => {
+      const step = namePattern.exec(name)?.[1];
+      return step === undefined ? [] : [{ path: join(folder, name), step: Number(step) }];
+    })
+    .sort((one, other) => one.step - other.step);
+}

@@ -1,0 +1,164 @@
+import { setImmediate } from 'node:timers/promises';
+import { disposeTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { InterruptedError } from '../runs/index.js';
+import {
+  type CheckpointFolder,
+  type HistoryEntry,
+  loadLatestCheckpoint,
+  saveCheckpoint,
+  type TrainingTensors,
+} from './checkpoint.js';
+import type { Schedule } from './schedules.js';
+
+/**
+ * One update as a pure function: the same tensors in give the same tensors out, and it reads no value on the host.
+ * Among the metrics, all scalars, is `loss`.
+ */
+export type Step = (
+  tensors: TrainingTensors,
+  batch: Tensors,
+  learningRate: Tensor,
+) => { tensors: TrainingTensors; metrics: Tensors };
+
+/** What a training reports while it runs. `step` counts finished steps. */
+export type TrainingEvent =
+  | {
+      kind: 'step';
+      step: number;
+      steps: number;
+      loss: number;
+      learningRate: number;
+      imagesPerSecond: number;
+      [metric: string]: number | string;
+    }
+  | { kind: 'evaluation'; step: number; [metric: string]: number | string }
+  | { kind: 'checkpoint'; step: number; path: string }
+  | { kind: 'resumed'; step: number; path: string }
+  | { kind: 'interrupted'; step: number; path: string | undefined }
+  | { kind: 'finished'; step: number };
+
+export interface TrainOptions {
+  step: Step;
+  /** Makes the tensors to start from; not called when a checkpoint is there. */
+  initialize: () => TrainingTensors;
+  /** Makes the batch of a step, counted from 0; it must depend on that number alone. The loop disposes of it. */
+  batch: (step: number) => Tensors | Promise<Tensors>;
+  steps: number;
+  learningRate: Schedule;
+  imagesPerStep: number;
+  checkpoint?: CheckpointFolder & { everySteps: number };
+  /** Called before the first step, after every `everySteps` and after the last. Must leave the tensors alone. */
+  evaluate?: {
+    everySteps: number;
+    run: (tensors: TrainingTensors, step: number) => Record<string, number> | Promise<Record<string, number>>;
+  };
+  onEvent?: (event: TrainingEvent) => void | Promise<void>;
+  signal?: AbortSignal;
+}
+
+export interface TrainingResult {
+  /** The caller's to dispose of. */
+  tensors: TrainingTensors;
+  /** Every step and evaluation since the very first, also those before an interruption. */
+  history: HistoryEntry[];
+}
+
+/**
+ * Runs a step again and again, from the last checkpoint where there is one. The event loop runs between steps. A run
+ * that was interrupted or killed and started again ends with the same bits as one that was not.
+ *
+ * @throws InterruptedError after writing a checkpoint, if `signal` aborts
+ * @throws Error if the loss is not finite, naming the step and the last good checkpoint
+ */
+export async function train(options: TrainOptions): Promise<TrainingResult> {
+  const { steps, checkpoint, evaluate, signal } = options;
+  const emit = async (event: TrainingEvent) => options.onEvent?.(event);
+
+  const resumed = checkpoint && (await loadLatestCheckpoint(checkpoint));
+  let tensors = resumed?.tensors ?? options.initialize();
+  let done = resumed?.step ?? 0;
+  let lastCheckpoint = resumed?.path;
+  let savedStep = resumed?.step;
+  const history: HistoryEntry[] = resumed?.history ?? [];
+
+  const save = async () => {
+    if (!checkpoint) return;
+    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, history });
+    savedStep = done;
+    await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
+  };
+  const runEvaluation = async () => {
+    if (!evaluate) return;
+    const entry: HistoryEntry = { kind: 'evaluation', step: done, ...(await evaluate.run(tensors, done)) };
+    history.push(entry);
+    await emit(entry as TrainingEvent);
+  };
+
+  try {
+    if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
+    else await runEvaluation();
+
+    while (done < steps) {
+      await setImmediate();
+      if (signal?.aborted) {
+        if (savedStep !== done) await save();
+        await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
+        throw new InterruptedError(
+          `training was interrupted after step ${done} of ${steps}; ` +
+            (lastCheckpoint === undefined
+              ? 'it keeps no checkpoints, so nothing is saved'
+              : `the checkpoint is ${lastCheckpoint}, and running it again goes on from there`),
+        );
+      }
+      const began = performance.now();
+      const learningRate = options.learningRate(done);
+      const { next, metrics } = runStep(options.step, tensors, await options.batch(done), learningRate);
+      tensors = next;
+      done += 1;
+      if (!Number.isFinite(metrics.loss)) {
+        throw new Error(
+          `the loss is ${metrics.loss} at step ${done} of ${steps} (learning rate ${learningRate}); ` +
+            `${lastCheckpoint ? `the last good checkpoint is ${lastCheckpoint}` : 'there is no checkpoint before it'}. ` +
+            'A lower learning rate or a longer warm-up usually helps.',
+        );
+      }
+      const entry: HistoryEntry = { kind: 'step', step: done, learningRate, ...metrics };
+      history.push(entry);
+      const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
+      await emit({ ...entry, steps, imagesPerSecond } as TrainingEvent);
+
+      if (evaluate && (done % evaluate.everySteps === 0 || done === steps)) await runEvaluation();
+      if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps)) await save();
+    }
+    await emit({ kind: 'finished', step: done });
+    return { tensors, history };
+  } catch (error) {
+    disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+    throw error;
+  }
+}
+
+/** Takes over `batch`, and of `tensors` what the step does not hand on. */
+function runStep(
+  step: Step,
+  tensors: TrainingTensors,
+  batch: Tensors,
+  learningRate: number,
+): { next: TrainingTensors; metrics: Record<string, number> & { loss: number } } {
+  try {
+    const output = tf.tidy(() => step(tensors, batch, tf.scalar(learningRate)));
+    const handedOn = new Set(tensorsOf(output.tensors));
+    for (const tensor of tensorsOf(tensors)) if (!handedOn.has(tensor)) tensor.dispose();
+    const values = Object.entries(output.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]!] as const);
+    disposeTensors(output.metrics);
+    const { loss, ...others } = Object.fromEntries(values);
+    if (loss === undefined) throw new Error('the step gives no metric named "loss"');
+    return { next: output.tensors, metrics: { loss, ...others } };
+  } finally {
+    disposeTensors(batch);
+  }
+}
+
+function tensorsOf({ parameters, state, optimizer }: TrainingTensors): Tensor[] {
+  return [parameters, state, optimizer].flatMap((record) => Object.values(record));
+}

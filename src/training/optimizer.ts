@@ -1,0 +1,19 @@
+import type { Tensor, Tensors } from '../engine/index.js';
+
+/** An optimizer as pure functions over records of tensors. */
+export interface Optimizer {
+  /** The state before the first step. */
+  initialize(parameters: Tensors): Tensors;
+  /** @param learningRate a scalar tensor, so that a recorded step takes each step's own */
+  update(
+    parameters: Tensors,
+    gradients: Tensors,
+    state: Tensors,
+    learningRate: Tensor,
+  ): { parameters: Tensors; state: Tensors };
+}
+
+/** Biases and batch norm's scale and shift: the parameters that weight decay and LARS's adaptation leave alone. */
+export function isBiasOrNorm(_name: string, parameter: Tensor): boolean {
+  return parameter.rank < 2;
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface, type Interface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Message {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: contents differ by message type; tests look into them
+  content: any;
+}
+
+export interface Answer {
+  // biome-ignore lint/suspicious/noExplicitAny: see Message
+  reply: any;
+  outputs: Message[];
+}
+
+/** A real kernel, started by jupyter_client from its kernelspec and driven over the Jupyter protocol. */
+export class Kernel {
+  private constructor(
+    private readonly driver: ChildProcess,
+    private readonly answers: Interface,
+    private readonly lines: AsyncIterator<string>,
+  ) {}
+
+  static async start(options: { name?: string; folder?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Kernel> {
+    const script = fileURLToPath(new URL('kernel-driver.py', import.meta.url));
+    const folder = options.folder ?? join(projectRoot, 'notebooks');
+    const driver = spawn(join(projectRoot, '.venv/bin/python'), [script, options.name ?? 'pathlab', folder], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...options.env },
+    });
+    const answers = createInterface({ input: driver.stdout! });
+    const kernel = new Kernel(driver, answers, answers[Symbol.asyncIterator]());
+    await kernel.nextLine();
+    return kernel;
+  }
+
+  private async nextLine(): Promise<unknown> {
+    const { value, done } = await this.lines.next();
+    if (done) throw new Error('the kernel driver ended');
+    return JSON.parse(value);
+  }
+
+  private async ask<T>(command: Record<string, unknown>): Promise<T> {
+    this.driver.stdin!.write(`${JSON.stringify(command)}\n`);
+    const answer = (await this.nextLine()) as { ok: T; failed?: string };
+    if (answer.failed) throw new Error(answer.failed);
+    return answer.ok;
+  }
+
+  /** Runs a cell to its end. */
+  async run(code: string, options: { stopOnError?: boolean } = {}): Promise<Answer> {
+    return this.wait(await this.send(code, options));
+  }
+
+  /** Asks for a cell without waiting for it. */
+  send(code: string, options: { stopOnError?: boolean } = {}): Promise<string> {
+    return this.ask({ op: 'send', code, ...options });
+  }
+
+  wait = (request: string): Promise<Answer> => this.ask({ op: 'wait', request });
+  outputsWith = (request: string, text: string): Promise<Message[]> => this.ask({ op: 'outputs', request, text });
+  complete = (code: string): Promise<Answer> => this.ask({ op: 'complete', code, position: code.length });
+  inspect = (code: string): Promise<Answer> => this.ask({ op: 'inspect', code, position: code.length });
+  info = (): Promise<Answer> => this.ask({ op: 'info' });
+  comms = (): Promise<Answer> => this.ask({ op: 'comms' });
+  interrupt = (): Promise<void> => this.ask({ op: 'interrupt' });
+  pid = (): Promise<number> => this.ask({ op: 'pid' });
+  shutdown = (): Promise<void> => this.ask({ op: 'shutdown' });
+
+  /** Kills the client without a word to the kernel, as a crash of JupyterLab or papermill would. */
+  killClient(): void {
+    this.driver.kill('SIGKILL');
+  }
+
+  async close(): Promise<void> {
+    const ended = this.driver.exitCode !== null || this.driver.signalCode !== null;
+    if (!ended) {
+      const exit = new Promise((resolve) => this.driver.once('exit', resolve));
+      this.driver.stdin!.end();
+      await exit;
+    }
+    this.answers.close();
+  }
+}
+
+/** The joined text of a stream. */
+export function streamText(outputs: readonly Message[], name: 'stdout' | 'stderr' = 'stdout'): string {
+  return outputs
+    .filter((output) => output.type === 'stream' && output.content.name === name)
+    .map((output) => output.content.text)
+    .join('');
+}

@@ -1,0 +1,99 @@
+"""Drives one kernel with jupyter_client, the protocol's reference implementation, for the tests of the kernel.
+
+Reads one JSON command a line from stdin, answers with one JSON line on stdout.
+usage: kernel-driver.py KERNEL_NAME WORKING_FOLDER
+"""
+import json
+import os
+import queue
+import signal
+import sys
+import time
+
+from jupyter_client.manager import KernelManager
+
+LIMIT = 60  # seconds until an answer counts as missing
+
+manager = KernelManager(kernel_name=sys.argv[1])
+manager.shutdown_wait_time = 20
+manager.start_kernel(cwd=sys.argv[2])
+client = manager.client()
+client.start_channels()
+client.wait_for_ready(timeout=LIMIT)
+outputs = {}  # request id -> iopub messages
+replies = {}  # request id -> reply
+
+
+def pump(channel, store_one, timeout):
+    try:
+        message = channel.get_msg(timeout=timeout)
+    except queue.Empty:
+        return False
+    store_one(message["parent_header"].get("msg_id"), message)
+    return True
+
+
+def keep_output(request, message):
+    outputs.setdefault(request, []).append({"type": message["msg_type"], "content": message["content"]})
+
+
+def keep_reply(request, message):
+    replies[request] = {"type": message["msg_type"], **message["content"]}
+
+
+def is_idle(request):
+    return any(m["type"] == "status" and m["content"]["execution_state"] == "idle" for m in outputs.get(request, []))
+
+
+def wait(request):
+    end = time.monotonic() + LIMIT
+    while not (request in replies and is_idle(request)):
+        if time.monotonic() > end:
+            raise TimeoutError(f"no end of {request}")
+        pump(client.iopub_channel, keep_output, 0.02)
+        while pump(client.shell_channel, keep_reply, 0):
+            pass
+    return {"reply": replies[request], "outputs": outputs[request]}
+
+
+def handle(command):
+    op = command["op"]
+    if op == "send":
+        return client.execute(command["code"], stop_on_error=command.get("stopOnError", True))
+    if op == "wait":
+        return wait(command["request"])
+    if op == "outputs":  # of a finished cell, until the text is among them
+        end = time.monotonic() + LIMIT
+        while command["text"] not in json.dumps(outputs.get(command["request"], [])) and time.monotonic() < end:
+            pump(client.iopub_channel, keep_output, 0.02)
+        return outputs.get(command["request"], [])
+    if op == "complete":
+        return wait(client.complete(command["code"], command["position"]))
+    if op == "inspect":
+        return wait(client.inspect(command["code"], command["position"]))
+    if op == "info":
+        return wait(client.kernel_info())
+    if op == "comms":
+        return wait(client.comm_info())
+    if op == "interrupt":
+        return manager.interrupt_kernel()
+    if op == "pid":
+        return manager.provisioner.pid
+    if op == "shutdown":
+        manager.shutdown_kernel()
+        return None
+    if op == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ValueError(f"unknown command {op}")
+
+
+print(json.dumps("ready"), flush=True)
+for line in sys.stdin:
+    try:
+        answer = {"ok": handle(json.loads(line))}
+    except Exception as error:
+        answer = {"failed": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer), flush=True)
+client.stop_channels()
+if manager.has_kernel:
+    manager.shutdown_kernel(now=True)

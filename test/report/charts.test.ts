@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { drawSvg } from '../../src/report/figure.js';
+import { drawChart, embeddingChart, intervalChart, trainingChart } from '../../src/report/index.js';
+import { key } from '../../src/runs/index.js';
+import { expectPicture, pictureDifference, tolerance } from './pictures.js';
+
+const trainingRows = (end: number) => {
+  const noise = key(1).generator();
+  return Array.from({ length: end }, (_, index) => ({
+    step: index + 1,
+    loss: 4.2 * Math.exp(-index / 80) + 0.3 * noise.uniform(),
+    ...(index % 20 === 19 ? { knnAccuracy: 0.4 + (0.4 * index) / 120 } : {}),
+  }));
+};
+const training = {
+  title: 'SimCLR',
+  totalSteps: 200,
+  lossTitle: 'NT-Xent loss',
+  untrainedLoss: Math.log(127),
+  chanceAccuracy: 1 / 6,
+};
+const intervals = [
+  { name: 'random initialization', value: 0.41, low: 0.38, high: 0.45 },
+  { name: 'SimCLR pretrained', value: 0.83, low: 0.8, high: 0.86 },
+];
+
+describe('charts look as they did when they were last looked at', () => {
+  test('training', async () => {
+    await expectPicture(await drawChart(trainingChart(trainingRows(120), training).spec), 'training');
+  });
+
+  test('a training that has just begun', async () => {
+    await expectPicture(await drawChart(trainingChart(trainingRows(1), training).spec), 'training-begun');
+  });
+
+  test('intervals', async () => {
+    const chart = intervalChart(intervals, {
+      title: 'kNN accuracy on held-out slides',
+      subtitle: '20 neighbors, 95 % bootstrap interval over slides',
+      valueTitle: 'accuracy',
+      chance: 1 / 6,
+    });
+    await expectPicture(await drawChart(chart.spec), 'intervals');
+  });
+
+  test('embedding', async () => {
+    const place = key(2).generator();
+    const kinds = ['stroma', 'glands', 'solid nests', 'adipose', 'lymphoid', 'necrosis', 'CMU-1 (real slide)'];
+    const rows = Array.from({ length: 350 }, (_, index) => ({
+      x: place.normal() + 4 * ((index % 7) % 3),
+      y: place.normal() + 4 * Math.floor((index % 7) / 3),
+      kind: kinds[index % 7]!,
+      slide: `slide ${index % 5}`,
+    }));
+    const chart = embeddingChart(rows, { title: 'Held-out patches', subtitle: 'UMAP', emphasis: 'CMU-1 (real slide)' });
+    await expectPicture(await drawChart(chart.spec), 'embedding');
+  });
+});
+
+test('a chart of other numbers is another picture', async () => {
+  const [one, other] = await Promise.all(
+    [120, 100].map((end) => drawChart(trainingChart(trainingRows(end), training).spec)),
+  );
+  expect(await pictureDifference(one!.png, other!.png)).toBeGreaterThan(tolerance);
+});
+
+test('the words beside a chart give its numbers', () => {
+  expect(trainingChart(trainingRows(120), training).alt).toMatch(
+    /^SimCLR: step 120 of 200; loss 4\.\d+ → 1\.\d+; kNN accuracy 46\.3 % → 79\.7 %$/,
+  );
+  expect(intervalChart(intervals, { title: 'kNN', valueTitle: 'accuracy', chance: 0.1 }).alt).toBe(
+    'kNN: random initialization 41.0 % (38.0 % to 45.0 %); SimCLR pretrained 83.0 % (80.0 % to 86.0 %); guessing 10.0 %',
+  );
+});
+
+test('more kinds than can be told apart are refused', () => {
+  const rows = Array.from({ length: 9 }, (_, index) => ({ x: 0, y: 0, kind: `kind ${index}`, slide: '' }));
+  expect(() => embeddingChart(rows, { title: '' })).toThrow('8 kinds apart; got 9');
+});
+
+test('letters are drawn as letters: without a font all would be the same empty box', async () => {
+  const drawn = ['H', 'O', 'µ'].map((letter) =>
+    drawSvg(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><text x="5" y="30" font-size="30">${letter}</text></svg>`,
+    ),
+  );
+  const [h, o, mu] = await Promise.all(drawn);
+  expect(await pictureDifference(h!.png, o!.png)).toBeGreaterThan(0.02);
+  expect(await pictureDifference(o!.png, mu!.png)).toBeGreaterThan(0.02);
+});

@@ -1,0 +1,132 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeGallery } from '../../src/report/index.js';
+
+let root: string;
+const png = readFileSync(new URL('../fixtures/pictures/training.png', import.meta.url)).toString('base64');
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'pathlab-gallery-'));
+});
+
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+interface RunFiles {
+  title?: string;
+  error?: [name: string, message: string];
+  metrics?: unknown;
+  synthetic?: boolean;
+  at?: number;
+}
+
+/** A run folder as papermill and a notebook leave it. */
+function addRun(
+  name: string,
+  { title = 'A notebook', error, metrics = [], synthetic = false, at = 1e9 }: RunFiles = {},
+) {
+  const folder = join(root, 'results', 'runs', name);
+  mkdirSync(folder, { recursive: true });
+  const output = error
+    ? { output_type: 'error', ename: error[0], evalue: error[1], traceback: [] }
+    : { output_type: 'display_data', data: { 'image/png': png, 'text/plain': 'loss "falls" <fast>' }, metadata: {} };
+  const notebook = {
+    cells: [
+      { cell_type: 'markdown', metadata: {}, source: [`# ${title}\n`, 'Text.'] },
+      { cell_type: 'code', metadata: { tags: ['key-figure'] }, source: 'await train();', outputs: [output] },
+    ],
+    metadata: { papermill: { duration: 143.2, exception: error ? true : null, end_time: '2026-01-01T00:00:00' } },
+  };
+  writeFileSync(join(folder, 'notebook.ipynb'), JSON.stringify(notebook));
+  writeFileSync(join(folder, 'notebook.html'), '<p>page</p>');
+  writeFileSync(join(folder, 'metrics.json'), typeof metrics === 'string' ? metrics : JSON.stringify({ metrics }));
+  writeFileSync(join(folder, 'provenance.json'), JSON.stringify({ data: [{ name: 'slides', synthetic }] }));
+  for (const file of ['notebook.ipynb', '.']) utimesSync(join(folder, file), at, at);
+  return folder;
+}
+
+async function gallery(): Promise<string> {
+  const path = await writeGallery({ root });
+  expect(path).toBe(join(root, 'results', 'index.html'));
+  return readFileSync(path, 'utf8');
+}
+
+test('a run shows its title, page, picture with words, numbers with intervals, and how long it took', async () => {
+  const accuracy = {
+    name: 'kNN accuracy',
+    value: 83.217,
+    interval: [80.1, 86.25],
+    unit: '%',
+    about: 'held-out slides',
+  };
+  addRun('11-pretrain-simclr-demo-0a1b2c3d', { title: 'SimCLR', metrics: [accuracy], synthetic: true });
+  const html = await gallery();
+  expect(html).toContain('<a href="runs/11-pretrain-simclr-demo-0a1b2c3d/notebook.html">SimCLR</a>');
+  expect(html).toContain(`src="data:image/png;base64,${png}" alt="loss &quot;falls&quot; &lt;fast&gt;"`);
+  expect(html).toContain('<strong>83.2 %</strong>');
+  expect(html).toContain('95 % interval 80.1 to 86.3 %');
+  expect(html).toContain('held-out slides');
+  expect(html).toContain('2 min 23 s');
+  expect(html).toContain('includes synthetic tissue');
+});
+
+test('text of runs is text: nothing that it says becomes markup', async () => {
+  const attack = `<script>alert(1)</script><img src=x onerror='alert("2")'>`;
+  const number = { name: attack, value: 1, unit: attack, about: attack };
+  addRun('10-hostile-demo-00000000', { title: attack, metrics: [number] });
+  addRun('11-hostile-demo-00000000', { error: [attack, attack] });
+  addRun(`12-"><script>alert(3)<-demo-00000000`.replaceAll('/', ''), { title: attack });
+  const html = await gallery();
+  expect(html).not.toMatch(/<script/i);
+  expect(html.match(/<img /g)).toHaveLength(2);
+  expect(html).not.toMatch(/<img src=x/);
+  expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+});
+
+test('the page needs nothing but itself', async () => {
+  addRun('11-pretrain-simclr-demo-0a1b2c3d');
+  const html = await gallery();
+  const addresses = [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => address!);
+  expect(addresses.length).toBeGreaterThan(0);
+  for (const address of addresses) expect(address).toMatch(/^(data:image\/png;base64,|runs\/)/);
+  expect(html).not.toMatch(/https?:\/\//);
+  expect(html).not.toContain('@import');
+});
+
+test('a failed run is shown with its error and without numbers of an earlier one', async () => {
+  const metrics = [{ name: 'old accuracy', value: 99 }];
+  addRun('11-pretrain-simclr-demo-0a1b2c3d', {
+    error: ['RangeError', '\u001b[31mepochs must be 1 or more\u001b[0m'],
+    metrics,
+  });
+  const html = await gallery();
+  expect(html).toContain('<span class="tag failed">failed</span>');
+  expect(html).toContain('RangeError: epochs must be 1 or more');
+  expect(html).not.toContain('old accuracy');
+});
+
+test('of each notebook at each scale the latest run is shown, demo before smoke', async () => {
+  addRun('11-pretrain-simclr-demo-00000001', { title: 'the older', at: 1e9 });
+  addRun('11-pretrain-simclr-demo-00000002', { title: 'the newer', at: 1e9 + 60 });
+  addRun('11-pretrain-simclr-smoke-00000003', { title: 'the small', at: 1e9 - 60 });
+  const html = await gallery();
+  expect(html).not.toContain('the older');
+  expect(html.indexOf('the newer')).toBeGreaterThan(0);
+  expect(html.indexOf('the small')).toBeGreaterThan(html.indexOf('the newer'));
+});
+
+test('a file that cannot be read is said, and hides nothing else', async () => {
+  addRun('11-pretrain-simclr-demo-0a1b2c3d', { title: 'SimCLR', metrics: '{"metrics": [' });
+  addRun('12-pretrain-mocov2-demo-0a1b2c3d', { title: 'MoCo' });
+  const html = await gallery();
+  expect(html).toContain('metrics.json cannot be read');
+  expect(html).toContain('SimCLR');
+  expect(html).toContain('MoCo');
+});
+
+test('without any run the page says what to do', async () => {
+  expect(await gallery()).toContain('<code>npm start</code>');
+});

@@ -1,0 +1,56 @@
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { drawPictureGrid, picturesOf } from '../../src/report/index.js';
+import { key } from '../../src/runs/index.js';
+import { expectPicture } from './pictures.js';
+
+/** Flat colours, so that a pixel of the drawn grid tells which picture lies there. */
+function flat(width: number, height: number, color: readonly [number, number, number]): Uint8Array {
+  return Uint8Array.from({ length: width * height * 3 }, (_, index) => color[(index % 3) as 0 | 1 | 2]);
+}
+
+test('a grid of patches with row titles, captions and marks looks as it did', async () => {
+  const noise = key(3).generator();
+  const images = Uint8Array.from(
+    { length: 6 * 32 * 32 * 3 },
+    (_, index) => 120 + 60 * (Math.floor(index / 96) % 2) + noise.integer(40),
+  );
+  const pictures = picturesOf(images, { height: 32, width: 32 }, (index) => ({
+    caption: `patch <${index}>`,
+    ...(index < 3 ? { mark: 'synthetic' } : {}),
+  }));
+  const grid = await drawPictureGrid(pictures, {
+    columns: 3,
+    alt: 'six patches',
+    title: 'Patches & views',
+    rowTitles: ['patch', 'view'],
+  });
+  await expectPicture(grid, 'picture-grid');
+});
+
+test('pictures come in rows, keep their proportions and their colours', async () => {
+  const grid = await drawPictureGrid(
+    [
+      { pixels: flat(20, 20, [255, 0, 0]), width: 20, height: 20 },
+      { pixels: flat(40, 20, [0, 255, 0]), width: 40, height: 20 },
+      { pixels: flat(10, 10, [0, 0, 255]), width: 10, height: 10 },
+    ],
+    { columns: 2, alt: 'three colours', cell: 50 },
+  );
+  const { data, info } = await sharp(grid.png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const at = (x: number, y: number) => {
+    const start = (2 * y * info.width + 2 * x) * 3;
+    return [...data.subarray(start, start + 3)];
+  };
+  expect(at(12 + 25, 12 + 25)).toEqual([255, 0, 0]);
+  expect(at(12 + 56 + 25, 12 + 12)).toEqual([0, 255, 0]);
+  expect(at(12 + 56 + 25, 12 + 40)).toEqual([255, 255, 255]);
+  expect(at(12 + 25, 12 + 56 + 25)).toEqual([0, 0, 255]);
+});
+
+test('bytes that do not fit the size are refused', async () => {
+  expect(() => picturesOf(new Uint8Array(100), { height: 4, width: 4 })).toThrow('no whole number of 4 x 4 RGB images');
+  const short = { pixels: new Uint8Array(10), width: 4, height: 4 };
+  await expect(drawPictureGrid([short], { columns: 1, alt: '' })).rejects.toThrow('needs 48 bytes; got 10');
+  await expect(drawPictureGrid([], { columns: 1, alt: '' })).rejects.toThrow('at least one picture');
+});

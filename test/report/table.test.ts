@@ -1,0 +1,85 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { from, fromCSV } from 'arquero';
+import { afterEach, expect, test, vi } from 'vitest';
+import { resultsFrame, showTable } from '../../src/report/index.js';
+import { provenanceRows } from '../../src/report/provenance-table.js';
+import { tableBundle } from '../../src/report/table.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const rows = [
+  { name: 'SimCLR, "pretrained"', accuracy: 0.83217, patches: 720 },
+  { name: 'random\ninitialization', accuracy: 0.41, patches: 72 },
+];
+
+test('numbers stand under each other, rounded to read, under the headings asked for', () => {
+  const { 'text/plain': text } = tableBundle(rows, {
+    caption: 'kNN',
+    columns: { name: 'Backbone', accuracy: 'Accuracy', patches: 'Patches' },
+    format: { accuracy: (share: number) => `${(100 * share).toFixed(1)} %` },
+  });
+  expect(text.split('\n')).toEqual([
+    'kNN',
+    'Backbone               Accuracy  Patches',
+    '---------------------  --------  -------',
+    'SimCLR, "pretrained"     83.2 %      720',
+    'random initialization    41.0 %       72',
+  ]);
+});
+
+test('cells are text and never markup', () => {
+  const attack = '<img src=x onerror="alert(1)">';
+  const html = tableBundle([{ [attack]: attack }], { caption: attack })['text/html'] as string;
+  expect(html).not.toContain('<img');
+  expect(html.split('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;')).toHaveLength(4);
+});
+
+test('values that are missing or no numbers are shown as such', () => {
+  const { 'text/plain': text } = tableBundle([{ a: undefined, b: null, c: { d: 1 }, e: Number.NaN }]);
+  expect(text.split('\n')[2]).toBe('–  –  {"d":1}  NaN');
+});
+
+test('the CSV holds the values whole and reads back, also with commas, quotes and line breaks', async () => {
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  const folder = mkdtempSync(join(tmpdir(), 'pathlab-table-'));
+  try {
+    const save = join(folder, 'results.csv');
+    await showTable(from(rows), { save });
+    expect(fromCSV(readFileSync(save, 'utf8')).objects()).toEqual(rows);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+// TensorFlow loads with danfojs.
+test('results are a danfojs frame', { timeout: 60_000 }, async () => {
+  const frame = await resultsFrame(rows);
+  expect(frame.shape).toEqual([2, 3]);
+  expect(frame.column('accuracy').values).toEqual([0.83217, 0.41]);
+});
+
+test('provenance says each fact in a row', () => {
+  const rowsOf = provenanceRows({
+    notebook: 'n',
+    scale: 'smoke',
+    command: 'npm run notebook -- n',
+    seed: 7,
+    runHash: 'ab',
+    hashes: { 'src/': 'cd' },
+    versions: { node: '20.19.0' },
+    device: { kind: 'cpu' },
+    choices: { threads: 2 },
+    data: [{ name: 'a slide', synthetic: true, licence: 'CC0' }],
+    weights: {},
+    gitCommit: null,
+    started: 'then',
+    ended: 'now',
+  });
+  expect(rowsOf).toContainEqual({ what: 'data: a slide', value: 'synthetic true; licence CC0' });
+  expect(rowsOf).toContainEqual({ what: 'SHA-256 of: src/', value: 'cd' });
+  expect(rowsOf).toContainEqual({ what: 'commit', value: 'not a git checkout' });
+});

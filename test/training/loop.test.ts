@@ -1,0 +1,227 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { disposeTensors, tf } from '../../src/engine/index.js';
+import { InterruptedError, projectRoot } from '../../src/runs/index.js';
+import { loadLatestCheckpoint, type TrainingEvent, type TrainingTensors, train } from '../../src/training/index.js';
+import { smallTraining } from './small-training.js';
+
+const freshFolder = () => mkdtempSync(join(tmpdir(), 'training-'));
+const checkpointIn = (folder: string, everySteps = 100) => ({ folder, identity: 'this run', everySteps });
+
+function contents({ parameters, state, optimizer }: TrainingTensors): Record<string, number[]> {
+  const named = {
+    ...parameters,
+    ...state,
+    ...Object.fromEntries(Object.entries(optimizer).map(([n, t]) => [`o/${n}`, t])),
+  };
+  return Object.fromEntries(Object.entries(named).map(([name, tensor]) => [name, Array.from(tensor.dataSync())]));
+}
+
+/** Stops after so many steps, the way a user does. */
+async function interruptAfter(steps: number, options: Parameters<typeof train>[0]): Promise<Error> {
+  const controller = new AbortController();
+  const onEvent = (event: TrainingEvent) => {
+    if (event.kind === 'step' && event.step === steps) controller.abort();
+  };
+  return train({ ...options, onEvent, signal: controller.signal }).then(
+    () => {
+      throw new Error('it was not interrupted');
+    },
+    (error: Error) => error,
+  );
+}
+
+describe('train', () => {
+  it('reports what it does, in order', async () => {
+    const folder = freshFolder();
+    const events: TrainingEvent[] = [];
+    const evaluate = { everySteps: 2, run: (_tensors: TrainingTensors, step: number) => ({ accuracy: step / 10 }) };
+    const result = await train({
+      ...smallTraining(5),
+      checkpoint: checkpointIn(folder, 4),
+      evaluate,
+      onEvent: (event) => void events.push(event),
+    });
+    expect(events.map(({ kind, step }) => `${kind} ${step}`)).toEqual([
+      'evaluation 0',
+      'step 1',
+      'step 2',
+      'evaluation 2',
+      'step 3',
+      'step 4',
+      'evaluation 4',
+      'checkpoint 4',
+      'step 5',
+      'evaluation 5',
+      'checkpoint 5',
+      'finished 5',
+    ]);
+    expect(events[1]).toMatchObject({ steps: 5, learningRate: 0.5 });
+    expect((events[1] as { imagesPerSecond: number }).imagesPerSecond).toBeGreaterThan(0);
+    expect(result.history.filter(({ kind }) => kind === 'evaluation').map(({ accuracy }) => accuracy)).toEqual([
+      0, 0.2, 0.4, 0.5,
+    ]);
+    expect(readdirSync(folder)).toEqual(['step-00000005.safetensors']);
+  });
+
+  it('learns, and keeps the number of tensors', async () => {
+    const counts: number[] = [];
+    const { history, tensors } = await train({
+      ...smallTraining(30),
+      onEvent: ({ kind }) => void (kind === 'step' && counts.push(tf.memory().numTensors)),
+    });
+    expect(new Set(counts).size).toBe(1);
+    const losses = history.map(({ loss }) => loss as number);
+    const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+    expect(mean(losses.slice(-5))).toBeLessThan(0.7 * mean(losses.slice(0, 5)));
+    const before = tf.memory().numTensors;
+    disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+    // Three parameters with their velocities, and one running statistic.
+    expect(tf.memory().numTensors).toBe(before - 7);
+  });
+
+  it('lets the event loop run between steps', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const steps: number[] = [];
+    await train({ ...smallTraining(8), onEvent: ({ kind }) => void (kind === 'step' && steps.push(turns)) });
+    clearInterval(timer);
+    expect(steps.at(-1)).toBeGreaterThan(steps[0]!);
+  });
+
+  it('after an interrupt goes on to the same bits, with the same history', async () => {
+    const whole = await train(smallTraining(6));
+    const folder = freshFolder();
+    const options = { ...smallTraining(6), checkpoint: checkpointIn(folder) };
+    const error = await interruptAfter(3, options);
+    expect(error).toBeInstanceOf(InterruptedError);
+    expect(error.message).toMatch(
+      /after step 3 of 6; the checkpoint is .*step-00000003.safetensors, and running it again/,
+    );
+
+    const events: TrainingEvent[] = [];
+    const resumed = await train({ ...options, onEvent: (event) => void events.push(event) });
+    expect(events[0]).toMatchObject({ kind: 'resumed', step: 3 });
+    expect(events.filter(({ kind }) => kind === 'step').map(({ step }) => step)).toEqual([4, 5, 6]);
+    expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
+    expect(resumed.history).toEqual(whole.history);
+
+    const again = await train({ ...options, initialize: () => expect.fail('there is a checkpoint') });
+    expect(contents(again.tensors)).toEqual(contents(whole.tensors));
+  });
+
+  it('says so when it is interrupted and keeps no checkpoints', async () => {
+    const error = await interruptAfter(2, smallTraining(4));
+    expect(error).toBeInstanceOf(InterruptedError);
+    expect(error.message).toMatch(/after step 2 of 4; it keeps no checkpoints/);
+  });
+
+  it('refuses the checkpoint of another run, naming both', async () => {
+    const folder = freshFolder();
+    await train({ ...smallTraining(1 + 1), checkpoint: checkpointIn(folder) });
+    const other = { folder, everySteps: 1, identity: 'another run' };
+    await expect(train({ ...smallTraining(2), checkpoint: other })).rejects.toThrow(
+      /step-00000002.safetensors was made with other settings.*identity this run; this run has another run.*delete it/,
+    );
+  });
+
+  it('stops at a loss that is no number, and keeps the last good checkpoint', async () => {
+    const folder = freshFolder();
+    const options = smallTraining(10);
+    const before = tf.memory().numTensors;
+    const broken = train({
+      ...options,
+      checkpoint: checkpointIn(folder, 2),
+      batch: async (step) => {
+        const batch = await options.batch(step);
+        if (step !== 4) return batch;
+        disposeTensors({ answers: batch.answers! });
+        return { ...batch, answers: tf.fill([8], Number.NaN) };
+      },
+    });
+    await expect(broken).rejects.toThrow(/loss is NaN at step 5 of 10 .*last good checkpoint is .*step-00000004/);
+    expect(tf.memory().numTensors).toBe(before);
+    const kept = await loadLatestCheckpoint(checkpointIn(folder));
+    expect(kept!.step).toBe(4);
+  });
+
+  it('does not let a checkpoint with broken numbers replace a good one', async () => {
+    const folder = freshFolder();
+    const options = smallTraining(4);
+    const broken = train({
+      ...options,
+      checkpoint: checkpointIn(folder, 1),
+      // The loss of step 3 is still a number; what it leaves is not.
+      learningRate: (step) => (step === 2 ? Number.POSITIVE_INFINITY : 0.1),
+    });
+    await expect(broken).rejects.toThrow(/"parameters\/conv1.weight" holds values that are not finite after step 3/);
+    expect(readdirSync(folder)).toEqual(['step-00000002.safetensors']);
+  });
+
+  it('names a checkpoint that is cut short', async () => {
+    const folder = freshFolder();
+    const checkpoint = checkpointIn(folder);
+    await train({ ...smallTraining(2), checkpoint });
+    const path = join(folder, 'step-00000002.safetensors');
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.subarray(0, bytes.length - 10));
+    await expect(train({ ...smallTraining(2), checkpoint })).rejects.toThrow(/step-00000002.safetensors is no whole/);
+  });
+});
+
+describe('a training process that is killed', () => {
+  const program = mkdtempSync(join(tmpdir(), 'killed-training-'));
+
+  beforeAll(async () => {
+    // The sources and the small training, compiled apart, so that the child is a plain Node process.
+    mkdirSync(join(program, 'test', 'training'), { recursive: true });
+    cpSync(join(projectRoot, 'src'), join(program, 'src'), { recursive: true });
+    cpSync(
+      join(projectRoot, 'test', 'training', 'small-training.ts'),
+      join(program, 'test', 'training', 'small-training.ts'),
+    );
+    cpSync(join(projectRoot, 'package.json'), join(program, 'package.json'));
+    symlinkSync(join(projectRoot, 'node_modules'), join(program, 'node_modules'));
+    const config = JSON.parse(readFileSync(join(projectRoot, 'tsconfig.json'), 'utf8')) as {
+      compilerOptions: Record<string, unknown>;
+    };
+    Object.assign(config.compilerOptions, { rootDir: '.', outDir: 'dist', declaration: false });
+    writeFileSync(join(program, 'tsconfig.json'), JSON.stringify({ ...config, include: ['test'] }));
+    writeFileSync(
+      join(program, 'train.mjs'),
+      `import { train } from './dist/src/training/index.js';
+       import { smallTraining } from './dist/test/training/small-training.js';
+       const [, , folder] = process.argv;
+       const checkpoint = { folder, identity: 'this run', everySteps: 2 };
+       await train({ ...smallTraining(12), checkpoint, onEvent: (e) => console.log(e.kind, e.step) });`,
+    );
+    const compile = spawn('npx', ['--no-install', 'tsc', '-p', 'tsconfig.json'], { cwd: program, stdio: 'inherit' });
+    expect((await once(compile, 'exit'))[0]).toBe(0);
+  }, 60_000);
+
+  it('goes on to the same bits, wherever it was killed', async () => {
+    const whole = await train(smallTraining(12));
+    const folder = freshFolder();
+    const child = () =>
+      spawn(process.execPath, ['train.mjs', folder], { cwd: program, stdio: ['ignore', 'pipe', 'ignore'] });
+    for (const last of ['step 3', 'checkpoint 6', 'step 10']) {
+      const victim = child();
+      for await (const line of createInterface(victim.stdout)) if (line === last) victim.kill('SIGKILL');
+      if (victim.exitCode === null && victim.signalCode === null) await once(victim, 'exit');
+      expect(victim.signalCode).toBe('SIGKILL');
+    }
+    const survivor = child();
+    const lines: string[] = [];
+    for await (const line of createInterface(survivor.stdout)) lines.push(line);
+    expect(lines[0]).toMatch(/^resumed (8|10)$/);
+    expect(lines.at(-1)).toBe('finished 12');
+    const kept = await loadLatestCheckpoint(checkpointIn(folder));
+    expect(contents(kept!.tensors)).toEqual(contents(whole.tensors));
+    expect(kept!.history).toEqual(whole.history);
+  }, 60_000);
+});
