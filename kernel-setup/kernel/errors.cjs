@@ -3,7 +3,7 @@
 const { inspect, types } = require('node:util');
 
 const cellFrame = /In\[(\d+)\]:(\d+):(\d+)/;
-const kernelFrame = /kernel-setup[\\/]kernel[\\/]|\(?node:vm|\(?node:internal/;
+const kernelFrame = /kernel-setup[\\/]kernel[\\/]|node:(vm|internal|events)/;
 
 /**
  * @param thrown whatever the cell threw

@@ -9,6 +9,14 @@ if (!connectionFile) {
   process.stderr.write('usage: node main.cjs CONNECTION_FILE (Jupyter does this; run `npm run lab`)\n');
   process.exit(2);
 }
+const parent = process.ppid;
+// Whoever started this may be gone already; a process without a parent belongs to process 1.
+if (parent === 1 && Number(process.env.JPY_PARENT_PID ?? 1) !== 1) process.exit(1);
+
+let executor;
+// From the first moment: by default the signal would end a kernel that is still starting.
+process.on('SIGINT', () => executor?.interrupt());
+
 // TensorFlow's log, from warnings on, unless the shell asks for another level.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
 
@@ -23,7 +31,7 @@ async function start() {
   const server = new KernelServer(connection, tslab);
   const { fromProject } = await import('./resolve.mjs');
   const output = new CellOutput(server.publish);
-  const executor = new Executor({ tslab, modules: new CellModules(fromProject), output });
+  executor = new Executor({ tslab, modules: new CellModules(fromProject), output });
 
   // What pathlab (src/runs/interrupt.ts, src/report) asks of the kernel.
   globalThis[Symbol.for('pathlab.kernel')] = {
@@ -33,10 +41,9 @@ async function start() {
   tslab.onTslabDisplay(({ data, metadata, transient }, update) =>
     output.display({ data, metadata, displayId: transient?.display_id, update }),
   );
-  process.on('SIGINT', () => executor.interrupt());
   process.on('uncaughtException', (error) => executor.failOutside(error));
   process.on('unhandledRejection', (reason) => executor.failOutside(reason));
-  new Worker(path.join(__dirname, 'parent-watch.cjs'), { workerData: { parent: process.ppid } }).unref();
+  new Worker(path.join(__dirname, 'parent-watch.cjs'), { workerData: { parent } }).unref();
 
   await server.listen();
   await server.serve(executor, output);

@@ -2,6 +2,8 @@
 // are lost in a burst; and what a finished cell still writes shows under the cell that runs now.
 // Writes are joined for 50 ms, in order with displays, and each goes under the cell that started it.
 const { AsyncLocalStorage } = require('node:async_hooks');
+const { writeSync } = require('node:fs');
+const { Writable } = require('node:stream');
 const { StringDecoder } = require('node:string_decoder');
 
 const joinFor = 50; // ms
@@ -16,7 +18,15 @@ class CellOutput {
   /** @param publish sends one iopub message: type, content, the request that it belongs to */
   constructor(publish) {
     this.#publish = publish;
-    for (const name of ['stdout', 'stderr']) this.#capture(process[name], name);
+    // Not by replacing `process.stdout.write`: merely opening the real stream makes the pipe that Jupyter or papermill
+    // itself writes to non-blocking, and their output is then cut.
+    for (const [name, descriptor] of [
+      ['stdout', 1],
+      ['stderr', 2],
+    ]) {
+      const stream = this.#stream(name, descriptor);
+      Object.defineProperty(process, name, { get: () => stream, configurable: true });
+    }
   }
 
   /** Runs `work` so that its output, also what comes after its end, belongs to `cell`. */
@@ -66,18 +76,16 @@ class CellOutput {
     this.send(cell, update ? 'update_display_data' : 'display_data', { data: bundle, metadata, transient });
   }
 
-  #capture(stream, name) {
+  /** A stream in place of the process's own; the terminal's is used only before the first cell. */
+  #stream(name, descriptor) {
     const decoder = new StringDecoder('utf8');
-    const original = stream.write.bind(stream);
-    stream.write = (chunk, encoding, done) => {
+    const write = (chunk, _encoding, done) => {
       const cell = this.cell;
-      if (!cell) return original(chunk, encoding, done);
-      const text = typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk));
-      this.write(cell, name, text);
-      const callback = typeof encoding === 'function' ? encoding : done;
-      if (callback) process.nextTick(callback);
-      return true;
+      if (cell) this.write(cell, name, typeof chunk === 'string' ? chunk : decoder.write(chunk));
+      else writeSync(descriptor, chunk);
+      done();
     };
+    return Object.assign(new Writable({ write, decodeStrings: false }), { fd: descriptor });
   }
 }
 

@@ -72,7 +72,7 @@ function declarations(source) {
       found.push({
         name: declaration.name.text,
         type: declaration.type?.getText(file) ?? typeOfLiteral(initializer),
-        text: initializer?.getText(file) ?? 'undefined',
+        text: initializer ? onOneLine(initializer, file) : 'undefined',
         typeNode,
         declaration,
         help: commentsOf(file, statement),
@@ -80,6 +80,11 @@ function declarations(source) {
     }
   }
   return found;
+}
+
+function onOneLine(node, file) {
+  const printer = typescript.createPrinter({ removeComments: true });
+  return printer.printNode(typescript.EmitHint.Unspecified, node, file).replace(/\s*\n\s*/g, ' ');
 }
 
 /** The comments before a statement and behind it on its last line, without their marks. */
@@ -90,7 +95,13 @@ function commentsOf(file, statement) {
   const previousEnd = statement.pos;
   const own = before.filter(({ pos }) => previousEnd === 0 || file.text.slice(previousEnd, pos).includes('\n'));
   return [...own, ...behind]
-    .map(({ pos, end }) => file.text.slice(pos, end).replace(/^\/\/+|^\/\*+|\*+\/$/g, '').replace(/^\s*\* ?/gm, '').trim())
+    .map(({ pos, end }) =>
+      file.text
+        .slice(pos, end)
+        .replace(/^\/\/+|^\/\*+|\*+\/$/g, '')
+        .replace(/^\s*\* ?/gm, '')
+        .trim(),
+    )
     .join(' ');
 }
 
@@ -185,7 +196,8 @@ function isRecord(value) {
 function literalValue(node) {
   if (typescript.isStringLiteralLike(node)) return node.text;
   if (typescript.isNumericLiteral(node)) return Number(node.text);
-  if (typescript.isAsExpression(node) || typescript.isParenthesizedExpression(node)) return literalValue(node.expression);
+  if (typescript.isAsExpression(node) || typescript.isParenthesizedExpression(node))
+    return literalValue(node.expression);
   if (typescript.isArrayLiteralExpression(node)) return node.elements.map(literalValue);
   if (typescript.isPrefixUnaryExpression(node) && node.operator === SyntaxKind.MinusToken) {
     return -literalValue(node.operand);
@@ -194,7 +206,9 @@ function literalValue(node) {
     const entries = node.properties.filter(typescript.isPropertyAssignment);
     return Object.fromEntries(entries.map(({ name, initializer }) => [name.text, literalValue(initializer)]));
   }
-  return { [SyntaxKind.TrueKeyword]: true, [SyntaxKind.FalseKeyword]: false, [SyntaxKind.NullKeyword]: null }[node.kind];
+  return { [SyntaxKind.TrueKeyword]: true, [SyntaxKind.FalseKeyword]: false, [SyntaxKind.NullKeyword]: null }[
+    node.kind
+  ];
 }
 
 function typeOfLiteral(node) {
@@ -232,8 +246,8 @@ function distance(one, other) {
 function parameterTable(source) {
   const known = readParameters(source);
   if (known.length === 0) return 'This notebook has no parameters.';
-  const lines = known.map(({ name, type, default: text, help }) =>
-    `  ${name}: ${type} = ${text}${help ? `   ${help}` : ''}`.replace(/\s*\n\s*/g, ' '),
+  const lines = known.map(
+    ({ name, type, default: text, help }) => `  ${name}: ${type} = ${text}${help ? `   ${help}` : ''}`,
   );
   return ['Known parameters:', ...lines].join('\n');
 }

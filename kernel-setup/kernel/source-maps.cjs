@@ -8,8 +8,10 @@ let lastMaps;
 
 const keepSourceMaps = {
   /** Asks the first step for a map. */
-  options: (createWatchCompilerHost) => (roots, options, ...rest) =>
-    createWatchCompilerHost(roots, { ...options, inlineSourceMap: true }, ...rest),
+  options:
+    (createWatchCompilerHost) =>
+    (roots, options, ...rest) =>
+      createWatchCompilerHost(roots, { ...options, inlineSourceMap: true }, ...rest),
 
   /** Asks the second step for a map and takes both off the code. */
   transpiler: (typescript) => (code, settings) => {

@@ -21,7 +21,10 @@ export function installPapermillModule({ sitePackages }) {
   }
   const info = `${name}-${version}.dist-info`;
   const text = (...lines) => Buffer.from(`${lines.join('\n')}\n`);
-  files.set(`${info}/METADATA`, text('Metadata-Version: 2.1', `Name: ${name.replace('_', '-')}`, `Version: ${version}`));
+  files.set(
+    `${info}/METADATA`,
+    text('Metadata-Version: 2.1', `Name: ${name.replace('_', '-')}`, `Version: ${version}`),
+  );
   files.set(`${info}/INSTALLER`, text('pathlab'));
   files.set(`${info}/entry_points.txt`, text('[papermill.engine]', `pathlab = ${name}:PathlabEngine`));
   const record = [...files].map(([path, content]) => `${path},sha256=${digest(content)},${content.length}`);

@@ -11,7 +11,18 @@ function compile(input, ...options) {
   const result = spawnSync(
     process.env.UV ?? 'uv',
     // No index, header or annotation that would name the machine on which this ran.
-    ['pip', 'compile', input, '--universal', '--python-version', '3.10', '--generate-hashes', '--no-header', '--quiet', ...options],
+    [
+      'pip',
+      'compile',
+      input,
+      '--universal',
+      '--python-version',
+      '3.10',
+      '--generate-hashes',
+      '--no-header',
+      '--quiet',
+      ...options,
+    ],
     { cwd: here, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
   );
   if (result.error) throw new Error(`uv did not run (${result.error.message}); install it with: pip install uv`);
@@ -32,4 +43,7 @@ const write = (name, text) => writeFileSync(new URL(name, here), text);
 write('requirements.txt', compile('requirements.in'));
 write('tensorflow-cpu.txt', compile('tensorflow-cpu.in', '--no-deps'));
 // Of all that tensorflow[and-cuda] asks for, only the libraries are needed.
-write('tensorflow-gpu.txt', only(compile('tensorflow-gpu.in'), (name) => name === 'tensorflow' || name.startsWith('nvidia-')));
+write(
+  'tensorflow-gpu.txt',
+  only(compile('tensorflow-gpu.in'), (name) => name === 'tensorflow' || name.startsWith('nvidia-')),
+);

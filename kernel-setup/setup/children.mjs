@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
-import { inState, shown } from './paths.mjs';
 import { killGroup } from './lock.mjs';
+import { inState, shown } from './paths.mjs';
 
 /** A child that ended badly. */
 export class ChildFailure extends Error {
@@ -59,7 +59,11 @@ export class Children {
     const listen = (chunk) => {
       output += chunk;
       writeSync(logFile, chunk);
-      const line = String(chunk).trimEnd().split(/[\r\n]/).at(-1)?.trim();
+      const line = String(chunk)
+        .trimEnd()
+        .split(/[\r\n]/)
+        .at(-1)
+        ?.trim();
       if (line) onLine(line);
     };
     child.stdout.on('data', listen);

@@ -29,7 +29,8 @@ export async function main(args) {
   let options;
   try {
     options = parseArgs({ args, options: setUpOptions }).values;
-    if (!['cpu', 'gpu', undefined].includes(options.device)) throw new Error(`--device takes cpu or gpu, not ${options.device}`);
+    if (!['cpu', 'gpu', undefined].includes(options.device))
+      throw new Error(`--device takes cpu or gpu, not ${options.device}`);
   } catch (error) {
     console.error(`set-up: ${error.message}\n  Remedy: npm run setup -- [--device cpu|gpu] [--force] [--quiet]`);
     return 1;

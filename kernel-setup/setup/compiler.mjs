@@ -20,7 +20,11 @@ export function findCompiler() {
   try {
     for (const compiler of candidates) {
       const options = ['-std=c++17', '-shared', '-fPIC', '-x', 'c++', '-', '-o', join(folder, 'trial.so')];
-      const answer = spawnSync(compiler, options, { input: trial, encoding: 'utf8', env: { ...process.env, TMPDIR: folder } });
+      const answer = spawnSync(compiler, options, {
+        input: trial,
+        encoding: 'utf8',
+        env: { ...process.env, TMPDIR: folder },
+      });
       if (answer.status === 0) return compiler;
       if (answer.error?.code === 'ENOENT') continue;
       const said = /error:.*/.exec(answer.stderr ?? '')?.[0] ?? answer.error?.message ?? `exit ${answer.status}`;

@@ -64,7 +64,8 @@ function reasonsForNoGpu(trial) {
   const hidden = process.env.CUDA_VISIBLE_DEVICES;
   const reasons = [driverLoadError() ?? nvidiaDriver().reason];
   if (hidden === '' || hidden === '-1') reasons.push(`CUDA_VISIBLE_DEVICES is "${hidden}", which hides every GPU`);
-  if (readStamp('tensorflow')?.facts.device === 'cpu') reasons.push('the installed TensorFlow wheel is for the CPU only');
+  if (readStamp('tensorflow')?.facts.device === 'cpu')
+    reasons.push('the installed TensorFlow wheel is for the CPU only');
   const said = saidOfGpu(trial.said);
   if (said) reasons.push(`TensorFlow says: ${said}`);
   return reasons.filter(Boolean);
@@ -76,7 +77,11 @@ async function examine(asked) {
   const note = (name, text, remedy) => findings.push({ name, text, remedy });
 
   const platform = platformFault(thisMachine());
-  note('platform', platform ?? `${process.platform}-${process.arch}`, platform && 'use Linux with glibc or macOS on Apple silicon');
+  note(
+    'platform',
+    platform ?? `${process.platform}-${process.arch}`,
+    platform && 'use Linux with glibc or macOS on Apple silicon',
+  );
 
   let device = 'gpu';
   try {
@@ -96,7 +101,11 @@ async function examine(asked) {
   }
 
   const holder = lockHolder();
-  note('set-up lock', holder ? `held by process ${holder}, which is setting up` : 'free', holder && 'wait until it is done');
+  note(
+    'set-up lock',
+    holder ? `held by process ${holder}, which is setting up` : 'free',
+    holder && 'wait until it is done',
+  );
 
   const trial = tryTensorflow();
   if (!trial.facts) note('TensorFlow runs', `no: ${trial.reason}`, `${setUpAgain} -- --force`);
@@ -106,7 +115,11 @@ async function examine(asked) {
       : 'install the NVIDIA driver (in a container, start it with its GPUs), then npm run setup -- --device gpu';
     note('GPU', `this machine has no GPU that TensorFlow can use: ${reasonsForNoGpu(trial).join('; ')}`, remedy);
   } else if (device === 'gpu' && !trial.facts?.usesGpu) {
-    note('GPU', `set up for a GPU, but not used: ${reasonsForNoGpu(trial).join('; ')}`, `${setUpAgain} -- --device cpu`);
+    note(
+      'GPU',
+      `set up for a GPU, but not used: ${reasonsForNoGpu(trial).join('; ')}`,
+      `${setUpAgain} -- --device cpu`,
+    );
   }
 
   const { bavail, bsize } = await statfs(projectRoot);

@@ -15,7 +15,11 @@ const wrongChecksum = /EINTEGRITY|DO NOT MATCH THE HASHES/;
  */
 export function explain(error, { what, source, remedy = 'read the log; `npm run setup -- --force` starts anew.' }) {
   if (diskFull.test(error.output ?? error.message)) {
-    return new Fault(`${what} failed: the disk is full.`, 'free some space, then run `npm run setup` again.', error.log);
+    return new Fault(
+      `${what} failed: the disk is full.`,
+      'free some space, then run `npm run setup` again.',
+      error.log,
+    );
   }
   if (!(error instanceof ChildFailure)) return error;
   if (wrongChecksum.test(error.output)) {

@@ -12,7 +12,8 @@ function cpuFeatures() {
   if (process.platform !== 'linux') return process.arch === 'arm64' ? ['neon'] : [];
   const info = readFileSync('/proc/cpuinfo', 'utf8');
   const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(info)?.[1].trim().split(/\s+/) ?? [];
-  const notable = /^(sse4_2|avx2?|fma|f16c|avx512(f|bw|vl|_vnni|_bf16|_fp16)|amx_(tile|bf16|int8)|asimd(dp)?|bf16|sve2?)$/;
+  const notable =
+    /^(sse4_2|avx2?|fma|f16c|avx512(f|bw|vl|_vnni|_bf16|_fp16)|amx_(tile|bf16|int8)|asimd(dp)?|bf16|sve2?)$/;
   return flags.filter((flag) => notable.test(flag));
 }
 

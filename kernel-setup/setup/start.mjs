@@ -22,7 +22,8 @@ export async function start(args) {
     if (code !== 0) failed.push(notebook);
   }
   const galleryCode = await pathlab('gallery');
-  if (failed.length > 0) console.error(`\n${failed.length} of ${notebooks.length} notebooks failed: ${failed.join(', ')}`);
+  if (failed.length > 0)
+    console.error(`\n${failed.length} of ${notebooks.length} notebooks failed: ${failed.join(', ')}`);
   if (!existsSync(gallery)) {
     console.error('the gallery was not written\n  Remedy: npx --no-install pathlab doctor');
     return 1;

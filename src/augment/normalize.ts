@@ -11,8 +11,7 @@ export const imageNetColors: ColorStatistics = { mean: [0.485, 0.456, 0.406], st
 
 /**
  * Of PTCGA200, as printed with the paper's reference code, which divides by the second triple. Its values read like
- * variances (their roots, .195 .230 .188, are what H&E images have): inputs normalized with it spread over some ±5
- * standard deviations.
+ * variances (their roots are .195 .230 .188); if they are, what is normalized with it has a deviation of about 5.
  */
 export const ptcga200Colors: ColorStatistics = { mean: [0.7184, 0.5076, 0.6476], std: [0.038, 0.0527, 0.0352] };
 

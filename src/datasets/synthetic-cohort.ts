@@ -15,6 +15,7 @@ import {
   type SyntheticSlideOptions,
   syntheticGeneratorVersion,
   syntheticRecordPath,
+  syntheticSlideSettings,
   writeSyntheticSlide,
 } from '../slides/index.js';
 import type { SlideSource } from './slide-source.js';
@@ -78,7 +79,8 @@ async function slideOf(
   const id = `synthetic-${String(index + 1).padStart(2, '0')}`;
   const path = join(folder, `${id}.tif`);
   const itsKey = key.fold('slide').fold(index);
-  const record = (await finishedSlide(path, itsKey)) ?? (await writeSyntheticSlide(path, options, itsKey, signal));
+  const record =
+    (await finishedSlide(path, options, itsKey)) ?? (await writeSyntheticSlide(path, options, itsKey, signal));
   return {
     id,
     path,
@@ -90,18 +92,42 @@ async function slideOf(
   };
 }
 
-/** The record of a slide that lies there whole and was made from that key; else undefined. */
-async function finishedSlide(path: string, key: Key): Promise<SyntheticSlideFile | undefined> {
+/**
+ * The record of a slide that lies there whole; undefined where there is none, or it is damaged and is to be drawn again.
+ *
+ * @throws Error when the slide there was made otherwise than is asked now
+ */
+async function finishedSlide(
+  path: string,
+  options: SyntheticSlideOptions,
+  key: Key,
+): Promise<SyntheticSlideFile | undefined> {
   const recordPath = syntheticRecordPath(path);
   if (!existsSync(recordPath) || !existsSync(path)) return undefined;
-  const record = JSON.parse(await readFile(recordPath, 'utf8')) as SyntheticSlideFile;
-  const whole = record.key === key.toString() && record.file.sha256 === (await digestOfFile(path));
-  return whole ? record : undefined;
+  const record = parseRecord(await readFile(recordPath, 'utf8'));
+  if (!record) return undefined;
+  const asked = { key: key.toString(), generatorVersion: syntheticGeneratorVersion };
+  const made = { key: record.key, generatorVersion: record.generatorVersion };
+  if (canonicalJson([made, record.options]) !== canonicalJson([asked, syntheticSlideSettings(options)])) {
+    throw new Error(`${path} was made with another seed, other settings or another generator; choose another folder`);
+  }
+  return record.file.sha256 === (await digestOfFile(path)) ? record : undefined;
+}
+
+function parseRecord(text: string): SyntheticSlideFile | undefined {
+  try {
+    const record = JSON.parse(text) as Partial<SyntheticSlideFile>;
+    return record.synthetic && record.file && record.options ? (record as SyntheticSlideFile) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Names a cohort by all that decides its pixels, the drawing code among it. */
 function cohortHash(options: SyntheticSlideOptions, key: Key): string {
   const code = sha256OfTree(join(projectRoot, 'src', 'slides', 'synthetic'));
   const generator = syntheticGeneratorVersion;
-  return sha256(canonicalJson({ options, key: key.toString(), generator, code })).slice(0, 12);
+  return sha256(
+    canonicalJson({ options: syntheticSlideSettings(options), key: key.toString(), generator, code }),
+  ).slice(0, 12);
 }

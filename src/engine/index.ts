@@ -1,3 +1,4 @@
+export { type Compiled, CompileError, type CompileOptions, compile, type Precision } from './compile/index.js';
 export { type DeviceDescription, describeDevice, reasonForNoGpu, requireDevice } from './device.js';
 export {
   type BatchNormParameters,

@@ -1,4 +1,5 @@
 import type { Key } from '../runs/index.js';
+import { seedTensor } from './compile/keys.js';
 import { attribute, executeOne, type Tensor, tf } from './runtime.js';
 
 /**
@@ -10,7 +11,7 @@ function stateless(op: string, key: Key, shape: readonly number[]): Tensor {
     executeOne(
       op,
       [attribute.type('dtype', 'float32'), attribute.type('T', 'int32'), attribute.type('Tseed', 'int32')],
-      [tf.tensor1d([...shape], 'int32'), tf.tensor1d([...key.words], 'int32')],
+      [tf.tensor1d([...shape], 'int32'), seedTensor(key)],
     ),
   );
 }

@@ -26,7 +26,8 @@ export interface KnnResult {
  * discrimination", arXiv 1805.01978, section 3.4, with its temperature of .07; it takes 200 neighbors of 1.28 million,
  * the usual choice for small banks is 20). Of classes with equal votes the lower number wins.
  *
- * @param trainLabels `[train rows]`, @param testLabels `[test rows]`, each 0 to classes - 1
+ * @param trainLabels `[train rows]`, each 0 to classes - 1
+ * @param testLabels `[test rows]`, each 0 to classes - 1
  * @throws RangeError on shapes that do not fit, labels out of range, or fewer train rows than neighbors
  */
 export async function knnClassify(

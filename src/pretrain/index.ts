@@ -1,7 +1,6 @@
 export { ntXent } from './nt-xent.js';
 export {
   type FrozenBackbone,
-  type PatchImages,
   type PretrainedBackbone,
   type PretrainSimclrOptions,
   pretrainSimclr,

@@ -6,15 +6,18 @@ import {
   normalize,
   type ViewRecipe,
 } from '../augment/index.js';
+import { gatherImages, type PatchSet } from '../datasets/index.js';
 import { gradients, type Tensor, type Tensors, tf, withoutPrefix, withPrefix } from '../engine/index.js';
 import { type Backbone, type Head, type ModelTensors, projector, resnet } from '../models/index.js';
 import { canonicalJson, key, sha256 } from '../runs/index.js';
 import {
   batchOrder,
   type HistoryEntry,
+  isBiasOrNorm,
   lars,
   type Optimizer,
   type Step,
+  sgd,
   type TrainingEvent,
   type TrainingTensors,
   train,
@@ -71,27 +74,21 @@ export interface SimclrSettings {
   temperature: number;
   batchSize: number;
   epochs: number;
+  /** LARS is made for batches of hundreds and more. */
+  optimizer: 'lars' | 'sgd';
   /** At its peak, for this batch size. */
   learningRate: number;
   momentum: number;
+  /** Not applied to biases and batch norm. */
   weightDecay: number;
-  trustCoefficient: number;
   /** Share of all steps over which the learning rate rises. */
   warmup: number;
 }
 
-/** Patches to learn from; no label is looked at. */
-export interface PatchImages {
-  /** `[count, size, size, 3]`, RGB. */
-  images: Uint8Array;
-  count: number;
-  /** Side, px. */
-  size: number;
-}
-
 export interface PretrainSimclrOptions {
   settings: SimclrSettings;
-  patches: PatchImages;
+  /** Patches to learn from; no label is looked at. */
+  patches: Pick<PatchSet, 'images' | 'count' | 'size'>;
   /**
    * Keeps checkpoints here and goes on from the last. `identity` stands for what the settings do not say: data and
    * code.
@@ -144,8 +141,12 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
 
   const backbone = resnet(settings);
   const head = projector({ inputSize: backbone.featureSize, ...settings });
-  const optimizer = lars(settings);
-  const step = simclrStep({ backbone, projector: head, optimizer, ...settings });
+  const { momentum, weightDecay } = settings;
+  const optimizer =
+    settings.optimizer === 'lars'
+      ? lars({ momentum, weightDecay })
+      : sgd({ momentum, weightDecay, exclude: isBiasOrNorm });
+  const step = simclrStep({ ...settings, backbone, projector: head, optimizer });
 
   const { tensors, history } = await train({
     step,
@@ -167,7 +168,12 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
       };
     },
     batch: (number) => ({
-      images: pick(patches, order.items(number)),
+      images: imagesFromBytes(gatherImages(patches, order.items(number)), [
+        settings.batchSize,
+        patches.size,
+        patches.size,
+        3,
+      ]),
       ...drawViewParameters(
         settings.views,
         2 * settings.batchSize,
@@ -197,16 +203,6 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
 function freeze(backbone: Backbone, model: ModelTensors): FrozenBackbone {
   return (images) =>
     tf.tidy(() => backbone.apply(model, normalize(images, imageNetColors), { training: false }).features);
-}
-
-/** The images of these patches, in 0..1. */
-function pick({ images, size }: PatchImages, items: Int32Array): Tensor {
-  const length = size * size * 3;
-  const bytes = new Uint8Array(items.length * length);
-  items.forEach((item, place) => {
-    bytes.set(images.subarray(item * length, (item + 1) * length), place * length);
-  });
-  return imagesFromBytes(bytes, [items.length, size, size, 3]);
 }
 
 function join(backbone: Tensors, head: Tensors): Tensors {

@@ -4,12 +4,13 @@ import { faintInk, palette } from './style.js';
 const [blue, vermilion] = palette;
 const width = 620;
 
-/** What a training step or an evaluation between steps reported. */
+/** What a training reported; events that tell neither of the two leave the chart as it is. */
 export interface TrainingRow {
   step: number;
-  loss?: number;
-  /** kNN accuracy on held-out patches, 0 to 1. */
-  knnAccuracy?: number;
+  /** A number. */
+  loss?: unknown;
+  /** A number from 0 to 1: kNN accuracy on held-out patches. */
+  knnAccuracy?: unknown;
 }
 
 export interface TrainingChartOptions {
@@ -28,10 +29,8 @@ export function trainingChart(
   rows: readonly TrainingRow[],
   options: TrainingChartOptions,
 ): { spec: VegaLiteSpec; alt: string } {
-  const losses = rows.filter((row) => row.loss !== undefined).map(({ step, loss }) => ({ step, loss }));
-  const accuracies = rows
-    .filter((row) => row.knnAccuracy !== undefined)
-    .map(({ step, knnAccuracy }) => ({ step, knnAccuracy }));
+  const losses = seriesOf(rows, 'loss');
+  const accuracies = seriesOf(rows, 'knnAccuracy');
   const stepAxis = (title: string | null) => ({
     field: 'step',
     type: 'quantitative',
@@ -54,7 +53,7 @@ export function trainingChart(
             encoding: {
               x: stepAxis(null),
               y: {
-                field: 'loss',
+                field: 'value',
                 type: 'quantitative',
                 title: options.lossTitle,
                 scale: { zero: false },
@@ -75,7 +74,7 @@ export function trainingChart(
             encoding: {
               x: stepAxis('step'),
               y: {
-                field: 'knnAccuracy',
+                field: 'value',
                 type: 'quantitative',
                 title: 'kNN accuracy',
                 scale: { domain: [0, 1] },
@@ -90,27 +89,34 @@ export function trainingChart(
   return { spec, alt: trainingInWords(losses, accuracies, options) };
 }
 
+interface Point {
+  step: number;
+  value: number;
+}
+
+function seriesOf(rows: readonly TrainingRow[], name: 'loss' | 'knnAccuracy'): Point[] {
+  return rows.flatMap((row) => {
+    const value = row[name];
+    return typeof value === 'number' ? [{ step: row.step, value }] : [];
+  });
+}
+
 function trainingInWords(
-  losses: readonly { step: number; loss?: number }[],
-  accuracies: readonly { step: number; knnAccuracy?: number }[],
-  { title, totalSteps }: TrainingChartOptions,
+  losses: readonly Point[],
+  accuracies: readonly Point[],
+  options: TrainingChartOptions,
 ): string {
+  const step = Math.max(losses.at(-1)?.step ?? 0, accuracies.at(-1)?.step ?? 0);
+  const parts = [`${options.title}: step ${step} of ${options.totalSteps}`];
   const [firstLoss, lastLoss] = [losses.at(0), losses.at(-1)];
-  const [firstKnn, lastKnn] = [accuracies.at(0), accuracies.at(-1)];
-  const parts = [`${title}: step ${rowsEnd(losses, accuracies)} of ${totalSteps}`];
-  if (firstLoss && lastLoss) parts.push(`loss ${firstLoss.loss?.toFixed(3)} → ${lastLoss.loss?.toFixed(3)}`);
-  if (firstKnn && lastKnn) {
-    parts.push(`kNN accuracy ${percent(firstKnn.knnAccuracy)} → ${percent(lastKnn.knnAccuracy)}`);
-  }
+  if (firstLoss && lastLoss) parts.push(`loss ${firstLoss.value.toFixed(3)} → ${lastLoss.value.toFixed(3)}`);
+  const [first, last] = [accuracies.at(0), accuracies.at(-1)];
+  if (first && last) parts.push(`kNN accuracy ${percent(first.value)} → ${percent(last.value)}`);
   return parts.join('; ');
 }
 
-function rowsEnd(...series: readonly (readonly { step: number }[])[]): number {
-  return Math.max(0, ...series.map((rows) => rows.at(-1)?.step ?? 0));
-}
-
-function percent(share: number | undefined): string {
-  return share === undefined ? '?' : `${(100 * share).toFixed(1)} %`;
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 /** A level to compare with, named at its right end. */
@@ -193,29 +199,31 @@ export interface EmbeddingRow {
   slide: string;
 }
 
+/** As many as the palette has colours; the last is a pentagon. */
+const shapes = [
+  'circle',
+  'square',
+  'triangle-up',
+  'diamond',
+  'triangle-down',
+  'triangle-right',
+  'triangle-left',
+  'M0,-1L0.95,-0.31L0.59,0.81L-0.59,0.81L-0.95,-0.31Z',
+];
+
 /** A map of embedded patches, coloured and marked by kind; `emphasis` names a kind that is drawn larger, on top. */
 export function embeddingChart(
   rows: readonly EmbeddingRow[],
   options: { title: string; subtitle?: string; emphasis?: string },
 ): { spec: VegaLiteSpec; alt: string } {
-  const kinds = [...new Set(rows.map((row) => row.kind))].sort();
-  const ordered = kinds.filter((kind) => kind !== options.emphasis);
-  const domain = options.emphasis && kinds.includes(options.emphasis) ? [...ordered, options.emphasis] : ordered;
-  if (domain.length > palette.length) {
-    throw new RangeError(`an embedding chart tells ${palette.length} kinds apart; got ${domain.length}`);
+  const kinds = [...new Set(rows.map((row) => row.kind))].sort().filter((kind) => kind !== options.emphasis);
+  if (kinds.length > palette.length) {
+    throw new RangeError(`an embedding chart tells ${palette.length} kinds apart; got ${kinds.length}`);
   }
-  const colors = domain.map((kind, index) => (kind === options.emphasis ? '#000000' : palette[index]));
-  const shapes = [
-    'circle',
-    'square',
-    'triangle-up',
-    'diamond',
-    'triangle-down',
-    'triangle-right',
-    'triangle-left',
-    'cross',
-  ];
-  const marks = domain.map((kind, index) => (kind === options.emphasis ? 'cross' : shapes[index]));
+  const emphasized = rows.some((row) => row.kind === options.emphasis);
+  const domain = emphasized ? [...kinds, options.emphasis!] : kinds;
+  const colors = domain.map((_, index) => (index < kinds.length ? palette[index] : '#000000'));
+  const marks = domain.map((_, index) => (index < kinds.length ? shapes[index] : 'cross'));
   const position = (field: string) => ({
     field,
     type: 'quantitative',

@@ -15,6 +15,7 @@ export {
   type TrainingRow,
   trainingChart,
 } from './charts.js';
+export { closeUps } from './close-ups.js';
 export { type DisplayMetadata, display, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
@@ -29,3 +30,4 @@ export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
 export { resultsFrame, showResults } from './results-table.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
+export { type ShownPatches, showViews } from './views.js';

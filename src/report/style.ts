@@ -1,6 +1,6 @@
 import { fontFamily } from './figure.js';
 
-/** Okabe and Ito's colours for all kinds of colour vision (jfly.uni-koeln.de/color), the pale yellow left out. */
+/** Okabe and Ito's colours for all kinds of colour vision (jfly.uni-koeln.de/color); gray and violet for the pale yellow and the black. */
 export const palette = [
   '#0072B2',
   '#D55E00',
@@ -8,8 +8,8 @@ export const palette = [
   '#CC79A7',
   '#56B4E9',
   '#E69F00',
-  '#555555',
-  '#000000',
+  '#777777',
+  '#5E3C99',
 ] as const;
 
 export const ink = '#1f2933';

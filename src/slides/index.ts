@@ -8,9 +8,9 @@ export {
   patchGrid,
   readPatches,
 } from './patches.js';
-export { openSlide, type RgbImage, Slide, type SlideLevel } from './slide.js';
+export type { RgbImage } from './rgb-image.js';
+export { openSlide, Slide, type SlideLevel } from './slide.js';
 export {
-  material,
   materialShares,
   renderSyntheticSlide,
   ruifrokJohnston,
@@ -22,6 +22,7 @@ export {
   type SyntheticSlideRecord,
   syntheticGeneratorVersion,
   syntheticRecordPath,
+  syntheticSlideSettings,
   type TissueKind,
   tissueKind,
   tissueKinds,

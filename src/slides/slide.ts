@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import sharp from 'sharp';
 import { type OpenSlideLibrary, openSlideLibrary } from './library.js';
 import { type Magnification, magnificationOf } from './magnification.js';
+import { overBackground, type RgbImage, resize } from './rgb-image.js';
 
 /** One resolution of a slide's pyramid. */
 export interface SlideLevel {
@@ -10,13 +10,6 @@ export interface SlideLevel {
   height: number;
   /** Level-0 pixels for each pixel of this level, along a side. */
   downsample: number;
-}
-
-/** RGB pixels, `[height, width, 3]`. */
-export interface RgbImage {
-  pixels: Uint8Array;
-  width: number;
-  height: number;
 }
 
 /** Caps on what a file may claim; native code is given nothing beyond them. */
@@ -228,17 +221,6 @@ export class Slide {
   }
 }
 
-/** Resamples a picture to another size, without regard to its proportions. */
-export async function resize(picture: RgbImage, width: number, height: number): Promise<RgbImage> {
-  if (picture.width === width && picture.height === height) return picture;
-  const raw = { width: picture.width, height: picture.height, channels: 3 as const };
-  const pixels = await sharp(picture.pixels, { raw, limitInputPixels: false })
-    .resize(width, height, { fit: 'fill', kernel: 'lanczos3' })
-    .raw()
-    .toBuffer();
-  return { pixels, width, height };
-}
-
 function checkSize(width: number, height: number, path: string): void {
   const whole = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0;
   if (!whole) throw new RangeError(`a region's width and height are whole pixels above 0; got ${width} x ${height}`);
@@ -266,21 +248,4 @@ function parseColor(hexadecimal: string | undefined): [number, number, number] {
   if (!hexadecimal || !/^[0-9a-f]{6}$/i.test(hexadecimal)) return [255, 255, 255];
   const value = Number.parseInt(hexadecimal, 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
-}
-
-/** OpenSlide's premultiplied BGRA, laid over the background, as RGB. */
-function overBackground(bgra: Buffer, background: readonly [number, number, number]): Uint8Array {
-  const rgb = new Uint8Array((bgra.length / 4) * 3);
-  for (let from = 0, to = 0; from < bgra.length; from += 4, to += 3) {
-    const alpha = bgra[from + 3]!;
-    rgb[to] = bgra[from + 2]!;
-    rgb[to + 1] = bgra[from + 1]!;
-    rgb[to + 2] = bgra[from]!;
-    if (alpha === 255) continue;
-    const open = (255 - alpha) / 255;
-    for (let channel = 0; channel < 3; channel++) {
-      rgb[to + channel] = Math.round(rgb[to + channel]! + open * background[channel]!);
-    }
-  }
-  return rgb;
 }

@@ -1,4 +1,5 @@
-import { type RgbImage, resize, type Slide } from './slide.js';
+import { type RgbImage, resize } from './rgb-image.js';
+import type { Slide } from './slide.js';
 
 /** The whole slide, small. */
 export interface Thumbnail extends RgbImage {

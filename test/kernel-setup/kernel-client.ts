@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { join } from 'node:path';
 
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -63,15 +63,35 @@ class DefaultEngine(NBClientEngine):
 class PathlabClient(PapermillNotebookClient):
     """Runs the cells of one notebook."""
 
+    in_cell = False
     interrupted = False
+    progress_shown_at = 0.0
 
     def interrupts(self):
         return ForwardedInterrupts(self)
 
     def execute_cell(self, cell, cell_index, **options):
-        super().execute_cell(cell, cell_index, **options)
+        self.in_cell = True
+        try:
+            super().execute_cell(cell, cell_index, **options)
+        finally:
+            self.in_cell = False
         if self.interrupted:  # the cell stopped cleanly; those after it must not run
             raise KeyboardInterrupt
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] in ("display_data", "update_display_data"):
+            self.show_progress(msg["content"]["data"].get("text/plain", ""))
+        return super().process_message(msg, cell, cell_index)
+
+    def show_progress(self, text):
+        """Puts a display of one line, such as a training loop's progress, beside papermill's bar."""
+        bar = self.nb_man.pbar
+        wait = 0.5 if sys.stderr.isatty() else 10  # seconds; a log wants fewer lines than a terminal
+        if bar is None or not text or "\n" in text or time.monotonic() - self.progress_shown_at < wait:
+            return
+        self.progress_shown_at = time.monotonic()
+        bar.set_postfix_str(text)
 
     def output(self, outs, msg, display_id, cell_index):
         """Joins consecutive writes to a stream, and lets `\\r` rewrite the line as a terminal does."""
@@ -96,7 +116,7 @@ def rewritten_lines(text):
 
 
 class ForwardedInterrupts:
-    """The first Ctrl-C goes to the kernel, whose cell may save its work and end; the second stops papermill.
+    """The first Ctrl-C goes to the running cell, which may save its work and end; the second stops papermill.
 
     Under the runner (PATHLAB_RUNNER names its process) the runner's death counts as a Ctrl-C.
     """
@@ -117,11 +137,10 @@ class ForwardedInterrupts:
             signal.signal(signal.SIGINT, self.before)
 
     def forward(self, _number, _frame):
-        provisioner = getattr(self.client.km, "provisioner", None)
-        if self.client.interrupted or provisioner is None or provisioner.pid is None:
+        if self.client.interrupted or not self.client.in_cell:
             raise KeyboardInterrupt
         self.client.interrupted = True
-        os.killpg(provisioner.pgid, signal.SIGINT)
+        os.killpg(self.client.km.provisioner.pgid, signal.SIGINT)
 
     @staticmethod
     def watch_runner(runner):

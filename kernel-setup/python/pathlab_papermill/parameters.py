@@ -34,7 +34,7 @@ def refuse_wrong_parameters(notebook, source):
     answer = read_cell(source, given)
     if not answer["problems"]:
         return
-    lines = [f"{problem[0].upper()}{problem[1:]}." for problem in answer["problems"]]
+    lines = [problem[0].upper() + problem[1:] for problem in answer["problems"]]
     if any(isinstance(value, (int, float)) for value in given.values()) and any("takes string" in l for l in lines):
         lines.append("papermill's -p turns 3 into a number and True into a boolean; -r keeps text as it is.")
     raise ParameterError("\n".join([*lines, answer["table"]]))

@@ -26,8 +26,7 @@ class TypeScriptTranslator(Translator):
     @classmethod
     def translate(cls, value):
         if isinstance(value, dict):
-            # In brackets because a plain "__proto__" would set the prototype.
-            return "{" + ", ".join(f"[{json.dumps(str(k))}]: {cls.translate(v)}" for k, v in value.items()) + "}"
+            return "{" + ", ".join(f"{cls.key(str(k))}: {cls.translate(v)}" for k, v in value.items()) + "}"
         if isinstance(value, (list, tuple)):
             return "[" + ", ".join(cls.translate(item) for item in value) + "]"
         if isinstance(value, float) and math.isnan(value):
@@ -39,6 +38,11 @@ class TypeScriptTranslator(Translator):
         if value is None or isinstance(value, (bool, int, float, str)):
             return json.dumps(value)
         raise ParameterError(f"a parameter cannot be of Python's type {type(value).__name__}: {value!r}")
+
+    @staticmethod
+    def key(name):
+        # A plain "__proto__" would set the prototype.
+        return f"[{json.dumps(name)}]" if name == "__proto__" else json.dumps(name)
 
     @classmethod
     def comment(cls, text):

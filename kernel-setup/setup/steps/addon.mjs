@@ -16,7 +16,15 @@ function compilerOptions() {
   // The libraries are found from the addon's own place, so the project can be moved.
   const origin = macos ? '@loader_path' : '$ORIGIN';
   return [
-    ...['-std=c++17', '-O2', '-fPIC', '-fno-access-control', '-fvisibility=hidden', '-DNAPI_VERSION=8', '-Wno-deprecated-declarations'],
+    ...[
+      '-std=c++17',
+      '-O2',
+      '-fPIC',
+      '-fno-access-control',
+      '-fvisibility=hidden',
+      '-DNAPI_VERSION=8',
+      '-Wno-deprecated-declarations',
+    ],
     ...(macos ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared']),
     `-I${upstream}`,
     `-I${join(upstream, 'binding')}`,
@@ -24,7 +32,9 @@ function compilerOptions() {
     `-I${join(library, 'include')}`,
     join(extension, 'pathlab_addon.cc'),
     join(upstream, 'binding/tfjs_backend.cc'),
-    ...(macos ? libraryNames.map((name) => join(library, name)) : [`-L${library}`, ...libraryNames.map((name) => `-l:${name}`)]),
+    ...(macos
+      ? libraryNames.map((name) => join(library, name))
+      : [`-L${library}`, ...libraryNames.map((name) => `-l:${name}`)]),
     `-Wl,-rpath,${origin}/${relative(dirname(addonFile), library)}`,
   ];
 }

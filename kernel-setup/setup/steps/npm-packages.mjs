@@ -56,7 +56,9 @@ export const npmPackages = {
     `${process.platform}-${process.arch}`,
   ],
   isIntact: (facts) =>
-    hashOfFile(hiddenLock()) === facts.hiddenLock && allThere() && links.every(([p, t]) => linkTarget(inProject(p)) === t),
+    hashOfFile(hiddenLock()) === facts.hiddenLock &&
+    allThere() &&
+    links.every(([p, t]) => linkTarget(inProject(p)) === t),
   async run({ children, environment }, show) {
     const folder = emptyBuildingFolder('npm');
     for (const name of ['package.json', 'package-lock.json', '.npmrc', 'kernel-setup/local-packages']) {

@@ -38,7 +38,10 @@ export const packageBuild = {
         cwd: inProject(),
       });
     } catch (error) {
-      throw explain(error, { what: 'Compiling src/', remedy: 'correct the source (`npm run check` lists all errors).' });
+      throw explain(error, {
+        what: 'Compiling src/',
+        remedy: 'correct the source (`npm run check` lists all errors).',
+      });
     }
     removeStale();
     return { dist: hashOfTree(dist, isOutput) };

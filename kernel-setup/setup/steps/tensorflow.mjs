@@ -32,7 +32,8 @@ export const tensorflow = {
   title: 'TensorFlow',
   diskNeeded: ({ device }) => (device === 'gpu' ? 14e9 : 2.4e9),
   inputs: ({ device }) => [device, hashOfFile(requirements(device)), readStamp('python-environment')?.facts.id],
-  isIntact: (facts) => String(librarySizes()) === String(facts.librarySizes) && existsSync(join(tensorflowFolder(), 'include')),
+  isIntact: (facts) =>
+    String(librarySizes()) === String(facts.librarySizes) && existsSync(join(tensorflowFolder(), 'include')),
   async run({ device, children, environment }, show) {
     const built = emptyBuildingFolder('tensorflow');
     try {

@@ -1,5 +1,5 @@
 export { type TissueKind, tissueKind, tissueKinds } from './kinds.js';
-export { material, materialShares } from './paint-tissue.js';
+export { materialShares } from './plan.js';
 export {
   renderSyntheticSlide,
   type SyntheticSlide,
@@ -8,6 +8,7 @@ export {
   type SyntheticSlideRecord,
   syntheticGeneratorVersion,
   syntheticRecordPath,
+  syntheticSlideSettings,
   writeSyntheticSlide,
 } from './slide.js';
 export { ruifrokJohnston, type SlideStain, type StainVector } from './stains.js';

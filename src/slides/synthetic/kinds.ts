@@ -1,7 +1,7 @@
 import type { Lattice } from './noise.js';
 
 /**
- * Where things lie at one place of a tissue kind, all in micrometres. Only the order of the values counts: the
+ * Where things lie at one place of a tissue kind, all in micrometers. Only the order of the values counts: the
  * renderer gives the places with the highest `lumen` to the lumen, then those with the highest `stroma` to the
  * stroma, and the rest to the epithelium, so that every kind has the same areas of each. Nuclei fill the epithelium
  * from the highest `nuclei` on.
@@ -20,11 +20,11 @@ export interface TissueKind {
   elongation: number;
   /** How long nuclei lie: along the stroma's border, at right angles to it, or anyhow. */
   orientation: 'along' | 'across' | 'random';
-  /** Fills `place` for the point (x, y) in micrometres, in the tissue's own frame. */
+  /** Fills `place` for the point (x, y) in micrometers, in the tissue's own frame. */
   arrange(lattice: Lattice, x: number, y: number, place: Place): void;
 }
 
-/** Distance in micrometres from (x, y) to the nearest middle of bands `period` wide. */
+/** Distance in micrometers from (x, y) to the nearest middle of bands `period` wide. */
 function fromMiddleOfBand(y: number, period: number): number {
   const phase = y / period;
   return Math.abs(phase - Math.round(phase)) * period;

@@ -13,7 +13,7 @@ export interface Layout {
   widthMicrometers: number;
   heightMicrometers: number;
   blocks: readonly Block[];
-  /** Index of the block at each micrometre, row by row; `glass` where there is no tissue. */
+  /** Index of the block at each micrometer, row by row; `glass` where there is no tissue. */
   plane: Int16Array;
 }
 

@@ -60,6 +60,8 @@ function fade(t: number): number {
 /** A grain that repeats every 512 px: noise of several sizes summed, mean 0, standard deviation 1. */
 export class Grain {
   static readonly side = 512;
+  /** Keeps an index within `values`. */
+  static readonly mask = 512 * 512 - 1;
   readonly values: Float32Array;
 
   constructor(random: Generator) {

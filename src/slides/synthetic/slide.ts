@@ -4,7 +4,8 @@ import { type Key, key as keyOf, sha256, throwIfInterrupted, writeFileAtomic } f
 import { type TissueKind, tissueKind, tissueKinds } from './kinds.js';
 import { labelMap, marginMicrometers, planLayout } from './layout.js';
 import { Grain, Lattice } from './noise.js';
-import { paintTissue, type TissueStyle } from './paint-tissue.js';
+import { paintTissue } from './paint-tissue.js';
+import type { TissueStyle } from './plan.js';
 import { colorTable, drawStain, type SlideStain } from './stains.js';
 import { withImageDescription } from './tiff-description.js';
 
@@ -59,11 +60,14 @@ export interface SyntheticSlide {
 
 const labelCellMicrometers = 20;
 
+/** Sections are never even: the same tissue takes up to this share more or less of each stain from place to place. */
+const unevenness = 0.3;
+
 /** Above this a slide would not fit in memory while it is drawn. */
 const mostPixels = 400e6;
 
 /**
- * Draws a synthetic H&E slide: blocks of tissue kinds that differ in structure and not in colour, on glass. The same
+ * Draws a synthetic H&E slide: blocks of tissue kinds that differ in structure and not in color, on glass. The same
  * options and key give the same bytes.
  *
  * @throws RangeError for options that make no slide; InterruptedError when `signal` aborts
@@ -73,7 +77,7 @@ export async function renderSyntheticSlide(
   key: Key,
   signal?: AbortSignal,
 ): Promise<SyntheticSlide> {
-  const settings = settle(options);
+  const settings = syntheticSlideSettings(options);
   const kinds = settings.kinds.map(tissueKind);
   const layout = planLayout(settings, kinds.length, key.fold('layout'));
   const { umPerPixel } = settings;
@@ -85,7 +89,8 @@ export async function renderSyntheticSlide(
   const pixels = new Uint8Array(width * height * 3);
   const colors = colorTable(stain);
   for (let index = 0; index < pixels.length; index++) pixels[index] = colors[index % 3]!;
-  const thickness = new Lattice(key.fold('thickness').generator());
+  const hematoxylinUptake = new Lattice(key.fold('hematoxylin').generator());
+  const eosinUptake = new Lattice(key.fold('eosin').generator());
   for (const [index, block] of layout.blocks.entries()) {
     throwIfInterrupted(signal, 'drawing a synthetic slide');
     drawBlock(index, kinds[block.kind]!);
@@ -113,17 +118,17 @@ export async function renderSyntheticSlide(
     const blockWidth = Math.ceil(block.right / umPerPixel) - left;
     const blockHeight = Math.ceil(block.bottom / umPerPixel) - top;
     const paint = key.fold('block').fold(index).generator();
-    const painting = paintTissue(kind, blockWidth, blockHeight, umPerPixel, style, grain(), paint);
+    const size = { width: blockWidth, height: blockHeight, umPerPixel };
+    const painting = paintTissue(kind, size, style, grain(), paint);
     for (let row = 0; row < blockHeight; row++) {
       const planeRow = Math.min(layout.heightMicrometers - 1, Math.floor((top + row) * umPerPixel));
       for (let column = 0; column < blockWidth; column++) {
         const planeColumn = Math.min(layout.widthMicrometers - 1, Math.floor((left + column) * umPerPixel));
         if (layout.plane[planeRow * layout.widthMicrometers + planeColumn] !== index) continue;
-        // Sections are never even: the same tissue is paler where it is thinner.
-        const thick = 1 + 0.16 * thickness.noise(planeColumn / 170, planeRow / 170);
         const at = row * blockWidth + column;
-        const hematoxylin = Math.min(255, Math.round(painting.hematoxylin[at]! * thick));
-        const eosin = Math.min(255, Math.round(painting.eosin[at]! * thick));
+        const share = (lattice: Lattice) => 1 + unevenness * lattice.noise(planeColumn / 150, planeRow / 150);
+        const hematoxylin = Math.min(255, Math.round(painting.hematoxylin[at]! * share(hematoxylinUptake)));
+        const eosin = Math.min(255, Math.round(painting.eosin[at]! * share(eosinUptake)));
         const color = 3 * (256 * hematoxylin + eosin);
         const pixel = 3 * ((top + row) * width + left + column);
         pixels[pixel] = colors[color]!;
@@ -184,8 +189,12 @@ function describe(record: SyntheticSlideRecord): string {
   );
 }
 
-/** Fills in what was left out and refuses what makes no slide. */
-function settle(options: SyntheticSlideOptions): Required<SyntheticSlideOptions> {
+/**
+ * Fills in what was left out.
+ *
+ * @throws RangeError for options that make no slide
+ */
+export function syntheticSlideSettings(options: SyntheticSlideOptions): Required<SyntheticSlideOptions> {
   const settings = {
     columns: options.columns ?? 8,
     rows: options.rows ?? 6,

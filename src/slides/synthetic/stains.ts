@@ -44,7 +44,7 @@ function turned(vector: StainVector, random: Generator, spread: number): StainVe
 export const concentrationUnit = 100;
 
 /**
- * Colours of every pair of concentrations: `table[3 * (256 * hematoxylin + eosin) + channel]`, by the law of Beer
+ * Colors of every pair of concentrations: `table[3 * (256 * hematoxylin + eosin) + channel]`, by the law of Beer
  * and Lambert, `glass * exp(-(h * H + e * E))`.
  */
 export function colorTable(stain: SlideStain): Uint8Array {

@@ -1,0 +1,349 @@
+// ---
+// jupyter:
+//   jupytext:
+//     formats: ipynb,ts:percent
+//     text_representation:
+//       extension: .ts
+//       format_name: percent
+//       format_version: '1.3'
+//       jupytext_version: 1.19.6
+//   kernelspec:
+//     display_name: TypeScript (pathlab)
+//     language: typescript
+//     name: pathlab
+// ---
+
+// %% [markdown]
+// # SimCLR on pathology patches
+//
+// **Claim.** A network that has never seen a label can learn features that tell tissue apart. In *Large-scale
+// pretraining on pathological images for fine-tuning of small pathological benchmarks*
+// ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)) a ResNet-50 pretrained with SimCLR on the 20 primary sites of
+// PTCGA200 reaches **86.41 %** accuracy; one pretrained on ImageNet reaches 82.72 %.
+//
+// **What this page shows.** The method, whole, on tissue that fits on a laptop: a small ResNet, synthetic H&E slides
+// whose kinds of tissue differ in structure and not in color, and one real slide. It answers one question: do the
+// learned features tell apart the tissue of slides that were not trained on better than the same network before
+// training?
+//
+// **What it does not show.** Its numbers are not comparable with the paper's: other tissue, another task, a smaller
+// network, minutes instead of days.
+//
+// | scale | what it is | on two CPU cores |
+// | --- | --- | --- |
+// | `smoke` | every step of the page, too short to learn much | under 30 s |
+// | `demo` | the default | under 3 min |
+// | `paper` | the paper's settings on PTCGA200, on GPUs | – |
+//
+// The same without a browser: `npm run notebook -- 11-pretrain-simclr -p scale demo -p seed 2`
+
+// %% tags=["parameters"]
+let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
+let epochs: number | undefined = undefined; // passes over the training patches
+let batchSize: number | undefined = undefined; // images a step, each in two views
+let learningRate: number | undefined = undefined; // at its peak
+let neighbors: number | undefined = undefined; // that vote in the kNN evaluation
+let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let out: string | undefined = undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
+
+// %% [markdown]
+// ## The run
+//
+// A run lives in a folder whose name carries a hash of its parameters and code. Running the page again continues there:
+// what is finished is not done twice.
+
+// %%
+import { join } from 'node:path';
+import { op, table } from 'arquero';
+import {
+  closeUps,
+  clusterBootstrapInterval,
+  colorHistogramFeatures,
+  describeDevice,
+  digestOfFile,
+  embeddingChart,
+  embeddingMap,
+  extractFeatures,
+  type Features,
+  interruptSignal,
+  intervalChart,
+  key,
+  knnClassify,
+  liveChart,
+  loadPatchSet,
+  onlineKnn,
+  openRun,
+  openSlide,
+  type PatchSet,
+  patchGrid,
+  patchTable,
+  pretrainSimclr,
+  progress,
+  randomBackbone,
+  recordProvenance,
+  sampleSlide,
+  selectPatches,
+  showChart,
+  showPicture,
+  showPictureGrid,
+  showProvenance,
+  showResults,
+  showTable,
+  showViews,
+  simclrExperiment,
+  simclrSteps,
+  slideOverview,
+  splitBySlide,
+  syntheticCohort,
+  tissueMask,
+  type TrainingRow,
+  toTorch,
+  trainingChart,
+  writeSafetensors,
+} from 'pathlab';
+
+const parameters = { scale, epochs, batchSize, learningRate, neighbors, seed };
+const run = await openRun({ notebook: '11-pretrain-simclr', parameters, out });
+const experiment = simclrExperiment(parameters);
+const { settings } = experiment;
+const figure = (name: string) => join(run.figures, name);
+
+// %% [markdown]
+// ## A real slide
+//
+// CMU-1-Small-Region, from OpenSlide's test data. Before anything is cut from a slide its pixel size has to be known,
+// and tissue told from glass: yellow is the tissue's outline, blue frames are the patches that are taken.
+
+// %%
+const real = sampleSlide();
+const slide = await openSlide(real.path);
+const mask = await tissueMask(slide);
+const grid = patchGrid(slide, mask);
+await showPicture(await slideOverview(slide, mask, grid), {
+  alt: `${real.id} with the outline of its tissue and ${grid.x.length} patches of ${grid.geometry.micrometers} um`,
+  save: figure('slide.png'),
+});
+
+// %% [markdown]
+// The paper cuts patches of 200 um at 0.39 um/px. This slide was scanned more coarsely, so that its patches are
+// enlarged: they have the paper's size, but not more detail than the scanner saw.
+
+// %%
+const { from, to, factor, direction } = grid.resampling;
+await showTable(
+  [
+    { what: 'slide', value: `${slide.width} x ${slide.height} px, ${slide.vendor}, ${real.licence}` },
+    { what: 'pixel size', value: `${slide.mpp} um/px, from ${slide.magnification.source}` },
+    { what: 'tissue', value: mask.method },
+    { what: 'patches', value: `${grid.x.length} of ${grid.geometry.micrometers} um` },
+    { what: 'resampling', value: `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px` },
+  ],
+  { columns: { what: real.id, value: '' } },
+);
+await slide.close();
+
+// %% [markdown]
+// ## Synthetic slides
+//
+// One slide without labels cannot show whether features generalize. The rest of the tissue is **synthetic**: drawn from
+// the seed, each slide with a stain and a texture of its own. All kinds have the same amounts of the same materials, so
+// that color does not give them away; what differs is how nuclei, stroma and lumina are arranged.
+
+// %%
+const drawing = progress('synthetic slides', experiment.cohort.slides);
+const cohort = await syntheticCohort(experiment.cohort, key(seed).fold('cohort'), {
+  onProgress: (done) => drawing.update(done),
+  signal: interruptSignal(),
+});
+drawing.finish();
+
+const patches = await loadPatchSet([real, ...cohort.slides], { size: experiment.patchSize, signal: interruptSignal() });
+
+// %%
+const examples = [
+  ...patches.classNames.map((_, kind) => patches.labels.indexOf(kind)),
+  ...[4, 10].map((place) => patches.slides.indexOf(real.id) + place),
+];
+const pictures = await closeUps(patches, examples, 224);
+await showPictureGrid(
+  pictures.map((picture, index) => ({
+    ...picture,
+    caption: patches.classNames[index] ?? real.id,
+    ...(patches.synthetic[examples[index] ?? -1] ? { mark: 'SYNTHETIC' } : {}),
+  })),
+  { columns: 5, alt: `one patch of each synthetic kind, and two of ${real.id}`, save: figure('kinds.png') },
+);
+
+// %% [markdown]
+// ## Which slides are held out
+//
+// Patches of one slide resemble each other. Features are therefore judged on slides that training has not seen; labels
+// are used for judging alone.
+
+// %%
+const split = splitBySlide(patches, { heldOut: experiment.heldOut }, key(seed).fold('split'));
+const train = selectPatches(patches, split.train);
+const bank = selectPatches(patches, split.trainLabelled);
+const heldOut = selectPatches(patches, split.heldOut);
+const chance = 1 / patches.classNames.length;
+
+const part = patches.slides.map((id) => (split.heldOutSlides.includes(id) ? 'held out' : 'training'));
+const counted = patchTable(patches)
+  .assign(table({ part }))
+  .groupby('part', 'synthetic', 'slideMpp', 'resampled', 'mpp')
+  .rollup({ slides: op.distinct('slide'), patches: op.count() });
+await showTable(counted, {
+  caption: 'Patches as the network gets them',
+  columns: {
+    part: 'Part',
+    synthetic: 'Synthetic',
+    slides: 'Slides',
+    patches: 'Patches',
+    slideMpp: 'Slide, um/px',
+    resampled: 'Resampled',
+    mpp: 'Patch, um/px',
+  },
+});
+
+// %% [markdown]
+// ## Views
+//
+// SimCLR never sees a patch itself, only views of it: cropped, flipped, its colors shifted, sometimes gray or blurred.
+// Two views of one patch have to find each other among the views of all patches of a batch. What the views change, the
+// features learn to ignore.
+
+// %%
+const shown = selectPatches(patches, examples.slice(0, 7));
+await showViews(
+  shown,
+  settings.views,
+  key(seed).fold('shown views'),
+  { alt: `${shown.count} patches as the network gets them, and two views of each`, save: figure('views.png') },
+  (index) => ({ caption: patches.classNames[index] ?? '', mark: 'SYNTHETIC' }),
+);
+
+// %% [markdown]
+// ## Training
+//
+// The loss is NT-Xent: how hard it is to find the other view. With N images in a batch it is log(2N - 1) as long as
+// nothing has been learned. It needs no labels. The lower panel is measured beside it, on held-out slides, and does not
+// influence it. Interrupting the kernel ends the training with a checkpoint; running the cell again goes on from there.
+
+// %% tags=["key-figure"]
+const { steps } = simclrSteps(settings, train.count);
+const knnOptions = { neighbors: experiment.neighbors, classes: patches.classNames.length };
+const chart = liveChart<TrainingRow>((rows) =>
+  trainingChart(rows, {
+    title: `SimCLR, ResNet-${settings.depth}, ${train.count} patches`,
+    totalSteps: steps,
+    lossTitle: 'NT-Xent loss',
+    untrainedLoss: Math.log(2 * settings.batchSize - 1),
+    chanceAccuracy: chance,
+  }),
+);
+const pretrained = await pretrainSimclr({
+  settings,
+  patches: train,
+  checkpoint: { folder: run.checkpoints, everySteps: experiment.checkpointEvery, identity: run.identity.hash },
+  evaluate: {
+    everySteps: experiment.evaluateEvery,
+    run: async (backbone) => {
+      const { accuracy } = await onlineKnn({ bank, queries: heldOut }, backbone, knnOptions);
+      return { knnAccuracy: accuracy };
+    },
+  },
+  onEvent: async (event) => {
+    await run.emit({ ...event });
+    await chart.add(event);
+  },
+  signal: interruptSignal(),
+}).finally(() => chart.finish());
+await chart.finish(pretrained.history);
+
+// %% [markdown]
+// ## What was learned
+//
+// Each held-out patch gets the class of its nearest neighbors among the training patches, by cosine similarity of the
+// features. Two comparisons keep the number honest: the same network before training, and color alone.
+
+// %%
+const untrained = randomBackbone({ settings });
+const contenders: Record<string, (set: PatchSet) => Features | Promise<Features>> = {
+  'color histogram': (set) => colorHistogramFeatures(set),
+  'random initialization': (set) => extractFeatures(set, untrained.features, { signal: interruptSignal() }),
+  'SimCLR pretrained': (set) => extractFeatures(set, pretrained.features, { signal: interruptSignal() }),
+};
+const results: { name: string; value: number; low: number; high: number; method: string }[] = [];
+for (const [name, featuresOf] of Object.entries(contenders)) {
+  const [known, asked] = [await featuresOf(bank), await featuresOf(heldOut)];
+  const { accuracy, correct } = await knnClassify(known, bank.labels, asked, heldOut.labels, knnOptions);
+  const interval = clusterBootstrapInterval(correct, heldOut.slides, { key: key(seed).fold('interval') });
+  results.push({ name, value: accuracy, low: interval.low, high: interval.high, method: interval.method });
+}
+const comparison = intervalChart(results, {
+  title: 'kNN accuracy on held-out synthetic slides',
+  subtitle: `${experiment.neighbors} neighbors, 95 % intervals over slides`,
+  valueTitle: 'accuracy',
+  chance,
+});
+await showChart(comparison.spec, { alt: comparison.alt, save: figure('knn.png') });
+
+// %%
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const frame = await showResults(results, {
+  columns: { name: 'Features', value: 'kNN accuracy', low: '95 % from', high: 'to', method: 'Interval' },
+  format: { value: percent, low: percent, high: percent },
+  save: join(run.folder, 'knn.csv'),
+});
+
+// %% [markdown]
+// ## A map of the features
+//
+// UMAP puts patches with similar features beside each other; distances between far groups mean nothing. The patches of
+// the real slide have no label: where they lie says what the network takes them for, not what they are.
+
+// %%
+const realPatches = Array.from(patches.slides.keys()).filter((patch) => !patches.synthetic[patch]);
+const mapped = selectPatches(patches, [...split.heldOut, ...realPatches]);
+const features = await extractFeatures(mapped, pretrained.features, { signal: interruptSignal() });
+const places = await embeddingMap(features, key(seed).fold('map'), { signal: interruptSignal() });
+const map = embeddingChart(
+  mapped.slides.map((id, patch) => ({
+    x: places[2 * patch] ?? 0,
+    y: places[2 * patch + 1] ?? 0,
+    kind: patches.classNames[mapped.labels[patch] ?? -1] ?? `${real.id} (real)`,
+    slide: id,
+  })),
+  {
+    title: 'Held-out synthetic patches and the real slide',
+    subtitle: 'UMAP of the pretrained features',
+    emphasis: `${real.id} (real)`,
+  },
+);
+await showChart(map.spec, { alt: map.alt, save: figure('map.png') });
+
+// %% [markdown]
+// ## What is kept
+//
+// The backbone goes to a safetensors file with torchvision's names. The key numbers go to the gallery, and the provenance
+// ties them to the code, the data and the machine that made them.
+
+// %%
+const weights = join(run.folder, 'backbone.safetensors');
+await writeSafetensors(weights, toTorch(pretrained.model), { method: 'simclr', run: run.identity.hash });
+await run.saveMetrics(
+  results.reverse().map(({ name, value, low, high, method }) => ({
+    name: `kNN accuracy, ${name}`,
+    value: 100 * value,
+    interval: [100 * low, 100 * high] as const,
+    unit: '%',
+    about: `${heldOut.count} patches of held-out synthetic slides; ${method}`,
+  })),
+);
+const provenance = await recordProvenance(run, {
+  seed,
+  device: describeDevice(),
+  data: patches.sources,
+  weights: { 'backbone.safetensors': await digestOfFile(weights) },
+});
+await showProvenance(provenance);

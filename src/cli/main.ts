@@ -1,0 +1,54 @@
+import { UsageError } from './usage-error.js';
+
+interface Command {
+  about: string;
+  run(args: readonly string[]): Promise<number>;
+}
+
+const commands: Record<string, Command> = {
+  run: {
+    about: 'run a notebook headless: run NAME [-p key value ...]',
+    run: async (args) => (await import('./run.js')).main(args),
+  },
+  synth: {
+    about: 'write a synthetic slide (synth --help)',
+    run: async (args) => (await import('./synth.js')).synth(args),
+  },
+  gallery: {
+    about: 'write results/index.html, the page of all runs',
+    run: async () => {
+      const { writeGallery } = await import('../report/gallery.js');
+      console.log(await writeGallery());
+      return 0;
+    },
+  },
+};
+
+/**
+ * The `pathlab` command, but for what works before set-up (kernel-setup/pathlab.mjs).
+ *
+ * @param args the words after `pathlab`
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const command = name === undefined ? undefined : commands[name];
+  if (!command) {
+    const asked = name !== undefined && !['help', '-h', '--help'].includes(name);
+    const lines = Object.entries(commands).map(([known, { about }]) => `  ${known.padEnd(9)} ${about}`);
+    const text = ['usage: npx --no-install pathlab COMMAND', ...lines].join('\n');
+    if (!asked) {
+      console.log(text);
+      return name === undefined ? 1 : 0;
+    }
+    console.error(`There is no command "${name}".\n${text}`);
+    return 1;
+  }
+  try {
+    return await command.run(rest);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    return 1;
+  }
+}

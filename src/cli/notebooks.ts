@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { projectRoot } from '../runs/index.js';
+import { UsageError } from './usage-error.js';
+
+/** One `let name: type = default; // help` of a notebook's cell tagged `parameters`. */
+export interface NotebookParameter {
+  name: string;
+  /** TypeScript's type, as written. */
+  type: string;
+  /** The default, as written, and its value where it is a literal. */
+  default: string;
+  value?: unknown;
+  help: string;
+}
+
+/** kernel-setup/kernel/parameters.cjs, which papermill's engine asks as well. */
+interface ParameterReader {
+  readParameters(source: string): NotebookParameter[];
+  problemsOf(source: string, given: Record<string, unknown>): string[];
+  valueOfText(source: string, name: string, text: string): unknown;
+  parameterTable(source: string): string;
+}
+
+interface NotebookFile {
+  cells: { cell_type: string; source: string | string[]; metadata?: { tags?: string[] } }[];
+}
+
+export interface Notebook {
+  name: string;
+  path: string;
+  /** The text of the cell tagged `parameters`; empty if there is none. */
+  parametersCell: string;
+}
+
+/** The names of the project's notebooks, in order. */
+export function notebookNames(root = projectRoot): string[] {
+  return readdirSync(join(root, 'notebooks'))
+    .filter((file) => file.endsWith('.ipynb'))
+    .map((file) => basename(file, '.ipynb'))
+    .sort();
+}
+
+/** @throws UsageError that lists the notebooks if there is none of that name */
+export function openNotebook(name: string, root = projectRoot): Notebook {
+  const path = join(root, 'notebooks', `${name}.ipynb`);
+  if (!/^[\w.-]+$/.test(name) || !existsSync(path)) {
+    const known = notebookNames(root).map((known) => `  ${known}`);
+    throw new UsageError([`There is no notebook "${name}". The notebooks are:`, ...known].join('\n'));
+  }
+  const { cells } = JSON.parse(readFileSync(path, 'utf8')) as NotebookFile;
+  const cell = cells.find(({ metadata }) => metadata?.tags?.includes('parameters'));
+  return { name, path, parametersCell: cell ? textOf(cell.source) : '' };
+}
+
+/** The title of a notebook file: its first heading. */
+export function notebookTitle(path: string): string | undefined {
+  const { cells } = JSON.parse(readFileSync(path, 'utf8')) as NotebookFile;
+  for (const { cell_type: kind, source } of cells) {
+    const heading = kind === 'markdown' ? /^#\s+(.+)$/m.exec(textOf(source)) : null;
+    if (heading) return heading[1]!.trim();
+  }
+  return undefined;
+}
+
+/** The parameters' table, for help. */
+export function describeParameters(notebook: Notebook): string {
+  return reader().parameterTable(notebook.parametersCell);
+}
+
+/** What the texts of a command line mean for the declared types: `3` is text where a string is wanted. */
+export function parametersOfTexts(notebook: Notebook, texts: readonly (readonly [string, string])[]) {
+  const { valueOfText } = reader();
+  return Object.fromEntries(texts.map(([name, text]) => [name, valueOfText(notebook.parametersCell, name, text)]));
+}
+
+/**
+ * All parameters of a run: the declared defaults with the given values over them.
+ *
+ * @throws UsageError that names unknown parameters and wrong types, and lists the known ones
+ */
+export function resolveParameters(notebook: Notebook, given: Record<string, unknown>): Record<string, unknown> {
+  const { problemsOf, readParameters, parameterTable } = reader();
+  const problems = problemsOf(notebook.parametersCell, given);
+  if (problems.length > 0) {
+    throw new UsageError([`${notebook.name}:`, ...problems, parameterTable(notebook.parametersCell)].join('\n'));
+  }
+  const defaults = readParameters(notebook.parametersCell).map(({ name, value }) => [name, value]);
+  return { ...Object.fromEntries(defaults), ...given };
+}
+
+function reader(): ParameterReader {
+  return createRequire(import.meta.url)('../../kernel-setup/kernel/parameters.cjs') as ParameterReader;
+}
+
+function textOf(source: string | string[]): string {
+  return Array.isArray(source) ? source.join('') : source;
+}

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { projectRoot } from '../runs/index.js';
+import { UsageError } from './usage-error.js';
+
+/** A program of the project's Python environment. */
+export function pythonProgram(name: string): string {
+  const program = join(projectRoot, '.venv', 'bin', name);
+  if (!existsSync(program)) throw new UsageError(`${program} is missing: run \`npm run setup\``);
+  return program;
+}
+
+/** The environment for Jupyter's programs: the kernel runs on the Node that runs us. */
+export function jupyterEnvironment(): NodeJS.ProcessEnv {
+  const path = [dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter);
+  return { ...process.env, PATH: path };
+}
+
+/**
+ * Executes a notebook through papermill's own command; what it prints goes to the terminal.
+ *
+ * Ctrl-C (or a request to terminate) goes once to papermill, which hands it to the running cell, so that a training
+ * loop saves a checkpoint and ends; a second one stops the kernel, a third one kills.
+ */
+export async function papermill(options: {
+  input: string;
+  output: string;
+  parameters: Record<string, unknown>;
+  folder: string;
+}): Promise<'finished' | 'failed' | 'interrupted'> {
+  const { input, output, parameters, folder } = options;
+  // JSON is YAML, and base64 keeps the shell and papermill's own guessing of types out of it.
+  const values = JSON.stringify(parameters, (_name, value: unknown) => (value === undefined ? null : value));
+  const given = Object.keys(parameters).length > 0 ? ['-b', Buffer.from(values).toString('base64')] : [];
+  const child = spawn(
+    pythonProgram('papermill'),
+    [input, output, '--cwd', folder, '--log-level', 'WARNING', '--progress-bar', ...given],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      // A group of its own: a terminal would send Ctrl-C to it as well as to us, which counts as two.
+      detached: true,
+      env: { ...jupyterEnvironment(), PATHLAB_RUNNER: String(process.pid) },
+    },
+  );
+  let interrupts = 0;
+  const stopListening = onStopSignals(() => {
+    interrupts++;
+    if (interrupts < 3) child.kill('SIGINT');
+    else process.kill(-child.pid!, 'SIGKILL');
+  });
+  try {
+    const code = await exitOf(child);
+    if (interrupts > 0) return 'interrupted';
+    return code === 0 ? 'finished' : 'failed';
+  } finally {
+    stopListening();
+  }
+}
+
+function onStopSignals(listener: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, listener);
+  return () => {
+    for (const signal of signals) process.off(signal, listener);
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code));
+  });
+}

@@ -1,0 +1,99 @@
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { projectRoot, runFolderFor } from '../runs/index.js';
+import { describeParameters, notebookNames, openNotebook, parametersOfTexts, resolveParameters } from './notebooks.js';
+import { writePage } from './page.js';
+import { papermill } from './papermill.js';
+import { UsageError } from './usage-error.js';
+
+export const runUsage = `usage: npm run notebook -- NAME [-p key value ...]
+
+Runs one notebook from its first cell to its last and writes results/runs/<notebook>-<scale>-<hash>/ with the executed
+notebook and its page. \`npm run notebook -- NAME --help\` lists the parameters of a notebook.`;
+
+export interface NotebookRun {
+  /** The run folder. */
+  folder: string;
+  status: 'finished' | 'failed' | 'interrupted';
+  /** The rendered page; undefined if papermill could not even begin. */
+  page: string | undefined;
+}
+
+/**
+ * Runs a notebook headless through papermill. What it prints, and a failed cell's trace, goes to the terminal; the
+ * executed notebook is written as the cells finish, and stays also if one fails.
+ *
+ * @param parameters values for some of what the notebook's parameters cell declares; a parameter `out` is filled with
+ *   the run folder unless it is given
+ * @throws UsageError before anything runs, for an unknown notebook or parameter or a value of the wrong type
+ */
+export async function runNotebook(
+  name: string,
+  parameters: Record<string, unknown> = {},
+  root = projectRoot,
+): Promise<NotebookRun> {
+  const notebook = openNotebook(name, root);
+  const resolved = resolveParameters(notebook, parameters);
+  const folder = typeof resolved.out === 'string' ? resolve(root, resolved.out) : runFolderFor(name, resolved, root);
+  await mkdir(folder, { recursive: true });
+  const executed = join(folder, 'notebook.ipynb');
+  const page = join(folder, 'notebook.html');
+  // What an earlier run left must not pass for the outcome of this one.
+  for (const old of [executed, page]) rmSync(old, { force: true });
+
+  const status = await papermill({
+    input: notebook.path,
+    output: executed,
+    parameters: 'out' in resolved ? { ...parameters, out: asParameter(folder) } : parameters,
+    folder: join(root, 'notebooks'),
+  });
+  if (!existsSync(executed)) return { folder, status, page: undefined };
+  await writePage(executed, page);
+  return { folder, status, page };
+}
+
+/** Within the project a relative path, so that a page sent to somebody else shows no path of this machine. */
+function asParameter(folder: string): string {
+  const path = relative(projectRoot, folder);
+  return path.startsWith('..') ? folder : path;
+}
+
+/** `pathlab run NAME [-p key value ...]`; returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { name, texts, help } = parseArguments(args);
+  if (name === undefined) {
+    const names = notebookNames().map((known) => `  ${known}`);
+    console.log([runUsage, '', 'The notebooks are:', ...names].join('\n'));
+    return help ? 0 : 1;
+  }
+  const notebook = openNotebook(name);
+  if (help) {
+    console.log([runUsage, '', `${name}:`, describeParameters(notebook)].join('\n'));
+    return 0;
+  }
+  const { folder, status, page } = await runNotebook(name, parametersOfTexts(notebook, texts));
+  console.log(`${name} ${status}`);
+  console.log(`run folder  ${relative(process.cwd(), folder)}`);
+  if (page) console.log(`page        ${relative(process.cwd(), page)}`);
+  return { finished: 0, failed: 1, interrupted: 130 }[status];
+}
+
+function parseArguments(args: readonly string[]) {
+  const texts: [string, string][] = [];
+  let name: string | undefined;
+  let help = false;
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at]!;
+    if (word === '-p' || word === '--parameters') {
+      const [key, value] = [args[at + 1], args[at + 2]];
+      if (key === undefined || value === undefined)
+        throw new UsageError(`${word} takes a name and a value\n${runUsage}`);
+      texts.push([key, value]);
+      at += 2;
+    } else if (word === '-h' || word === '--help') help = true;
+    else if (word.startsWith('-') || name !== undefined) throw new UsageError(`unexpected "${word}"\n${runUsage}`);
+    else name = word.replace(/\.ipynb$/, '');
+  }
+  return { name, texts, help };
+}

@@ -1,0 +1,88 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { syntheticCohort } from '../datasets/index.js';
+import { InterruptedError, key } from '../runs/index.js';
+import { tissueKinds } from '../slides/index.js';
+
+const help = `pathlab synth --out FOLDER [options]
+
+Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each with a JSON record
+(what was drawn where). Slides that are there already, made with the same options, are kept.
+
+  --out FOLDER     where the slides go
+  --slides N       how many (1)
+  --seed TEXT      a number or a word; the same seed gives the same bytes (0)
+  --columns N      tissue on a slide, in patches of 200 um (8)
+  --rows N         (6)
+  --block N        side of an area of one tissue kind, in patches (2)
+  --mpp X          size of a pixel, um (0.5)
+  --kinds A,B,...  tissue kinds (all): ${tissueKinds.map((kind) => kind.name).join(', ')}
+`;
+
+/**
+ * The command `pathlab synth`.
+ *
+ * @param words what follows `synth` on the command line
+ * @returns the exit code: 0, or 130 when it was interrupted
+ * @throws Error on wrong options, in one line for the user
+ */
+export async function synth(words: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      out: { type: 'string' },
+      slides: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '0' },
+      columns: { type: 'string' },
+      rows: { type: 'string' },
+      block: { type: 'string' },
+      mpp: { type: 'string' },
+      kinds: { type: 'string' },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  if (!values.out) throw new Error('synth needs --out FOLDER, where the slides go (see pathlab synth --help)');
+  const options = {
+    folder: resolve(values.out),
+    slides: wholeNumber('slides', values.slides)!,
+    columns: wholeNumber('columns', values.columns),
+    rows: wholeNumber('rows', values.rows),
+    blockPatches: wholeNumber('block', values.block),
+    umPerPixel: decimal('mpp', values.mpp),
+    kinds: values.kinds?.split(','),
+  };
+  const seed = /^\d+$/.test(values.seed) ? Number(values.seed) : values.seed;
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const cohort = await syntheticCohort(options, key(seed), {
+      signal: stop.signal,
+      onProgress: (done, total) => console.error(`slide ${done} of ${total}`),
+    });
+    for (const slide of cohort.slides) console.log(slide.path);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    console.error(error.message);
+    return 130;
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} takes a whole number above 0; got "${text}"`);
+  return Number(text);
+}
+
+function decimal(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+(\.\d+)?$|^\.\d+$/.test(text)) throw new Error(`--${name} takes a number above 0; got "${text}"`);
+  return Number(text);
+}

@@ -1,0 +1,159 @@
+import { Key } from '../../runs/index.js';
+import type { Tensor } from '../runtime.js';
+import { CompiledFunction } from './compiled-function.js';
+import { CompileError } from './errors.js';
+import { inPrecision, type Precision } from './precision.js';
+import { record, type Source } from './record.js';
+import { describeLeaf, isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
+
+export interface CompileOptions {
+  /** Stands in errors and profiles; by default the step function's own name. */
+  name?: string;
+  /** What the step's costly ops compute in; float32 by default. */
+  precision?: Precision;
+  /** Lets XLA compile the step. */
+  xla?: boolean;
+  /** How many recordings are kept, one for each signature of the inputs. */
+  cacheSize?: number;
+}
+
+/** A step that runs as one TensorFlow function. */
+export interface Compiled<Inputs extends unknown[], Output> {
+  /** The output's tensors are new ones, the caller's to dispose of; the inputs may be disposed of at once. */
+  (...inputs: Inputs): Promise<Output>;
+  /** Frees the recordings, those that are running when they have ended. */
+  dispose(): void;
+}
+
+/**
+ * Compiles a pure step: tensors, keys and plain values in nested records and arrays come in, tensors in the same go
+ * out. The first call with a new signature (structure, shapes, dtypes, plain values) calls the step once to record its
+ * ops. What that call computes is thrown away: every result comes from the one recorded program, so that a first call
+ * gives the same bits as a later one. Runs leave the event loop free.
+ *
+ * Numbers, strings and booleans among the inputs are part of the signature. What changes from call to call comes in
+ * as a tensor; randomness comes in as a `Key`, which the step may fold and give to the random ops.
+ *
+ * @returns a function whose promise rejects with a CompileError for what cannot be recorded, naming the call and the
+ *   line; with the step's own error if it throws; or with the failed op and its line
+ */
+export function compile<Inputs extends unknown[], Output>(
+  step: (...inputs: Inputs) => Output,
+  options: CompileOptions = {},
+): Compiled<Inputs, Output> {
+  const { name = step.name || 'step', precision = 'float32', xla = false, cacheSize = 8 } = options;
+  if (precision !== 'float32' && precision !== 'bfloat16') {
+    throw new RangeError(
+      `${name}: precision is "float32" or "bfloat16"; got "${precision as string}"` +
+        ' (float16 would need loss scaling, which is not built yet)',
+    );
+  }
+  if (!(Number.isInteger(cacheSize) && cacheSize > 0)) {
+    throw new RangeError(`${name}: cacheSize is a whole number above 0; got ${cacheSize}`);
+  }
+  /** By signature, the one used last at the end. */
+  const cache = new Map<string, CompiledStep>();
+  const sayOnce = speaker();
+  let lastSignature: string[] | undefined;
+  let disposed = false;
+
+  const compiled = async (...inputs: Inputs): Promise<Output> => {
+    if (disposed) throw new CompileError(`${name} was called after its dispose()`);
+    const leaves = leavesOf(inputs, `${name}: input`);
+    const gone = leaves.find(({ value }) => isTensor(value) && value.isDisposed);
+    if (gone) throw new CompileError(`${name}: input ${gone.path} is disposed`);
+
+    const signature = leaves.map(describeLeaf);
+    const identity = signature.join('\n');
+    let compiledStep = cache.get(identity);
+    if (!compiledStep) {
+      if (lastSignature) sayOnce('change', describeChange(name, lastSignature, signature));
+      compiledStep = compileStep(name, step, inputs, leaves, { precision, xla });
+    }
+    lastSignature = signature;
+    cache.delete(identity);
+    cache.set(identity, compiledStep);
+    if (cache.size > cacheSize) {
+      sayOnce('full', `${name} has had more than ${cacheSize} signatures; the recording used longest ago is dropped`);
+      const [oldest] = cache.keys();
+      cache.get(oldest!)!.function.dispose();
+      cache.delete(oldest!);
+    }
+    return (await run(compiledStep, leaves)) as Output;
+  };
+
+  return Object.assign(compiled, {
+    dispose() {
+      disposed = true;
+      for (const step of cache.values()) step.function.dispose();
+      cache.clear();
+    },
+  });
+}
+
+interface CompiledStep {
+  function: CompiledFunction;
+  output: unknown;
+  sources: Source[];
+}
+
+function compileStep<Inputs extends unknown[]>(
+  name: string,
+  step: (...inputs: Inputs) => unknown,
+  inputs: Inputs,
+  leaves: readonly Leaf[],
+  { precision, xla }: { precision: Precision; xla: boolean },
+): CompiledStep {
+  const { program, output, sources, release } = record(name, step, inputs, leaves);
+  try {
+    return { output, sources, function: new CompiledFunction(name, inPrecision(program, precision), { release, xla }) };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function run({ function: compiled, output, sources }: CompiledStep, leaves: readonly Leaf[]): Promise<unknown> {
+  const inputs = leaves.flatMap(({ value }) => (isTensor(value) ? [value] : []));
+  const keys = new Map(leaves.flatMap(({ value }, leaf) => (value instanceof Key ? [[leaf, value] as const] : [])));
+  // Cloned before the run, for the caller may dispose of the inputs meanwhile.
+  const passedOn = sources.map((source) => (source && 'input' in source ? inputs[source.input]!.clone() : undefined));
+  let outputs: Tensor[];
+  try {
+    outputs = await compiled.run(inputs, keys);
+  } catch (error) {
+    for (const tensor of passedOn) tensor?.dispose();
+    throw error;
+  }
+  const given = new Set<number>();
+  return withLeaves(
+    output,
+    sources.map((source, leaf) => {
+      if (!source) return source;
+      if ('input' in source) return passedOn[leaf];
+      const tensor = outputs[source.output]!;
+      // A tensor that stands twice in the output is two, so that each can be disposed of.
+      if (given.has(source.output)) return tensor.clone();
+      given.add(source.output);
+      return tensor;
+    }),
+  );
+}
+
+/** A step that is recorded again and again is slow, and the reason is in its inputs. */
+function describeChange(name: string, before: readonly string[], now: readonly string[]): string {
+  const place = now.findIndex((leaf, index) => leaf !== before[index]);
+  const [was, is] = place < 0 ? [before[now.length], 'left out'] : [before[place] ?? 'not there', now[place]];
+  return (
+    `${name} is recorded again: its input ${was} is now ${is}. ` +
+    'Further changes are not told. Numbers that change from call to call should come in as tensors.'
+  );
+}
+
+function speaker(): (topic: string, text: string) => void {
+  const said = new Set<string>();
+  return (topic, text) => {
+    if (!said.has(topic)) console.warn(text);
+    said.add(topic);
+  };
+}

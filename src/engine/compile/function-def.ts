@@ -1,0 +1,191 @@
+import {
+  type ArgDef,
+  type AttrValue,
+  type NodeDef,
+  opDefinition,
+  proto,
+  type TensorInfo,
+  type TensorShape,
+} from './native.js';
+import type { Constant, Program, RecordedOp } from './program.js';
+
+/** Ways to write a program down. */
+export interface FunctionOptions {
+  name: string;
+  /** Compile it with XLA. */
+  xla: boolean;
+}
+
+/**
+ * Writes a program as a TensorFlow function (`FunctionDef`, serialized). Its arguments are the program's inputs,
+ * seeds, captures and held constants, in that order; the names of its nodes are those of `nodeName`.
+ */
+export function functionDef(program: Program, { name, xla }: FunctionOptions): Uint8Array {
+  const messages = proto();
+  /** How a function's body refers to each value: an argument's name or `node:output:index`. */
+  const references = new Map<number, string>();
+  const infos = new Map<number, TensorInfo>();
+  const define = (info: TensorInfo, reference: string) => {
+    infos.set(info.id, info);
+    references.set(info.id, reference);
+  };
+
+  const argument = (name: string, dtype: number): ArgDef => {
+    const definition = new messages.OpDef.ArgDef();
+    definition.setName(name);
+    definition.setType(dtype);
+    return definition;
+  };
+  const inputArguments = argumentsOf(program).map((info, place) => {
+    define(info, `input_${place}`);
+    return argument(`input_${place}`, info.dtype);
+  });
+
+  const nodes: NodeDef[] = [];
+  for (const [place, constant] of program.constants.filter(({ bytes }) => bytes).entries()) {
+    nodes.push(constantNode(`constant_${place}`, constant));
+    define(constant, `constant_${place}:output:0`);
+  }
+  for (const [place, recorded] of program.ops.entries()) {
+    const node = nodeName(recorded, place);
+    const { definition, listLengths } = writeNode(node, recorded, infos, references);
+    nodes.push(definition);
+    let next = 0;
+    for (const output of opDefinition(recorded.op).getOutputArgList()) {
+      const rest = recorded.outputs.length - opDefinition(recorded.op).getOutputArgList().length + 1;
+      const isList = output.getNumberAttr() !== '' || output.getTypeListAttr() !== '';
+      const count = isList ? (listLengths.get(output.getNumberAttr()) ?? rest) : 1;
+      for (let index = 0; index < count && next < recorded.outputs.length; index++) {
+        define(recorded.outputs[next++]!, `${node}:${output.getName()}:${index}`);
+      }
+    }
+  }
+
+  const definition = new messages.FunctionDef();
+  const signature = new messages.OpDef();
+  signature.setName(name);
+  signature.setInputArgList(inputArguments);
+  signature.setOutputArgList(
+    program.outputs.map((id, place) => {
+      definition.getRetMap().set(`output_${place}`, references.get(id)!);
+      return argument(`output_${place}`, infos.get(id)!.dtype);
+    }),
+  );
+  definition.setSignature(signature);
+  definition.setNodeDefList(nodes);
+  if (xla) definition.getAttrMap().set('_XlaMustCompile', attributeValue('bool', true));
+  return definition.serializeBinary();
+}
+
+/** What a call of the function is given, in order. */
+function argumentsOf({ inputs, seeds, captures, constants }: Program): TensorInfo[] {
+  return [...inputs, ...seeds, ...captures, ...constants.filter(({ bytes }) => !bytes)];
+}
+
+export function nodeName({ op }: RecordedOp, place: number): string {
+  return `${op}_${place}`;
+}
+
+/** An op with its attributes: what its inputs say, then what was recorded, then TensorFlow's defaults. */
+function writeNode(
+  name: string,
+  recorded: RecordedOp,
+  infos: ReadonlyMap<number, TensorInfo>,
+  references: ReadonlyMap<number, string>,
+): { definition: NodeDef; listLengths: Map<string, number> } {
+  const definition = opDefinition(recorded.op);
+  const node = new (proto().NodeDef)();
+  node.setName(name);
+  node.setOp(recorded.op);
+  node.setInputList(
+    recorded.inputs.map((id) => {
+      const reference = references.get(id);
+      if (reference === undefined) throw new Error(`${name} reads a tensor that no recorded op has made`);
+      return reference;
+    }),
+  );
+
+  const inferred = new Map<string, AttrValue>();
+  const listLengths = new Map<string, number>();
+  const types = recorded.inputs.map((id) => infos.get(id)!.dtype);
+  const args = definition.getInputArgList();
+  let next = 0;
+  for (const arg of args) {
+    const isList = arg.getNumberAttr() !== '' || arg.getTypeListAttr() !== '';
+    // No op that tfjs runs takes two lists of different lengths.
+    const lists = args.filter((other) => other.getNumberAttr() || other.getTypeListAttr()).length;
+    const count = isList ? (types.length - (args.length - lists)) / lists : 1;
+    const own = types.slice(next, next + count);
+    next += count;
+    if (arg.getNumberAttr()) {
+      inferred.set(arg.getNumberAttr(), attributeValue('int', count));
+      listLengths.set(arg.getNumberAttr(), count);
+    }
+    if (arg.getTypeListAttr()) inferred.set(arg.getTypeListAttr(), attributeValue('list(type)', own));
+    else if (arg.getTypeAttr() && own.length > 0) inferred.set(arg.getTypeAttr(), attributeValue('type', own[0]));
+  }
+
+  const given = new Map(recorded.attributes.map((attribute) => [attribute.name, attribute]));
+  for (const attribute of definition.getAttrList()) {
+    const key = attribute.getName();
+    const own = given.get(key);
+    const value =
+      inferred.get(key) ?? (own ? attributeValue(attribute.getType(), own.value) : attribute.getDefaultValue());
+    if (!value) throw new Error(`${name} was recorded without its attribute ${key}`);
+    node.getAttrMap().set(key, value);
+    if (own && attribute.getType() === 'int') listLengths.set(key, own.value as number);
+  }
+  return { definition: node, listLengths };
+}
+
+function constantNode(name: string, { dtype, shape, bytes }: Constant): NodeDef {
+  const messages = proto();
+  const tensor = new messages.Tensor();
+  tensor.setDtype(dtype);
+  tensor.setTensorShape(tensorShape(shape));
+  tensor.setTensorContent(Buffer.from(bytes!).toString('base64'));
+  const value = new messages.AttrValue();
+  value.setTensor(tensor);
+  const node = new messages.NodeDef();
+  node.setName(name);
+  node.setOp('Const');
+  node.setInputList([]);
+  node.getAttrMap().set('dtype', attributeValue('type', dtype));
+  node.getAttrMap().set('value', value);
+  return node;
+}
+
+function tensorShape(sizes: readonly number[]): TensorShape {
+  const messages = proto();
+  const shape = new messages.TensorShape();
+  shape.setDimList(
+    sizes.map((size) => {
+      const dimension = new messages.TensorShape.Dim();
+      dimension.setSize(size);
+      return dimension;
+    }),
+  );
+  return shape;
+}
+
+/** @param type as op definitions write it: `int`, `list(int)` */
+function attributeValue(type: string, value: unknown): AttrValue {
+  const messages = proto();
+  const attribute = new messages.AttrValue();
+  if (type.startsWith('list(')) {
+    const list = new messages.AttrValue.ListValue();
+    if (type === 'list(int)') list.setIList(value as number[]);
+    else if (type === 'list(float)') list.setFList(value as number[]);
+    else if (type === 'list(bool)') list.setBList(value as boolean[]);
+    else if (type === 'list(type)') list.setTypeList(value as number[]);
+    else throw new Error(`an attribute of type ${type} cannot be compiled`);
+    attribute.setList(list);
+  } else if (type === 'string') attribute.setS(Buffer.from(value as string).toString('base64'));
+  else if (type === 'int') attribute.setI(value as number);
+  else if (type === 'float') attribute.setF(value as number);
+  else if (type === 'bool') attribute.setB(value as boolean);
+  else if (type === 'type') attribute.setType(value as number);
+  else if (type === 'shape') attribute.setShape(tensorShape(value as number[]));
+  else throw new Error(`an attribute of type ${type} cannot be compiled`);
+  return attribute;
+}

@@ -1,0 +1,3 @@
+export { type Compiled, type CompileOptions, compile } from './compile.js';
+export { CompileError } from './errors.js';
+export type { Precision } from './precision.js';

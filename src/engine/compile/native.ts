@@ -1,0 +1,143 @@
+import { createRequire } from 'node:module';
+import { type Attribute, type Tensor, tf } from '../runtime.js';
+
+/** Numbers of TensorFlow's `DataType`, in protobuf and in the C API. */
+export const DataType = { float32: 1, int32: 3, uint8: 4, string: 7, float16: 19, bfloat16: 14 } as const;
+
+/** A tensor as the native side knows it. */
+export interface TensorInfo {
+  id: number;
+  shape: number[];
+  /** TensorFlow's `DataType`. */
+  dtype: number;
+}
+
+/** tfjs-node's native addon with pathlab's extension (kernel-setup/addon). */
+export interface Native {
+  createTensor(shape: number[], dtype: number, values: ArrayBufferView | Uint8Array[]): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): ArrayBufferView;
+  executeOp(op: string, attributes: Attribute[], inputs: number[], outputCount: number): TensorInfo[];
+  runAsync(op: string, attributes: Attribute[], inputs: number[], outputCount: number): Promise<TensorInfo[]>;
+  addFunctionDef(bytes: Uint8Array): void;
+  removeFunction(name: string): void;
+  opList(): Uint8Array;
+}
+
+/** The parts of tfjs-node's backend that recording listens to. */
+export interface NodeBackend {
+  binding: Native;
+  getInputTensorIds(tensors: Tensor[]): number[];
+  createOutputTensor(info: TensorInfo): Tensor;
+  read(dataId: object): Promise<ArrayBufferView>;
+  incRef(dataId: object): void;
+  /** What is behind each tensor; its dtype is TensorFlow's own, where tfjs shows uint8 as int32. */
+  tensorMap: { get(dataId: object): { dtype: number } };
+}
+
+export function nodeBackend(): NodeBackend {
+  const backend = tf.backend() as unknown as NodeBackend;
+  if (typeof backend.binding.addFunctionDef !== 'function') {
+    throw new Error("the TensorFlow addon is not pathlab's, so nothing can be compiled; run `npm run setup`");
+  }
+  return backend;
+}
+
+/** TensorFlow's protobuf messages, as far as function definitions need them. tfjs-node ships them without types. */
+export interface Proto {
+  AttrValue: { new (): AttrValue; ListValue: new () => ListValue };
+  FunctionDef: new () => FunctionDef;
+  NodeDef: new () => NodeDef;
+  OpDef: { new (): OpDef; ArgDef: new () => ArgDef };
+  OpList: { deserializeBinary(bytes: Uint8Array): { getOpList(): OpDef[] } };
+  Tensor: new () => TensorProto;
+  TensorShape: { new (): TensorShape; Dim: new () => { setSize(size: number): void } };
+}
+
+export interface AttrValue {
+  setList(list: ListValue): void;
+  /** Base64. */
+  setS(value: string): void;
+  setI(value: number): void;
+  setF(value: number): void;
+  setB(value: boolean): void;
+  setType(value: number): void;
+  setShape(value: TensorShape): void;
+  setTensor(value: TensorProto): void;
+}
+
+interface ListValue {
+  setIList(values: number[]): void;
+  setFList(values: number[]): void;
+  setBList(values: boolean[]): void;
+  setTypeList(values: number[]): void;
+}
+
+export interface TensorShape {
+  setDimList(sizes: unknown[]): void;
+}
+
+interface TensorProto {
+  setDtype(dtype: number): void;
+  setTensorShape(shape: TensorShape): void;
+  /** Base64. */
+  setTensorContent(content: string): void;
+}
+
+export interface ArgDef {
+  getName(): string;
+  setName(name: string): void;
+  getType(): number;
+  setType(dtype: number): void;
+  getTypeAttr(): string;
+  getNumberAttr(): string;
+  getTypeListAttr(): string;
+}
+
+export interface OpDef {
+  getName(): string;
+  setName(name: string): void;
+  getInputArgList(): ArgDef[];
+  setInputArgList(args: ArgDef[]): void;
+  getOutputArgList(): ArgDef[];
+  setOutputArgList(args: ArgDef[]): void;
+  getAttrList(): { getName(): string; getType(): string; getDefaultValue(): AttrValue | undefined }[];
+  getIsStateful(): boolean;
+}
+
+export interface NodeDef {
+  setName(name: string): void;
+  setOp(op: string): void;
+  setInputList(inputs: string[]): void;
+  getAttrMap(): { set(name: string, value: AttrValue): void };
+}
+
+interface FunctionDef {
+  setSignature(signature: OpDef): void;
+  setNodeDefList(nodes: NodeDef[]): void;
+  getRetMap(): { set(output: string, value: string): void };
+  getAttrMap(): { set(name: string, value: AttrValue): void };
+  serializeBinary(): Uint8Array;
+}
+
+let loaded: Proto | undefined;
+
+export function proto(): Proto {
+  loaded ??= createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu/dist/proto/api_pb.js') as Proto;
+  return loaded;
+}
+
+let definitions: Map<string, OpDef> | undefined;
+
+/** TensorFlow's own definition of an op. */
+export function opDefinition(op: string): OpDef {
+  definitions ??= new Map(
+    proto()
+      .OpList.deserializeBinary(new Uint8Array(nodeBackend().binding.opList()))
+      .getOpList()
+      .map((definition) => [definition.getName(), definition]),
+  );
+  const definition = definitions.get(op);
+  if (!definition) throw new Error(`TensorFlow knows no op named ${op}`);
+  return definition;
+}

@@ -1,0 +1,141 @@
+import type { Attribute } from '../runtime.js';
+import { DataType, opDefinition, type TensorInfo } from './native.js';
+import type { Program, RecordedOp } from './program.js';
+
+/** What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. */
+export type Precision = 'float32' | 'bfloat16';
+
+/**
+ * Always in low precision: where the time goes, and where sums are kept in float32 inside the op. Statistics and
+ * parameters of batch norm stay float32.
+ */
+const alwaysLow = new Set([
+  'BatchMatMulV2',
+  'Conv2D',
+  'Conv2DBackpropFilter',
+  'Conv2DBackpropInput',
+  'DepthwiseConv2dNative',
+  'DepthwiseConv2dNativeBackpropFilter',
+  'DepthwiseConv2dNativeBackpropInput',
+  'FusedBatchNormGradV3',
+  'FusedBatchNormV3',
+  'MatMul',
+]);
+
+/** In low precision if all that goes in is: they move numbers about, or lose no more than their inputs have lost. */
+const followInputs = new Set([
+  'Add',
+  'AddN',
+  'AddV2',
+  'AvgPool',
+  'AvgPoolGrad',
+  'ConcatV2',
+  'ExpandDims',
+  'Identity',
+  'MaxPool',
+  'MaxPoolGrad',
+  'Pad',
+  'PadV2',
+  'Relu',
+  'ReluGrad',
+  'Reshape',
+  'Slice',
+  'SplitV',
+  'Squeeze',
+  'StridedSlice',
+  'Tile',
+  'Transpose',
+]);
+
+/**
+ * Gives the listed ops (`alwaysLow`, `followInputs`) inputs and outputs of low precision, with casts at the borders
+ * only; every other op stays as it was recorded. This is what PyTorch calls autocast (Micikevicius et al., "Mixed
+ * precision training", 2018, arXiv 1710.03740), done once on the recorded step.
+ */
+export function inPrecision(program: Program, precision: Precision): Program {
+  if (precision === 'float32') return program;
+  const low = DataType[precision];
+  const ops: RecordedOp[] = [];
+  /** The low-precision value of a float32 value. Its id is the next free one, below all recorded ids. */
+  const lowOf = new Map<number, number>();
+  let nextId = -1;
+  const { inputs, seeds, captures, constants } = program;
+  const inFull = new Set([...inputs, ...seeds, ...captures, ...constants].map(({ id }) => id));
+  const infos = new Map([...inputs, ...seeds, ...captures, ...constants].map((info) => [info.id, info]));
+
+  const cast = (from: number, to: TensorInfo, source: number, origin: Error) =>
+    ops.push({
+      op: 'Cast',
+      attributes: [typed('SrcT', source), typed('DstT', to.dtype)],
+      inputs: [from],
+      outputs: [to],
+      origin,
+    });
+
+  const toLow = (id: number, origin: Error): number => {
+    const existing = lowOf.get(id);
+    if (existing !== undefined) return existing;
+    const info = { ...infos.get(id)!, id: nextId--, dtype: low };
+    cast(id, info, DataType.float32, origin);
+    lowOf.set(id, info.id);
+    return info.id;
+  };
+
+  const toFull = (id: number, origin: Error): number => {
+    if (!inFull.has(id)) {
+      cast(lowOf.get(id)!, infos.get(id)!, low, origin);
+      inFull.add(id);
+    }
+    return id;
+  };
+
+  for (const recorded of program.ops) {
+    const { origin } = recorded;
+    for (const info of recorded.outputs) infos.set(info.id, info);
+    const typedInputs = inputsOfTypeT(recorded).filter((id) => infos.get(id)!.dtype === DataType.float32);
+    const computesInFloat = typedInputs.length > 0;
+    const follows = followInputs.has(recorded.op) && typedInputs.every((id) => lowOf.has(id));
+    if (!computesInFloat || !(alwaysLow.has(recorded.op) || follows)) {
+      ops.push({ ...recorded, inputs: recorded.inputs.map((id) => toFull(id, origin)) });
+      for (const { id } of recorded.outputs) inFull.add(id);
+      continue;
+    }
+    const lowered = new Set(typedInputs);
+    const inputs = recorded.inputs.map((id) => (lowered.has(id) ? toLow(id, origin) : toFull(id, origin)));
+    const outputs = recorded.outputs.map((info, place) => {
+      if (!outputsOfTypeT(recorded)[place]) {
+        inFull.add(info.id);
+        return info;
+      }
+      const lowInfo = { ...info, id: nextId--, dtype: low };
+      lowOf.set(info.id, lowInfo.id);
+      return lowInfo;
+    });
+    ops.push({ ...recorded, inputs, outputs });
+  }
+  const nowhere = new Error('the output of the step');
+  for (const id of program.outputs) toFull(id, nowhere);
+  return { ...program, ops };
+}
+
+function typed(name: string, dtype: number): Attribute {
+  return { name, type: 4, value: dtype };
+}
+
+/** Ids of the inputs whose dtype is the op's attribute T. */
+function inputsOfTypeT({ op, inputs }: RecordedOp): number[] {
+  return spread(opDefinition(op).getInputArgList(), inputs.length).flatMap((isT, place) =>
+    isT ? [inputs[place]!] : [],
+  );
+}
+
+function outputsOfTypeT({ op, outputs }: RecordedOp): boolean[] {
+  return spread(opDefinition(op).getOutputArgList(), outputs.length);
+}
+
+/** For each of an op's values whether its dtype is T. A definition has at most one list among its arguments here. */
+function spread(args: { getTypeAttr(): string; getNumberAttr(): string }[], count: number): boolean[] {
+  return args.flatMap((arg) =>
+    Array<boolean>(arg.getNumberAttr() ? count - args.length + 1 : 1).fill(arg.getTypeAttr() === 'T'),
+  );
+}

@@ -1,0 +1,75 @@
+import type { Attribute, Tensor } from '../runtime.js';
+import type { FoldPath } from './keys.js';
+import type { TensorInfo } from './native.js';
+
+/** One op of a recorded step. Values are named by the ids that they had while it was recorded. */
+export interface RecordedOp {
+  op: string;
+  attributes: readonly Attribute[];
+  inputs: readonly number[];
+  outputs: readonly TensorInfo[];
+  /** Made where the op was called: its stack names the author's line. */
+  origin: Error;
+}
+
+/** A tensor made from numbers on the host while the step was recorded. */
+export interface Constant extends TensorInfo {
+  bytes: Uint8Array | undefined;
+  /** The native tensor that holds it where it is not written into the program. */
+  held?: number;
+  origin: Error;
+}
+
+/** A random op's seed: one of the keys that the step was given, folded. */
+export interface Seed extends TensorInfo {
+  /** The key's number among the leaves of the step's inputs. */
+  leaf: number;
+  path: FoldPath;
+}
+
+/** A tensor from outside that the step uses. */
+export interface Capture extends TensorInfo {
+  /** Keeps its values alive. */
+  tensor: Tensor;
+}
+
+/** A recorded step: straight-line code over values. */
+export interface Program {
+  inputs: TensorInfo[];
+  seeds: Seed[];
+  captures: Capture[];
+  constants: Constant[];
+  ops: RecordedOp[];
+  /** Ids of the values that it gives. */
+  outputs: number[];
+}
+
+/** The program without what its outputs do not need. Inputs all stay. */
+export function withoutUnused(program: Program): Program {
+  const needed = new Set(program.outputs);
+  const ops = [...program.ops]
+    .reverse()
+    .filter(({ inputs, outputs }) => {
+      if (!outputs.some(({ id }) => needed.has(id))) return false;
+      for (const id of inputs) needed.add(id);
+      return true;
+    })
+    .reverse();
+  const isNeeded = ({ id }: TensorInfo) => needed.has(id);
+  return {
+    ...program,
+    ops,
+    seeds: program.seeds.filter(isNeeded),
+    captures: program.captures.filter(isNeeded),
+    constants: program.constants.filter(isNeeded),
+  };
+}
+
+/** Ids of all values that change with the inputs or the keys. */
+export function dependentValues({ inputs, seeds, ops }: Program): Set<number> {
+  const dependent = new Set([...inputs, ...seeds].map(({ id }) => id));
+  for (const op of ops) {
+    if (op.inputs.some((id) => dependent.has(id))) for (const { id } of op.outputs) dependent.add(id);
+  }
+  return dependent;
+}

@@ -1,0 +1,367 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Kernel, type Message, projectRoot, streamText } from './kernel-client.js';
+
+// With PATHLAB_TEST_KERNEL=tslab (and a kernelspec of that name) this shows which of the tests plain tslab fails.
+const name = process.env.PATHLAB_TEST_KERNEL ?? 'pathlab';
+const ofType = (outputs: Message[], type: string) => outputs.filter((output) => output.type === type);
+const result = (outputs: Message[]) => ofType(outputs, 'execute_result')[0]?.content.data['text/plain'];
+
+describe('one kernel', () => {
+  let kernel: Kernel;
+  beforeAll(async () => {
+    kernel = await Kernel.start({ name });
+  });
+  afterAll(() => kernel?.close());
+
+  describe('errors', () => {
+    test('an error is a message with its name, its text and frames that name cell and line', async () => {
+      const { outputs: before } = await kernel.run(
+        'function half(x: number) {\n  if (x % 2) {\n    throw new RangeError(`odd: ${x}`);\n  }\n  return x / 2;\n}',
+      );
+      const { reply, outputs } = await kernel.run('const fine = half(4);\n\nhalf(3);');
+      const definedIn = ofType(before, 'execute_input')[0]!.content.execution_count;
+      const [error] = ofType(outputs, 'error');
+      expect(error?.content).toMatchObject({ ename: 'RangeError', evalue: 'odd: 3' });
+      const trace = error!.content.traceback.join('\n');
+      expect(trace).toContain(`In[${definedIn}], line 3`);
+      expect(trace).toMatch(/----> +3 \| +throw new RangeError/);
+      expect(trace).toContain(`at half (In[${definedIn}]:3:11)`);
+      expect(trace).toContain(`at In[${definedIn + 1}]:3:1`);
+      expect(trace).not.toMatch(/node:internal|kernel-setup/);
+      expect(reply).toMatchObject({ status: 'error', ename: 'RangeError', execution_count: definedIn + 1 });
+    });
+
+    test('lines are right after an await and after rewritten syntax, and causes are told', async () => {
+      const { outputs } = await kernel.run(
+        'await (Promise.resolve());\nconst a = 1;\nconst b = { a };\nthrow new Error("outer", { cause: new TypeError("inner") });',
+      );
+      const trace = ofType(outputs, 'error')[0]!.content.traceback.join('\n');
+      expect(trace).toMatch(/In\[\d+\]:4:7/);
+      expect(trace).toContain('Caused by: TypeError: inner');
+    });
+
+    test('what is thrown need not be an error', async () => {
+      const { outputs } = await kernel.run("throw 'just words';");
+      expect(ofType(outputs, 'error')[0]!.content).toMatchObject({ ename: 'Thrown', evalue: 'just words' });
+    });
+
+    test('what the compiler refuses is told with its place in the cell as written', async () => {
+      const { outputs } = await kernel.run('const c = 1;\nconst d = { c }; const wrong: number = "text";');
+      const { ename, evalue, traceback } = ofType(outputs, 'error')[0]!.content;
+      expect(ename).toBe('TypeScriptError');
+      expect(evalue).toBe("Type 'string' is not assignable to type 'number'.");
+      expect(traceback.join('\n')).toMatch(/In\[\d+\]:2:24 - TS2322/);
+    });
+
+    test('variables that a failed cell had assigned stay', async () => {
+      await kernel.run("let kept = 7;\nthrow new Error('later');");
+      expect(result((await kernel.run('kept')).outputs)).toBe('7');
+    });
+
+    test('a rejection that nobody handles and a throw in a timer fail the running cell', async () => {
+      const rejected = await kernel.run("Promise.reject(new Error('nobody'));");
+      expect(rejected.reply).toMatchObject({ status: 'error', evalue: 'nobody' });
+      const thrown = await kernel.run(
+        "setTimeout(() => { throw new Error('timer'); }, 1);\nawait new Promise((resolve) => setTimeout(resolve, 10_000));",
+      );
+      expect(thrown.reply).toMatchObject({ status: 'error', evalue: 'timer' });
+      expect(result((await kernel.run('1 + 1')).outputs)).toBe('2');
+    });
+
+    test('one that comes after the cell shows under it', async () => {
+      const request = await kernel.send("setTimeout(() => { throw new Error('too late'); }, 30);");
+      expect((await kernel.wait(request)).reply.status).toBe('ok');
+      expect(streamText(await kernel.outputsWith(request, 'Error: too late'), 'stderr')).toContain('Error: too late');
+    });
+  });
+
+  describe('output', () => {
+    test('30,000 lines arrive, all and in order', async () => {
+      const { outputs } = await kernel.run('for (let line = 0; line < 30_000; line++) console.log(line);');
+      const lines = streamText(outputs).trimEnd().split('\n').map(Number);
+      expect(lines).toEqual(Array.from({ length: 30_000 }, (_, line) => line));
+    });
+
+    test('2,000 displays arrive, all and in order', async () => {
+      const { outputs } = await kernel.run(
+        "import { display } from 'tslab';\nfor (let at = 0; at < 2000; at++) display.text(String(at));",
+      );
+      const texts = ofType(outputs, 'display_data').map(({ content }) => content.data['text/plain']);
+      expect(texts).toEqual(Array.from({ length: 2000 }, (_, at) => String(at)));
+    });
+
+    test('streams and displays keep their order', async () => {
+      const { outputs } = await kernel.run(
+        "console.log('one'); display.text('two'); console.error('three'); process.stdout.write('four');",
+      );
+      const seen = outputs
+        .filter(({ type }) => type === 'stream' || type === 'display_data')
+        .map(({ content }) => (content.text ?? content.data['text/plain']).trim());
+      expect(seen).toEqual(['one', 'two', 'three', 'four']);
+    });
+
+    test('bytes that split a character are joined, and a write calls back', async () => {
+      const { outputs } = await kernel.run(
+        "const bytes = Buffer.from('µm'); process.stdout.write(bytes.subarray(0, 1));\nawait new Promise((done) => process.stdout.write(bytes.subarray(1), done));",
+      );
+      expect(streamText(outputs)).toBe('µm');
+    });
+
+    test('what a finished cell still writes shows under that cell', async () => {
+      const first = await kernel.send("setTimeout(() => console.log('afterwards'), 100);");
+      await kernel.wait(first);
+      const second = await kernel.run("await new Promise((resolve) => setTimeout(resolve, 300)); console.log('mine')");
+      expect(streamText(second.outputs)).toBe('mine\n');
+      expect(streamText(await kernel.outputsWith(first, 'afterwards'))).toBe('afterwards\n');
+    });
+
+    test('one display holds several MIME types, bytes and metadata, and can be updated', async () => {
+      const { outputs } = await kernel.run(`const { display: show } = globalThis[Symbol.for('pathlab.kernel')];
+show({ data: { 'text/plain': 'a', 'image/png': new Uint8Array([1, 2, 3]) }, metadata: { 'image/png': { width: 5 } }, displayId: 'x' });
+show({ data: { 'text/plain': 'b' }, displayId: 'x', update: true });`);
+      expect(ofType(outputs, 'display_data')[0]!.content).toEqual({
+        data: { 'text/plain': 'a', 'image/png': 'AQID' },
+        metadata: { 'image/png': { width: 5 } },
+        transient: { display_id: 'x' },
+      });
+      expect(ofType(outputs, 'update_display_data')[0]!.content).toMatchObject({
+        data: { 'text/plain': 'b' },
+        transient: { display_id: 'x' },
+      });
+      const { reply } = await kernel.run('show({ data: {}, update: true });');
+      expect(reply.evalue).toContain('displayId');
+    });
+
+    test("the last expression is the cell's result", async () => {
+      const { outputs } = await kernel.run('({ epochs: 3 })');
+      expect(result(outputs)).toBe('{ epochs: 3 }');
+      expect(result((await kernel.run('const quiet = 1;')).outputs)).toBeUndefined();
+    });
+  });
+
+  describe('syntax', () => {
+    test('a shorthand property takes a variable of an earlier cell', async () => {
+      await kernel.run('let epochs = 3; let batch = 8;');
+      expect(result((await kernel.run('({ epochs, batch })')).outputs)).toBe('{ epochs: 3, batch: 8 }');
+      await kernel.run('({ epochs, batch = 2 } = { epochs: 9 } as { epochs: number; batch?: number });');
+      expect(result((await kernel.run('[epochs, batch]')).outputs)).toBe('[ 9, 2 ]');
+    });
+
+    test.each([
+      ['await (Promise.resolve(5))', '5'],
+      ['await (async () => 6)()', '6'],
+      ['const many = await Promise.all([await (async () => 1)(), 2]); many', '[ 1, 2 ]'],
+      ['let sum = 0; for await (const x of [1, Promise.resolve(2)]) { sum += x; }\nsum', '3'],
+    ])('at the top level: %s', async (code, expected) => {
+      expect(result((await kernel.run(code)).outputs)).toBe(expected);
+    });
+
+    test('a cell may declare a constant or class again', async () => {
+      await kernel.run('const again = 1; class Shape { sides = 3; }');
+      await kernel.run('const again = "two"; class Shape { sides = 4; }');
+      expect(result((await kernel.run('[again, new Shape().sides]')).outputs)).toBe("[ 'two', 4 ]");
+    });
+  });
+
+  describe('modules', () => {
+    test('ES modules with a top-level await, types only in exports, both forms in one package', async () => {
+      const { outputs } = await kernel.run(`import * as vega from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import sharp from 'sharp';
+import * as aq from 'arquero';
+const spec: TopLevelSpec = { data: { values: [{ a: 1 }] }, mark: 'bar', encoding: { x: { field: 'a', type: 'quantitative' } } };
+const svg = await new vega.View(vega.parse(compile(spec).spec), { renderer: 'none' }).toSVG();
+const { format } = await sharp(Buffer.from(svg)).metadata();
+[format, aq.table({ a: [1, 2] }).numRows()]`);
+      expect(result(outputs)).toBe("[ 'svg', 2 ]");
+      const wrong = await kernel.run("const bad: TopLevelSpec = { mark: 'no such mark' };");
+      expect(wrong.reply.ename).toBe('TypeScriptError');
+    });
+
+    test('pathlab is found, type-checked, and the same in every cell', async () => {
+      const { outputs } = await kernel.run("import { key } from 'pathlab';\nkey(1).words");
+      expect(result(outputs)).toMatch(/^\[ -?\d+, -?\d+ \]$/);
+      expect((await kernel.run('const text: string = key(1);')).reply.ename).toBe('TypeScriptError');
+    });
+
+    test('pathlab hears the interrupt of the cell that asks', async () => {
+      const request = await kernel.send(`import { interruptSignal } from 'pathlab';
+const asked = interruptSignal(); console.log('waiting');
+await new Promise((resolve) => asked.addEventListener('abort', resolve));
+console.log('saved');`);
+      await kernel.outputsWith(request, 'waiting');
+      await kernel.interrupt();
+      const { reply, outputs } = await kernel.wait(request);
+      expect(reply.status).toBe('ok');
+      expect(streamText(outputs)).toBe('waiting\nsaved\n');
+    });
+  });
+
+  describe('requests', () => {
+    test('a failed cell drops what was asked for before it failed, and nothing after', async () => {
+      const waiting = await Promise.all([
+        kernel.send("const end = Date.now() + 200; while (Date.now() < end) {}\nthrow new Error('stop here');"),
+        kernel.send("console.log('not me');"),
+        kernel.send("console.log('nor me');"),
+      ]);
+      const states = [];
+      for (const request of waiting) states.push((await kernel.wait(request)).reply.status);
+      expect(states).toEqual(['error', 'aborted', 'aborted']);
+      expect((await kernel.run('3')).reply.status).toBe('ok');
+    });
+
+    test('with errors allowed every later cell runs', async () => {
+      const waiting = [];
+      for (const code of ["throw new Error('go on');", '1', '2']) {
+        waiting.push(await kernel.send(code, { stopOnError: false }));
+      }
+      const states = [];
+      for (const request of waiting) states.push((await kernel.wait(request)).reply.status);
+      expect(states).toEqual(['error', 'ok', 'ok']);
+    });
+
+    test('completion, inspection and kernel info answer, also while a cell runs', async () => {
+      await kernel.run('const patchSize = 256;');
+      const running = await kernel.send('await new Promise((resolve) => setTimeout(resolve, 500));');
+      const { reply } = await kernel.complete('patchS');
+      expect(reply).toMatchObject({ status: 'ok', matches: ['patchSize'], cursor_start: 0, cursor_end: 6 });
+      await kernel.wait(running);
+      expect((await kernel.inspect('patchSize')).reply.data['text/plain']).toContain('patchSize: 256');
+      expect((await kernel.info()).reply.language_info).toMatchObject({ name: 'typescript', version: '5.0.4' });
+      expect((await kernel.comms()).reply).toMatchObject({ type: 'comm_info_reply', status: 'ok' });
+    });
+  });
+
+  describe('interrupts', () => {
+    const interrupted = { status: 'error', ename: 'Interrupted' };
+    const interruptOf = async (code: string, times = 1) => {
+      const request = await kernel.send(`console.log('running');\n${code}`);
+      await pause(500);
+      for (let time = 0; time < times; time++) {
+        await kernel.interrupt();
+        await pause(100);
+      }
+      return kernel.wait(request);
+    };
+
+    test('a loop that never yields, and a promise that never settles, are stopped', async () => {
+      await kernel.run('let survivor = 42;');
+      expect((await interruptOf('while (true) {}')).reply).toMatchObject(interrupted);
+      expect((await interruptOf('await new Promise(() => {});')).reply).toMatchObject(interrupted);
+      expect(result((await kernel.run('survivor')).outputs)).toBe('42');
+    });
+
+    const signal = "const stop: AbortSignal = globalThis[Symbol.for('pathlab.kernel')].interruptSignal();";
+    test('a cell that asked for the signal ends by itself', async () => {
+      const { reply, outputs } = await interruptOf(`${signal}
+while (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+await new Promise((resolve) => setTimeout(resolve, 100));
+throw new Error('saved and stopped');`);
+      expect(reply).toMatchObject({ status: 'error', evalue: 'saved and stopped' });
+      expect(streamText(outputs, 'stderr')).toContain('Interrupt again to stop at once');
+    });
+
+    test('the second interrupt stops also one that does not', async () => {
+      expect((await interruptOf(`${signal} await new Promise(() => {});`, 2)).reply).toMatchObject(interrupted);
+      expect(result((await kernel.run('stop.aborted')).outputs)).toBe('true');
+      expect(
+        (await kernel.run("globalThis[Symbol.for('pathlab.kernel')].interruptSignal().aborted")).outputs.at(-2)!.content
+          .data['text/plain'],
+      ).toBe('false');
+    });
+  });
+});
+
+describe('a folder of its own', () => {
+  let folder: string;
+  let kernel: Kernel;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'pathlab-kernel-'));
+    writeFileSync(
+      join(folder, 'helper.ts'),
+      "import { key } from 'pathlab';\nexport const twice = (x: number): number => 2 * x;\nexport const word: number = key(1).words[0];\n",
+    );
+    writeFileSync(join(folder, 'sizes.json'), '{ "small": 64 }');
+    kernel = await Kernel.start({ name, folder });
+  });
+  afterAll(async () => {
+    await kernel?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('outside the project its packages and types are still found', async () => {
+    const { outputs } = await kernel.run(
+      "import * as aq from 'arquero';\nimport { key } from 'pathlab';\nimport { readFileSync } from 'node:fs';\nconst rows: number = aq.table({ a: [1] }).numRows();\n[rows, key(1).words.length]",
+    );
+    expect(result(outputs)).toBe('[ 1, 2 ]');
+    expect((await kernel.run('const wrong: string = key(1);')).reply.ename).toBe('TypeScriptError');
+  });
+
+  test('relative TypeScript and JSON files are imported, and again when they change', async () => {
+    const use =
+      "import { twice, word } from './helper';\nimport sizes from './sizes.json';\n[twice(sizes.small), typeof word]";
+    expect(result((await kernel.run(use)).outputs)).toBe("[ 128, 'number' ]");
+    writeFileSync(
+      join(folder, 'helper.ts'),
+      'export const twice = (x: number): number => 20 * x;\nexport const word = 1;\n',
+    );
+    await pause(1000);
+    expect(result((await kernel.run(use)).outputs)).toBe("[ 1280, 'number' ]");
+  });
+
+  test('shutdown ends the process, after a cell that handles interrupts has saved', async () => {
+    const pid = await kernel.pid();
+    const request = await kernel.send(`import { writeFileSync } from 'node:fs';
+const stop: AbortSignal = globalThis[Symbol.for('pathlab.kernel')].interruptSignal();
+console.log('training');
+while (!stop.aborted) await new Promise((resolve) => setTimeout(resolve, 10));
+await new Promise((resolve) => setTimeout(resolve, 300));
+writeFileSync('checkpoint', 'whole');`);
+    await kernel.outputsWith(request, 'training');
+    await kernel.shutdown();
+    expect(isRunning(pid)).toBe(false);
+    expect(execFileSync('cat', [join(folder, 'checkpoint')], { encoding: 'utf8' })).toBe('whole');
+  });
+});
+
+test('a kernel whose client was killed ends, even in a loop that never yields', async () => {
+  const kernel = await Kernel.start({ name });
+  const pid = await kernel.pid();
+  await kernel.send('while (true) {}');
+  kernel.killClient();
+  for (let waited = 0; waited < 100 && isRunning(pid); waited++) await pause(100);
+  expect(isRunning(pid)).toBe(false);
+});
+
+test('another version of tslab is refused by name', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pathlab-tslab-'));
+  try {
+    cpSync(join(projectRoot, 'kernel-setup/kernel'), join(folder, 'kernel-setup/kernel'), { recursive: true });
+    mkdirSync(join(folder, 'node_modules/tslab'), { recursive: true });
+    writeFileSync(join(folder, 'node_modules/tslab/package.json'), '{ "name": "tslab", "version": "2.0.0" }');
+    symlinkSync(join(projectRoot, 'node_modules/zeromq'), join(folder, 'node_modules/zeromq'));
+    writeFileSync(join(folder, 'connection.json'), '{}');
+    const { status, stderr } = spawnSync('node', ['kernel-setup/kernel/main.cjs', 'connection.json'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(stderr).toContain('made for tslab 1.0.22, and tslab 2.0.0 is installed');
+    expect(status).toBe(1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadPatchSet, type PatchSet, syntheticCohort } from '../../src/datasets/index.js';
+import { colorHistogramFeatures, type Features, knnClassify, wilsonInterval } from '../../src/evaluate/index.js';
+import { key } from '../../src/runs/index.js';
+
+let folder: string;
+let set: PatchSet;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-cohort-'));
+  const cohort = await syntheticCohort({ slides: 6, columns: 8, rows: 4, folder }, key(20));
+  // The slides' own pixels: smaller images mix neighboring materials, and their colors then tell of structure.
+  set = await loadPatchSet(cohort.slides, { size: 400 });
+}, 120_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('tissue kinds cannot be told by color, on slides not seen', async () => {
+  const chance = 1 / set.classNames.length;
+  const { correct, total } = await leaveSlideOut(colorHistogramFeatures(set));
+  console.log('color', correct / total);
+  expect(total).toBeGreaterThan(150);
+  expect(correct / total).toBeLessThan(chance + 0.08);
+  expect(wilsonInterval(correct, total).low).toBeLessThan(chance + 0.03);
+}, 60_000);
+
+it('and can be told by structure, blind to color', async () => {
+  const { correct, total } = await leaveSlideOut(structureFeatures(set));
+  console.log('structure', correct / total);
+  expect(wilsonInterval(correct, total).low).toBeGreaterThan(3 / set.classNames.length);
+}, 60_000);
+
+/** kNN of each slide's patches among those of all other slides. */
+async function leaveSlideOut(features: Features): Promise<{ correct: number; total: number }> {
+  let correct = 0;
+  let total = 0;
+  for (const slide of new Set(set.slides)) {
+    const bank = rowsWhere((patch) => set.slides[patch] !== slide);
+    const queries = rowsWhere((patch) => set.slides[patch] === slide);
+    const result = await knnClassify(take(features, bank), labels(bank), take(features, queries), labels(queries), {
+      classes: set.classNames.length,
+      neighbors: 5,
+    });
+    correct += result.correct.filter(Boolean).length;
+    total += queries.length;
+  }
+  return { correct, total };
+}
+
+function rowsWhere(keep: (patch: number) => boolean): number[] {
+  return Array.from({ length: set.count }, (_, patch) => patch).filter(
+    (patch) => set.labels[patch]! >= 0 && keep(patch),
+  );
+}
+
+function labels(rows: readonly number[]): Int32Array {
+  return Int32Array.from(rows, (row) => set.labels[row]!);
+}
+
+function take({ values, width }: Features, rows: readonly number[]): Features {
+  const taken = new Float32Array(rows.length * width);
+  for (const [at, row] of rows.entries()) taken.set(values.subarray(row * width, (row + 1) * width), at * width);
+  return { values: taken, count: rows.length, width };
+}
+
+/**
+ * A simple description of gray structure that turning and staining leave as it is: each patch is brought to mean 0 and
+ * deviation 1; then, at five scales, deviation and skewness of what a blur leaves and of what it takes away, and how
+ * far the gradients agree on one direction. Each feature is standardized over the set.
+ */
+function structureFeatures({ images, count, size }: PatchSet): Features {
+  const reduced = size / 4;
+  const rows = Array.from({ length: count }, (_, patch) => {
+    const gray = standardized(shrunkGray(images.subarray(patch * size ** 2 * 3, (patch + 1) * size ** 2 * 3), size));
+    const described: number[] = [];
+    let finer = gray;
+    for (const radius of [1, 2, 4, 7, 11]) {
+      const coarser = boxBlur(gray, reduced, radius);
+      described.push(...moments(coarser), ...moments(finer.map((value, at) => value - coarser[at]!)));
+      described.push(coherence(coarser, reduced));
+      finer = coarser;
+    }
+    return described;
+  });
+  const width = rows[0]!.length;
+  const values = new Float32Array(count * width);
+  for (let column = 0; column < width; column++) {
+    const scaled = standardized(Float32Array.from(rows, (row) => row[column]!));
+    scaled.forEach((value, row) => {
+      values[row * width + column] = value;
+    });
+  }
+  return { values, count, width };
+}
+
+function shrunkGray(rgb: Uint8Array, size: number): Float32Array {
+  const reduced = size / 4;
+  const gray = new Float32Array(reduced * reduced);
+  for (let at = 0; at < size * size; at++) {
+    const cell = Math.floor(at / size / 4) * reduced + Math.floor((at % size) / 4);
+    gray[cell]! += rgb[3 * at]! + rgb[3 * at + 1]! + rgb[3 * at + 2]!;
+  }
+  return gray;
+}
+
+function standardized(values: Float32Array): Float32Array {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return values.map((value) => (value - mean) / Math.sqrt(variance + 1e-12));
+}
+
+/** Deviation and skewness. */
+function moments(values: Float32Array): [number, number] {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const second = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  const third = values.reduce((sum, value) => sum + (value - mean) ** 3, 0) / values.length;
+  return [Math.sqrt(second), third / second ** 1.5];
+}
+
+function boxBlur(values: Float32Array, side: number, radius: number): Float32Array {
+  const alongRows = (from: Float32Array) =>
+    Float32Array.from(from, (_, at) => {
+      const row = Math.floor(at / side);
+      let sum = 0;
+      let taken = 0;
+      for (let column = (at % side) - radius; column <= (at % side) + radius; column++) {
+        if (column < 0 || column >= side) continue;
+        sum += from[row * side + column]!;
+        taken++;
+      }
+      return sum / taken;
+    });
+  const transposed = (from: Float32Array) =>
+    Float32Array.from(from, (_, at) => from[(at % side) * side + Math.floor(at / side)]!);
+  return transposed(alongRows(transposed(alongRows(values))));
+}
+
+/** 0 where gradients point everywhere, 1 where all lie on one line. */
+function coherence(values: Float32Array, side: number): number {
+  let xx = 0;
+  let yy = 0;
+  let xy = 0;
+  for (let row = 1; row < side - 1; row++) {
+    for (let column = 1; column < side - 1; column++) {
+      const at = row * side + column;
+      const dx = values[at + 1]! - values[at - 1]!;
+      const dy = values[at + side]! - values[at - side]!;
+      xx += dx * dx;
+      yy += dy * dy;
+      xy += dx * dy;
+    }
+  }
+  return Math.hypot(xx - yy, 2 * xy) / (xx + yy);
+}
