@@ -39,12 +39,12 @@
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
-let epochs: number | undefined = undefined; // passes over the training patches
-let batchSize: number | undefined = undefined; // images a step, each in two views
-let learningRate: number | undefined = undefined; // at its peak
-let neighbors: number | undefined = undefined; // that vote in the kNN evaluation
+let epochs: number | undefined; // passes over the training patches
+let batchSize: number | undefined; // images a step, each in two views
+let learningRate: number | undefined; // at its peak
+let neighbors: number | undefined; // that vote in the kNN evaluation
 let seed = 1; // of everything random: slides, split, weights, order of patches, views
-let out: string | undefined = undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
+let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
 // ## The run
@@ -55,56 +55,11 @@ let out: string | undefined = undefined; // run folder; by default results/runs/
 // %%
 import { join } from 'node:path';
 import { op, table } from 'arquero';
-import {
-  closeUps,
-  clusterBootstrapInterval,
-  colorHistogramFeatures,
-  describeDevice,
-  digestOfFile,
-  embeddingChart,
-  embeddingMap,
-  extractFeatures,
-  type Features,
-  interruptSignal,
-  intervalChart,
-  key,
-  knnClassify,
-  liveChart,
-  loadPatchSet,
-  onlineKnn,
-  openRun,
-  openSlide,
-  type PatchSet,
-  patchGrid,
-  patchTable,
-  pretrainSimclr,
-  progress,
-  randomBackbone,
-  recordProvenance,
-  sampleSlide,
-  selectPatches,
-  showChart,
-  showPicture,
-  showPictureGrid,
-  showProvenance,
-  showResults,
-  showTable,
-  showViews,
-  simclrExperiment,
-  simclrSteps,
-  slideOverview,
-  splitBySlide,
-  syntheticCohort,
-  tissueMask,
-  type TrainingRow,
-  toTorch,
-  trainingChart,
-  writeSafetensors,
-} from 'pathlab';
+import * as lab from 'pathlab';
 
 const parameters = { scale, epochs, batchSize, learningRate, neighbors, seed };
-const run = await openRun({ notebook: '11-pretrain-simclr', parameters, out });
-const experiment = simclrExperiment(parameters);
+const run = await lab.openRun({ notebook: '11-pretrain-simclr', parameters, out });
+const experiment = lab.simclrExperiment(parameters);
 const { settings } = experiment;
 const figure = (name: string) => join(run.figures, name);
 
@@ -115,11 +70,11 @@ const figure = (name: string) => join(run.figures, name);
 // and tissue told from glass: yellow is the tissue's outline, blue frames are the patches that are taken.
 
 // %%
-const real = sampleSlide();
-const slide = await openSlide(real.path);
-const mask = await tissueMask(slide);
-const grid = patchGrid(slide, mask);
-await showPicture(await slideOverview(slide, mask, grid), {
+const real = lab.sampleSlide();
+const slide = await lab.openSlide(real.path);
+const mask = await lab.tissueMask(slide);
+const grid = lab.patchGrid(slide, mask);
+await lab.showPicture(await lab.slideOverview(slide, mask, grid), {
   alt: `${real.id} with the outline of its tissue and ${grid.x.length} patches of ${grid.geometry.micrometers} um`,
   save: figure('slide.png'),
 });
@@ -130,7 +85,7 @@ await showPicture(await slideOverview(slide, mask, grid), {
 
 // %%
 const { from, to, factor, direction } = grid.resampling;
-await showTable(
+await lab.showTable(
   [
     { what: 'slide', value: `${slide.width} x ${slide.height} px, ${slide.vendor}, ${real.licence}` },
     { what: 'pixel size', value: `${slide.mpp} um/px, from ${slide.magnification.source}` },
@@ -150,22 +105,25 @@ await slide.close();
 // that color does not give them away; what differs is how nuclei, stroma and lumina are arranged.
 
 // %%
-const drawing = progress('synthetic slides', experiment.cohort.slides);
-const cohort = await syntheticCohort(experiment.cohort, key(seed).fold('cohort'), {
+const drawing = lab.progress('synthetic slides', experiment.cohort.slides);
+const cohort = await lab.syntheticCohort(experiment.cohort, lab.key(seed).fold('cohort'), {
   onProgress: (done) => drawing.update(done),
-  signal: interruptSignal(),
+  signal: lab.interruptSignal(),
 });
 drawing.finish();
 
-const patches = await loadPatchSet([real, ...cohort.slides], { size: experiment.patchSize, signal: interruptSignal() });
+const patches = await lab.loadPatchSet([real, ...cohort.slides], {
+  size: experiment.patchSize,
+  signal: lab.interruptSignal(),
+});
 
 // %%
 const examples = [
   ...patches.classNames.map((_, kind) => patches.labels.indexOf(kind)),
   ...[4, 10].map((place) => patches.slides.indexOf(real.id) + place),
 ];
-const pictures = await closeUps(patches, examples, 224);
-await showPictureGrid(
+const pictures = await lab.closeUps(patches, examples, 224);
+await lab.showPictureGrid(
   pictures.map((picture, index) => ({
     ...picture,
     caption: patches.classNames[index] ?? real.id,
@@ -181,18 +139,19 @@ await showPictureGrid(
 // are used for judging alone.
 
 // %%
-const split = splitBySlide(patches, { heldOut: experiment.heldOut }, key(seed).fold('split'));
-const train = selectPatches(patches, split.train);
-const bank = selectPatches(patches, split.trainLabelled);
-const heldOut = selectPatches(patches, split.heldOut);
+const split = lab.splitBySlide(patches, { heldOut: experiment.heldOut }, lab.key(seed).fold('split'));
+const train = lab.selectPatches(patches, split.train);
+const bank = lab.selectPatches(patches, split.trainLabelled);
+const heldOut = lab.selectPatches(patches, split.heldOut);
 const chance = 1 / patches.classNames.length;
 
 const part = patches.slides.map((id) => (split.heldOutSlides.includes(id) ? 'held out' : 'training'));
-const counted = patchTable(patches)
+const counted = lab
+  .patchTable(patches)
   .assign(table({ part }))
   .groupby('part', 'synthetic', 'slideMpp', 'resampled', 'mpp')
   .rollup({ slides: op.distinct('slide'), patches: op.count() });
-await showTable(counted, {
+await lab.showTable(counted, {
   caption: 'Patches as the network gets them',
   columns: {
     part: 'Part',
@@ -213,11 +172,11 @@ await showTable(counted, {
 // features learn to ignore.
 
 // %%
-const shown = selectPatches(patches, examples.slice(0, 7));
-await showViews(
+const shown = lab.selectPatches(patches, examples.slice(0, 7));
+await lab.showViews(
   shown,
   settings.views,
-  key(seed).fold('shown views'),
+  lab.key(seed).fold('shown views'),
   { alt: `${shown.count} patches as the network gets them, and two views of each`, save: figure('views.png') },
   (index) => ({ caption: patches.classNames[index] ?? '', mark: 'SYNTHETIC' }),
 );
@@ -230,10 +189,10 @@ await showViews(
 // influence it. Interrupting the kernel ends the training with a checkpoint; running the cell again goes on from there.
 
 // %% tags=["key-figure"]
-const { steps } = simclrSteps(settings, train.count);
+const { steps } = lab.simclrSteps(settings, train.count);
 const knnOptions = { neighbors: experiment.neighbors, classes: patches.classNames.length };
-const chart = liveChart<TrainingRow>((rows) =>
-  trainingChart(rows, {
+const chart = lab.liveChart<lab.TrainingRow>((rows) =>
+  lab.trainingChart(rows, {
     title: `SimCLR, ResNet-${settings.depth}, ${train.count} patches`,
     totalSteps: steps,
     lossTitle: 'NT-Xent loss',
@@ -241,23 +200,26 @@ const chart = liveChart<TrainingRow>((rows) =>
     chanceAccuracy: chance,
   }),
 );
-const pretrained = await pretrainSimclr({
-  settings,
-  patches: train,
-  checkpoint: { folder: run.checkpoints, everySteps: experiment.checkpointEvery, identity: run.identity.hash },
-  evaluate: {
-    everySteps: experiment.evaluateEvery,
-    run: async (backbone) => {
-      const { accuracy } = await onlineKnn({ bank, queries: heldOut }, backbone, knnOptions);
-      return { knnAccuracy: accuracy };
+const pretrained = await lab
+  .pretrainSimclr({
+    settings,
+    patches: train,
+    checkpoint: { folder: run.checkpoints, everySteps: experiment.checkpointEvery, identity: run.identity.hash },
+    evaluate: {
+      everySteps: experiment.evaluateEvery,
+      run: async (backbone) => {
+        const { accuracy } = await lab.onlineKnn({ bank, queries: heldOut }, backbone, knnOptions);
+        return { knnAccuracy: accuracy };
+      },
     },
-  },
-  onEvent: async (event) => {
-    await run.emit({ ...event });
-    await chart.add(event);
-  },
-  signal: interruptSignal(),
-}).finally(() => chart.finish());
+    onEvent: async (event) => {
+      if (event.kind === 'resumed') console.log(`${event.step} of ${steps} steps were done before`);
+      await run.emit({ ...event });
+      await chart.add(event);
+    },
+    signal: lab.interruptSignal(),
+  })
+  .finally(() => chart.finish());
 await chart.finish(pretrained.history);
 
 // %% [markdown]
@@ -267,30 +229,31 @@ await chart.finish(pretrained.history);
 // features. Two comparisons keep the number honest: the same network before training, and color alone.
 
 // %%
-const untrained = randomBackbone({ settings });
-const contenders: Record<string, (set: PatchSet) => Features | Promise<Features>> = {
-  'color histogram': (set) => colorHistogramFeatures(set),
-  'random initialization': (set) => extractFeatures(set, untrained.features, { signal: interruptSignal() }),
-  'SimCLR pretrained': (set) => extractFeatures(set, pretrained.features, { signal: interruptSignal() }),
+const untrained = lab.randomBackbone({ settings });
+const contenders: Record<string, (set: lab.PatchSet) => lab.Features | Promise<lab.Features>> = {
+  'color histogram': (set) => lab.colorHistogramFeatures(set),
+  'random initialization': (set) => lab.extractFeatures(set, untrained.features, { signal: lab.interruptSignal() }),
+  'SimCLR pretrained': (set) => lab.extractFeatures(set, pretrained.features, { signal: lab.interruptSignal() }),
 };
 const results: { name: string; value: number; low: number; high: number; method: string }[] = [];
 for (const [name, featuresOf] of Object.entries(contenders)) {
   const [known, asked] = [await featuresOf(bank), await featuresOf(heldOut)];
-  const { accuracy, correct } = await knnClassify(known, bank.labels, asked, heldOut.labels, knnOptions);
-  const interval = clusterBootstrapInterval(correct, heldOut.slides, { key: key(seed).fold('interval') });
+  const { accuracy, correct } = await lab.knnClassify(known, bank.labels, asked, heldOut.labels, knnOptions);
+  const interval = lab.clusterBootstrapInterval(correct, heldOut.slides, { key: lab.key(seed).fold('interval') });
   results.push({ name, value: accuracy, low: interval.low, high: interval.high, method: interval.method });
 }
-const comparison = intervalChart(results, {
+const comparison = lab.intervalChart(results, {
   title: 'kNN accuracy on held-out synthetic slides',
   subtitle: `${experiment.neighbors} neighbors, 95 % intervals over slides`,
   valueTitle: 'accuracy',
   chance,
 });
-await showChart(comparison.spec, { alt: comparison.alt, save: figure('knn.png') });
+await lab.showChart(comparison.spec, { alt: comparison.alt, save: figure('knn.png') });
 
 // %%
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-const frame = await showResults(results, {
+const frame = await lab.resultsFrame(results);
+await lab.showTable(frame, {
   columns: { name: 'Features', value: 'kNN accuracy', low: '95 % from', high: 'to', method: 'Interval' },
   format: { value: percent, low: percent, high: percent },
   save: join(run.folder, 'knn.csv'),
@@ -304,10 +267,10 @@ const frame = await showResults(results, {
 
 // %%
 const realPatches = Array.from(patches.slides.keys()).filter((patch) => !patches.synthetic[patch]);
-const mapped = selectPatches(patches, [...split.heldOut, ...realPatches]);
-const features = await extractFeatures(mapped, pretrained.features, { signal: interruptSignal() });
-const places = await embeddingMap(features, key(seed).fold('map'), { signal: interruptSignal() });
-const map = embeddingChart(
+const mapped = lab.selectPatches(patches, [...split.heldOut, ...realPatches]);
+const features = await lab.extractFeatures(mapped, pretrained.features, { signal: lab.interruptSignal() });
+const places = await lab.embeddingMap(features, lab.key(seed).fold('map'), { signal: lab.interruptSignal() });
+const map = lab.embeddingChart(
   mapped.slides.map((id, patch) => ({
     x: places[2 * patch] ?? 0,
     y: places[2 * patch + 1] ?? 0,
@@ -320,7 +283,7 @@ const map = embeddingChart(
     emphasis: `${real.id} (real)`,
   },
 );
-await showChart(map.spec, { alt: map.alt, save: figure('map.png') });
+await lab.showChart(map.spec, { alt: map.alt, save: figure('map.png') });
 
 // %% [markdown]
 // ## What is kept
@@ -330,9 +293,9 @@ await showChart(map.spec, { alt: map.alt, save: figure('map.png') });
 
 // %%
 const weights = join(run.folder, 'backbone.safetensors');
-await writeSafetensors(weights, toTorch(pretrained.model), { method: 'simclr', run: run.identity.hash });
+await lab.writeSafetensors(weights, lab.toTorch(pretrained.model), { method: 'simclr', run: run.identity.hash });
 await run.saveMetrics(
-  results.reverse().map(({ name, value, low, high, method }) => ({
+  [...results].reverse().map(({ name, value, low, high, method }) => ({
     name: `kNN accuracy, ${name}`,
     value: 100 * value,
     interval: [100 * low, 100 * high] as const,
@@ -340,10 +303,16 @@ await run.saveMetrics(
     about: `${heldOut.count} patches of held-out synthetic slides; ${method}`,
   })),
 );
-const provenance = await recordProvenance(run, {
+const provenance = await lab.recordProvenance(run, {
   seed,
-  device: describeDevice(),
-  data: patches.sources,
-  weights: { 'backbone.safetensors': await digestOfFile(weights) },
+  device: lab.describeDevice(),
+  data: patches.sources.map(({ id, origin, licence, synthetic, sha256 }) => ({
+    name: id,
+    origin,
+    licence,
+    synthetic,
+    sha256,
+  })),
+  weights: { 'backbone.safetensors': await lab.digestOfFile(weights) },
 });
-await showProvenance(provenance);
+await lab.showProvenance(provenance);

@@ -22,6 +22,7 @@ class Executor {
   #declarations = '';
   #exports = cellVariables();
   #running;
+  #ending = false;
 
   constructor({ tslab, modules, output }) {
     this.#tslab = tslab;
@@ -93,13 +94,21 @@ class Executor {
     return cell.interruption.signal;
   }
 
-  /** Whether the running cell was asked to end by itself and has not yet. */
-  get stopping() {
-    return this.#running?.cell.interruption?.signal.aborted ?? false;
+  /**
+   * Asks the running cell to end because the kernel will.
+   *
+   * @returns whether it handles interrupts, and thus is worth waiting for
+   */
+  end() {
+    this.#ending = true;
+    const interruption = this.#running?.cell.interruption;
+    interruption?.abort(new Interrupted());
+    return interruption !== undefined;
   }
 
   interrupt() {
-    if (!this.#running) return;
+    // Jupyter's shutdown interrupts as well, and that must not count as the second interrupt.
+    if (!this.#running || this.#ending) return;
     const { cell, fail } = this.#running;
     if (cell.interruption && !cell.interruption.signal.aborted) {
       this.#output.write(cell, 'stderr', 'Interrupted: stopping cleanly. Interrupt again to stop at once.\n');

@@ -187,10 +187,7 @@ class KernelServer {
 
   /** Ends the process; a cell that handles interrupts gets the time to save its work first. */
   async #exit() {
-    if (!this.#executor.stopping) this.#executor.interrupt();
-    if (this.#executor.stopping) {
-      await Promise.race([this.#cells, pause(cleanEndWithin)]);
-    }
+    if (this.#executor.end()) await Promise.race([this.#cells, pause(cleanEndWithin)]);
     this.#output.flush();
     await Promise.race([Promise.all([...this.#queues.values()].map((queue) => queue.sent)), pause(1000)]);
     process.exit(0);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { explain } from './failures.mjs';
 import { Fault } from './fault.mjs';
 import { setUp } from './main.mjs';
 
@@ -19,8 +20,9 @@ export async function trySetUp(options) {
     await setUp(options);
     return true;
   } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    console.error(String(error));
+    const fault = explain(error, { what: 'Set-up' });
+    if (!(fault instanceof Fault)) throw error;
+    console.error(String(fault));
     return false;
   }
 }

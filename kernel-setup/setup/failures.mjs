@@ -21,6 +21,9 @@ export function explain(error, { what, source, remedy = 'read the log; `npm run 
       error.log,
     );
   }
+  if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) {
+    return new Fault(`${what} failed: ${error.path} cannot be written.`, 'give yourself the right to write there.');
+  }
   if (!(error instanceof ChildFailure)) return error;
   if (wrongChecksum.test(error.output)) {
     return new Fault(
@@ -33,6 +36,13 @@ export function explain(error, { what, source, remedy = 'read the log; `npm run 
     return new Fault(
       `${what} failed: ${source} cannot be reached.`,
       'check the network, the proxy and the configured package source, then run `npm run setup` again.',
+      error.log,
+    );
+  }
+  if (/code EUSAGE/.test(error.output)) {
+    return new Fault(
+      `${what} failed: package.json and package-lock.json do not agree.`,
+      'take both from the repository, or make the lock file anew with npm.',
       error.log,
     );
   }

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { Children } from './children.mjs';
 import { findCompiler } from './compiler.mjs';
 import { chooseDevice } from './device.mjs';
+import { explain } from './failures.mjs';
 import { takeLock } from './lock.mjs';
 import { inState } from './paths.mjs';
 import { checkDisk, checkPlatform } from './platform.mjs';
@@ -108,8 +109,12 @@ async function ensure(step, context, progress) {
   if (!context.force && isDone(step, context)) return;
   const fingerprint = fingerprintOf(step.inputs(context));
   removeStamp(step.name);
-  const facts = await progress.during(step.title, (show) => step.run(context, show));
-  writeStamp(step.name, { fingerprint, facts });
+  try {
+    const facts = await progress.during(step.title, (show) => step.run(context, show));
+    writeStamp(step.name, { fingerprint, facts });
+  } catch (error) {
+    throw explain(error, { what: step.title });
+  }
 }
 
 /** The environment for package managers and compilers: the user's, less what would send their work elsewhere. */

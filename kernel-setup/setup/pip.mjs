@@ -20,5 +20,6 @@ export const pipInstall = (requirements, ...options) => [
   requirements,
 ];
 
-/** One line of pip's output, short enough to stand beside a step's name. */
-export const pipLine = (line) => line.replace(/ from .*$/, '').replace(/^(Installing collected packages).*/, '$1');
+/** One line of pip's output, short enough to stand beside a step's name; nothing for warnings, which the log keeps. */
+export const pipLine = (line) =>
+  /^WARNING/.test(line) ? '' : line.replace(/ \(?from .*$/, '').replace(/^(Installing collected packages).*/, '$1');

@@ -26,7 +26,7 @@ export class Progress {
     let finished = false;
     try {
       const result = await work((detail) => {
-        task.detail = detail;
+        if (detail) task.detail = detail;
       });
       finished = true;
       return result;

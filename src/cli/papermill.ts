@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { projectRoot } from '../runs/index.js';
 import { UsageError } from './usage-error.js';
+import { toYaml } from './yaml.js';
 
 /** A program of the project's Python environment. */
 export function pythonProgram(name: string): string {
@@ -30,9 +31,8 @@ export async function papermill(options: {
   folder: string;
 }): Promise<'finished' | 'failed' | 'interrupted'> {
   const { input, output, parameters, folder } = options;
-  // JSON is YAML, and base64 keeps the shell and papermill's own guessing of types out of it.
-  const values = JSON.stringify(parameters, (_name, value: unknown) => (value === undefined ? null : value));
-  const given = Object.keys(parameters).length > 0 ? ['-b', Buffer.from(values).toString('base64')] : [];
+  // As YAML, because papermill's -p guesses types from text.
+  const given = Object.keys(parameters).length > 0 ? ['-b', Buffer.from(toYaml(parameters)).toString('base64')] : [];
   const child = spawn(
     pythonProgram('papermill'),
     [input, output, '--cwd', folder, '--log-level', 'WARNING', '--progress-bar', ...given],

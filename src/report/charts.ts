@@ -67,7 +67,7 @@ export function trainingChart(
         width,
         height: 130,
         layer: [
-          ...dashedLine(options.chanceAccuracy, 'guessing', options.totalSteps),
+          ...dashedLine(options.chanceAccuracy, 'guessing', options.totalSteps, 'below'),
           {
             data: { values: accuracies },
             mark: { type: 'line', color: vermilion, point: { filled: true, color: vermilion } },
@@ -120,7 +120,12 @@ function percent(share: number): string {
 }
 
 /** A level to compare with, named at its right end. */
-function dashedLine(level: number | undefined, name: string, right: number): object[] {
+function dashedLine(
+  level: number | undefined,
+  name: string,
+  right: number,
+  side: 'above' | 'below' = 'above',
+): object[] {
   if (level === undefined) return [];
   const y = { field: 'level', type: 'quantitative' };
   const data = { values: [{ level, name, right }] };
@@ -128,7 +133,14 @@ function dashedLine(level: number | undefined, name: string, right: number): obj
     { data, mark: { type: 'rule', strokeDash: [5, 4], color: faintInk }, encoding: { y } },
     {
       data,
-      mark: { type: 'text', align: 'right', baseline: 'bottom', dy: -3, color: faintInk, fontSize: 12 },
+      mark: {
+        type: 'text',
+        align: 'right',
+        baseline: side === 'above' ? 'bottom' : 'top',
+        dy: side === 'above' ? -3 : 4,
+        color: faintInk,
+        fontSize: 12,
+      },
       encoding: { y, x: { field: 'right', type: 'quantitative' }, text: { field: 'name' } },
     },
   ];

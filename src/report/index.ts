@@ -28,6 +28,6 @@ export {
 } from './picture-grid.js';
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
-export { resultsFrame, showResults } from './results-table.js';
+export { resultsFrame } from './results-table.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
 export { type ShownPatches, showViews } from './views.js';

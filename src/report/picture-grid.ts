@@ -67,15 +67,18 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
   const rows = Math.ceil(pictures.length / columns);
   const left = margin + (rowTitles.length > 0 ? 8 + 0.52 * 13 * Math.max(...rowTitles.map((text) => text.length)) : 0);
   const top = margin + (title ? 28 : 0);
-  const captioned = pictures.some((picture) => picture.caption);
-  const pitch = { x: cell + gap, y: cell + gap + (captioned ? textHeight : 0) };
-  const width = Math.ceil(left + columns * pitch.x - gap + margin);
-  const height = top + rows * pitch.y - gap + margin;
+  const rowTops = [top];
+  for (let row = 0; row < rows; row++) {
+    const captioned = pictures.slice(row * columns, (row + 1) * columns).some((picture) => picture.caption);
+    rowTops.push(rowTops[row]! + cell + gap + (captioned ? textHeight : 0));
+  }
+  const width = Math.ceil(left + columns * (cell + gap) - gap + margin);
+  const height = rowTops[rows]! - gap + margin;
 
   const drawn = await Promise.all(
     pictures.map(async (picture, index) => {
-      const x = left + (index % columns) * pitch.x;
-      const y = top + Math.floor(index / columns) * pitch.y;
+      const x = left + (index % columns) * (cell + gap);
+      const y = rowTops[Math.floor(index / columns)]!;
       const { href, ...shown } = await scaledTo(picture, cell);
       return (
         `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
@@ -87,7 +90,7 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
     }),
   );
   const titles = rowTitles.map((text, row) => {
-    const y = top + row * pitch.y + cell / 2 + 4;
+    const y = rowTops[row]! + cell / 2 + 4;
     return `<text x="${margin}" y="${y}" font-size="13" font-weight="600" fill="${ink}">${escapeMarkup(text)}</text>`;
   });
   if (title) {

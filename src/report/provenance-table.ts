@@ -10,30 +10,32 @@ export async function showProvenance(provenance: Provenance): Promise<void> {
 }
 
 export function provenanceRows(provenance: Provenance): { what: string; value: string }[] {
-  const group = (title: string, entries: Record<string, unknown>) =>
-    Object.entries(entries).map(([name, value]) => ({ what: `${title}: ${name}`, value: text(value) }));
+  const each = (title: string, entries: Record<string, unknown>) =>
+    Object.entries(entries).map(([name, value]) => ({ what: `${title} ${name}`, value: inWords(value) }));
   return [
     { what: 'command', value: provenance.command },
     { what: 'seed', value: String(provenance.seed) },
     { what: 'run', value: provenance.runHash },
     { what: 'commit', value: provenance.gitCommit ?? 'not a git checkout' },
-    { what: 'started, ended', value: `${provenance.started}, ${provenance.ended}` },
-    ...group('device', provenance.device),
-    ...group('choice', provenance.choices),
-    ...provenance.data.map((entry) => ({ what: `data: ${text(entry.name)}`, value: inWords(entry) })),
-    ...group('SHA-256 of weights', provenance.weights),
-    ...group('SHA-256 of', provenance.hashes),
-    ...group('version', provenance.versions),
+    { what: 'time', value: `${provenance.started} to ${provenance.ended}` },
+    { what: 'device', value: inWords(provenance.device) },
+    { what: 'versions', value: inWords(provenance.versions) },
+    ...each('choice', provenance.choices),
+    ...provenance.data.map(({ name, ...facts }) => ({ what: `data ${inWords(name)}`, value: inWords(facts) })),
+    ...each('SHA-256 of', provenance.weights),
+    ...each('SHA-256 of', provenance.hashes),
   ];
 }
 
-function inWords(entry: Record<string, unknown>): string {
-  return Object.entries(entry)
-    .filter(([name, value]) => name !== 'name' && value !== undefined)
-    .map(([name, value]) => `${name} ${text(value)}`)
-    .join('; ');
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** Facts in a line: `type cpu, threads (intraOp 2, interOp 2)`. */
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return value.map(inWords).join(' ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .filter(([, part]) => part !== undefined)
+    .map(([name, part]) => {
+      const words = inWords(part);
+      return `${name} ${typeof part === 'object' && part !== null && !Array.isArray(part) ? `(${words})` : words}`;
+    })
+    .join(', ');
 }

@@ -1,17 +1,8 @@
 import type { DataFrame } from 'danfojs-node';
 import { tf } from '../engine/index.js';
-import { showTable, type TableOptions, type TableRow } from './table.js';
+import type { TableRow } from './table.js';
 
-/**
- * Shows a table of results, writes it as CSV where `options.save` says so, and returns it as a danfojs frame for
- * further work with it.
- */
-export async function showResults(rows: readonly TableRow[], options: TableOptions = {}): Promise<DataFrame> {
-  await showTable(rows, options);
-  return resultsFrame(rows);
-}
-
-/** Rows as a danfojs frame. */
+/** Results as a danfojs frame: `showTable` shows it and writes it as CSV. */
 export async function resultsFrame(rows: readonly TableRow[]): Promise<DataFrame> {
   // danfojs loads TensorFlow; ours must be there first, with the environment and repairs that it needs.
   void tf.version;

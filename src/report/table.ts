@@ -5,8 +5,8 @@ import { escapeMarkup } from './html.js';
 
 export type TableRow = Record<string, unknown>;
 
-/** Rows, or an arquero table. */
-export type TableLike = readonly TableRow[] | { objects(): object[] };
+/** Rows, an arquero table, or a danfojs frame. */
+export type TableLike = readonly TableRow[] | { objects(): object[] } | { columns: string[]; values: unknown };
 
 export interface TableOptions {
   caption?: string;
@@ -27,7 +27,10 @@ export async function showTable(table: TableLike, options: TableOptions = {}): P
 }
 
 function rowsOf(table: TableLike): readonly TableRow[] {
-  return 'objects' in table ? (table.objects() as TableRow[]) : table;
+  if (Array.isArray(table)) return table as readonly TableRow[];
+  if ('objects' in table) return table.objects() as TableRow[];
+  const { columns, values } = table as { columns: string[]; values: unknown[][] };
+  return values.map((row) => Object.fromEntries(columns.map((name, column) => [name, row[column]])));
 }
 
 /** A table as HTML and as text. */

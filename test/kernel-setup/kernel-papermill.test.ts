@@ -42,13 +42,13 @@ test('values of every JSON kind arrive, from -p, -r, -y, -b and -f', async () =>
   const { code, stderr } = await papermill(
     ...[join(notebooks, 'echo.ipynb'), output('echo.ipynb'), '-p', 'epochs', '3', '-p', 'shuffled', 'False'],
     ...['-r', 'title', '3', '-y', '{scale: demo, out: null}', '-f', file],
-    ...['-b', Buffer.from('{"sizes": [1, -2.5, 1e-7]}').toString('base64')],
+    ...['-b', Buffer.from('{"sizes": [1, -2.5, 1.0e-7]}').toString('base64')],
   );
   expect(stderr).not.toContain('Traceback');
   expect(code).toBe(0);
   const cells = cellsOf(output('echo.ipynb'));
   const injected = cells.find(({ metadata }) => metadata.tags?.includes('injected-parameters'))!;
-  expect(injected.source.at(-1)).toBe('void 0;');
+  expect(injected.source.at(-1)!.trim()).toBe('void 0;');
   expect(injected.outputs).toEqual([]);
   expect(JSON.parse(cells.at(-1)!.outputs[0]!.text!.join(''))).toEqual({
     scale: 'demo',
@@ -89,8 +89,8 @@ test("a failing cell: exit code 1, the cell's trace and not Python's, the partia
   expect(stderr).toContain('RangeError: no 3');
   expect(stderr).toContain('at broken (In[3]:2:9)');
   expect(stderr).not.toContain('Traceback (most recent call last)');
-  const code_cells = cellsOf(output('failing.ipynb')).filter(({ cell_type }) => cell_type === 'code');
-  expect(code_cells.map(({ outputs }) => outputs.map(({ output_type }) => output_type))).toEqual([
+  const codeCells = cellsOf(output('failing.ipynb')).filter(({ cell_type }) => cell_type === 'code');
+  expect(codeCells.map(({ outputs }) => outputs.map(({ output_type }) => output_type))).toEqual([
     [],
     ['stream'],
     ['error'],

@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,7 +21,7 @@ describe('one kernel', () => {
   describe('errors', () => {
     test('an error is a message with its name, its text and frames that name cell and line', async () => {
       const { outputs: before } = await kernel.run(
-        'function half(x: number) {\n  if (x % 2) {\n    throw new RangeError(`odd: ${x}`);\n  }\n  return x / 2;\n}',
+        'function half(x: number) {\n  if (x % 2) {\n    throw new RangeError("odd: " + x);\n  }\n  return x / 2;\n}',
       );
       const { reply, outputs } = await kernel.run('const fine = half(4);\n\nhalf(3);');
       const definedIn = ofType(before, 'execute_input')[0]!.content.execution_count;
@@ -239,9 +239,19 @@ console.log('saved');`);
 
   describe('interrupts', () => {
     const interrupted = { status: 'error', ename: 'Interrupted' };
+    let marker: string;
+    beforeAll(() => {
+      marker = join(mkdtempSync(join(tmpdir(), 'pathlab-interrupt-')), 'running');
+    });
+    afterAll(() => rmSync(join(marker, '..'), { recursive: true, force: true }));
+
+    /** Interrupts the code once it runs: a loop that never yields shows that by no message. */
     const interruptOf = async (code: string, times = 1) => {
-      const request = await kernel.send(`console.log('running');\n${code}`);
-      await pause(500);
+      rmSync(marker, { force: true });
+      const request = await kernel.send(
+        `import { writeFileSync } from 'node:fs';\nwriteFileSync(${JSON.stringify(marker)}, '');\n${code}`,
+      );
+      while (!existsSync(marker)) await pause(20);
       for (let time = 0; time < times; time++) {
         await kernel.interrupt();
         await pause(100);
@@ -325,7 +335,7 @@ writeFileSync('checkpoint', 'whole');`);
     await kernel.outputsWith(request, 'training');
     await kernel.shutdown();
     expect(isRunning(pid)).toBe(false);
-    expect(execFileSync('cat', [join(folder, 'checkpoint')], { encoding: 'utf8' })).toBe('whole');
+    expect(readFileSync(join(folder, 'checkpoint'), 'utf8')).toBe('whole');
   });
 });
 

@@ -43,23 +43,21 @@ test('values that are missing or no numbers are shown as such', () => {
   expect(text.split('\n')[2]).toBe('–  –  {"d":1}  NaN');
 });
 
-test('the CSV holds the values whole and reads back, also with commas, quotes and line breaks', async () => {
+test('the CSV holds the values whole and reads back, also with commas, quotes and line breaks', {
+  timeout: 60_000,
+}, async () => {
   vi.spyOn(console, 'log').mockImplementation(() => {});
   const folder = mkdtempSync(join(tmpdir(), 'pathlab-table-'));
   try {
-    const save = join(folder, 'results.csv');
-    await showTable(from(rows), { save });
-    expect(fromCSV(readFileSync(save, 'utf8')).objects()).toEqual(rows);
+    // TensorFlow loads with danfojs.
+    for (const table of [rows, from(rows), await resultsFrame(rows)]) {
+      const save = join(folder, 'results.csv');
+      await showTable(table, { save });
+      expect(fromCSV(readFileSync(save, 'utf8')).objects()).toEqual(rows);
+    }
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
-
-// TensorFlow loads with danfojs.
-test('results are a danfojs frame', { timeout: 60_000 }, async () => {
-  const frame = await resultsFrame(rows);
-  expect(frame.shape).toEqual([2, 3]);
-  expect(frame.column('accuracy').values).toEqual([0.83217, 0.41]);
 });
 
 test('provenance says each fact in a row', () => {
@@ -71,7 +69,7 @@ test('provenance says each fact in a row', () => {
     runHash: 'ab',
     hashes: { 'src/': 'cd' },
     versions: { node: '20.19.0' },
-    device: { kind: 'cpu' },
+    device: { kind: 'cpu', threads: { intraOp: 2 }, features: ['avx2', 'fma'] },
     choices: { threads: 2 },
     data: [{ name: 'a slide', synthetic: true, licence: 'CC0' }],
     weights: {},
@@ -79,7 +77,8 @@ test('provenance says each fact in a row', () => {
     started: 'then',
     ended: 'now',
   });
-  expect(rowsOf).toContainEqual({ what: 'data: a slide', value: 'synthetic true; licence CC0' });
-  expect(rowsOf).toContainEqual({ what: 'SHA-256 of: src/', value: 'cd' });
+  expect(rowsOf).toContainEqual({ what: 'device', value: 'kind cpu, threads (intraOp 2), features avx2 fma' });
+  expect(rowsOf).toContainEqual({ what: 'data a slide', value: 'synthetic true, licence CC0' });
+  expect(rowsOf).toContainEqual({ what: 'SHA-256 of src/', value: 'cd' });
   expect(rowsOf).toContainEqual({ what: 'commit', value: 'not a git checkout' });
 });

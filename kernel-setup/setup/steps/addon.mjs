@@ -49,7 +49,7 @@ export const addon = {
     const code = [hashOfTree(join(upstream, 'binding')), hashOfTree(extension, (name) => /\.(cc|h)$/.test(name))];
     const options = compilerOptions().map((option) => option.replace(inProject(), ''));
     // One addon serves the CPU and the CUDA wheel of a version.
-    return [wheel?.version, code, hashOfFile(join(headers, 'package.json')), options, process.env.CXX ?? ''];
+    return [wheel?.version, code, hashOfFile(join(headers, 'package.json')), options];
   },
   isIntact: (facts) => hashOfFile(addonFile) === facts.sha256,
   async run({ children, environment, force }) {

@@ -14,6 +14,12 @@ const links = [
   ['node_modules/.bin/pathlab', '../../kernel-setup/pathlab.mjs'],
 ];
 
+/** What of package.json decides about packages. */
+function wanted() {
+  const { dependencies, devDependencies, overrides } = JSON.parse(readFileSync(inProject('package.json'), 'utf8'));
+  return { dependencies, devDependencies, overrides };
+}
+
 function linkProject() {
   for (const [place, target] of links) {
     const path = inProject(place);
@@ -49,9 +55,10 @@ export function npmCommand() {
 export const npmPackages = {
   name: 'npm-packages',
   title: 'npm packages',
-  diskNeeded: 1.2e9,
+  diskNeeded: 1.1e9,
   inputs: () => [
     hashOfFile(inProject('package-lock.json')),
+    wanted(),
     hashOfTree(inProject('kernel-setup/local-packages')),
     `${process.platform}-${process.arch}`,
   ],

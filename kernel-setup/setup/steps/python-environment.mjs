@@ -14,11 +14,13 @@ const requirements = inProject('kernel-setup/python/requirements.txt');
 export const pythonEnvironment = {
   name: 'python-environment',
   title: 'Python packages',
-  diskNeeded: 0.8e9,
+  diskNeeded: 0.6e9,
   // An environment cannot be moved: its commands hold its absolute path.
-  inputs: () => [hashOfFile(requirements), projectRoot, process.env.PATHLAB_PYTHON ?? ''],
+  inputs: () => [hashOfFile(requirements), projectRoot],
   isIntact: (facts) =>
-    existsSync(venvPython) && facts.packages.every((name) => existsSync(join(sitePackages() ?? '', name))),
+    [undefined, '', facts.asked].includes(process.env.PATHLAB_PYTHON) &&
+    existsSync(venvPython) &&
+    facts.packages.every((name) => existsSync(join(sitePackages() ?? '', name))),
   async run({ children, environment }, show) {
     const python = findPython();
     await rm(venv, { recursive: true, force: true });
@@ -31,6 +33,7 @@ export const pythonEnvironment = {
       throw explain(error, { what: 'Installing the Python packages', source: 'the Python package index' });
     }
     return {
+      asked: process.env.PATHLAB_PYTHON,
       python: python.version,
       executable: realpathSync(venvPython),
       packages: readdirSync(sitePackages()),

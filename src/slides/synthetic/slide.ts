@@ -3,11 +3,12 @@ import sharp from 'sharp';
 import { type Key, key as keyOf, sha256, throwIfInterrupted, writeFileAtomic } from '../../runs/index.js';
 import { type TissueKind, tissueKind, tissueKinds } from './kinds.js';
 import { labelMap, marginMicrometers, planLayout } from './layout.js';
-import { Grain, Lattice } from './noise.js';
+import { Grain } from './noise.js';
 import { paintTissue } from './paint-tissue.js';
 import type { TissueStyle } from './plan.js';
 import { colorTable, drawStain, type SlideStain } from './stains.js';
 import { withImageDescription } from './tiff-description.js';
+import { drawUptake, uptakeStep } from './uptake.js';
 
 /** Raised whenever the same key would give other pixels. */
 export const syntheticGeneratorVersion = 1;
@@ -60,9 +61,6 @@ export interface SyntheticSlide {
 
 const labelCellMicrometers = 20;
 
-/** Sections are never even: the same tissue takes up to this share more or less of each stain from place to place. */
-const unevenness = 0.3;
-
 /** Above this a slide would not fit in memory while it is drawn. */
 const mostPixels = 400e6;
 
@@ -86,11 +84,11 @@ export async function renderSyntheticSlide(
   const random = key.fold('slide').generator();
   const stain = drawStain(random);
   const style: TissueStyle = { scale: random.between(0.88, 1.14), nucleusDiameter: random.between(6.3, 7.5) };
-  const pixels = new Uint8Array(width * height * 3);
   const colors = colorTable(stain);
-  for (let index = 0; index < pixels.length; index++) pixels[index] = colors[index % 3]!;
-  const hematoxylinUptake = new Lattice(key.fold('hematoxylin').generator());
-  const eosinUptake = new Lattice(key.fold('eosin').generator());
+  const pixels: Uint8Array = Buffer.alloc(width * height * 3, colors.subarray(0, 3));
+  const { widthMicrometers, heightMicrometers } = layout;
+  const hematoxylinUptake = drawUptake(widthMicrometers, heightMicrometers, key.fold('hematoxylin').generator());
+  const eosinUptake = drawUptake(widthMicrometers, heightMicrometers, key.fold('eosin').generator());
   for (const [index, block] of layout.blocks.entries()) {
     throwIfInterrupted(signal, 'drawing a synthetic slide');
     drawBlock(index, kinds[block.kind]!);
@@ -120,17 +118,23 @@ export async function renderSyntheticSlide(
     const paint = key.fold('block').fold(index).generator();
     const size = { width: blockWidth, height: blockHeight, umPerPixel };
     const painting = paintTissue(kind, size, style, grain(), paint);
+    const lastColumn = layout.widthMicrometers - 1;
+    const micrometers = Int32Array.from({ length: blockWidth }, (_, column) =>
+      Math.min(lastColumn, Math.floor((left + column) * umPerPixel)),
+    );
     for (let row = 0; row < blockHeight; row++) {
-      const planeRow = Math.min(layout.heightMicrometers - 1, Math.floor((top + row) * umPerPixel));
-      for (let column = 0; column < blockWidth; column++) {
-        const planeColumn = Math.min(layout.widthMicrometers - 1, Math.floor((left + column) * umPerPixel));
-        if (layout.plane[planeRow * layout.widthMicrometers + planeColumn] !== index) continue;
-        const at = row * blockWidth + column;
-        const share = (lattice: Lattice) => 1 + unevenness * lattice.noise(planeColumn / 150, planeRow / 150);
-        const hematoxylin = Math.min(255, Math.round(painting.hematoxylin[at]! * share(hematoxylinUptake)));
-        const eosin = Math.min(255, Math.round(painting.eosin[at]! * share(eosinUptake)));
+      const y = Math.min(layout.heightMicrometers - 1, Math.floor((top + row) * umPerPixel));
+      const planeRow = y * layout.widthMicrometers;
+      const uptakeRow = Math.floor(y / uptakeStep) * hematoxylinUptake.columns;
+      let at = row * blockWidth;
+      let pixel = 3 * ((top + row) * width + left);
+      for (let column = 0; column < blockWidth; column++, at++, pixel += 3) {
+        const x = micrometers[column]!;
+        if (layout.plane[planeRow + x] !== index) continue;
+        const place = uptakeRow + Math.floor(x / uptakeStep);
+        const hematoxylin = Math.min(255, Math.round(painting.hematoxylin[at]! * hematoxylinUptake.values[place]!));
+        const eosin = Math.min(255, Math.round(painting.eosin[at]! * eosinUptake.values[place]!));
         const color = 3 * (256 * hematoxylin + eosin);
-        const pixel = 3 * ((top + row) * width + left + column);
         pixels[pixel] = colors[color]!;
         pixels[pixel + 1] = colors[color + 1]!;
         pixels[pixel + 2] = colors[color + 2]!;

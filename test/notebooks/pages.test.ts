@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { projectRoot } from '../../src/runs/files.js';
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const names = readdirSync(join(projectRoot, 'notebooks'))
+  .filter((file) => file.endsWith('.ipynb'))
+  .map((file) => basename(file, '.ipynb'));
+
+interface Output {
+  output_type: string;
+  data?: Record<string, unknown>;
+  metadata?: { 'image/png'?: { alt?: string } };
+}
+interface Executed {
+  cells: { cell_type: string; metadata: { tags?: string[] }; outputs?: Output[] }[];
+}
+
+/** Charts (drawn from a Vega-Lite specification) and other pictures that a notebook must show. */
+const expected: Record<string, { charts: number; pictures: number; tables: number }> = {
+  '11-pretrain-simclr': { charts: 3, pictures: 3, tables: 5 },
+};
+
+describe.each(names)('%s at smoke scale', (name) => {
+  let folder: string;
+  let executed: Executed;
+  let outputs: Output[];
+  const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pathlab-page-'));
+    const command = [join(projectRoot, 'kernel-setup', 'pathlab.mjs'), 'run', name, '-p', 'scale', 'smoke'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...command, '-p', 'out', folder], {
+      cwd: projectRoot,
+      encoding: 'utf8',
+    });
+    expect(status, stdout + stderr).toBe(0);
+    executed = JSON.parse(read('notebook.ipynb')) as Executed;
+    outputs = executed.cells.flatMap((cell) => cell.outputs ?? []);
+  }, 300_000);
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test('keeps each chart live, as a picture and in words', () => {
+    const withPicture = outputs.filter((output) => output.data?.['image/png']);
+    const charts = withPicture.filter((output) => output.data?.['application/vnd.vegalite.v5+json']);
+    expect(charts).toHaveLength(expected[name]!.charts);
+    expect(withPicture).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
+    for (const { data, metadata } of withPicture) {
+      const words = [data!['text/plain']].flat().join('');
+      expect(words.length).toBeGreaterThan(20);
+      expect(metadata?.['image/png']?.alt).toBe(words);
+    }
+    expect(outputs.filter((output) => output.data?.['text/html'])).toHaveLength(expected[name]!.tables);
+  });
+
+  test('writes no error and nothing of this machine into its page', () => {
+    expect(outputs.filter((output) => output.output_type === 'error')).toEqual([]);
+    const said = outputs.flatMap((output) => [output.data?.['text/html'], output.data?.['text/plain']]).join('\n');
+    expect(said).not.toContain(projectRoot);
+  });
+
+  test('marks its key figure, and keeps numbers, events and provenance', () => {
+    const key = executed.cells.filter((cell) => cell.metadata.tags?.includes('key-figure'));
+    expect(key).toHaveLength(1);
+    expect(key[0]!.outputs!.filter((output) => output.data?.['image/png'])).toHaveLength(1);
+    const { metrics } = JSON.parse(read('metrics.json')) as { metrics: { value: number }[] };
+    expect(metrics.length).toBeGreaterThan(0);
+    const provenance = JSON.parse(read('provenance.json')) as { data: { synthetic: boolean; sha256: string }[] };
+    for (const { synthetic, sha256 } of provenance.data) {
+      expect(typeof synthetic).toBe('boolean');
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect(read('events.jsonl').trim().split('\n').length).toBeGreaterThan(3);
+  });
+
+  test.skipIf(!browserPath)('shows every picture in a browser, with its words (needs Chromium)', { timeout: 60_000 }, async () => {
+    const browser = await chromium.launch({ executablePath: browserPath!, args: ['--no-sandbox'] });
+    try {
+      const page = await browser.newPage();
+      const asked: string[] = [];
+      page.on('request', (request) => asked.push(request.url()));
+      await page.goto(`file://${join(folder, 'notebook.html')}`, { waitUntil: 'load' });
+      const images = await page.locator('img').evaluateAll((all) =>
+        (all as HTMLImageElement[]).map(({ alt, naturalWidth, clientWidth }) => ({ alt, naturalWidth, clientWidth })),
+      );
+      expect(images).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
+      for (const { alt, naturalWidth, clientWidth } of images) {
+        expect(alt.length).toBeGreaterThan(20);
+        expect(alt).not.toContain('No description');
+        expect(naturalWidth).toBeGreaterThan(200);
+        expect(clientWidth).toBeGreaterThan(100);
+      }
+      expect(asked.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+});
