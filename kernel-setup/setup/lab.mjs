@@ -7,9 +7,11 @@ import { inProject, venv } from './paths.mjs';
 export async function lab(args) {
   if (!(await trySetUp({ quiet: true }))) return 1;
   const folder = inProject('notebooks');
+  // Containers have no other user. The server listens on the loopback address only and asks for its token.
+  const asRoot = process.getuid() === 0 ? ['--allow-root'] : [];
   return inForeground(
     join(venv, 'bin', 'jupyter'),
-    ['lab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${folder}`, ...args],
+    ['lab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${folder}`, ...asRoot, ...args],
     // The kernel is found by the PATH's Node, which has to be this one.
     { cwd: folder, env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env.PATH}` } },
   );

@@ -49,7 +49,7 @@ export class Progress {
     if (this.#terminal) {
       this.#frame = (this.#frame + 1) % frames.length;
       const states = [...this.#tasks].map((task) => `${task.title} ${seconds(task.since).toFixed(0)} s ${task.detail}`);
-      const width = Math.max(20, (process.stdout.columns ?? 80) - 3);
+      const width = Math.max(20, (process.stdout.columns || 80) - 3);
       process.stdout.write(`\r\x1b[K${frames[this.#frame]} ${states.join(' | ').slice(0, width)}`);
       return;
     }

@@ -23,7 +23,7 @@ export async function drawSvg(svg: string): Promise<Figure> {
   useOwnFont();
   const drawn = await sharp(Buffer.from(svg), { density: 72 * pixelRatio, limitInputPixels: false })
     .flatten({ background: 'white' })
-    .png({ compressionLevel: 9 })
+    .png()
     .toBuffer({ resolveWithObject: true });
   return {
     png: drawn.data,

@@ -1,5 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { disposeTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
+import {
+  type Compiled,
+  compile,
+  disposeTensors,
+  type Precision,
+  type Tensor,
+  type Tensors,
+  tf,
+} from '../engine/index.js';
 import { InterruptedError } from '../runs/index.js';
 import {
   type CheckpointFolder,
@@ -11,8 +19,8 @@ import {
 import type { Schedule } from './schedules.js';
 
 /**
- * One update as a pure function: the same tensors in give the same tensors out, and it reads no value on the host.
- * Among the metrics, all scalars, is `loss`.
+ * One update as a pure function, which `train` compiles: the same tensors in give the same tensors out, and it reads
+ * no value on the host. Among the metrics, all scalars, is `loss`.
  */
 export type Step = (
   tensors: TrainingTensors,
@@ -45,6 +53,8 @@ export interface TrainOptions {
   batch: (step: number) => Tensors | Promise<Tensors>;
   steps: number;
   learningRate: Schedule;
+  /** What the step's costly ops compute in; float32 by default. */
+  precision?: Precision;
   imagesPerStep: number;
   checkpoint?: CheckpointFolder & { everySteps: number };
   /** Called before the first step, after every `everySteps` and after the last. Must leave the tensors alone. */
@@ -64,7 +74,7 @@ export interface TrainingResult {
 }
 
 /**
- * Runs a step again and again, from the last checkpoint where there is one. The event loop runs between steps. A run
+ * Runs a step again and again, compiled, from the last checkpoint where there is one. The event loop stays free. A run
  * that was interrupted or killed and started again ends with the same bits as one that was not.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
@@ -94,6 +104,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     await emit(entry as TrainingEvent);
   };
 
+  const step = compile(options.step, { name: 'the training step', precision: options.precision });
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runEvaluation();
@@ -112,7 +123,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       }
       const began = performance.now();
       const learningRate = options.learningRate(done);
-      const { next, metrics } = runStep(options.step, tensors, await options.batch(done), learningRate);
+      const { next, metrics } = await runStep(step, tensors, await options.batch(done), learningRate);
       tensors = next;
       done += 1;
       if (!Number.isFinite(metrics.loss)) {
@@ -135,30 +146,28 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     throw error;
+  } finally {
+    step.dispose();
   }
 }
 
-/** Takes over `batch`, and of `tensors` what the step does not hand on. */
-function runStep(
-  step: Step,
+/** Takes over `batch`, and `tensors` if it succeeds. */
+async function runStep(
+  step: Compiled<Parameters<Step>, ReturnType<Step>>,
   tensors: TrainingTensors,
   batch: Tensors,
   learningRate: number,
-): { next: TrainingTensors; metrics: Record<string, number> & { loss: number } } {
+): Promise<{ next: TrainingTensors; metrics: Record<string, number> & { loss: number } }> {
+  const rate = tf.scalar(learningRate);
   try {
-    const output = tf.tidy(() => step(tensors, batch, tf.scalar(learningRate)));
-    const handedOn = new Set(tensorsOf(output.tensors));
-    for (const tensor of tensorsOf(tensors)) if (!handedOn.has(tensor)) tensor.dispose();
+    const output = await step(tensors, batch, rate);
+    disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     const values = Object.entries(output.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]!] as const);
     disposeTensors(output.metrics);
     const { loss, ...others } = Object.fromEntries(values);
     if (loss === undefined) throw new Error('the step gives no metric named "loss"');
     return { next: output.tensors, metrics: { loss, ...others } };
   } finally {
-    disposeTensors(batch);
+    disposeTensors(batch, { rate });
   }
-}
-
-function tensorsOf({ parameters, state, optimizer }: TrainingTensors): Tensor[] {
-  return [parameters, state, optimizer].flatMap((record) => Object.values(record));
 }

@@ -30,7 +30,7 @@ const isTensorflow = (name) => /^(tensorflow|tensorflow_cpu|nvidia)(-|_|$)/.test
 export const tensorflow = {
   name: 'tensorflow',
   title: 'TensorFlow',
-  diskNeeded: ({ device }) => (device === 'gpu' ? 14e9 : 2.2e9),
+  diskNeeded: ({ device }) => (device === 'gpu' ? 9.5e9 : 2.2e9),
   inputs: ({ device }) => [device, hashOfFile(requirements(device)), readStamp('python-environment')?.facts.id],
   isIntact: (facts) =>
     String(librarySizes()) === String(facts.librarySizes) && existsSync(join(tensorflowFolder(), 'include')),

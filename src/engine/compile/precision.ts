@@ -22,7 +22,7 @@ const alwaysLow = new Set([
   'MatMul',
 ]);
 
-/** In low precision if all that goes in is: they move numbers about, or lose no more than their inputs have lost. */
+/** In low precision if low-precision ops made all that goes in, but for numbers written in the step: they move numbers about, or lose no more than their inputs have lost. */
 const followInputs = new Set([
   'Add',
   'AddN',
@@ -58,8 +58,11 @@ export function inPrecision(program: Program, precision: Precision): Program {
   const ops: RecordedOp[] = [];
   /** The low-precision value of a float32 value. Its id is the next free one, below all recorded ids. */
   const lowOf = new Map<number, number>();
+  /** Values that a low-precision op made, and that float32 would not make more exact. */
+  const madeLow = new Set<number>();
   let nextId = -1;
   const { inputs, seeds, captures, constants } = program;
+  const isConstant = new Set(constants.map(({ id }) => id));
   const inFull = new Set([...inputs, ...seeds, ...captures, ...constants].map(({ id }) => id));
   const infos = new Map([...inputs, ...seeds, ...captures, ...constants].map((info) => [info.id, info]));
 
@@ -94,7 +97,10 @@ export function inPrecision(program: Program, precision: Precision): Program {
     for (const info of recorded.outputs) infos.set(info.id, info);
     const typedInputs = inputsOfTypeT(recorded).filter((id) => infos.get(id)!.dtype === DataType.float32);
     const computesInFloat = typedInputs.length > 0;
-    const follows = followInputs.has(recorded.op) && typedInputs.every((id) => lowOf.has(id));
+    const follows =
+      followInputs.has(recorded.op) &&
+      typedInputs.some((id) => madeLow.has(id)) &&
+      typedInputs.every((id) => madeLow.has(id) || isConstant.has(id));
     if (!computesInFloat || !(alwaysLow.has(recorded.op) || follows)) {
       ops.push({ ...recorded, inputs: recorded.inputs.map((id) => toFull(id, origin)) });
       for (const { id } of recorded.outputs) inFull.add(id);
@@ -109,6 +115,7 @@ export function inPrecision(program: Program, precision: Precision): Program {
       }
       const lowInfo = { ...info, id: nextId--, dtype: low };
       lowOf.set(info.id, lowInfo.id);
+      madeLow.add(info.id);
       return lowInfo;
     });
     ops.push({ ...recorded, inputs, outputs });

@@ -6,7 +6,7 @@ import { DataType, type Native, type NodeBackend, nodeBackend, opDefinition, typ
 import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js';
 
 /** Ops that TensorFlow calls stateful, though what they give depends on their inputs alone. */
-const pureStatefulOps = new Set(['CollectiveReduceV2', 'CollectiveGatherV2', 'CollectiveBcastSendV2', 'Assert']);
+const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
 const stackDepth = 60;
@@ -36,15 +36,15 @@ export class Recorder {
   private readonly known = new Set<number>();
   private refused: CompileError | undefined;
 
-  constructor(private readonly name: string) {}
+  constructor(private readonly name: string) {
+    if (recording) recording.refuse(`compiling ${name}`, 'call the plain step there, and it becomes part of this one');
+  }
 
   /**
    * @returns what `body` returns
    * @throws CompileError if something in `body` cannot be part of a program, also where `body` catches it
    */
   record<Result>(body: () => Result): Result {
-    if (recording)
-      throw new CompileError(`${this.name} was compiled inside ${recording.name}; call the plain step there`);
     const { stackTraceLimit } = Error;
     const { random } = Math;
     const { backend } = this;
@@ -58,6 +58,7 @@ export class Recorder {
       );
     backend.binding = this.listeningBinding();
     backend.getInputTensorIds = (tensors) => {
+      for (const tensor of tensors) this.refuseUnusable(tensor);
       const ids = getInputTensorIds(tensors);
       for (const [place, id] of ids.entries()) if (!this.known.has(id)) this.capture(id, tensors[place]!);
       return ids;
@@ -164,7 +165,7 @@ export class Recorder {
         return id;
       },
       tensorDataSync: () => this.refuse(...hostRead),
-      runAsync: () => this.refuse('another compiled step', 'call the plain step there, it becomes part of this one'),
+      runAsync: () => this.refuse('a compiled step', 'call the plain step there, and it becomes part of this one'),
       runSavedModel: () => this.refuse('a saved model', 'its ops cannot be recorded'),
     };
     // The addon's own properties are read-only, so they are shadowed rather than replaced.
@@ -179,11 +180,14 @@ export class Recorder {
     return { ...info, origin, bytes: undefined, held: this.native.createTensor(info.shape, info.dtype, values) };
   }
 
-  private capture(id: number, outside: Tensor): void {
-    if (outside instanceof tf.Variable) {
-      this.refuse('a tf.Variable from outside', 'its value may change; pass it in, and return what it becomes');
+  private refuseUnusable(tensor: Tensor): void {
+    if (tensor.isDisposed) this.refuse('a disposed tensor', 'keep it until the step is recorded');
+    if (tensor instanceof tf.Variable) {
+      this.refuse('a tf.Variable', 'its value may change from call to call; pass it in, and return what it becomes');
     }
-    const { dataId, shape, dtype } = outside;
+  }
+
+  private capture(id: number, { dataId, shape, dtype }: Tensor): void {
     const { dtype: nativeType } = this.backend.tensorMap.get(dataId);
     this.known.add(id);
     this.backend.incRef(dataId);

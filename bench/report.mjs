@@ -1,0 +1,35 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Prints a benchmark's table and last line, and writes `bench/results/<name>.json`.
+ *
+ * @param {string} name
+ * @param {{work: string, columns: Record<string, string>, rows: Record<string, unknown>[], ratios: Record<string, number>}} result
+ *   `ratios` are ours over the peer's throughput by main row; the smallest is the benchmark's
+ */
+export function report(name, result) {
+  const titles = Object.values(result.columns);
+  const cells = result.rows.map((row) => Object.keys(result.columns).map((column) => shown(row[column])));
+  const widths = titles.map((title, place) => Math.max(title.length, ...cells.map((row) => row[place].length)));
+  const line = (row) =>
+    row
+      .map((cell, place) => cell.padEnd(widths[place]))
+      .join('  ')
+      .trimEnd();
+  console.log([result.work, line(titles), ...cells.map(line)].join('\n'));
+  for (const [row, ratio] of Object.entries(result.ratios)) console.log(`${row}: ${ratio.toFixed(2)} times the peer`);
+
+  const ratio = Math.min(...Object.values(result.ratios));
+  const folder = fileURLToPath(new URL('results/', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const { columns: _, ...kept } = result;
+  const text = `${JSON.stringify({ name, date: new Date().toISOString(), ratio, ...kept }, undefined, 2)}\n`;
+  writeFileSync(`${folder}${name}.json.partial`, text);
+  renameSync(`${folder}${name}.json.partial`, `${folder}${name}.json`);
+  console.log(`${name}: ratio ${ratio.toFixed(2)}`);
+}
+
+function shown(value) {
+  return typeof value === 'number' ? value.toFixed(0) : String(value);
+}

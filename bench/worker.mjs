@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A process that runs steps on request: one number a line in, one line of JSON out. */
+export class Worker {
+  #child;
+  #lines;
+  #name;
+
+  /**
+   * @param {string} name for errors
+   * @param {string[]} command
+   */
+  constructor(name, [program, ...args]) {
+    this.#name = name;
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /**
+   * @param {number} steps
+   * @returns {Promise<{times: number[], loss: number, peakMiB: number, version: string}>} times in ms
+   */
+  async run(steps) {
+    this.#child.stdin.write(`${steps}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.#name} ended while it ran ${steps} steps`);
+    return JSON.parse(value);
+  }
+
+  async end() {
+    const exit = once(this.#child, 'exit');
+    this.#child.stdin.end();
+    await exit;
+  }
+}
+
+/** @param {number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
