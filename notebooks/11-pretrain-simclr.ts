@@ -1,3 +1,4 @@
+// -*- coding: utf-8 -*-
 // ---
 // jupyter:
 //   jupytext:
@@ -62,6 +63,18 @@ const run = await lab.openRun({ notebook: '11-pretrain-simclr', parameters, out 
 const experiment = lab.simclrExperiment(parameters);
 const { settings } = experiment;
 const figure = (name: string) => join(run.figures, name);
+
+// %% [markdown]
+// The settings beside the paper's. What the paper does not publish is taken from the implementation that it used.
+
+// %%
+const flat = ({ views, seed: _, ...others }: lab.SimclrSettings): Record<string, unknown> => ({ ...others, ...views });
+const here = flat(settings);
+const paper = flat(lab.simclrSettings({ scale: 'paper' }));
+await lab.showTable(
+  Object.keys(paper).map((name) => ({ name, here: here[name], paper: paper[name] })),
+  { columns: { name: 'Setting', here: 'Here', paper: 'Paper' } },
+);
 
 // %% [markdown]
 // ## A real slide

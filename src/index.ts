@@ -249,6 +249,16 @@ export {
   simclrSteps,
 } from './pretrain/index.js';
 
+// Settings of the experiments.
+
+export {
+  type Scale,
+  type SimclrExperiment,
+  type SimclrParameters,
+  simclrExperiment,
+  simclrSettings,
+} from './experiments/index.js';
+
 // Charts, pictures, tables, the gallery.
 
 export {

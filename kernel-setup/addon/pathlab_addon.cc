@@ -311,6 +311,14 @@ napi_value RunAsync(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+}  // namespace
+}  // namespace tfnodejs
+
+#include "shape_inference.h"
+
+namespace tfnodejs {
+namespace {
+
 napi_value InitPathlab(napi_env env, napi_value exports) {
   if (!InitTFNodeJSBinding(env, exports)) return nullptr;
   const auto function = [](const char *name, napi_callback callback) {
@@ -321,6 +329,8 @@ napi_value InitPathlab(napi_env env, napi_value exports) {
       function("opList", OpListBytes),              function("kernelsForOp", KernelsForOp),
       function("listDevices", ListDevices),         function("enableCollective", EnableCollective),
       function("runAsync", RunAsync),
+      function("beginTrace", BeginTrace),           function("traceInput", TraceInput),
+      function("traceConstant", TraceConstant),     function("traceOp", TraceOp),
   };
   napi_define_properties(env, exports, ARRAY_SIZE(functions), functions);
   return exports;

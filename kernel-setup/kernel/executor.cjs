@@ -159,7 +159,9 @@ function runScript(cell, { output, hasToplevelAwait }) {
   const result = vm.runInThisContext(head + output + tail, {
     filename: `In[${cell.number}]`,
     columnOffset: -head.length,
-    breakOnSigint: true,
+    // Stops a loop that never yields. Node listens for signals in another way meanwhile, and one that comes as the code
+    // ends can be lost; a cell that goes on after an await therefore relies on the kernel's own listener alone.
+    breakOnSigint: !hasToplevelAwait,
   });
   return hasToplevelAwait ? result : undefined;
 }

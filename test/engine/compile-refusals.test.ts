@@ -141,7 +141,7 @@ describe('other errors', () => {
       return tf.matMul(x as never, x as never);
     });
     const error = (await step(tf.ones([2, 3])).catch((error: unknown) => error)) as Error;
-    expect(error.message).toMatch(/Matrix size-incompatible/);
+    expect(error.message).toMatch(/Dimensions must be equal, but are 3 and 2/);
     const [file, number] = line.split(':');
     expect(error.stack).toContain(`${file}:${Number(number) + 1}:`);
   });

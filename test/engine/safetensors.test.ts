@@ -1,12 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensors, tf, writeSafetensors } from '../../src/engine/index.js';
 
 const library = fileURLToPath(new URL('../fixtures/torch-safetensors/library.safetensors', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('safetensors', () => {
   it('reads a file of the library itself', async () => {

@@ -1,16 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { disposeTensors, tf } from '../../src/engine/index.js';
 import { InterruptedError, projectRoot } from '../../src/runs/index.js';
 import { loadLatestCheckpoint, type TrainingEvent, type TrainingTensors, train } from '../../src/training/index.js';
 import { smallTraining } from './small-training.js';
 
-const freshFolder = () => mkdtempSync(join(tmpdir(), 'training-'));
+const folders: string[] = [];
+function freshFolder(): string {
+  folders.push(mkdtempSync(join(tmpdir(), 'training-')));
+  return folders.at(-1)!;
+}
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
 const checkpointIn = (folder: string, everySteps = 100) => ({ folder, identity: 'this run', everySteps });
 
 function contents({ parameters, state, optimizer }: TrainingTensors): Record<string, number[]> {
@@ -175,7 +182,7 @@ describe('train', () => {
 });
 
 describe('a training process that is killed', () => {
-  const program = mkdtempSync(join(tmpdir(), 'killed-training-'));
+  const program = freshFolder();
 
   beforeAll(async () => {
     // The sources and the small training, compiled apart, so that the child is a plain Node process.

@@ -28,7 +28,7 @@ export interface Compiled<Inputs extends unknown[], Output> {
 /**
  * Compiles a pure step: tensors, keys and plain values in nested records and arrays come in, tensors in the same go
  * out. The first call with a new signature (structure, shapes, dtypes, plain values) calls the step once to record its
- * ops. What that call computes is thrown away: every result comes from the one recorded program, so that a first call
+ * ops, which computes nothing: every result comes from the one recorded program, so that a first call
  * gives the same bits as a later one. Runs leave the event loop free.
  *
  * Numbers, strings and booleans among the inputs are part of the signature. What changes from call to call comes in

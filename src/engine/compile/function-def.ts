@@ -1,6 +1,7 @@
 import {
   type ArgDef,
   type AttrValue,
+  groupByArgument,
   type NodeDef,
   opDefinition,
   proto,
@@ -48,16 +49,9 @@ export function functionDef(program: Program, { name, xla }: FunctionOptions): U
   }
   for (const [place, recorded] of program.ops.entries()) {
     const node = nodeName(recorded, place);
-    const { definition, listLengths } = writeNode(node, recorded, infos, references);
-    nodes.push(definition);
-    let next = 0;
-    for (const output of opDefinition(recorded.op).getOutputArgList()) {
-      const rest = recorded.outputs.length - opDefinition(recorded.op).getOutputArgList().length + 1;
-      const isList = output.getNumberAttr() !== '' || output.getTypeListAttr() !== '';
-      const count = isList ? (listLengths.get(output.getNumberAttr()) ?? rest) : 1;
-      for (let index = 0; index < count && next < recorded.outputs.length; index++) {
-        define(recorded.outputs[next++]!, `${node}:${output.getName()}:${index}`);
-      }
+    nodes.push(writeNode(node, recorded, infos, references));
+    for (const { arg, values } of groupByArgument(opDefinition(recorded.op).getOutputArgList(), recorded.outputs)) {
+      for (const [index, info] of values.entries()) define(info, `${node}:${arg.getName()}:${index}`);
     }
   }
 
@@ -92,7 +86,7 @@ function writeNode(
   recorded: RecordedOp,
   infos: ReadonlyMap<number, TensorInfo>,
   references: ReadonlyMap<number, string>,
-): { definition: NodeDef; listLengths: Map<string, number> } {
+): NodeDef {
   const definition = opDefinition(recorded.op);
   const node = new (proto().NodeDef)();
   node.setName(name);
@@ -106,23 +100,11 @@ function writeNode(
   );
 
   const inferred = new Map<string, AttrValue>();
-  const listLengths = new Map<string, number>();
   const types = recorded.inputs.map((id) => infos.get(id)!.dtype);
-  const args = definition.getInputArgList();
-  let next = 0;
-  for (const arg of args) {
-    const isList = arg.getNumberAttr() !== '' || arg.getTypeListAttr() !== '';
-    // No op that tfjs runs takes two lists of different lengths.
-    const lists = args.filter((other) => other.getNumberAttr() || other.getTypeListAttr()).length;
-    const count = isList ? (types.length - (args.length - lists)) / lists : 1;
-    const own = types.slice(next, next + count);
-    next += count;
-    if (arg.getNumberAttr()) {
-      inferred.set(arg.getNumberAttr(), attributeValue('int', count));
-      listLengths.set(arg.getNumberAttr(), count);
-    }
-    if (arg.getTypeListAttr()) inferred.set(arg.getTypeListAttr(), attributeValue('list(type)', own));
-    else if (arg.getTypeAttr() && own.length > 0) inferred.set(arg.getTypeAttr(), attributeValue('type', own[0]));
+  for (const { arg, values } of groupByArgument(definition.getInputArgList(), types)) {
+    if (arg.getNumberAttr()) inferred.set(arg.getNumberAttr(), attributeValue('int', values.length));
+    if (arg.getTypeListAttr()) inferred.set(arg.getTypeListAttr(), attributeValue('list(type)', values));
+    else if (arg.getTypeAttr() && values.length > 0) inferred.set(arg.getTypeAttr(), attributeValue('type', values[0]));
   }
 
   const given = new Map(recorded.attributes.map((attribute) => [attribute.name, attribute]));
@@ -133,9 +115,8 @@ function writeNode(
       inferred.get(key) ?? (own ? attributeValue(attribute.getType(), own.value) : attribute.getDefaultValue());
     if (!value) throw new Error(`${name} was recorded without its attribute ${key}`);
     node.getAttrMap().set(key, value);
-    if (own && attribute.getType() === 'int') listLengths.set(key, own.value as number);
   }
-  return { definition: node, listLengths };
+  return node;
 }
 
 function constantNode(name: string, { dtype, shape, bytes }: Constant): NodeDef {

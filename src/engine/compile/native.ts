@@ -22,7 +22,18 @@ export interface Native {
   addFunctionDef(bytes: Uint8Array): void;
   removeFunction(name: string): void;
   opList(): Uint8Array;
+  beginTrace(): Trace;
+  /** These give no tensors, but what TensorFlow infers of them; ids count within the trace. */
+  traceInput(trace: Trace, dtype: number, shape: readonly number[]): [TensorInfo];
+  traceConstant(trace: Trace, dtype: number, shape: readonly number[], elements: Uint8Array): [TensorInfo];
+  traceOp(trace: Trace, op: string, attributes: readonly Attribute[], inputs: (number | number[])[]): TracedOutput[];
 }
+
+/** A graph of ops that is never run. */
+export type Trace = { readonly trace: unique symbol };
+
+/** What an op would give; the shape is null where it depends on values. */
+export type TracedOutput = Omit<TensorInfo, 'shape'> & { shape: number[] | null };
 
 /** The parts of tfjs-node's backend that recording listens to. */
 export interface NodeBackend {
@@ -37,8 +48,10 @@ export interface NodeBackend {
 
 export function nodeBackend(): NodeBackend {
   const backend = tf.backend() as unknown as NodeBackend;
-  if (typeof backend.binding.addFunctionDef !== 'function') {
-    throw new Error("the TensorFlow addon is not pathlab's, so nothing can be compiled; run `npm run setup`");
+  if (typeof backend.binding.traceOp !== 'function') {
+    throw new Error(
+      "the TensorFlow addon is not pathlab's, or an older one, so nothing can be compiled; run `npm run setup`",
+    );
   }
   return backend;
 }
@@ -140,4 +153,23 @@ export function opDefinition(op: string): OpDef {
   const definition = definitions.get(op);
   if (!definition) throw new Error(`TensorFlow knows no op named ${op}`);
   return definition;
+}
+
+/**
+ * Sorts an op's inputs or outputs by the arguments of its definition. No op that tfjs runs has two lists of different
+ * lengths on one side.
+ */
+export function groupByArgument<Value>(
+  args: readonly ArgDef[],
+  values: readonly Value[],
+): { arg: ArgDef; isList: boolean; values: Value[] }[] {
+  const isList = (arg: ArgDef) => arg.getNumberAttr() !== '' || arg.getTypeListAttr() !== '';
+  const lists = args.filter(isList).length;
+  const listLength = (values.length - (args.length - lists)) / lists;
+  let next = 0;
+  return args.map((arg) => {
+    const own = values.slice(next, next + (isList(arg) ? listLength : 1));
+    next += own.length;
+    return { arg, isList: isList(arg), values: own };
+  });
 }

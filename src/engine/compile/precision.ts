@@ -1,5 +1,5 @@
 import type { Attribute } from '../runtime.js';
-import { DataType, opDefinition, type TensorInfo } from './native.js';
+import { type ArgDef, DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
 import type { Program, RecordedOp } from './program.js';
 
 /** What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. */
@@ -56,11 +56,11 @@ export function inPrecision(program: Program, precision: Precision): Program {
   if (precision === 'float32') return program;
   const low = DataType[precision];
   const ops: RecordedOp[] = [];
-  /** The low-precision value of a float32 value. Its id is the next free one, below all recorded ids. */
+  /** The low-precision value of a float32 value. */
   const lowOf = new Map<number, number>();
   /** Values that a low-precision op made, and that float32 would not make more exact. */
   const madeLow = new Set<number>();
-  let nextId = -1;
+  let nextId = firstFreeId(program);
   const { inputs, seeds, captures, constants } = program;
   const isConstant = new Set(constants.map(({ id }) => id));
   const inFull = new Set([...inputs, ...seeds, ...captures, ...constants].map(({ id }) => id));
@@ -78,7 +78,7 @@ export function inPrecision(program: Program, precision: Precision): Program {
   const toLow = (id: number, origin: Error): number => {
     const existing = lowOf.get(id);
     if (existing !== undefined) return existing;
-    const info = { ...infos.get(id)!, id: nextId--, dtype: low };
+    const info = { ...infos.get(id)!, id: nextId++, dtype: low };
     cast(id, info, DataType.float32, origin);
     lowOf.set(id, info.id);
     return info.id;
@@ -108,12 +108,13 @@ export function inPrecision(program: Program, precision: Precision): Program {
     }
     const lowered = new Set(typedInputs);
     const inputs = recorded.inputs.map((id) => (lowered.has(id) ? toLow(id, origin) : toFull(id, origin)));
-    const outputs = recorded.outputs.map((info, place) => {
-      if (!outputsOfTypeT(recorded)[place]) {
+    const typedOutputs = outputsOfTypeT(recorded);
+    const outputs = recorded.outputs.map((info) => {
+      if (!typedOutputs.includes(info)) {
         inFull.add(info.id);
         return info;
       }
-      const lowInfo = { ...info, id: nextId--, dtype: low };
+      const lowInfo = { ...info, id: nextId++, dtype: low };
       lowOf.set(info.id, lowInfo.id);
       madeLow.add(info.id);
       return lowInfo;
@@ -125,24 +126,24 @@ export function inPrecision(program: Program, precision: Precision): Program {
   return { ...program, ops };
 }
 
+function firstFreeId({ inputs, seeds, captures, constants, ops }: Program): number {
+  const infos = [...inputs, ...seeds, ...captures, ...constants, ...ops.flatMap(({ outputs }) => outputs)];
+  return 1 + infos.reduce((largest, { id }) => Math.max(largest, id), -1);
+}
+
 function typed(name: string, dtype: number): Attribute {
   return { name, type: 4, value: dtype };
 }
 
 /** Ids of the inputs whose dtype is the op's attribute T. */
 function inputsOfTypeT({ op, inputs }: RecordedOp): number[] {
-  return spread(opDefinition(op).getInputArgList(), inputs.length).flatMap((isT, place) =>
-    isT ? [inputs[place]!] : [],
-  );
+  return ofTypeT(opDefinition(op).getInputArgList(), inputs);
 }
 
-function outputsOfTypeT({ op, outputs }: RecordedOp): boolean[] {
-  return spread(opDefinition(op).getOutputArgList(), outputs.length);
+function outputsOfTypeT({ op, outputs }: RecordedOp): TensorInfo[] {
+  return ofTypeT(opDefinition(op).getOutputArgList(), outputs);
 }
 
-/** For each of an op's values whether its dtype is T. A definition has at most one list among its arguments here. */
-function spread(args: { getTypeAttr(): string; getNumberAttr(): string }[], count: number): boolean[] {
-  return args.flatMap((arg) =>
-    Array<boolean>(arg.getNumberAttr() ? count - args.length + 1 : 1).fill(arg.getTypeAttr() === 'T'),
-  );
+function ofTypeT<Value>(args: readonly ArgDef[], values: readonly Value[]): Value[] {
+  return groupByArgument(args, values).flatMap((group) => (group.arg.getTypeAttr() === 'T' ? group.values : []));
 }

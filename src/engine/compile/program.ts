@@ -2,7 +2,7 @@ import type { Attribute, Tensor } from '../runtime.js';
 import type { FoldPath } from './keys.js';
 import type { TensorInfo } from './native.js';
 
-/** One op of a recorded step. Values are named by the ids that they had while it was recorded. */
+/** One op of a recorded step. Values are named by the ids that they have in the recording's trace. */
 export interface RecordedOp {
   op: string;
   attributes: readonly Attribute[];

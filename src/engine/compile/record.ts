@@ -21,7 +21,7 @@ export interface Recording {
 }
 
 /**
- * Calls a step once and writes down what it does. All that the call computes is disposed of.
+ * Calls a step once and writes down what it does. The call computes nothing: see `Recorder`.
  *
  * @param leaves those of `inputs`
  * @throws CompileError if the step cannot be recorded; what the step throws itself
@@ -37,14 +37,14 @@ export function record<Inputs extends unknown[]>(
   let recording: Recording | undefined;
   tf.tidy(() => {
     const infos: TensorInfo[] = [];
-    const copies: { copy: Tensor; path: string }[] = [];
+    const standIns: { standIn: Tensor; path: string }[] = [];
     const given = leaves.map(({ path, value }, leaf) => {
       if (value instanceof Key) return recorder.addKey(value, leaf);
       if (!isTensor(value)) return value;
-      const { copy, info } = recorder.addInput(value);
-      copies.push({ copy, path });
+      const { standIn, info } = recorder.addInput(value);
+      standIns.push({ standIn, path });
       infos.push(info);
-      return copy;
+      return standIn;
     });
     recorder.record(() => {
       const output = step(...(withLeaves(inputs, given) as Inputs));
@@ -52,10 +52,10 @@ export function record<Inputs extends unknown[]>(
         output.catch(() => {});
         throw new CompileError(`${name} gives a promise; a step is a plain function that awaits nothing`);
       }
-      const disposed = copies.find(({ copy }) => copy.isDisposed);
+      const disposed = standIns.find(({ standIn }) => standIn.isDisposed);
       if (disposed) throw new CompileError(`${name} disposes of its input ${disposed.path}; inputs are the caller's`);
       const outputLeaves = leavesOf(output, `${name}: output`);
-      const ids = outputLeaves.map((leaf) => idOfOutput(name, leaf, recorder));
+      const ids = outputLeaves.map((leaf) => valueOfOutput(name, leaf, recorder));
 
       const inputIds = infos.map(({ id }) => id);
       const outputs = [...new Set(ids.filter((id) => id !== undefined && !inputIds.includes(id)))] as number[];
@@ -80,11 +80,11 @@ export function record<Inputs extends unknown[]>(
   return recording!;
 }
 
-function idOfOutput(name: string, { path, value }: Leaf, recorder: Recorder): number | undefined {
+function valueOfOutput(name: string, { path, value }: Leaf, recorder: Recorder): number | undefined {
   if (value === null || value === undefined) return undefined;
   if (isTensor(value)) {
     if (value.isDisposed) throw new CompileError(`${name}: output ${path} is disposed`);
-    return recorder.idOf(value);
+    return recorder.valueOf(value);
   }
   const what = value instanceof Key ? 'a key' : `the ${typeof value} ${String(value)}`;
   throw new CompileError(

@@ -2,11 +2,23 @@ import type { Key } from '../../runs/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
 import { type FoldPath, standInKey } from './keys.js';
-import { DataType, type Native, type NodeBackend, nodeBackend, opDefinition, type TensorInfo } from './native.js';
+import {
+  DataType,
+  groupByArgument,
+  type Native,
+  type NodeBackend,
+  nodeBackend,
+  opDefinition,
+  type TensorInfo,
+  type Trace,
+} from './native.js';
 import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js';
 
 /** Ops that TensorFlow calls stateful, though what they give depends on their inputs alone. */
 const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
+
+/** Outputs whose shape TensorFlow does not tell, and that are only handed on to the op's own gradient. */
+const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5 };
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
 const stackDepth = 60;
@@ -22,8 +34,11 @@ const hostRead = [
 let recording: Recorder | undefined;
 
 /**
- * Writes down every TensorFlow op that runs while a step is called, by standing between tfjs and its native binding.
- * The ops run for real, so a mistake in the step throws at its author's own line.
+ * Writes down every TensorFlow op that a step calls, by standing between tfjs and its native binding. Nothing is
+ * computed: TensorFlow infers shapes and dtypes, so that a mistake in the step throws at its author's own line, and
+ * tensors of the recording have no values.
+ *
+ * To tfjs, such a tensor's id is `-1 - id` of its value in the trace; ids of tensors that exist are 0 or above.
  */
 export class Recorder {
   private readonly ops: RecordedOp[] = [];
@@ -32,8 +47,9 @@ export class Recorder {
   captures: Capture[] = [];
   private readonly backend: NodeBackend = nodeBackend();
   private readonly native: Native = this.backend.binding;
-  /** Ids of the values that the program knows: its inputs and all that was made while recording. */
-  private readonly known = new Set<number>();
+  private readonly trace: Trace = this.native.beginTrace();
+  /** Values of the constants and captures, by the id of the tensor that exists. */
+  private readonly valuesOfTensors = new Map<number, number>();
   private refused: CompileError | undefined;
 
   constructor(private readonly name: string) {
@@ -60,7 +76,9 @@ export class Recorder {
     backend.getInputTensorIds = (tensors) => {
       for (const tensor of tensors) this.refuseUnusable(tensor);
       const ids = getInputTensorIds(tensors);
-      for (const [place, id] of ids.entries()) if (!this.known.has(id)) this.capture(id, tensors[place]!);
+      for (const [place, id] of ids.entries()) {
+        if (id >= 0 && !this.valuesOfTensors.has(id)) this.capture(id, tensors[place]!);
+      }
       return ids;
     };
     // A refusal inside tensor.data() would reject a promise that nobody waits for. It is thrown when the step returns.
@@ -86,29 +104,19 @@ export class Recorder {
     }
   }
 
-  /** A tensor of the same values for the step to work on: telling it from a captured one by its id must be possible. */
-  addInput(tensor: Tensor): { copy: Tensor; info: TensorInfo } {
-    const [id] = this.backend.getInputTensorIds([tensor]) as [number];
-    const { dtype } = this.backend.tensorMap.get(tensor.dataId);
-    const [info] = this.native.executeOp('Identity', [{ name: 'T', type: 4, value: dtype }], [id], 1);
-    this.known.add(info!.id);
-    return { copy: this.backend.createOutputTensor(info!), info: info! };
+  /** A tensor that stands for an input. */
+  addInput({ dataId, shape }: Tensor): { standIn: Tensor; info: TensorInfo } {
+    const { dtype } = this.backend.tensorMap.get(dataId);
+    const [info] = this.native.traceInput(this.trace, dtype, shape);
+    return { standIn: this.standInFor(info), info };
   }
 
   addKey(key: Key, leaf: number): Key {
-    const seedsByPath = new Map<string, Tensor>();
-    return standInKey(key, (folded: Key, path: FoldPath) => {
+    return standInKey(key, (_folded, path: FoldPath) => {
       if (recording !== this) throw new CompileError(`${this.name} was recorded: its keys are of no use any more`);
-      const place = JSON.stringify(path);
-      const made = seedsByPath.get(place);
-      if (made && !made.isDisposed) return made;
-      const info = { shape: [2], dtype: DataType.int32 };
-      const id = this.native.createTensor(info.shape, info.dtype, Int32Array.from(folded.words));
-      this.known.add(id);
-      this.seeds.push({ id, ...info, leaf, path });
-      const tensor = this.backend.createOutputTensor({ id, ...info });
-      seedsByPath.set(place, tensor);
-      return tensor;
+      const [info] = this.native.traceInput(this.trace, DataType.int32, [2]);
+      this.seeds.push({ ...info, leaf, path });
+      return this.standInFor(info);
     });
   }
 
@@ -118,9 +126,9 @@ export class Recorder {
     return { ops, constants, seeds, captures };
   }
 
-  /** A tensor's id, also of one that only the host holds so far. */
-  idOf(tensor: Tensor): number {
-    return this.backend.getInputTensorIds([tensor])[0]!;
+  /** The value that a tensor stands for. */
+  valueOf(tensor: Tensor): number {
+    return this.valueOfId(this.backend.getInputTensorIds([tensor])[0]!);
   }
 
   /** Lets go of what the recording keeps alive. */
@@ -137,20 +145,37 @@ export class Recorder {
     this.constants = constants;
   }
 
+  private standInFor({ id, shape, dtype }: TensorInfo): Tensor {
+    return this.backend.createOutputTensor({ id: -1 - id, shape, dtype });
+  }
+
+  private valueOfId(id: number): number {
+    return id < 0 ? -1 - id : this.valuesOfTensors.get(id)!;
+  }
+
   private listeningBinding(): Native {
-    const { native } = this;
     const listening: Partial<Native> & { runSavedModel(): never } = {
       executeOp: (op, attributes, inputs, outputCount) => {
-        if (opDefinition(op).getIsStateful() && !pureStatefulOps.has(op)) {
+        const definition = opDefinition(op);
+        if (definition.getIsStateful() && !pureStatefulOps.has(op)) {
           this.refuse(
             `the op ${op}`,
             'its result depends on more than its inputs; random ops take their seed from a Key',
           );
         }
-        const outputs = native.executeOp(op, attributes, inputs, outputCount);
-        this.ops.push({ op, attributes: [...attributes], inputs: [...inputs], outputs, origin: new Error(op) });
-        for (const { id } of outputs) this.known.add(id);
-        return outputs;
+        const values = inputs.map((id) => this.valueOfId(id));
+        const grouped = groupByArgument(definition.getInputArgList(), values).map(({ isList, values }) =>
+          isList ? values : values[0]!,
+        );
+        const outputs = this.native
+          .traceOp(this.trace, op, attributes, grouped)
+          .slice(0, outputCount)
+          .map(({ shape, ...output }, place) => {
+            if (shape || opaqueOutputs[op] === place) return { ...output, shape: shape ?? [] };
+            return this.refuse(`the op ${op}`, 'the shape of what it gives depends on values');
+          });
+        this.ops.push({ op, attributes: [...attributes], inputs: values, outputs, origin: new Error(op) });
+        return outputs.map((output) => ({ ...output, id: -1 - output.id }));
       },
       createTensor: (shape, dtype, values) => {
         if (dtype === DataType.uint8) {
@@ -159,9 +184,8 @@ export class Recorder {
             'every call would get the same ones; upload them before and pass the tensor in',
           );
         }
-        const id = native.createTensor(shape, dtype, values);
-        this.known.add(id);
-        this.constants.push(this.keepConstant({ id, shape: [...shape], dtype }, values));
+        const id = this.native.createTensor(shape, dtype, values);
+        this.valuesOfTensors.set(id, this.addConstant(shape, dtype, values));
         return id;
       },
       tensorDataSync: () => this.refuse(...hostRead),
@@ -169,15 +193,21 @@ export class Recorder {
       runSavedModel: () => this.refuse('a saved model', 'its ops cannot be recorded'),
     };
     // The addon's own properties are read-only, so they are shadowed rather than replaced.
-    return Object.create(native, Object.getOwnPropertyDescriptors(listening)) as Native;
+    return Object.create(this.native, Object.getOwnPropertyDescriptors(listening)) as Native;
   }
 
-  private keepConstant(info: TensorInfo, values: ArrayBufferView | Uint8Array[]): Constant {
+  private addConstant(shape: number[], dtype: number, values: ArrayBufferView | Uint8Array[]): number {
     const origin = new Error('constant');
     if (ArrayBuffer.isView(values) && values.byteLength <= largestConstant) {
-      return { ...info, origin, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice() };
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+      const [info] = this.native.traceConstant(this.trace, dtype, shape, bytes);
+      this.constants.push({ ...info, origin, bytes });
+      return info.id;
     }
-    return { ...info, origin, bytes: undefined, held: this.native.createTensor(info.shape, info.dtype, values) };
+    const [info] = this.native.traceInput(this.trace, dtype, shape);
+    const held = this.native.createTensor(shape, dtype, values);
+    this.constants.push({ ...info, origin, bytes: undefined, held });
+    return info.id;
   }
 
   private refuseUnusable(tensor: Tensor): void {
@@ -188,11 +218,11 @@ export class Recorder {
   }
 
   private capture(id: number, { dataId, shape, dtype }: Tensor): void {
-    const { dtype: nativeType } = this.backend.tensorMap.get(dataId);
-    this.known.add(id);
+    const [info] = this.native.traceInput(this.trace, this.backend.tensorMap.get(dataId).dtype, shape);
+    this.valuesOfTensors.set(id, info.id);
     this.backend.incRef(dataId);
     const tensor = tf.keep(tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }) as Tensor);
-    this.captures.push({ id, shape: [...shape], dtype: nativeType, tensor });
+    this.captures.push({ ...info, tensor });
   }
 
   /** The refusal of something at the line that is running now; the first is the one that is thrown in the end. */
