@@ -68,7 +68,10 @@ const figure = (name: string) => join(run.figures, name);
 // The settings beside the paper's. What the paper does not publish is taken from the implementation that it used.
 
 // %%
-const flat = ({ views, seed: _, ...others }: lab.SimclrSettings): Record<string, unknown> => ({ ...others, ...views });
+const flat = ({ views, seed: _, ...others }: lab.SimclrSettings): Record<string, unknown> => ({
+  ...others,
+  ...views,
+});
 const here = flat(settings);
 const paper = flat(lab.simclrSettings({ scale: 'paper' }));
 await lab.showTable(
@@ -100,11 +103,17 @@ await lab.showPicture(await lab.slideOverview(slide, mask, grid), {
 const { from, to, factor, direction } = grid.resampling;
 await lab.showTable(
   [
-    { what: 'slide', value: `${slide.width} x ${slide.height} px, ${slide.vendor}, ${real.licence}` },
+    {
+      what: 'slide',
+      value: `${slide.width} x ${slide.height} px, ${slide.vendor}, ${real.licence}`,
+    },
     { what: 'pixel size', value: `${slide.mpp} um/px, from ${slide.magnification.source}` },
     { what: 'tissue', value: mask.method },
     { what: 'patches', value: `${grid.x.length} of ${grid.geometry.micrometers} um` },
-    { what: 'resampling', value: `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px` },
+    {
+      what: 'resampling',
+      value: `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px`,
+    },
   ],
   { columns: { what: real.id, value: '' } },
 );
@@ -142,7 +151,11 @@ await lab.showPictureGrid(
     caption: patches.classNames[index] ?? real.id,
     ...(patches.synthetic[examples[index] ?? -1] ? { mark: 'SYNTHETIC' } : {}),
   })),
-  { columns: 5, alt: `one patch of each synthetic kind, and two of ${real.id}`, save: figure('kinds.png') },
+  {
+    columns: 5,
+    alt: `one patch of each synthetic kind, and two of ${real.id}`,
+    save: figure('kinds.png'),
+  },
 );
 
 // %% [markdown]
@@ -152,13 +165,19 @@ await lab.showPictureGrid(
 // are used for judging alone.
 
 // %%
-const split = lab.splitBySlide(patches, { heldOut: experiment.heldOut }, lab.key(seed).fold('split'));
+const split = lab.splitBySlide(
+  patches,
+  { heldOut: experiment.heldOut },
+  lab.key(seed).fold('split'),
+);
 const train = lab.selectPatches(patches, split.train);
 const bank = lab.selectPatches(patches, split.trainLabelled);
 const heldOut = lab.selectPatches(patches, split.heldOut);
 const chance = 1 / patches.classNames.length;
 
-const part = patches.slides.map((id) => (split.heldOutSlides.includes(id) ? 'held out' : 'training'));
+const part = patches.slides.map((id) =>
+  split.heldOutSlides.includes(id) ? 'held out' : 'training',
+);
 const counted = lab
   .patchTable(patches)
   .assign(table({ part }))
@@ -190,7 +209,10 @@ await lab.showViews(
   shown,
   settings.views,
   lab.key(seed).fold('shown views'),
-  { alt: `${shown.count} patches as the network gets them, and two views of each`, save: figure('views.png') },
+  {
+    alt: `${shown.count} patches as the network gets them, and two views of each`,
+    save: figure('views.png'),
+  },
   (index) => ({ caption: patches.classNames[index] ?? '', mark: 'SYNTHETIC' }),
 );
 
@@ -217,16 +239,25 @@ const pretrained = await lab
   .pretrainSimclr({
     settings,
     patches: train,
-    checkpoint: { folder: run.checkpoints, everySteps: experiment.checkpointEvery, identity: run.identity.hash },
+    checkpoint: {
+      folder: run.checkpoints,
+      everySteps: experiment.checkpointEvery,
+      identity: run.identity.hash,
+    },
     evaluate: {
       everySteps: experiment.evaluateEvery,
       run: async (backbone) => {
-        const { accuracy } = await lab.onlineKnn({ bank, queries: heldOut }, backbone, knnOptions);
+        const { accuracy } = await lab.onlineKnn(
+          { bank, queries: heldOut },
+          backbone,
+          knnOptions,
+        );
         return { knnAccuracy: accuracy };
       },
     },
     onEvent: async (event) => {
-      if (event.kind === 'resumed') console.log(`${event.step} of ${steps} steps were done before`);
+      if (event.kind === 'resumed')
+        console.log(`${event.step} of ${steps} steps were done before`);
       await run.emit({ ...event });
       await chart.add(event);
     },
@@ -243,17 +274,35 @@ await chart.finish(pretrained.history);
 
 // %%
 const untrained = lab.randomBackbone({ settings });
-const contenders: Record<string, (set: lab.PatchSet) => lab.Features | Promise<lab.Features>> = {
-  'color histogram': (set) => lab.colorHistogramFeatures(set),
-  'random initialization': (set) => lab.extractFeatures(set, untrained.features, { signal: lab.interruptSignal() }),
-  'SimCLR pretrained': (set) => lab.extractFeatures(set, pretrained.features, { signal: lab.interruptSignal() }),
-};
-const results: { name: string; value: number; low: number; high: number; method: string }[] = [];
+const contenders: Record<string, (set: lab.PatchSet) => lab.Features | Promise<lab.Features>> =
+  {
+    'color histogram': (set) => lab.colorHistogramFeatures(set),
+    'random initialization': (set) =>
+      lab.extractFeatures(set, untrained.features, { signal: lab.interruptSignal() }),
+    'SimCLR pretrained': (set) =>
+      lab.extractFeatures(set, pretrained.features, { signal: lab.interruptSignal() }),
+  };
+const results: { name: string; value: number; low: number; high: number; method: string }[] =
+  [];
 for (const [name, featuresOf] of Object.entries(contenders)) {
   const [known, asked] = [await featuresOf(bank), await featuresOf(heldOut)];
-  const { accuracy, correct } = await lab.knnClassify(known, bank.labels, asked, heldOut.labels, knnOptions);
-  const interval = lab.clusterBootstrapInterval(correct, heldOut.slides, { key: lab.key(seed).fold('interval') });
-  results.push({ name, value: accuracy, low: interval.low, high: interval.high, method: interval.method });
+  const { accuracy, correct } = await lab.knnClassify(
+    known,
+    bank.labels,
+    asked,
+    heldOut.labels,
+    knnOptions,
+  );
+  const interval = lab.clusterBootstrapInterval(correct, heldOut.slides, {
+    key: lab.key(seed).fold('interval'),
+  });
+  results.push({
+    name,
+    value: accuracy,
+    low: interval.low,
+    high: interval.high,
+    method: interval.method,
+  });
 }
 const comparison = lab.intervalChart(results, {
   title: 'kNN accuracy on held-out synthetic slides',
@@ -267,8 +316,11 @@ await lab.showChart(comparison.spec, { alt: comparison.alt, save: figure('knn.pn
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const frame = await lab.resultsFrame(results);
 await lab.showTable(frame, {
-  columns: { name: 'Features', value: 'kNN accuracy', low: '95 % from', high: 'to', method: 'Interval' },
-  format: { value: percent, low: percent, high: percent },
+  columns: { name: 'Features', value: 'kNN accuracy', low: '95 % interval', method: 'Method' },
+  format: {
+    value: percent,
+    low: (low: number, { high }: { high: number }) => `${percent(low)} to ${percent(high)}`,
+  },
   save: join(run.folder, 'knn.csv'),
 });
 
@@ -279,10 +331,17 @@ await lab.showTable(frame, {
 // the real slide have no label: where they lie says what the network takes them for, not what they are.
 
 // %%
-const realPatches = Array.from(patches.slides.keys()).filter((patch) => !patches.synthetic[patch]);
+const realPatches = Array.from(patches.slides.keys()).filter(
+  (patch) => !patches.synthetic[patch],
+);
 const mapped = lab.selectPatches(patches, [...split.heldOut, ...realPatches]);
-const features = await lab.extractFeatures(mapped, pretrained.features, { signal: lab.interruptSignal() });
-const places = await lab.embeddingMap(features, lab.key(seed).fold('map'), { signal: lab.interruptSignal() });
+const features = await lab.extractFeatures(mapped, pretrained.features, {
+  signal: lab.interruptSignal(),
+});
+const places = await lab.embeddingMap(features, lab.key(seed).fold('map'), {
+  minDistance: 0.4,
+  signal: lab.interruptSignal(),
+});
 const map = lab.embeddingChart(
   mapped.slides.map((id, patch) => ({
     x: places[2 * patch] ?? 0,
@@ -306,7 +365,10 @@ await lab.showChart(map.spec, { alt: map.alt, save: figure('map.png') });
 
 // %%
 const weights = join(run.folder, 'backbone.safetensors');
-await lab.writeSafetensors(weights, lab.toTorch(pretrained.model), { method: 'simclr', run: run.identity.hash });
+await lab.writeSafetensors(weights, lab.toTorch(pretrained.model), {
+  method: 'simclr',
+  run: run.identity.hash,
+});
 await run.saveMetrics(
   [...results].reverse().map(({ name, value, low, high, method }) => ({
     name: `kNN accuracy, ${name}`,

@@ -1,5 +1,5 @@
-import type { Provenance } from '../runs/index.js';
-import { showTable } from './table.js';
+import { canonicalJson, type Provenance, sha256 } from '../runs/index.js';
+import { inWords, showTable } from './table.js';
 
 /** Shows where a run's numbers come from: the command that makes them again and the hashes of all that went in. */
 export async function showProvenance(provenance: Provenance): Promise<void> {
@@ -21,21 +21,31 @@ export function provenanceRows(provenance: Provenance): { what: string; value: s
     { what: 'device', value: inWords(provenance.device) },
     { what: 'versions', value: inWords(provenance.versions) },
     ...each('choice', provenance.choices),
-    ...provenance.data.map(({ name, ...facts }) => ({ what: `data ${inWords(name)}`, value: inWords(facts) })),
+    ...dataRows(provenance.data),
     ...each('SHA-256 of', provenance.weights),
     ...each('SHA-256 of', provenance.hashes),
   ];
 }
 
-/** Facts in a line: `type cpu, threads (intraOp 2, interOp 2)`. */
-function inWords(value: unknown): string {
-  if (Array.isArray(value)) return value.map(inWords).join(' ');
-  if (typeof value !== 'object' || value === null) return String(value);
-  return Object.entries(value)
-    .filter(([, part]) => part !== undefined)
-    .map(([name, part]) => {
-      const words = inWords(part);
-      return `${name} ${typeof part === 'object' && part !== null && !Array.isArray(part) ? `(${words})` : words}`;
-    })
-    .join(', ');
+/** A row for each file, and a single one for files of which all is the same but name and content. */
+function dataRows(data: Provenance['data']): { what: string; value: string }[] {
+  const alike = new Map<string, { names: string[]; hashes: string[]; facts: object }>();
+  for (const { name, sha256: hash, ...facts } of data) {
+    const group = canonicalJson(facts);
+    if (!alike.has(group)) alike.set(group, { names: [], hashes: [], facts });
+    alike.get(group)!.names.push(inWords(name));
+    alike.get(group)!.hashes.push(inWords(hash));
+  }
+  return [...alike.values()].map(({ names, hashes, facts }) => {
+    if (names.length === 1) return { what: `data ${names[0]}`, value: inWords({ ...facts, 'SHA-256': hashes[0] }) };
+    const hash = sha256(canonicalJson(hashes));
+    return {
+      what: `data ${names[0]} … ${names.at(-1)}`,
+      value: inWords({
+        files: names.length,
+        ...facts,
+        'SHA-256 of the list of their SHA-256 in provenance.json': hash,
+      }),
+    };
+  });
 }

@@ -12,8 +12,8 @@ export interface TableOptions {
   caption?: string;
   /** Columns in order with their headings; by default every column of the first row under its own name. */
   columns?: Record<string, string>;
-  /** How the values of a column read; numbers have at most four significant digits otherwise. */
-  format?: Record<string, (value: never) => string>;
+  /** How the values of a column read, from the value and its row; by default as `inWords` says. */
+  format?: Record<string, (value: never, row: never) => string>;
   /** Also writes the values, not rounded, to this CSV file. */
   save?: string;
 }
@@ -39,8 +39,8 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
   const names = Object.keys(columns);
   const cells = rows.map((row) =>
     names.map((name) => {
-      const format = options.format?.[name] as ((value: unknown) => string) | undefined;
-      return format ? format(row[name]) : readable(row[name]);
+      const format = options.format?.[name] as ((value: unknown, row: TableRow) => string) | undefined;
+      return format ? format(row[name], row) : inWords(row[name]);
     }),
   );
   const rightAligned = names.map((name) => rows.length > 0 && rows.every((row) => typeof row[name] === 'number'));
@@ -51,16 +51,29 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
   };
 }
 
-function readable(value: unknown): string {
+/**
+ * A value for people to read: numbers with at most four significant digits, lists with commas, facts with their names,
+ * as in `type cpu, threads (intraOp 2, interOp 2)`, and a dash for what is missing.
+ */
+export function inWords(value: unknown): string {
   if (value === undefined || value === null) return '–';
   if (typeof value === 'number') {
     return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
   }
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return value.map(inWords).join(', ');
+  if (typeof value !== 'object') return String(value);
+  return Object.entries(value)
+    .filter(([, part]) => part !== undefined)
+    .map(([name, part]) => {
+      const grouped = typeof part === 'object' && part !== null;
+      return `${name} ${grouped ? `(${inWords(part)})` : inWords(part)}`;
+    })
+    .join(', ');
 }
 
 function htmlTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {
-  const aligned = (column: number) => `style="text-align:${rightAligned[column] ? 'right' : 'left'}"`;
+  const aligned = (column: number) =>
+    `style="text-align:${rightAligned[column] ? 'right;white-space:nowrap' : 'left'}"`;
   const head = headings.map((text, column) => `<th scope="col" ${aligned(column)}>${escapeMarkup(text)}</th>`);
   const body = cells.map(
     (row) => `<tr>${row.map((text, column) => `<td ${aligned(column)}>${escapeMarkup(text)}</td>`).join('')}</tr>`,

@@ -20,9 +20,9 @@ interface Executed {
   cells: { cell_type: string; metadata: { tags?: string[] }; outputs?: Output[] }[];
 }
 
-/** Charts (drawn from a Vega-Lite specification) and other pictures that a notebook must show. */
+/** Charts (drawn from a Vega-Lite specification), other pictures, and tables or progress in HTML that a notebook must show. */
 const expected: Record<string, { charts: number; pictures: number; tables: number }> = {
-  '11-pretrain-simclr': { charts: 3, pictures: 3, tables: 5 },
+  '11-pretrain-simclr': { charts: 3, pictures: 3, tables: 6 },
 };
 
 describe.each(names)('%s at smoke scale', (name) => {
@@ -80,26 +80,36 @@ describe.each(names)('%s at smoke scale', (name) => {
     expect(read('events.jsonl').trim().split('\n').length).toBeGreaterThan(3);
   });
 
-  test.skipIf(!browserPath)('shows every picture in a browser, with its words (needs Chromium)', { timeout: 60_000 }, async () => {
-    const browser = await chromium.launch({ executablePath: browserPath!, args: ['--no-sandbox'] });
-    try {
-      const page = await browser.newPage();
-      const asked: string[] = [];
-      page.on('request', (request) => asked.push(request.url()));
-      await page.goto(`file://${join(folder, 'notebook.html')}`, { waitUntil: 'load' });
-      const images = await page.locator('img').evaluateAll((all) =>
-        (all as HTMLImageElement[]).map(({ alt, naturalWidth, clientWidth }) => ({ alt, naturalWidth, clientWidth })),
-      );
-      expect(images).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
-      for (const { alt, naturalWidth, clientWidth } of images) {
-        expect(alt.length).toBeGreaterThan(20);
-        expect(alt).not.toContain('No description');
-        expect(naturalWidth).toBeGreaterThan(200);
-        expect(clientWidth).toBeGreaterThan(100);
+  test.skipIf(!browserPath)(
+    'shows every picture in a browser, with its words (needs Chromium)',
+    { timeout: 60_000 },
+    async () => {
+      const browser = await chromium.launch({ executablePath: browserPath!, args: ['--no-sandbox'] });
+      try {
+        const page = await browser.newPage();
+        const asked: string[] = [];
+        page.on('request', (request) => asked.push(request.url()));
+        await page.goto(`file://${join(folder, 'notebook.html')}`, { waitUntil: 'load' });
+        const images = await page
+          .locator('img')
+          .evaluateAll((all) =>
+            (all as HTMLImageElement[]).map(({ alt, naturalWidth, clientWidth }) => ({
+              alt,
+              naturalWidth,
+              clientWidth,
+            })),
+          );
+        expect(images).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
+        for (const { alt, naturalWidth, clientWidth } of images) {
+          expect(alt.length).toBeGreaterThan(20);
+          expect(alt).not.toContain('No description');
+          expect(naturalWidth).toBeGreaterThan(200);
+          expect(clientWidth).toBeGreaterThan(100);
+        }
+        expect(asked.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
+      } finally {
+        await browser.close();
       }
-      expect(asked.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  });
+    },
+  );
 });

@@ -38,9 +38,11 @@ test('cells are text and never markup', () => {
   expect(html.split('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;')).toHaveLength(4);
 });
 
-test('values that are missing or no numbers are shown as such', () => {
-  const { 'text/plain': text } = tableBundle([{ a: undefined, b: null, c: { d: 1 }, e: Number.NaN }]);
-  expect(text.split('\n')[2]).toBe('–  –  {"d":1}  NaN');
+test('values that are missing, no numbers, lists or facts are shown in words', () => {
+  const { 'text/plain': text } = tableBundle([
+    { a: undefined, b: null, c: { d: 1, e: { f: 1 / 3 } }, g: [0.3, 1], h: Number.NaN },
+  ]);
+  expect(text.split('\n')[2]).toBe('–  –  d 1, e (f 0.3333)  0.3, 1  NaN');
 });
 
 test('the CSV holds the values whole and reads back, also with commas, quotes and line breaks', {
@@ -71,14 +73,20 @@ test('provenance says each fact in a row', () => {
     versions: { node: '20.19.0' },
     device: { kind: 'cpu', threads: { intraOp: 2 }, features: ['avx2', 'fma'] },
     choices: { threads: 2 },
-    data: [{ name: 'a slide', synthetic: true, licence: 'CC0' }],
+    data: [
+      { name: 'a slide', synthetic: false, sha256: 'aa' },
+      { name: 'drawn 1', synthetic: true, sha256: 'bb' },
+      { name: 'drawn 2', synthetic: true, sha256: 'cc' },
+    ],
     weights: {},
     gitCommit: null,
     started: 'then',
     ended: 'now',
   });
-  expect(rowsOf).toContainEqual({ what: 'device', value: 'kind cpu, threads (intraOp 2), features avx2 fma' });
-  expect(rowsOf).toContainEqual({ what: 'data a slide', value: 'synthetic true, licence CC0' });
+  expect(rowsOf).toContainEqual({ what: 'device', value: 'kind cpu, threads (intraOp 2), features (avx2, fma)' });
+  expect(rowsOf).toContainEqual({ what: 'data a slide', value: 'synthetic false, SHA-256 aa' });
+  const drawn = rowsOf.find(({ what }) => what === 'data drawn 1 … drawn 2');
+  expect(drawn?.value).toMatch(/^files 2, synthetic true, SHA-256 of .* [0-9a-f]{64}$/);
   expect(rowsOf).toContainEqual({ what: 'SHA-256 of src/', value: 'cd' });
   expect(rowsOf).toContainEqual({ what: 'commit', value: 'not a git checkout' });
 });
