@@ -56,7 +56,7 @@ const paper = {
 /** Views of 64 px patches, for trainings of minutes. */
 const smallViews: ViewRecipe = {
   ...selfSupervisedViews(64),
-  // Structures of 10 to 80 um are all that the kinds differ in: a larger cut hides which they are less often.
+  // With the paper's .8 the pairs among a few hundred patches are soon all found: held-out kNN 45 % instead of 66.
   crop: { scale: [0.3, 1], ratio: [3 / 4, 4 / 3] },
   // Six tenths of the paper's strength: with all of it hundreds of steps pass before anything but color is learned.
   jitter: { probability: 0.8, brightness: 0.24, contrast: 0.24, saturation: 0.24, hue: 0.06 },
@@ -85,7 +85,7 @@ const demo = {
 } as const;
 
 /** Everything once, in seconds. */
-const smoke = { ...demo, epochs: 6, batchSize: 16, hiddenSize: 128 } as const;
+const smoke = { ...demo, epochs: 8, batchSize: 8, learningRate: 0.05, hiddenSize: 128 } as const;
 
 const settingsOf = { smoke, demo, paper };
 
@@ -96,8 +96,8 @@ const smallScales = {
     patchSize: 64,
     heldOut: 1 / 2,
     neighbors: 5,
-    evaluateEvery: 2,
-    checkpointEvery: 2,
+    evaluateEvery: 8,
+    checkpointEvery: 8,
   },
   demo: {
     // Many small slides rather than few large ones: what differs from slide to slide is what features must not learn.
