@@ -165,23 +165,17 @@ await lab.showPictureGrid(
 // are used for judging alone.
 
 // %%
-const split = lab.splitBySlide(
-  patches,
-  { heldOut: experiment.heldOut },
-  lab.key(seed).fold('split'),
-);
+const split = lab.splitBySlide(patches, { heldOut: experiment.heldOut }, lab.key(seed).fold('split'));
 const train = lab.selectPatches(patches, split.train);
 const bank = lab.selectPatches(patches, split.trainLabelled);
 const heldOut = lab.selectPatches(patches, split.heldOut);
 const chance = 1 / patches.classNames.length;
 
-const part = patches.slides.map((id) =>
-  split.heldOutSlides.includes(id) ? 'held out' : 'training',
-);
+const part = patches.slides.map((id) => (split.heldOutSlides.includes(id) ? 'held out' : 'training'));
 const counted = lab
   .patchTable(patches)
   .assign(table({ part }))
-  .groupby('part', 'synthetic', 'slideMpp', 'resampled', 'mpp')
+  .groupby('part', 'synthetic', 'resampled', 'mpp')
   .rollup({ slides: op.distinct('slide'), patches: op.count() });
 await lab.showTable(counted, {
   caption: 'Patches as the network gets them',
@@ -190,9 +184,8 @@ await lab.showTable(counted, {
     synthetic: 'Synthetic',
     slides: 'Slides',
     patches: 'Patches',
-    slideMpp: 'Slide, um/px',
-    resampled: 'Resampled',
-    mpp: 'Patch, um/px',
+    resampled: '',
+    mpp: 'um/px',
   },
 });
 
@@ -247,17 +240,12 @@ const pretrained = await lab
     evaluate: {
       everySteps: experiment.evaluateEvery,
       run: async (backbone) => {
-        const { accuracy } = await lab.onlineKnn(
-          { bank, queries: heldOut },
-          backbone,
-          knnOptions,
-        );
+        const { accuracy } = await lab.onlineKnn({ bank, queries: heldOut }, backbone, knnOptions);
         return { knnAccuracy: accuracy };
       },
     },
     onEvent: async (event) => {
-      if (event.kind === 'resumed')
-        console.log(`${event.step} of ${steps} steps were done before`);
+      if (event.kind === 'resumed') console.log(`${event.step} of ${steps} steps were done before`);
       await run.emit({ ...event });
       await chart.add(event);
     },
@@ -274,35 +262,21 @@ await chart.finish(pretrained.history);
 
 // %%
 const untrained = lab.randomBackbone({ settings });
-const contenders: Record<string, (set: lab.PatchSet) => lab.Features | Promise<lab.Features>> =
-  {
-    'color histogram': (set) => lab.colorHistogramFeatures(set),
-    'random initialization': (set) =>
-      lab.extractFeatures(set, untrained.features, { signal: lab.interruptSignal() }),
-    'SimCLR pretrained': (set) =>
-      lab.extractFeatures(set, pretrained.features, { signal: lab.interruptSignal() }),
-  };
-const results: { name: string; value: number; low: number; high: number; method: string }[] =
-  [];
+const contenders: Record<string, (set: lab.PatchSet) => lab.Features | Promise<lab.Features>> = {
+  'color histogram': (set) => lab.colorHistogramFeatures(set),
+  'random initialization': (set) =>
+    lab.extractFeatures(set, untrained.features, { signal: lab.interruptSignal() }),
+  'SimCLR pretrained': (set) =>
+    lab.extractFeatures(set, pretrained.features, { signal: lab.interruptSignal() }),
+};
+const results: (lab.IntervalRow & { method: string })[] = [];
 for (const [name, featuresOf] of Object.entries(contenders)) {
   const [known, asked] = [await featuresOf(bank), await featuresOf(heldOut)];
-  const { accuracy, correct } = await lab.knnClassify(
-    known,
-    bank.labels,
-    asked,
-    heldOut.labels,
-    knnOptions,
-  );
-  const interval = lab.clusterBootstrapInterval(correct, heldOut.slides, {
+  const knn = await lab.knnClassify(known, bank.labels, asked, heldOut.labels, knnOptions);
+  const interval = lab.clusterBootstrapInterval(knn.correct, heldOut.slides, {
     key: lab.key(seed).fold('interval'),
   });
-  results.push({
-    name,
-    value: accuracy,
-    low: interval.low,
-    high: interval.high,
-    method: interval.method,
-  });
+  results.push({ name, value: knn.accuracy, ...interval });
 }
 const comparison = lab.intervalChart(results, {
   title: 'kNN accuracy on held-out synthetic slides',
@@ -331,13 +305,9 @@ await lab.showTable(frame, {
 // the real slide have no label: where they lie says what the network takes them for, not what they are.
 
 // %%
-const realPatches = Array.from(patches.slides.keys()).filter(
-  (patch) => !patches.synthetic[patch],
-);
+const realPatches = Array.from(patches.slides.keys()).filter((patch) => !patches.synthetic[patch]);
 const mapped = lab.selectPatches(patches, [...split.heldOut, ...realPatches]);
-const features = await lab.extractFeatures(mapped, pretrained.features, {
-  signal: lab.interruptSignal(),
-});
+const features = await lab.extractFeatures(mapped, pretrained.features, { signal: lab.interruptSignal() });
 const places = await lab.embeddingMap(features, lab.key(seed).fold('map'), {
   minDistance: 0.4,
   signal: lab.interruptSignal(),

@@ -12,13 +12,10 @@ import sharp from 'sharp';
 const here = dirname(fileURLToPath(import.meta.url));
 const [run] = process.argv.slice(2);
 const page = run && join(resolve(run), 'notebook.html');
-const executablePath = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find(existsSync);
-if (!page || !existsSync(page))
-  throw new Error('give the folder of a run that has a page (notebook.html)');
+const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  existsSync,
+);
+if (!page || !existsSync(page)) throw new Error('give the folder of a run that has a page (notebook.html)');
 if (!executablePath) throw new Error('this needs Chromium');
 
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
@@ -33,7 +30,8 @@ try {
   });
   const top = await tab.getByRole('heading', { name: 'Views' }).boundingBox();
   const bottom = await tab.getByRole('heading', { name: 'What was learned' }).boundingBox();
-  const clip = { x: 0, y: top.y, width: 860, height: bottom.y - top.y };
+  const margin = 16;
+  const clip = { x: 0, y: top.y - margin, width: 860, height: bottom.y - top.y };
   const shot = await tab.screenshot({ fullPage: true, clip });
   const picture = await sharp(shot).png({ palette: true, colors: 192, effort: 10 }).toBuffer();
   writeFileSync(join(here, 'simclr-demo.png'), picture);

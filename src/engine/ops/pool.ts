@@ -1,4 +1,5 @@
 import { attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+import { padSides } from './conv2d.js';
 
 /**
  * Maximum over square windows.
@@ -10,12 +11,14 @@ export function maxPool(
   x: Tensor,
   { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
 ): Tensor {
+  // With padding of its own kind TensorFlow leaves oneDNN for kernels of a fifth of the speed.
+  if (padding > 0) return maxPool(padSides(x, padding, Number.NEGATIVE_INFINITY), { size, stride });
   const attributes = [
     attribute.typeOf('T', x),
     attribute.ints('ksize', [1, size, size, 1]),
     attribute.ints('strides', [1, stride, stride, 1]),
-    attribute.string('padding', padding === 0 ? 'VALID' : 'EXPLICIT'),
-    attribute.ints('explicit_paddings', padding === 0 ? [] : [0, 0, padding, padding, padding, padding, 0, 0]),
+    attribute.string('padding', 'VALID'),
+    attribute.ints('explicit_paddings', []),
     attribute.string('data_format', 'NHWC'),
   ];
   return withGradient([x], (save) => {
