@@ -2,10 +2,11 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Prints a benchmark's table and last line, and writes `bench/results/<name>.json`.
+ * Prints a benchmark's table and last line, and writes `bench/results/<name>.json`; of a quick run, which is too short
+ * to be kept, `<name>.local.json`.
  *
  * @param {string} name
- * @param {{work: string, columns: Record<string, string>, rows: Record<string, unknown>[], ratios: Record<string, number>}} result
+ * @param {{work: string, columns: Record<string, string>, rows: Record<string, unknown>[], ratios: Record<string, number>, quick: boolean}} result
  *   `ratios` are ours over the peer's throughput by main row; the smallest is the benchmark's
  */
 export function report(name, result) {
@@ -25,8 +26,9 @@ export function report(name, result) {
   mkdirSync(folder, { recursive: true });
   const { columns: _, ...kept } = result;
   const text = `${JSON.stringify({ name, date: new Date().toISOString(), ratio, ...kept }, undefined, 2)}\n`;
-  writeFileSync(`${folder}${name}.json.partial`, text);
-  renameSync(`${folder}${name}.json.partial`, `${folder}${name}.json`);
+  const path = `${folder}${name}${result.quick ? '.local' : ''}.json`;
+  writeFileSync(`${path}.partial`, text);
+  renameSync(`${path}.partial`, path);
   console.log(`${name}: ratio ${ratio.toFixed(2)}`);
 }
 

@@ -81,4 +81,5 @@ report('train-step', {
   },
   rows,
   ratios,
+  quick,
 });

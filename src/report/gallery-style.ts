@@ -17,7 +17,7 @@ article { background: var(--card); border: 1px solid var(--line); border-radius:
 .facts { display: flex; flex-wrap: wrap; gap: .4rem .75rem; align-items: center; margin: .5rem 0 1rem;
   color: var(--faint); font-size: .9rem; }
 .tag { border: 1px solid currentColor; border-radius: 999px; padding: 0 .6rem; font-size: .85rem; }
-.finished { color: var(--good); } .failed { color: var(--bad); } .synthetic { color: var(--note); }
+.finished { color: var(--good); } .failed, .interrupted { color: var(--bad); } .synthetic { color: var(--note); }
 .problem { color: var(--bad); border-left: 3px solid; padding: .25rem .75rem; margin: 0 0 1rem; max-height: 12rem;
   overflow: auto; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; }
 .content { display: flex; flex-wrap: wrap; gap: 1.25rem 2rem; align-items: flex-start; }

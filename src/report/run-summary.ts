@@ -9,11 +9,11 @@ export interface RunSummary {
   scale: string;
   /** The notebook's first heading. */
   title: string;
-  status: 'finished' | 'failed' | 'unfinished';
+  status: 'finished' | 'failed' | 'interrupted' | 'unfinished';
   /** Milliseconds since 1970, of the latest file of the run. */
   time: number;
   seconds?: number;
-  /** None of a failed run: what the folder holds could be of an earlier one. */
+  /** None of a run that did not finish: what the folder holds could be of an earlier one. */
   metrics: readonly Metric[];
   /** The output of the cell tagged `key-figure`. */
   figure?: { png: string; alt: string };
@@ -62,7 +62,7 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
     notebook,
     scale: name?.scale ?? 'unknown scale',
     title: titleOf(source) ?? notebook,
-    status: failed ? 'failed' : papermill?.end_time ? 'finished' : 'unfinished',
+    status: statusOf(executed, failed),
     time: lastChange(folder),
     ...(typeof papermill?.duration === 'number' ? { seconds: papermill.duration } : {}),
     metrics: failed ? [] : metrics,
@@ -73,6 +73,11 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   };
 }
 
+function statusOf(executed: NotebookFile | undefined, failed: boolean): RunSummary['status'] {
+  if (failed) return errorOf(executed)?.ename === 'InterruptedError' ? 'interrupted' : 'failed';
+  return executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
+}
+
 function titleOf(notebook: NotebookFile | undefined): string | undefined {
   for (const cell of notebook?.cells ?? []) {
     const heading = cell.cell_type === 'markdown' ? /^#\s+(.+)$/m.exec(joined(cell.source)) : null;
@@ -81,9 +86,12 @@ function titleOf(notebook: NotebookFile | undefined): string | undefined {
   return undefined;
 }
 
+function errorOf(notebook: NotebookFile | undefined) {
+  return notebook?.cells.flatMap((cell) => cell.outputs ?? []).find((output) => output.output_type === 'error');
+}
+
 function failureOf(notebook: NotebookFile | undefined): string | undefined {
-  const outputs = notebook?.cells.flatMap((cell) => cell.outputs ?? []) ?? [];
-  const error = outputs.find((output) => output.output_type === 'error');
+  const error = errorOf(notebook);
   return error && `${error.ename}: ${withoutTerminalColors(error.evalue ?? '')}`;
 }
 

@@ -6,7 +6,7 @@ import { escapeMarkup } from './html.js';
 export type TableRow = Record<string, unknown>;
 
 /** Rows, an arquero table, or a danfojs frame. */
-export type TableLike = readonly TableRow[] | { objects(): object[] } | { columns: string[]; values: unknown };
+export type TableLike = readonly object[] | { objects(): object[] } | { columns: string[]; values: unknown };
 
 export interface TableOptions {
   caption?: string;

@@ -69,6 +69,16 @@ describe('inputs and outputs', () => {
     expect(values(output.sums[1].product)).toEqual([15]);
   });
 
+  it('may be empty, which is not the same as missing', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const step = compiled((x: Tensor, rest: unknown) => ({ x: x.add(Array.isArray(rest) ? 1 : rest ? 2 : 3), rest }));
+    const outputs = [];
+    for (const rest of [[], {}, undefined, []]) outputs.push(await step(tf.scalar(0), rest));
+    expect(outputs.map(({ x }) => values(x)[0])).toEqual([1, 2, 3, 1]);
+    expect(outputs.map(({ rest }) => rest)).toEqual([[], {}, undefined, []]);
+    expect(outputs[0]!.rest).not.toBe(outputs[3]!.rest);
+  });
+
   it('may be one and the same tensor, or captured as well', async () => {
     const one = tf.scalar(1);
     const step = compiled((a: Tensor, b: Tensor) => a.mul(100).add(b.mul(10)).add(one));
@@ -195,7 +205,7 @@ describe('a new signature', () => {
     expect(recordings).toBe(3);
     expect(warn).toHaveBeenCalledTimes(1);
     expect(warn.mock.calls[0]![0]).toContain(
-      'power is recorded again: its input 0.x: float32[2] is now 0.x: float32[3]',
+      'power is recorded again: its input [0].x: float32[2] is now [0].x: float32[3]',
     );
   });
 

@@ -108,6 +108,13 @@ test('a failed run is shown with its error and without numbers of an earlier one
   expect(html).not.toContain('old accuracy');
 });
 
+test('a run that was stopped is called interrupted, not failed', async () => {
+  addRun('11-pretrain-simclr-demo-0a1b2c3d', { error: ['InterruptedError', 'training was interrupted after step 3'] });
+  const html = await gallery();
+  expect(html).toContain('<span class="tag interrupted">interrupted</span>');
+  expect(html).not.toContain('>failed<');
+});
+
 test('of each notebook at each scale the latest run is shown, demo before smoke', async () => {
   addRun('11-pretrain-simclr-demo-00000001', { title: 'the older', at: 1e9 });
   addRun('11-pretrain-simclr-demo-00000002', { title: 'the newer', at: 1e9 + 60 });

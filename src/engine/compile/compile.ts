@@ -28,8 +28,8 @@ export interface Compiled<Inputs extends unknown[], Output> {
 /**
  * Compiles a pure step: tensors, keys and plain values in nested records and arrays come in, tensors in the same go
  * out. The first call with a new signature (structure, shapes, dtypes, plain values) calls the step once to record its
- * ops, which computes nothing: every result comes from the one recorded program, so that a first call
- * gives the same bits as a later one. Runs leave the event loop free.
+ * ops, which computes nothing: every result comes from the recorded program, so that a first call gives the same bits
+ * as a later one. Runs leave the event loop free.
  *
  * Numbers, strings and booleans among the inputs are part of the signature. What changes from call to call comes in
  * as a tensor; randomness comes in as a `Key`, which the step may fold and give to the random ops.
@@ -117,7 +117,7 @@ async function run({ function: compiled, output, sources }: CompiledStep, leaves
   const inputs = leaves.flatMap(({ value }) => (isTensor(value) ? [value] : []));
   const keys = new Map(leaves.flatMap(({ value }, leaf) => (value instanceof Key ? [[leaf, value] as const] : [])));
   // Cloned before the run, for the caller may dispose of the inputs meanwhile.
-  const passedOn = sources.map((source) => (source && 'input' in source ? inputs[source.input]!.clone() : undefined));
+  const passedOn = sources.map((source) => ('input' in source ? inputs[source.input]!.clone() : undefined));
   let outputs: Tensor[];
   try {
     outputs = await compiled.run(inputs, keys);
@@ -129,7 +129,7 @@ async function run({ function: compiled, output, sources }: CompiledStep, leaves
   return withLeaves(
     output,
     sources.map((source, leaf) => {
-      if (!source) return source;
+      if ('nothing' in source) return structuredClone(source.nothing);
       if ('input' in source) return passedOn[leaf];
       const tensor = outputs[source.output]!;
       // A tensor that stands twice in the output is two, so that each can be disposed of.

@@ -1,6 +1,5 @@
 import type { Key } from '../../runs/index.js';
 import { type Tensor, tf } from '../runtime.js';
-import { CompileError } from './errors.js';
 
 /** What a key was folded with since it came into the step. */
 export type FoldPath = readonly (string | number)[];
@@ -12,28 +11,33 @@ export function seedTensor(key: Key): Tensor {
   return seedsOfStandIns.get(key)?.() ?? tf.tensor1d([...key.words], 'int32');
 }
 
+/** The recording that a stand-in key belongs to. */
+export interface KeyRecorder {
+  /** A seed that becomes an input: the key that came into the step, folded along the path. */
+  makeSeed(path: FoldPath): Tensor;
+  refuse(what: string, why: string): never;
+}
+
 /**
  * The key that a step gets while it is recorded. It folds and seeds random tensors like the key itself, and each of
- * its seeds becomes an input of the recorded step; drawing numbers on the host is refused, for they would be the same
- * at every call.
- *
- * @param makeSeed makes the seed tensor of `key` folded along `path`; it is given the folded key as well
+ * its seeds becomes an input of the recorded step; drawing numbers on the host is refused.
  */
-export function standInKey(key: Key, makeSeed: (folded: Key, path: FoldPath) => Tensor, path: FoldPath = []): Key {
+export function standInKey(key: Key, recorder: KeyRecorder, path: FoldPath = []): Key {
   const standIn = new Proxy(key, {
     get(target, property) {
       if (property === 'fold') {
-        return (data: string | number) => standInKey(target.fold(data), makeSeed, [...path, data]);
+        return (data: string | number) => standInKey(target.fold(data), recorder, [...path, data]);
       }
       if (property === 'words' || property === 'generator' || property === 'toString') {
-        throw new CompileError(
-          `the step reads its key on the host (${property}), so that every call would get the same numbers; ` +
-            'draw before the step and pass the numbers in as tensors, or use randomUniform and its like in the step',
+        recorder.refuse(
+          `reading a key on the host (${property})`,
+          'every call would get the same numbers; draw before the step and pass them in as tensors, or use ' +
+            'randomUniform and its like',
         );
       }
       return Reflect.get(target, property) as unknown;
     },
   });
-  seedsOfStandIns.set(standIn, () => makeSeed(key, path));
+  seedsOfStandIns.set(standIn, () => recorder.makeSeed(path));
   return standIn;
 }

@@ -4,10 +4,10 @@ import { CompileError, callSite } from './errors.js';
 import type { TensorInfo } from './native.js';
 import { dependentValues, type Program, withoutUnused } from './program.js';
 import { Recorder } from './recorder.js';
-import { isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
+import { type Empty, isEmpty, isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
 
-/** Where a leaf of a step's output comes from: the program's outputs, or straight from an input; else it is nothing. */
-export type Source = { output: number } | { input: number } | null | undefined;
+/** Where a leaf of a step's output comes from: the program's outputs, or straight from an input; else it holds nothing. */
+export type Source = { output: number } | { input: number } | { nothing: null | undefined | Empty };
 
 /** A step as it was recorded. */
 export interface Recording {
@@ -62,7 +62,7 @@ export function record<Inputs extends unknown[]>(
       const program: Program = { ...recorder.program(), inputs: infos, outputs };
       refuseConstantOutputs(name, program, ids, outputLeaves);
       const sources = ids.map((id, leaf): Source => {
-        if (id === undefined) return outputLeaves[leaf]!.value as null | undefined;
+        if (id === undefined) return { nothing: outputLeaves[leaf]!.value as null | undefined | Empty };
         return inputIds.includes(id) ? { input: inputIds.indexOf(id) } : { output: outputs.indexOf(id) };
       });
       const needed = withoutUnused(program);
@@ -81,7 +81,7 @@ export function record<Inputs extends unknown[]>(
 }
 
 function valueOfOutput(name: string, { path, value }: Leaf, recorder: Recorder): number | undefined {
-  if (value === null || value === undefined) return undefined;
+  if (value === null || value === undefined || isEmpty(value)) return undefined;
   if (isTensor(value)) {
     if (value.isDisposed) throw new CompileError(`${name}: output ${path} is disposed`);
     return recorder.valueOf(value);

@@ -1,7 +1,7 @@
 import type { Key } from '../../runs/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
-import { type FoldPath, standInKey } from './keys.js';
+import { standInKey } from './keys.js';
 import {
   DataType,
   groupByArgument,
@@ -111,12 +111,16 @@ export class Recorder {
     return { standIn: this.standInFor(info), info };
   }
 
+  /** A key that stands for the one among the inputs' leaves. */
   addKey(key: Key, leaf: number): Key {
-    return standInKey(key, (_folded, path: FoldPath) => {
-      if (recording !== this) throw new CompileError(`${this.name} was recorded: its keys are of no use any more`);
-      const [info] = this.native.traceInput(this.trace, DataType.int32, [2]);
-      this.seeds.push({ ...info, leaf, path });
-      return this.standInFor(info);
+    return standInKey(key, {
+      makeSeed: (path) => {
+        if (recording !== this) throw new CompileError(`${this.name} was recorded: its keys are of no use any more`);
+        const [info] = this.native.traceInput(this.trace, DataType.int32, [2]);
+        this.seeds.push({ ...info, leaf, path });
+        return this.standInFor(info);
+      },
+      refuse: (what, why) => this.refuse(what, why),
     });
   }
 

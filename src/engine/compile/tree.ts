@@ -2,11 +2,14 @@ import { Key } from '../../runs/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError } from './errors.js';
 
-/** A leaf of nested records and arrays, and where it sits: `0.parameters.conv1.weight`. */
+/** A leaf of nested records and arrays, and where it sits: `[0].parameters.conv1.weight`. */
 export interface Leaf {
   path: string;
-  value: Tensor | Key | number | string | boolean | bigint | null | undefined;
+  value: Tensor | Key | number | string | boolean | bigint | null | undefined | Empty;
 }
+
+/** An empty record or array is a leaf, so that a signature tells it from none. */
+export type Empty = Record<string, never> | never[];
 
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof tf.Tensor;
@@ -27,7 +30,7 @@ export function leavesOf(tree: unknown, what: string): Leaf[] {
     if (isLeaf(value)) {
       leaves.push({ path, value });
     } else if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) walk(value[index], path ? `${path}.${index}` : `${index}`);
+      for (let index = 0; index < value.length; index++) walk(value[index], `${path}[${index}]`);
     } else if (isPlainRecord(value)) {
       for (const name in value) walk(value[name], path ? `${path}.${name}` : name);
     } else {
@@ -58,12 +61,18 @@ export function withLeaves(tree: unknown, leaves: readonly unknown[]): unknown {
 export function describeLeaf({ path, value }: Leaf): string {
   if (isTensor(value)) return `${path}: ${value.dtype}[${value.shape}]`;
   if (value instanceof Key) return `${path}: key`;
-  return `${path}: ${typeof value === 'string' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : String(value)}`;
+  if (typeof value === 'string' || isEmpty(value)) return `${path}: ${JSON.stringify(value)}`;
+  return `${path}: ${Object.is(value, -0) ? '-0' : String(value)}`;
+}
+
+export function isEmpty(value: unknown): value is Empty {
+  if (Array.isArray(value)) return value.length === 0;
+  return isPlainRecord(value) && Object.keys(value).length === 0;
 }
 
 function isLeaf(value: unknown): value is Leaf['value'] {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return typeof value !== 'symbol';
-  return value instanceof Key || isTensor(value);
+  return value instanceof Key || isTensor(value) || isEmpty(value);
 }
 
 function isPlainRecord(value: unknown): value is Record<string, unknown> {
