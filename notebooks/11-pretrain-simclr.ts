@@ -23,7 +23,7 @@
 // PTCGA200 reaches **86.41 %** accuracy; one pretrained on ImageNet reaches 82.72 %.
 //
 // **What this page shows.** The method, whole, on tissue that fits on a laptop: a small ResNet, synthetic H&E slides
-// whose kinds of tissue differ in structure and not in color, and one real slide. It answers one question: do the
+// whose kinds of tissue differ in structure rather than in color, and one real slide. It answers one question: do the
 // learned features tell apart the tissue of slides that were not trained on better than the same network before
 // training?
 //
@@ -123,8 +123,9 @@ await slide.close();
 // ## Synthetic slides
 //
 // One slide without labels cannot show whether features generalize. The rest of the tissue is **synthetic**: drawn from
-// the seed, each slide with a stain and a texture of its own. All kinds have the same amounts of the same materials, so
-// that color does not give them away; what differs is how nuclei, stroma and lumina are arranged.
+// the seed, each slide with a stain and a texture of its own. All kinds are made of the same amounts of the same
+// materials; what differs is how nuclei, stroma and lumina are arranged. How much color alone gives away is measured
+// below.
 
 // %%
 const drawing = lab.progress('synthetic slides', experiment.cohort.slides);

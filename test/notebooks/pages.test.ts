@@ -90,15 +90,13 @@ describe.each(names)('%s at smoke scale', (name) => {
         const asked: string[] = [];
         page.on('request', (request) => asked.push(request.url()));
         await page.goto(`file://${join(folder, 'notebook.html')}`, { waitUntil: 'load' });
-        const images = await page
-          .locator('img')
-          .evaluateAll((all) =>
-            (all as HTMLImageElement[]).map(({ alt, naturalWidth, clientWidth }) => ({
-              alt,
-              naturalWidth,
-              clientWidth,
-            })),
-          );
+        const images = await page.locator('img').evaluateAll((all) =>
+          (all as HTMLImageElement[]).map(({ alt, naturalWidth, clientWidth }) => ({
+            alt,
+            naturalWidth,
+            clientWidth,
+          })),
+        );
         expect(images).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
         for (const { alt, naturalWidth, clientWidth } of images) {
           expect(alt.length).toBeGreaterThan(20);

@@ -79,7 +79,8 @@ describe('stain', () => {
 
 describe('renderSyntheticSlide', () => {
   it('gives the same pixels for the same key, and others for another', async () => {
-    const draw = async (seed: number) => sha256((await renderSyntheticSlide({ columns: 1, rows: 1 }, key(seed))).pixels);
+    const draw = async (seed: number) =>
+      sha256((await renderSyntheticSlide({ columns: 1, rows: 1 }, key(seed))).pixels);
     expect(await draw(3)).toBe(await draw(3));
     expect(await draw(3)).not.toBe(await draw(4));
   });
