@@ -15,7 +15,7 @@ import {
 
 const project = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
 /** Python with jupytext takes seconds to start on a busy machine. */
-const slow = { timeout: 60_000 };
+const slow = { timeout: 240_000 };
 
 interface Cell {
   cell_type: string;

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -52,7 +51,9 @@ async function untilTrue(what: string, seconds: number, holds: () => Promise<boo
 
 describe.skipIf(!browserPath)('JupyterLab in Chromium (needs Chromium)', () => {
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'pathlab-lab-'));
+    // Inside the project, as a user's notebooks are: there the kernel finds the packages' types.
+    mkdirSync(join(projectRoot, 'results'), { recursive: true });
+    folder = mkdtempSync(join(projectRoot, 'results', 'jupyterlab-test-'));
     const port = await freePort();
     address = `http://127.0.0.1:${port}`;
     const options = [
