@@ -8,7 +8,7 @@ import { l2Normalize, softmaxCrossEntropy, type Tensor, tf } from '../engine/ind
  * @param first projections of the N images' first views, `[N, size]`; they need not be normalized
  * @param second projections of their second views, row i of the same image as row i of `first`
  * @param temperature divides the similarities; tau in the paper
- * @returns `loss`, a scalar in nats (log(2N - 1) at chance), and `accuracy`, how often the other view is the most similar
+ * @returns `loss`, a scalar in nats (log(2N - 1) where all similarities are equal), and `accuracy`, how often the other view is the most similar
  * @throws RangeError if the shapes differ, there are fewer than two images or the temperature is not above 0
  */
 export function ntXent(first: Tensor, second: Tensor, temperature: number): { loss: Tensor; accuracy: Tensor } {

@@ -18,8 +18,8 @@ export interface TrainingChartOptions {
   /** The whole job's steps: the axis shows from the start how much is left. */
   totalSteps: number;
   lossTitle: string;
-  /** Loss of a network that has learned nothing; drawn as a dashed line. */
-  untrainedLoss?: number;
+  /** NT-Xent if all views looked alike, log(2N - 1); an untrained network can be above it. Drawn as a dashed line. */
+  equalViewsLoss?: number;
   /** Accuracy of guessing; drawn as a dashed line. */
   chanceAccuracy?: number;
 }
@@ -46,7 +46,7 @@ export function trainingChart(
         width,
         height: 150,
         layer: [
-          ...dashedLine(options.untrainedLoss, 'nothing learned', options.totalSteps),
+          ...dashedLine(options.equalViewsLoss, 'all views alike', options.totalSteps),
           {
             data: { values: losses },
             mark: { type: 'line', color: blue, point: losses.length < 2 && { filled: true, color: blue } },

@@ -16,6 +16,7 @@ export interface Provenance {
   device: Record<string, unknown>;
   choices: Record<string, unknown>;
   data: readonly Record<string, unknown>[];
+  splits: Record<string, string>;
   weights: Record<string, string>;
   gitCommit: string | null;
   started: string;
@@ -28,6 +29,8 @@ export interface ProvenanceFacts {
   device: object;
   /** What the run read: name, path, licence, SHA-256, whether it is synthetic. */
   data: readonly object[];
+  /** SHA-256 of each split: of the lists of slides on its sides. */
+  splits?: Record<string, string>;
   /** SHA-256 of each weights file that came in or went out. */
   weights?: Record<string, string>;
   /** Choices made by measurement on this machine, and thread counts. */
@@ -53,6 +56,7 @@ export async function recordProvenance(run: Run, facts: ProvenanceFacts): Promis
     device: { ...facts.device },
     choices: facts.choices ?? {},
     data: facts.data.map((entry) => ({ ...entry })),
+    splits: facts.splits ?? {},
     weights: facts.weights ?? {},
     gitCommit: gitCommit(),
     started: run.started.toISOString(),

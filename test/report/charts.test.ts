@@ -16,7 +16,7 @@ const training = {
   title: 'SimCLR',
   totalSteps: 200,
   lossTitle: 'NT-Xent loss',
-  untrainedLoss: Math.log(127),
+  equalViewsLoss: Math.log(127),
   chanceAccuracy: 1 / 6,
 };
 const intervals = [
