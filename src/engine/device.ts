@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
+import { gpuMissing } from './gpu-reason.js';
 import { askedDevice, binding, isTensorFlowLoaded, tf } from './runtime.js';
 
 /** What the numbers of a run were computed on; part of its provenance. */
@@ -72,27 +72,5 @@ export function requireDevice(wanted: 'cpu' | 'gpu' | undefined = askedDevice())
   if (wanted === 'cpu') {
     throw new Error('the CPU was asked for, but TensorFlow already runs on the GPU; set PATHLAB_DEVICE=cpu at start');
   }
-  throw new Error(`a GPU was asked for, but TensorFlow runs on the CPU: ${reasonForNoGpu()}`);
-}
-
-/** What TensorFlow says about GPUs while it loads, heard from a process whose stderr can be read. */
-export function reasonForNoGpu(): string {
-  if (process.env.PATHLAB_DEVICE === 'cpu') return 'PATHLAB_DEVICE is cpu';
-  if (process.env.CUDA_VISIBLE_DEVICES === '-1' || process.env.CUDA_VISIBLE_DEVICES === '') {
-    return `CUDA_VISIBLE_DEVICES is "${process.env.CUDA_VISIBLE_DEVICES}", which hides every GPU`;
-  }
-  const runtime = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu');
-  const load = `const util = require('util');
-    util.isNullOrUndefined ??= (value) => value == null; util.isArray ??= Array.isArray;
-    require(${JSON.stringify(runtime)});`;
-  const child = spawnSync(process.execPath, ['-e', load], {
-    encoding: 'utf8',
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0' },
-  });
-  const said = child.stderr
-    .split('\n')
-    .filter((line) => /cuda|gpu|cudnn/i.test(line))
-    .map((line) => line.replace(/^.*?\.cc:\d+\]\s*/, '').trim());
-  if (said.length > 0) return [...new Set(said)].join(' ');
-  return 'the installed TensorFlow is built without CUDA; `npm run setup -- --device gpu` installs the one with it';
+  throw gpuMissing();
 }

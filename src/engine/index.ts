@@ -1,5 +1,6 @@
 export { type Compiled, CompileError, type CompileOptions, compile, type Precision } from './compile/index.js';
-export { type DeviceDescription, describeDevice, reasonForNoGpu, requireDevice } from './device.js';
+export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
+export { reasonForNoGpu } from './gpu-reason.js';
 export {
   type BatchNormParameters,
   batchNormInference,

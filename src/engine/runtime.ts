@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { gpuMissing } from './gpu-reason.js';
 
 export type { Tensor } from '@tensorflow/tfjs-core';
 
@@ -36,7 +37,8 @@ let loaded: TensorFlow | undefined;
 /**
  * `@tensorflow/tfjs-node-gpu`, loaded when first used: importing pathlab costs nothing until a tensor is made.
  *
- * @throws Error with the loader's reason if set-up has not built the native addon or its library is missing
+ * @throws Error with the loader's reason if set-up has not built the native addon or its library is missing, or if
+ *   `PATHLAB_DEVICE` asks for a GPU and TensorFlow uses none
  */
 export const tf: TensorFlow = new Proxy({} as TensorFlow, {
   get: (_target, name) => load()[name as keyof TensorFlow],
@@ -50,10 +52,12 @@ export function isTensorFlowLoaded(): boolean {
 
 function load(): TensorFlow {
   if (loaded) return loaded;
+  const asked = askedDevice();
   prepareEnvironment();
   restoreUtilFunctions();
+  let runtime: TensorFlow;
   try {
-    loaded = require('@tensorflow/tfjs-node-gpu') as TensorFlow;
+    runtime = require('@tensorflow/tfjs-node-gpu') as TensorFlow;
   } catch (error) {
     throw new Error(
       `TensorFlow could not be loaded: ${(error as Error).message.split('\n')[0]}\n` +
@@ -61,6 +65,9 @@ function load(): TensorFlow {
       { cause: error },
     );
   }
+  const { binding } = runtime.backend() as unknown as Backend;
+  if (asked === 'gpu' && !binding.isUsingGpuDevice()) throw gpuMissing();
+  loaded = runtime;
   return loaded;
 }
 

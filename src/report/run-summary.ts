@@ -38,10 +38,12 @@ interface NotebookFile {
 /** Reads a run folder; what cannot be read becomes a problem of the summary and does not hide the rest. */
 export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   const problems: string[] = [];
-  const read = <T>(path: string): T | undefined => {
+  const read = <T>(path: string, isWhole: (content: unknown) => boolean = isRecord): T | undefined => {
     if (!existsSync(path)) return undefined;
     try {
-      return JSON.parse(readFileSync(path, 'utf8')) as T;
+      const content = JSON.parse(readFileSync(path, 'utf8')) as T;
+      if (!isWhole(content)) throw new TypeError('it does not hold what it should');
+      return content;
     } catch (error) {
       problems.push(`${basename(path)} cannot be read: ${(error as Error).message}`);
       return undefined;
@@ -49,28 +51,55 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   };
   const name = /^(?<notebook>.+)-(?<scale>[a-z]+)-(?<hash>[0-9a-f]{8})$/.exec(basename(folder))?.groups;
   const notebook = name?.notebook ?? basename(folder);
-  const executed = read<NotebookFile>(join(folder, 'notebook.ipynb'));
+  const executed = read<NotebookFile>(join(folder, 'notebook.ipynb'), isNotebook);
   const source = executed ?? read<NotebookFile>(join(root, 'notebooks', `${notebook}.ipynb`));
-  const metrics = read<{ metrics?: Metric[] }>(join(folder, 'metrics.json'))?.metrics ?? [];
+  const metrics = metricsOf(read(join(folder, 'metrics.json')), problems);
   const provenance = read<{ data?: { synthetic?: boolean }[] }>(join(folder, 'provenance.json'));
   const failure = failureOf(executed);
   if (failure) problems.push(failure);
   const papermill = executed?.metadata?.papermill;
   const failed = failure !== undefined || papermill?.exception === true;
+  const status = statusOf(executed, failed);
   return {
     folder,
     notebook,
     scale: name?.scale ?? 'unknown scale',
     title: titleOf(source) ?? notebook,
-    status: statusOf(executed, failed),
+    status,
     time: lastChange(folder),
     ...(typeof papermill?.duration === 'number' ? { seconds: papermill.duration } : {}),
-    metrics: failed ? [] : metrics,
+    metrics: status === 'finished' ? metrics : [],
     ...figureOf(executed),
-    ...(provenance?.data ? { synthetic: provenance.data.some((entry) => entry.synthetic === true) } : {}),
+    ...(Array.isArray(provenance?.data)
+      ? { synthetic: provenance.data.some((entry) => entry?.synthetic === true) }
+      : {}),
     problems,
     page: existsSync(join(folder, 'notebook.html')),
   };
+}
+
+function isRecord(content: unknown): boolean {
+  return typeof content === 'object' && content !== null && !Array.isArray(content);
+}
+
+function isNotebook(content: unknown): boolean {
+  const { cells } = (isRecord(content) ? content : {}) as { cells?: unknown };
+  return Array.isArray(cells) && cells.every(isRecord);
+}
+
+/** The metrics that can be shown; one that is not what it should be is a problem and not shown. */
+function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]): Metric[] {
+  const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
+  const entries = file && Array.isArray(file.metrics) ? (file.metrics as Metric[]) : [];
+  const shown = entries.filter(
+    (entry) =>
+      isRecord(entry) &&
+      typeof entry.name === 'string' &&
+      isNumber(entry.value) &&
+      (entry.interval === undefined || (Array.isArray(entry.interval) && entry.interval.every(isNumber))),
+  );
+  if (shown.length < entries.length) problems.push('metrics.json holds entries that are no metrics');
+  return shown;
 }
 
 function statusOf(executed: NotebookFile | undefined, failed: boolean): RunSummary['status'] {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   attribute,
   bytesOf,
@@ -133,14 +133,6 @@ describe('a process of its own', () => {
       env: { ...process.env, ...env },
     });
 
-  beforeAll(() => {
-    const compile = spawnSync('npx', ['--no-install', 'tsc', '-p', 'tsconfig.json'], {
-      cwd: projectRoot,
-      encoding: 'utf8',
-    });
-    expect(compile.status, compile.stdout).toBe(0);
-  }, 60_000);
-
   it('imports pathlab without loading TensorFlow', () => {
     const { stdout, stderr } = run(`
       await import(${JSON.stringify(pathToFileURL(compiled).href)});
@@ -159,6 +151,12 @@ describe('a process of its own', () => {
     const { status, stderr } = run(`(await import(${JSON.stringify(engine)})).tf.scalar(1)`, { PATHLAB_DEVICE: 'tpu' });
     expect(status).toBe(1);
     expect(stderr).toMatch(/PATHLAB_DEVICE is "tpu"; it takes cpu or gpu/);
+  });
+
+  it.skipIf(describeDevice().type === 'gpu')('refuses PATHLAB_DEVICE=gpu where there is none, with the reason', () => {
+    const { status, stderr } = run(`(await import(${JSON.stringify(engine)})).tf.scalar(1)`, { PATHLAB_DEVICE: 'gpu' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/a GPU was asked for, but TensorFlow runs on the CPU: .{10,}/);
   });
 
   it('says what to do where the addon cannot be loaded', () => {

@@ -137,3 +137,22 @@ test('a file that cannot be read is said, and hides nothing else', async () => {
 test('without any run the page says what to do', async () => {
   expect(await gallery()).toContain('<code>npm start</code>');
 });
+
+test('a folder with broken files is shown with what is wrong with it, and hides no other', async () => {
+  addRun('01-good-demo-00000001', { title: 'Good' });
+  const folder = addRun('02-bad-demo-00000002', { metrics: [{ name: 'accuracy', value: 'high' }] });
+  writeFileSync(join(folder, 'notebook.ipynb'), '{"metadata":{}}');
+  const page = await gallery();
+  expect(page).toContain('Good');
+  expect(page).toContain('notebook.ipynb cannot be read: it does not hold what it should');
+  expect(page).toContain('metrics.json holds entries that are no metrics');
+});
+
+test('a run that was killed shows no numbers: they could be of an earlier one', async () => {
+  const folder = addRun('01-old-demo-00000001', { metrics: [{ name: 'accuracy', value: 99.25 }] });
+  expect(await gallery()).toContain('99.25');
+  const notebook = JSON.parse(readFileSync(join(folder, 'notebook.ipynb'), 'utf8'));
+  notebook.metadata.papermill.end_time = null;
+  writeFileSync(join(folder, 'notebook.ipynb'), JSON.stringify(notebook));
+  expect(await gallery()).not.toContain('99.25');
+});
