@@ -54,7 +54,7 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   const executed = read<NotebookFile>(join(folder, 'notebook.ipynb'), isNotebook);
   const source = executed ?? read<NotebookFile>(join(root, 'notebooks', `${notebook}.ipynb`));
   const metrics = metricsOf(read(join(folder, 'metrics.json')), problems);
-  const provenance = read<{ data?: { synthetic?: boolean }[] }>(join(folder, 'provenance.json'));
+  const data = read<{ data?: ({ synthetic?: boolean } | null)[] }>(join(folder, 'provenance.json'))?.data;
   const failure = failureOf(executed);
   if (failure) problems.push(failure);
   const papermill = executed?.metadata?.papermill;
@@ -70,9 +70,7 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
     ...(typeof papermill?.duration === 'number' ? { seconds: papermill.duration } : {}),
     metrics: status === 'finished' ? metrics : [],
     ...figureOf(executed),
-    ...(Array.isArray(provenance?.data)
-      ? { synthetic: provenance.data.some((entry) => entry?.synthetic === true) }
-      : {}),
+    ...(Array.isArray(data) ? { synthetic: data.some((entry) => entry?.synthetic === true) } : {}),
     problems,
     page: existsSync(join(folder, 'notebook.html')),
   };
