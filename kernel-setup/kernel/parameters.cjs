@@ -112,7 +112,7 @@ function accepts(type, value) {
     case SyntaxKind.NumberKeyword:
     case SyntaxKind.NumericLiteral:
     case SyntaxKind.PrefixUnaryExpression:
-      return typeof value === 'number';
+      return Number.isFinite(value);
     case SyntaxKind.StringKeyword:
     case SyntaxKind.StringLiteral:
     case SyntaxKind.NoSubstitutionTemplateLiteral:
@@ -220,7 +220,8 @@ function typeOfLiteral(node) {
 
 function describe(value) {
   const kind = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
-  return value === null || value === undefined ? kind : `${JSON.stringify(value)} (${kind})`;
+  if (value === null || value === undefined) return kind;
+  return `${typeof value === 'number' ? value : JSON.stringify(value)} (${kind})`;
 }
 
 /** The known name that a misspelt one is closest to, if it is close (Levenshtein distance). */

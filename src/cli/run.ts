@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { projectRoot, runFolderFor } from '../runs/index.js';
@@ -35,7 +35,8 @@ export async function runNotebook(
 ): Promise<NotebookRun> {
   const notebook = openNotebook(name, root);
   const resolved = resolveParameters(notebook, parameters);
-  const folder = typeof resolved.out === 'string' ? resolve(root, resolved.out) : runFolderFor(name, resolved, root);
+  const folder =
+    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(name, resolved, root);
   await mkdir(folder, { recursive: true });
   const executed = join(folder, 'notebook.ipynb');
   const page = join(folder, 'notebook.html');
@@ -51,6 +52,23 @@ export async function runNotebook(
   if (!existsSync(executed)) return { folder, status, page: undefined };
   await writePage(executed, page);
   return { folder, status, page };
+}
+
+/**
+ * The run folder that the caller chose.
+ *
+ * @throws UsageError where a run would write over something that is not a run
+ */
+function chosenFolder(out: string, root: string): string {
+  const folder = resolve(root, out);
+  const isRun = ['parameters.json', 'notebook.ipynb'].some((file) => existsSync(join(folder, file)));
+  const isTaken = existsSync(folder) && readdirSync(folder).length > 0 && !isRun;
+  if (out.trim() === '' || isTaken || !relative(folder, root).startsWith('..')) {
+    throw new UsageError(
+      `out is ${JSON.stringify(out)}, but a run needs a folder of its own: a new, an empty, or its own`,
+    );
+  }
+  return folder;
 }
 
 /** Within the project a relative path, so that a page sent to somebody else shows no path of this machine. */

@@ -56,6 +56,14 @@ test('every value arrives as it was given', async () => {
   expect(JSON.parse(outputsOf(folder)[0].text.join(''))).toMatchObject(given);
 });
 
+test.each(['', '.', '..', 'src', 'notebooks'])('a run does not write into the folder "%s"', async (out) => {
+  await expect(runNotebook('echo', { out }, root)).rejects.toThrow(/a run needs a folder of its own/);
+});
+
+test('a number that is none is refused by name', async () => {
+  await expect(runNotebook('echo', { epochs: Infinity }, root)).rejects.toThrow(/"epochs" takes number.*got Infinity/);
+});
+
 test('a failing cell leaves the partial notebook and its page', async () => {
   const { folder, status, page } = await runNotebook('failing', {}, root);
   expect(status).toBe('failed');
