@@ -2,16 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const folder = fileURLToPath(new URL('.venv', import.meta.url));
-const requirements = fileURLToPath(new URL('peers/requirements.txt', import.meta.url));
-const stamp = `${folder}/pathlab-requirements.txt`;
-
 /**
- * The peers' own Python, made when it is not there or its requirements have changed.
+ * A Python of the peers' own, made when it is not there or its requirements have changed. Each group of peers has one,
+ * so that the versions that one needs do not decide those of another.
  *
+ * @param {string} group whose requirements are in `bench/peers/<group>.txt`
  * @returns {string} path of the interpreter
  */
-export function peerPython() {
+export function peerPython(group) {
+  const folder = fileURLToPath(new URL(`.venv/${group}`, import.meta.url));
+  const requirements = fileURLToPath(new URL(`peers/${group}.txt`, import.meta.url));
+  const stamp = `${folder}/pathlab-requirements.txt`;
   const wanted = readFileSync(requirements, 'utf8');
   const python = `${folder}/bin/python`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return python;

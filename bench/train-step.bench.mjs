@@ -16,7 +16,7 @@ const survey = { warmup: 2, steps: quick ? 2 : 5 };
 const duel = { rounds: quick ? 2 : 6, steps: quick ? 2 : 4 };
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const python = peerPython();
+const python = peerPython('torch');
 const work = [batch, size, classes].map(String);
 
 const ours = (precision) =>
