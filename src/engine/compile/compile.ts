@@ -42,9 +42,9 @@ export function compile<Inputs extends unknown[], Output>(
   options: CompileOptions = {},
 ): Compiled<Inputs, Output> {
   const { name = step.name || 'step', precision = 'float32', xla = false, cacheSize = 8 } = options;
-  if (precision !== 'float32' && precision !== 'bfloat16') {
+  if (!['float32', 'bfloat16', 'float64'].includes(precision)) {
     throw new RangeError(
-      `${name}: precision is "float32" or "bfloat16"; got "${precision as string}"` +
+      `${name}: precision is "float32", "bfloat16" or "float64"; got "${precision as string}"` +
         ' (float16 would need loss scaling, which is not built yet)',
     );
   }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { type Attribute, type Tensor, tf } from '../runtime.js';
 
 /** Numbers of TensorFlow's `DataType`, in protobuf and in the C API. */
-export const DataType = { float32: 1, int32: 3, uint8: 4, string: 7, float16: 19, bfloat16: 14 } as const;
+export const DataType = { float32: 1, float64: 2, int32: 3, uint8: 4, string: 7, float16: 19, bfloat16: 14 } as const;
 
 /** A tensor as the native side knows it. */
 export interface TensorInfo {
@@ -68,6 +68,7 @@ export interface Proto {
 }
 
 export interface AttrValue {
+  getList(): ListValue | undefined;
   setList(list: ListValue): void;
   /** Base64. */
   setS(value: string): void;
@@ -80,6 +81,7 @@ export interface AttrValue {
 }
 
 interface ListValue {
+  getTypeList(): number[];
   setIList(values: number[]): void;
   setFList(values: number[]): void;
   setBList(values: boolean[]): void;
@@ -114,8 +116,16 @@ export interface OpDef {
   setInputArgList(args: ArgDef[]): void;
   getOutputArgList(): ArgDef[];
   setOutputArgList(args: ArgDef[]): void;
-  getAttrList(): { getName(): string; getType(): string; getDefaultValue(): AttrValue | undefined }[];
+  getAttrList(): AttrDef[];
   getIsStateful(): boolean;
+}
+
+interface AttrDef {
+  getName(): string;
+  getType(): string;
+  getDefaultValue(): AttrValue | undefined;
+  /** The values that the op takes; none where it takes all. */
+  getAllowedValues(): AttrValue | undefined;
 }
 
 export interface NodeDef {

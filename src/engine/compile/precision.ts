@@ -1,9 +1,13 @@
 import type { Attribute } from '../runtime.js';
+import { inDouble } from './double.js';
 import { type ArgDef, DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
 import type { Program, RecordedOp } from './program.js';
 
-/** What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. */
-export type Precision = 'float32' | 'bfloat16';
+/**
+ * What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. float64 is slow, and is
+ * for checking gradients (see `inDouble`).
+ */
+export type Precision = 'float32' | 'bfloat16' | 'float64';
 
 /**
  * Always in low precision: where the time goes, and where sums are kept in float32 inside the op. Statistics and
@@ -54,6 +58,7 @@ const followInputs = new Set([
  */
 export function inPrecision(program: Program, precision: Precision): Program {
   if (precision === 'float32') return program;
+  if (precision === 'float64') return inDouble(program);
   const low = DataType[precision];
   const ops: RecordedOp[] = [];
   /** The low-precision value of a float32 value. */

@@ -1,0 +1,96 @@
+import type { Attribute } from '../runtime.js';
+import { CompileError, callSite } from './errors.js';
+import { DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
+import type { Program, RecordedOp } from './program.js';
+
+const typeAttribute = 4;
+
+/**
+ * Computes a recorded step in float64, so that central differences tell a wrong gradient from rounding. Inputs,
+ * constants and outputs stay float32 and are widened and rounded at the borders; random ops draw their float32 numbers.
+ *
+ * @throws CompileError for an op that TensorFlow defines without float64, naming its line
+ */
+export function inDouble(program: Program): Program {
+  const { inputs, seeds, captures, constants } = program;
+  const given = [...inputs, ...seeds, ...captures, ...constants];
+  const infos = new Map(given.map((info) => [info.id, info]));
+  /** The float64 value of a float32 value. */
+  const doubleOf = new Map<number, TensorInfo>();
+  const ops: RecordedOp[] = [];
+  let nextId = 1 + Math.max(-1, ...given.map(({ id }) => id), ...outputsOf(program).map(({ id }) => id));
+
+  const cast = (from: TensorInfo, dtype: number, origin: Error): TensorInfo => {
+    const to = { ...from, id: nextId++, dtype };
+    ops.push({ op: 'Cast', attributes: [typed('DstT', dtype)], inputs: [from.id], outputs: [to], origin });
+    return to;
+  };
+  const widened = (id: number, origin: Error): number => {
+    const info = infos.get(id)!;
+    if (info.dtype !== DataType.float32) return id;
+    if (!doubleOf.has(id)) doubleOf.set(id, cast(info, DataType.float64, origin));
+    return doubleOf.get(id)!.id;
+  };
+
+  for (const recorded of program.ops) {
+    for (const info of recorded.outputs) infos.set(info.id, info);
+    if (recorded.op.startsWith('Stateless')) {
+      // Its inputs are a seed and a shape, which have no float64 form.
+      ops.push(recorded);
+      continue;
+    }
+    refuseSingleOnly(
+      recorded,
+      recorded.inputs.map((id) => infos.get(id)!),
+    );
+    const { origin } = recorded;
+    const inputs = recorded.inputs.map((id) => widened(id, origin));
+    const outputs = recorded.outputs.map((info) => {
+      if (info.dtype !== DataType.float32) return info;
+      const double = { ...info, id: nextId++, dtype: DataType.float64 };
+      doubleOf.set(info.id, double);
+      return double;
+    });
+    ops.push({ ...recorded, inputs, outputs, attributes: recorded.attributes.map(widenedAttribute) });
+  }
+  const nowhere = new Error('the output of the step');
+  const outputs = program.outputs.map((id) => {
+    const double = doubleOf.get(id);
+    return double ? cast(double, DataType.float32, nowhere).id : id;
+  });
+  return { ...program, ops, outputs };
+}
+
+function outputsOf({ ops }: Program): TensorInfo[] {
+  return ops.flatMap(({ outputs }) => outputs);
+}
+
+function typed(name: string, dtype: number): Attribute {
+  return { name, type: typeAttribute, value: dtype };
+}
+
+function widenedAttribute(attribute: Attribute): Attribute {
+  const isFloat = attribute.type === typeAttribute && attribute.value === DataType.float32;
+  return isFloat ? { ...attribute, value: DataType.float64 } : attribute;
+}
+
+/** @param inputs of the op */
+function refuseSingleOnly({ op, outputs, origin }: RecordedOp, inputs: TensorInfo[]): void {
+  const definition = opDefinition(op);
+  const args = [
+    ...groupByArgument(definition.getInputArgList(), inputs),
+    ...groupByArgument(definition.getOutputArgList(), outputs),
+  ].filter(({ values }) => values.some(({ dtype }) => dtype === DataType.float32));
+  const isDoubleAllowed = (name: string) => {
+    const attribute = definition.getAttrList().find((attribute) => attribute.getName() === name);
+    const allowed = attribute?.getAllowedValues()?.getList()?.getTypeList() ?? [];
+    return allowed.length === 0 || allowed.includes(DataType.float64);
+  };
+  const single = args.find(
+    ({ arg }) =>
+      arg.getType() === DataType.float32 || (arg.getTypeAttr() !== '' && !isDoubleAllowed(arg.getTypeAttr())),
+  );
+  if (!single) return;
+  const { call, line } = callSite(origin.stack);
+  throw new CompileError(`TensorFlow has no float64 form of the op ${op}\n    at ${call} (${line})`);
+}
