@@ -9,6 +9,7 @@ import {
   tf,
 } from '../engine/index.js';
 import { InterruptedError } from '../runs/index.js';
+import { batchesAhead } from './batches-ahead.js';
 import {
   type CheckpointFolder,
   type HistoryEntry,
@@ -49,7 +50,10 @@ export interface TrainOptions {
   step: Step;
   /** Makes the tensors to start from; not called when a checkpoint is there. */
   initialize: () => TrainingTensors;
-  /** Makes the batch of a step, counted from 0; it must depend on that number alone. The loop disposes of it. */
+  /**
+   * Makes the batch of a step, counted from 0; it must depend on that number alone. It is called while the step before
+   * runs, and the loop disposes of the batch.
+   */
   batch: (step: number) => Tensors | Promise<Tensors>;
   steps: number;
   learningRate: Schedule;
@@ -105,6 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   };
 
   const step = compile(options.step, { name: 'the training step', precision: options.precision });
+  const batches = batchesAhead(options.batch);
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runEvaluation();
@@ -123,7 +128,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       }
       const began = performance.now();
       const learningRate = options.learningRate(done);
-      const { next, metrics } = await runStep(step, tensors, await options.batch(done), learningRate);
+      const running = runStep(step, tensors, await batches.take(done), learningRate);
+      if (done + 1 < steps) batches.begin(done + 1);
+      const { next, metrics } = await running;
       tensors = next;
       done += 1;
       if (!Number.isFinite(metrics.loss)) {
@@ -147,6 +154,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     throw error;
   } finally {
+    await batches.dispose();
     step.dispose();
   }
 }

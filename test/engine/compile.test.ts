@@ -1,5 +1,17 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Compiled, compile, randomNormal, randomUniform, type Tensor, tf } from '../../src/engine/index.js';
+import { functionDef } from '../../src/engine/compile/function-def.js';
+import { record } from '../../src/engine/compile/record.js';
+import { leavesOf } from '../../src/engine/compile/tree.js';
+import {
+  attribute,
+  type Compiled,
+  compile,
+  executeOne,
+  randomNormal,
+  randomUniform,
+  type Tensor,
+  tf,
+} from '../../src/engine/index.js';
 import { type Key, key } from '../../src/runs/index.js';
 import { network, train } from './small-network.js';
 
@@ -113,6 +125,35 @@ describe('inputs and outputs', () => {
     expect(Object.values(output).map(values)).toEqual([[2, 27], [3, 4], [0, 1], [1]]);
   });
 
+  it('may be bytes and texts', async () => {
+    vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const backend = tf.backend() as unknown as {
+      binding: { createTensor(shape: number[], dtype: number, values: Uint8Array): number };
+      createOutputTensor(info: object): Tensor;
+    };
+    const bytes = (values: number[]) => {
+      const info = { shape: [values.length], dtype: 4 };
+      return backend.createOutputTensor({
+        ...info,
+        id: backend.binding.createTensor(info.shape, info.dtype, new Uint8Array(values)),
+      });
+    };
+    const asFloat = compiled((x: Tensor) => executeOne('Cast', [attribute.type('DstT', 'float32')], [x]).div(2));
+    expect(values(await asFloat(bytes([3, 255])))).toEqual([1.5, 127.5]);
+    // To tfjs, bytes and whole numbers are of one dtype; to TensorFlow they are not.
+    expect(values(await asFloat(tf.tensor1d([3, -255], 'int32')))).toEqual([1.5, -127.5]);
+    expect(values(await asFloat(bytes([1, 2])))).toEqual([0.5, 1]);
+
+    const join = compiled((x: Tensor) =>
+      executeOne(
+        'StringJoin',
+        [attribute.int('N', 2), attribute.string('separator', '-')],
+        [x, tf.tensor1d(['b', 'c'], 'string')],
+      ),
+    );
+    expect(values(await join(tf.tensor1d(['a', 'ä'], 'string')))).toEqual(['a-b', 'ä-c']);
+  });
+
   it('and ops may be lists', async () => {
     const lists = (x: Tensor, y: Tensor) => {
       const [left, right] = tf.split(x, [1, 2], 1) as [Tensor, Tensor];
@@ -156,6 +197,22 @@ describe('what a step takes from outside', () => {
     step.dispose();
     tf.dispose([x, y, ...outputs]);
     expect(nativeTensors()).toBe(before);
+  });
+});
+
+describe('constants', () => {
+  const definitionSize = (count: number) => {
+    const step = (x: Tensor) => x.mul(tf.tensor1d(Float32Array.from({ length: count }, (_, i) => i)));
+    const inputs: [Tensor] = [tf.scalar(1)];
+    const { program, release } = record('step', step, inputs, leavesOf(inputs, 'input'));
+    const size = functionDef(program, { name: 'size', xla: false }).byteLength;
+    release();
+    return size;
+  };
+
+  it('that are small are written into the function, where TensorFlow folds them; large ones are passed to it', () => {
+    expect(definitionSize(1000)).toBeGreaterThan(4000);
+    expect(definitionSize(1_000_000)).toBeLessThan(1000);
   });
 });
 

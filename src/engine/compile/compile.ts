@@ -29,7 +29,8 @@ export interface Compiled<Inputs extends unknown[], Output> {
  * Compiles a pure step: tensors, keys and plain values in nested records and arrays come in, tensors in the same go
  * out. The first call with a new signature (structure, shapes, dtypes, plain values) calls the step once to record its
  * ops, which computes nothing: every result comes from the recorded program, so that a first call gives the same bits
- * as a later one. Runs leave the event loop free.
+ * as a later one (run eagerly, TensorFlow would choose other kernels for it), and that a mistake in the step still throws
+ * at its author's line, before any time is spent. Runs leave the event loop free.
  *
  * Numbers, strings and booleans among the inputs are part of the signature. What changes from call to call comes in
  * as a tensor; randomness comes in as a `Key`, which the step may fold and give to the random ops.

@@ -1,6 +1,7 @@
 import { Key } from '../../runs/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError } from './errors.js';
+import { DataType, nodeBackend } from './native.js';
 
 /** A leaf of nested records and arrays, and where it sits: `[0].parameters.conv1.weight`. */
 export interface Leaf {
@@ -59,10 +60,16 @@ export function withLeaves(tree: unknown, leaves: readonly unknown[]): unknown {
  * it, since the recorded step has them built in.
  */
 export function describeLeaf({ path, value }: Leaf): string {
-  if (isTensor(value)) return `${path}: ${value.dtype}[${value.shape}]`;
+  if (isTensor(value)) return `${path}: ${dtypeOf(value)}[${value.shape}]`;
   if (value instanceof Key) return `${path}: key`;
   if (typeof value === 'string' || isEmpty(value)) return `${path}: ${JSON.stringify(value)}`;
   return `${path}: ${Object.is(value, -0) ? '-0' : String(value)}`;
+}
+
+/** tfjs shows bytes as int32; TensorFlow takes one for the other nowhere. */
+function dtypeOf(tensor: Tensor): string {
+  const isBytes = nodeBackend().tensorMap.get(tensor.dataId).dtype === DataType.uint8;
+  return isBytes ? 'uint8' : tensor.dtype;
 }
 
 export function isEmpty(value: unknown): value is Empty {
