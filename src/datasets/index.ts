@@ -1,7 +1,20 @@
+export {
+  type CompileDatasetOptions,
+  type CompiledDataset,
+  type CompileProgress,
+  type CompileReport,
+  type CutSettings,
+  compileDataset,
+  type SlideDataset,
+  type SlideFacts,
+  type SlideFailure,
+  shardFolder,
+} from './compile/index.js';
 export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
 export { readSlideManifest, type SlideManifest } from './manifest.js';
 export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
-export type { SlideSource } from './slide-source.js';
+export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
+export type { DatasetSlide, SlideSource } from './slide-source.js';
 export { type SlideSplit, splitBySlide } from './split.js';
 export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

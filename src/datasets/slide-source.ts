@@ -15,3 +15,15 @@ export interface SlideSource {
   /** What was drawn where; only synthetic slides have it, and only they give labels. */
   record?: SyntheticSlideRecord;
 }
+
+/** A slide (or ready patch) of a dataset, its files in place, as compiling takes it. `null`: not known, or none. */
+export interface DatasetSlide extends SlideSource {
+  patient: string | null;
+  site: string | null;
+  /** Name of its class in the definition's `labels.classes`, where a whole slide has one. */
+  class: string | null;
+  /** The mask's file beside it. */
+  mask: string | null;
+  /** The polygons' file beside it: ASAP XML or GeoJSON. */
+  annotation: string | null;
+}

@@ -1,0 +1,198 @@
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { canonicalJson, InterruptedError, projectRoot, sha256, throwIfInterrupted } from '../../runs/index.js';
+import { shardMadeBy, shardVersion } from '../shards/index.js';
+import type { DatasetSlide } from '../slide-source.js';
+import { Claim, ClaimWatch } from './claims.js';
+import { compileSlide } from './compile-slide.js';
+import {
+  type CutSettings,
+  checkDataset,
+  cutSettings,
+  jpegQuality,
+  type SlideDataset,
+  settingsHash,
+} from './dataset.js';
+import { fingerprintOf } from './fingerprint.js';
+import { type CompileReport, finishFolder, type SlideFailure } from './report.js';
+
+export interface CompileDatasetOptions extends Partial<CutSettings> {
+  /** Where datasets lie; by default the project's `data`. */
+  data?: string;
+  /** Slides compiled at a time in this process; by default one a core, at most 4. The shards are the same. */
+  workers?: number;
+  /** Slides that may fail, each with its reason in the report, before all stops. */
+  maxFailures?: number;
+  /** Called when a slide is done, found done, or has failed. */
+  onProgress?: (event: CompileProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface CompileProgress {
+  slide: string;
+  outcome: 'compiled' | 'there already' | 'compiled by another process' | 'failed';
+  /** Why it failed. */
+  reason?: string;
+  /** Slides that are done or have failed. */
+  done: number;
+  total: number;
+}
+
+export interface CompiledDataset {
+  /** With a shard a slide, `index.arrow`, `report.json` and `CARD.md`. */
+  folder: string;
+  report: CompileReport;
+}
+
+/** Folder of a dataset's shards, named by how they are cut. */
+export function shardFolder(
+  name: string,
+  options: Partial<CutSettings> = {},
+  data = join(projectRoot, 'data'),
+): string {
+  return join(data, name, settingsHash(cutSettings(options)));
+}
+
+/** How often slides that other processes work on are looked at, ms. */
+const lookEvery = 500;
+
+/**
+ * Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Any number of
+ * processes and machines may do so at once in one shared folder. What is there already, made from the same slide with
+ * the same settings, is kept.
+ *
+ * @throws Error when more slides fail than may; InterruptedError when `signal` aborts. Finished shards stay
+ */
+export async function compileDataset(
+  dataset: SlideDataset,
+  options: CompileDatasetOptions = {},
+): Promise<CompiledDataset> {
+  checkDataset(dataset);
+  const job = new Job(dataset, options);
+  await mkdir(join(job.folder, 'claims'), { recursive: true });
+  const workers = options.workers ?? Math.min(4, availableParallelism());
+  if (!(Number.isSafeInteger(workers) && workers > 0)) {
+    throw new RangeError(`workers is a whole number above 0; got ${workers}`);
+  }
+  const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
+  for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
+  const report = await finishFolder(job.folder, dataset, job.settings, job.failures);
+  return { folder: job.folder, report };
+}
+
+/** One process's part of a compilation. */
+class Job {
+  readonly settings: CutSettings;
+  readonly folder: string;
+  readonly failures: SlideFailure[] = [];
+  private readonly maxFailures: number;
+  private readonly waiting: DatasetSlide[];
+  private readonly watch = new ClaimWatch();
+  private readonly total: number;
+  private done = 0;
+  private stopped: Error | undefined;
+
+  constructor(
+    { name, slides }: SlideDataset,
+    private readonly options: CompileDatasetOptions,
+  ) {
+    this.settings = cutSettings(options);
+    this.folder = shardFolder(name, this.settings, options.data);
+    this.maxFailures = options.maxFailures ?? 20;
+    this.waiting = [...slides];
+    this.total = slides.length;
+  }
+
+  /** Takes slides until none is left; several workers run at once. */
+  async work(): Promise<void> {
+    let busyElsewhere = 0;
+    for (let slide = this.waiting.shift(); slide; slide = this.waiting.shift()) {
+      if (this.stopped) throw this.stopped;
+      throwIfInterrupted(this.options.signal, `compiling (${this.done} of ${this.total} slides are done)`);
+      if (await this.tryOne(slide)) {
+        busyElsewhere = 0;
+        continue;
+      }
+      this.waiting.push(slide);
+      // All that are left are others' now.
+      if (++busyElsewhere >= this.waiting.length) {
+        await sleep(lookEvery);
+        busyElsewhere = 0;
+      }
+    }
+    if (this.stopped) throw this.stopped;
+  }
+
+  /** @returns false when another process works on the slide */
+  private async tryOne(record: DatasetSlide): Promise<boolean> {
+    const shard = join(this.folder, `${record.id}.tar`);
+    try {
+      const file = await fingerprintOf(record.path);
+      const made = madeBy({ ...record, ...file }, this.settings);
+      if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
+        this.tell(record, 'there already');
+        return true;
+      }
+      const claimPath = join(this.folder, 'claims', `${record.id}.json`);
+      const claim =
+        (await Claim.take(claimPath)) ?? ((await this.watch.clearIfStale(claimPath)) && (await Claim.take(claimPath)));
+      if (!claim) return false;
+      try {
+        // Another may have finished it between the look and the claim.
+        if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
+          this.tell(record, 'compiled by another process');
+          return true;
+        }
+        await compileSlide(
+          shard,
+          { ...record, ...file },
+          { settings: this.settings, made, signal: this.options.signal },
+        );
+      } catch (error) {
+        if (!(error instanceof InterruptedError) && !(await claim.holds())) return false;
+        throw error;
+      } finally {
+        await claim.release();
+      }
+      this.tell(record, 'compiled');
+    } catch (error) {
+      if (error instanceof InterruptedError) throw error;
+      this.fail(record, error as Error);
+    }
+    return true;
+  }
+
+  private tell({ id }: DatasetSlide, outcome: CompileProgress['outcome'], reason?: string): void {
+    this.done++;
+    this.options.onProgress?.({ slide: id, outcome, reason, done: this.done, total: this.total });
+  }
+
+  private fail(record: DatasetSlide, error: Error): void {
+    // The report travels with the shards, and this machine's folders are nobody's business.
+    const reason = error.message.replaceAll(record.path, basename(record.path));
+    this.failures.push({ slide: record.id, reason });
+    this.tell(record, 'failed', reason);
+    if (this.failures.length <= this.maxFailures || this.stopped) return;
+    const last = this.failures.slice(-3).map(({ slide, reason }) => `  ${slide}: ${reason}`);
+    this.stopped = new Error(
+      `more than ${this.maxFailures} of ${this.total} slides failed, so compiling stops; shards that are done stay. ` +
+        `The last reasons:\n${last.join('\n')}`,
+    );
+  }
+}
+
+/** Hash of all that decides a shard's bytes. */
+function madeBy(record: DatasetSlide & { bytes: number; fingerprint: string }, settings: CutSettings): string {
+  const { path: _, record: drawn, ...facts } = record;
+  return sha256(
+    canonicalJson({
+      shardVersion,
+      jpegQuality,
+      settings,
+      facts,
+      drawn: drawn && { kinds: drawn.kinds, map: drawn.labelMap },
+    }),
+  );
+}

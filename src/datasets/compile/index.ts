@@ -1,0 +1,10 @@
+export {
+  type CompileDatasetOptions,
+  type CompiledDataset,
+  type CompileProgress,
+  compileDataset,
+  shardFolder,
+} from './compile-dataset.js';
+export type { SlideFacts } from './compile-slide.js';
+export type { CutSettings, SlideDataset } from './dataset.js';
+export type { CompileReport, SlideFailure } from './report.js';

@@ -1,0 +1,12 @@
+export { requireDistinctNames, requireSafeName } from './names.js';
+export {
+  type PatchFacts,
+  type PatchPlace,
+  readShard,
+  type ShardContent,
+  type ShardPatch,
+  ShardWriter,
+  shardMadeBy,
+  shardVersion,
+} from './shard.js';
+export { type IndexedShard, packShard, readShardIndex, writeShardIndex } from './shard-index.js';

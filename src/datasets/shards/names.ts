@@ -1,0 +1,26 @@
+/**
+ * Checks a name that becomes that of a file or folder: of a dataset, or of a slide.
+ *
+ * @param what for the error: `the slide id`
+ * @throws RangeError when the name could lead out of its folder, hide, or be read differently on another machine
+ */
+export function requireSafeName(name: string, what: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name) && !name.includes('..')) return;
+  throw new RangeError(
+    `${what} ${JSON.stringify(name)} cannot name a file: letters, digits, ".", "_" and "-" only, the first a letter ` +
+      'or digit, no "..", at most 128',
+  );
+}
+
+/**
+ * @throws RangeError when two ids are equal, or differ in capitals only, which some file systems do not tell apart
+ */
+export function requireDistinctNames(ids: readonly string[], what: string): void {
+  const seen = new Map<string, string>();
+  for (const id of ids) {
+    const other = seen.get(id.toLowerCase());
+    if (other === id) throw new RangeError(`${what} "${id}" is there twice`);
+    if (other !== undefined) throw new RangeError(`${what} "${other}" and "${id}" differ in capitals only`);
+    seen.set(id.toLowerCase(), id);
+  }
+}

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import {
+  bool,
+  type Column,
+  columnFromValues,
+  type DataType,
+  dictionary,
+  float32,
+  int32,
+  int64,
+  tableFromColumns,
+  tableToIPC,
+  utf8,
+} from '@uwdata/flechette';
+import { type ColumnTable, fromArrow } from 'arquero';
+import { writeFileAtomic } from '../../runs/index.js';
+import type { PatchPlace } from './shard.js';
+
+/** What the index says of one shard's patches, packed: a cohort has millions of them. */
+export interface IndexedShard {
+  /** File name in the dataset's folder. */
+  shard: string;
+  slide: string;
+  patient: string | null;
+  site: string | null;
+  synthetic: boolean;
+  count: number;
+  offset: Float64Array;
+  length: Int32Array;
+  /** 0 where there is no mask. */
+  maskOffset: Float64Array;
+  maskLength: Int32Array;
+  /** Places in `classNames`; -1 for none. */
+  classes: Int16Array;
+  classNames: readonly string[];
+  x: Int32Array;
+  y: Int32Array;
+  scores: Readonly<Record<string, Float32Array>>;
+}
+
+export function packShard(
+  shard: Pick<IndexedShard, 'shard' | 'slide' | 'patient' | 'site' | 'synthetic'>,
+  patches: readonly PatchPlace[],
+): IndexedShard {
+  const classNames = [...new Set(patches.flatMap(({ facts }) => facts.class ?? []))];
+  const scoreNames = [...new Set(patches.flatMap(({ facts }) => Object.keys(facts.scores)))];
+  return {
+    ...shard,
+    count: patches.length,
+    offset: Float64Array.from(patches, ({ image }) => image.offset),
+    length: Int32Array.from(patches, ({ image }) => image.length),
+    maskOffset: Float64Array.from(patches, ({ mask }) => mask?.offset ?? 0),
+    maskLength: Int32Array.from(patches, ({ mask }) => mask?.length ?? 0),
+    classes: Int16Array.from(patches, ({ facts }) => (facts.class === null ? -1 : classNames.indexOf(facts.class))),
+    classNames,
+    x: Int32Array.from(patches, ({ facts }) => facts.x),
+    y: Int32Array.from(patches, ({ facts }) => facts.y),
+    scores: Object.fromEntries(
+      scoreNames.map((name) => [name, Float32Array.from(patches, ({ facts }) => facts.scores[name] ?? Number.NaN)]),
+    ),
+  };
+}
+
+const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unknown][] = [
+  ['shard', dictionary(utf8(), int32()), ({ shard }) => shard],
+  ['slide', dictionary(utf8(), int32()), ({ slide }) => slide],
+  ['patch', int32(), (_, patch) => patch],
+  ['offset', int64(), ({ offset }, patch) => offset[patch]],
+  ['length', int32(), ({ length }, patch) => length[patch]],
+  ['maskOffset', int64(), ({ maskOffset }, patch) => maskOffset[patch] || null],
+  ['maskLength', int32(), ({ maskLength }, patch) => maskLength[patch] || null],
+  ['class', dictionary(utf8(), int32()), ({ classes, classNames }, patch) => classNames[classes[patch]!] ?? null],
+  ['patient', dictionary(utf8(), int32()), ({ patient }) => patient],
+  ['site', dictionary(utf8(), int32()), ({ site }) => site],
+  ['x', int32(), ({ x }, patch) => x[patch]],
+  ['y', int32(), ({ y }, patch) => y[patch]],
+  ['synthetic', bool(), ({ synthetic }) => synthetic],
+];
+
+/**
+ * Writes `index.arrow`: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
+ * slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of its mask
+ * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, and each score by its name.
+ */
+export async function writeShardIndex(path: string, shards: readonly IndexedShard[]): Promise<void> {
+  const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();
+  const clash = scores.find((name) => ownColumns.some(([own]) => own === name));
+  if (clash) throw new RangeError(`no score can be called "${clash}": the index has a column of that name`);
+  const column = (type: DataType, of: (shard: IndexedShard, patch: number) => unknown): Column<unknown> =>
+    columnFromValues((visit: (value: unknown) => void) => {
+      for (const shard of shards) for (let patch = 0; patch < shard.count; patch++) visit(of(shard, patch));
+    }, type);
+  const columns = ownColumns.map(([name, type, of]): [string, Column<unknown>] => [name, column(type, of)]);
+  for (const score of scores) {
+    columns.push([score, column(float32(), (shard, patch) => shard.scores[score]?.[patch] ?? null)]);
+  }
+  await writeFileAtomic(path, tableToIPC(tableFromColumns(columns), { format: 'file' })!);
+}
+
+/** Reads `index.arrow` as a table; its columns are those that `writeShardIndex` names. */
+export async function readShardIndex(path: string): Promise<ColumnTable> {
+  return fromArrow(await readFile(path));
+}

@@ -1,0 +1,180 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { canonicalJson, temporaryName } from '../../runs/index.js';
+import {
+  commentOf,
+  readTarHeader,
+  type TarEntry,
+  tarComment,
+  tarContentOffset,
+  tarEnd,
+  tarFile,
+  tarHeaderSize,
+} from './tar.js';
+
+/**
+ * A shard is a tar archive with the patches of one slide, as WebDataset reads it: `<slide>/000012.jpg` beside
+ * `<slide>/000012.json` and, where there is one, `<slide>/000012.mask.png`. It begins with a comment, `pathlab shard
+ * <version> <hash of what made it>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
+ * (WebDataset passes over such names).
+ */
+export const shardVersion = 1;
+
+const slideMember = '__slide__/slide.json';
+
+/** What is known of one patch beside its image. */
+export interface PatchFacts {
+  /** Name of the patch's class; null where it has none. */
+  class: string | null;
+  patient: string | null;
+  /** Where the slide was made: a hospital, or a scanner. */
+  site: string | null;
+  /** Top left corner, level-0 px. */
+  x: number;
+  y: number;
+  /** Numbers that judge the patch: the share that is tissue, and what else was measured. */
+  scores: Readonly<Record<string, number>>;
+  synthetic: boolean;
+}
+
+/** A patch as it goes into a shard. */
+export interface ShardPatch {
+  /** JPEG. */
+  image: Uint8Array;
+  /** PNG, a class number a pixel. */
+  mask?: Uint8Array;
+  facts: PatchFacts;
+}
+
+/** Writes a shard under a temporary name; `finish` gives it its own. */
+export class ShardWriter {
+  private patches = 0;
+
+  private constructor(
+    private readonly path: string,
+    private readonly temporary: string,
+    private readonly file: FileHandle,
+    private readonly slide: string,
+  ) {}
+
+  /**
+   * @param path of the shard
+   * @param slide id of the slide, a safe name
+   * @param made hash of all that decides the shard's bytes
+   */
+  static async create(path: string, slide: string, made: string): Promise<ShardWriter> {
+    const temporary = temporaryName(path);
+    const file = await open(temporary, 'wx');
+    const writer = new ShardWriter(path, temporary, file, slide);
+    try {
+      await file.appendFile(tarComment(`pathlab shard ${shardVersion} ${made}`));
+      return writer;
+    } catch (error) {
+      await writer.abandon();
+      throw error;
+    }
+  }
+
+  async append({ image, mask, facts }: ShardPatch): Promise<void> {
+    const name = `${this.slide}/${String(this.patches++).padStart(6, '0')}`;
+    const parts = [tarFile(`${name}.jpg`, image), tarFile(`${name}.json`, Buffer.from(canonicalJson(facts)))];
+    if (mask) parts.push(tarFile(`${name}.mask.png`, mask));
+    await this.file.appendFile(Buffer.concat(parts));
+  }
+
+  /** @param facts what is known of the slide as a whole */
+  async finish(facts: unknown): Promise<void> {
+    await this.file.appendFile(tarFile(slideMember, Buffer.from(canonicalJson(facts))));
+    await this.file.appendFile(tarEnd());
+    await this.file.sync();
+    await this.file.close();
+    await rename(this.temporary, this.path);
+    const folder = await open(dirname(this.path), 'r');
+    await folder.sync().finally(() => folder.close());
+  }
+
+  /** Leaves nothing behind. */
+  async abandon(): Promise<void> {
+    await this.file.close().catch(() => {});
+    await rm(this.temporary, { force: true });
+  }
+}
+
+/** The hash of what made the shard at `path`; undefined where there is none, or only a part of one. */
+export async function shardMadeBy(path: string): Promise<string | undefined> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!file) return undefined;
+  try {
+    const { made } = await readComment(file, path);
+    const { size } = await file.stat();
+    const end = await readAt(file, size - tarEnd().length, tarEnd().length);
+    return size % tarHeaderSize === 0 && end.equals(tarEnd()) ? made : undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readComment(file: FileHandle, path: string): Promise<{ made: string; end: number }> {
+  const header = readTarHeader(await readAt(file, 0, tarHeaderSize), path);
+  if (header.kind !== 'comment') throw new Error(`${path} is no shard of pathlab: it does not begin with its comment`);
+  const comment = commentOf(await readAt(file, tarHeaderSize, header.length), path);
+  const [, version, made] = /^pathlab shard (\d+) ([0-9a-f]+)$/.exec(comment) ?? [];
+  if (!made) throw new Error(`${path} is no shard of pathlab: its comment is ${JSON.stringify(comment)}`);
+  if (Number(version) !== shardVersion) {
+    throw new Error(`${path} is a shard of version ${version}; this program reads version ${shardVersion}`);
+  }
+  return { made, end: tarHeaderSize + header.span };
+}
+
+/** Where a patch lies in its shard. */
+export interface PatchPlace {
+  image: TarEntry;
+  mask?: TarEntry;
+  facts: PatchFacts;
+}
+
+export interface ShardContent<SlideFacts> {
+  made: string;
+  slide: SlideFacts;
+  patches: PatchPlace[];
+}
+
+/**
+ * Reads all of a shard but the images.
+ *
+ * @throws Error that says what is wrong with a shard that is damaged or cut off
+ */
+export async function readShard<SlideFacts>(path: string): Promise<ShardContent<SlideFacts>> {
+  const file = await open(path, 'r');
+  try {
+    const { made, end } = await readComment(file, path);
+    const patches: PatchPlace[] = [];
+    let slide: SlideFacts | undefined;
+    let image: TarEntry | undefined;
+    for (let at = end; ; ) {
+      const header = readTarHeader(await readAt(file, at, tarHeaderSize), path);
+      if (header.kind === 'end') break;
+      const entry = { name: header.name, offset: at + tarContentOffset, length: header.length };
+      if (entry.name.endsWith('.jpg')) image = entry;
+      else if (entry.name.endsWith('.mask.png')) patches.at(-1)!.mask = entry;
+      else {
+        const content: unknown = JSON.parse((await readAt(file, entry.offset, entry.length)).toString('utf8'));
+        if (entry.name === slideMember) slide = content as SlideFacts;
+        else if (image) patches.push({ image, facts: content as PatchFacts });
+      }
+      at = entry.offset + header.span;
+    }
+    if (!slide) throw new Error(`${path} is damaged: it ends without ${slideMember}`);
+    return { made, slide, patches };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+  return buffer.subarray(0, bytesRead);
+}

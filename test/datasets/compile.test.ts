@@ -1,0 +1,211 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  type CompiledDataset,
+  type CompileProgress,
+  compileDataset,
+  readShard,
+  readShardIndex,
+  type SlideDataset,
+  type SlideFacts,
+} from '../../src/datasets/index.js';
+import { openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
+import { digests, smallCut, smallDataset, temporaryFolder } from './small-dataset.js';
+
+let dataset: SlideDataset;
+let compiled: CompiledDataset;
+beforeAll(async () => {
+  dataset = await smallDataset(4);
+  compiled = await compileDataset(dataset, { ...smallCut, data: temporaryFolder(), workers: 1 });
+});
+
+describe('compileDataset', () => {
+  it('cuts a shard a slide, with the patches of the grid and what is known of them', async () => {
+    const { id, path } = dataset.slides[0]!;
+    const slide = await openSlide(path);
+    const index = patchGrid(slide, await tissueMask(slide), smallCut);
+    const shard = join(compiled.folder, `${id}.tar`);
+    const content = await readShard<SlideFacts>(shard);
+    expect(content.patches.map(({ facts }) => [facts.x, facts.y])).toEqual(
+      Array.from(index.x, (x, patch) => [x, index.y[patch]]),
+    );
+    expect(content.slide).toMatchObject({ slide: id, patient: 'patient-0', site: 'site-0', patches: index.x.length });
+    const last = content.patches.at(-1)!;
+    expect(last.facts).toMatchObject({ patient: 'patient-0', site: 'site-0', synthetic: true });
+    expect(last.facts.scores.tissue).toBeCloseTo(index.tissue.at(-1)!, 5);
+    expect(['acinar', 'nested', 'diffuse', 'papillary']).toContain(last.facts.class);
+
+    const picture = await slide.readAt({ x: last.facts.x, y: last.facts.y, width: 64, height: 64, mpp: 200 / 64 });
+    await slide.close();
+    const jpeg = readFileSync(shard).subarray(last.image.offset, last.image.offset + last.image.length);
+    expect(await sharp(jpeg).metadata()).toMatchObject({ format: 'jpeg', width: 64, chromaSubsampling: '4:4:4' });
+    const decoded = await sharp(jpeg).raw().toBuffer();
+    const error = decoded.reduce((sum, value, place) => sum + (value - picture.pixels[place]!) ** 2, 0);
+    expect(Math.sqrt(error / decoded.length)).toBeLessThan(6);
+  });
+
+  it('writes an index from which any patch is read without the rest', async () => {
+    const index = await readShardIndex(join(compiled.folder, 'index.arrow'));
+    const content = await readShard(join(compiled.folder, `${dataset.slides[2]!.id}.tar`));
+    const rows = index.objects() as Record<string, unknown>[];
+    expect(rows.length).toBe(compiled.report.counts.patches);
+    const row = rows.filter(({ slide }) => slide === dataset.slides[2]!.id).at(3)!;
+    const place = content.patches[3]!;
+    expect(row).toMatchObject({
+      shard: `${dataset.slides[2]!.id}.tar`,
+      patch: 3,
+      offset: place.image.offset,
+      length: place.image.length,
+      maskOffset: null,
+      class: place.facts.class,
+      patient: 'patient-1',
+      site: 'site-0',
+      x: place.facts.x,
+      y: place.facts.y,
+      synthetic: true,
+    });
+    expect(row.tissue).toBeCloseTo(place.facts.scores.tissue!, 5);
+  });
+
+  it('counts in the report what is in the shards, and says so on the card', () => {
+    const { counts, slides, failures } = compiled.report;
+    expect([slides.length, failures.length]).toEqual([4, 0]);
+    expect(counts.patches).toBe(slides.reduce((sum, slide) => sum + slide.patches, 0));
+    expect(counts.synthetic).toBe(counts.patches);
+    const byClass = Object.values(counts.byClass).reduce((sum, patches) => sum + patches, 0);
+    expect(byClass).toBe(counts.patches);
+    expect(Object.keys(counts.byPatient)).toEqual(['patient-0', 'patient-1']);
+    const card = readFileSync(join(compiled.folder, 'CARD.md'), 'utf8');
+    expect(card).toMatch(/^# Small synthetic dataset\n\n\*\*Synthetic:\*\*/);
+    expect(card).toMatch(new RegExp(`patches \\| ${counts.patches}, 200 um wide, 64 px`));
+    expect(card).not.toMatch(/not yet resolved/i);
+  });
+
+  it('gives the same bytes whatever the number of workers, and in whatever order slides come', async () => {
+    const reversed = { ...dataset, slides: [...dataset.slides].reverse() };
+    const other = await compileDataset(reversed, { ...smallCut, data: temporaryFolder(), workers: 3 });
+    expect(await digests(other.folder)).toEqual(await digests(compiled.folder));
+  });
+
+  it('keeps what is there, and makes anew what was made from something else', async () => {
+    const data = temporaryFolder();
+    const outcomes = async (slides: SlideDataset['slides']) => {
+      const events: CompileProgress[] = [];
+      await compileDataset({ ...dataset, slides }, { ...smallCut, data, onProgress: (event) => events.push(event) });
+      return Object.fromEntries(events.map(({ slide, outcome }) => [slide, outcome]));
+    };
+    const [first, second] = dataset.slides.slice(0, 2) as [(typeof dataset.slides)[0], (typeof dataset.slides)[0]];
+    expect(await outcomes([first])).toEqual({ [first.id]: 'compiled' });
+    expect(await outcomes([first, second])).toEqual({ [first.id]: 'there already', [second.id]: 'compiled' });
+    const relabelled = { ...first, class: 'other' };
+    expect(await outcomes([relabelled, second])).toEqual({ [first.id]: 'compiled', [second.id]: 'there already' });
+  });
+
+  it('reports each slide that fails with its own reason, and compiles the rest', async () => {
+    const folder = temporaryFolder();
+    const file = (name: string) => join(folder, name);
+    const good = dataset.slides[0]!;
+    writeFileSync(file('empty.svs'), '');
+    writeFileSync(file('text.svs'), 'This is no slide.\n');
+    copyFileSync(good.path, file('short.tif'));
+    truncateSync(file('short.tif'), Math.floor((await stat(good.path)).size / 3));
+    await sharp({ create: { width: 600, height: 600, channels: 3, background: '#c080a0' } })
+      .tiff({ tile: true, compression: 'jpeg', tileWidth: 256, tileHeight: 256 })
+      .toFile(file('no-mpp.tif'));
+    await sharp({ create: { width: 600, height: 600, channels: 3, background: '#ffffff' } })
+      .tiff({ tile: true, compression: 'jpeg', tileWidth: 256, tileHeight: 256 })
+      .toFile(file('glass.tif'));
+    const slide = (id: string, name: string, mpp?: number) => ({
+      ...good,
+      id,
+      path: file(name),
+      mpp,
+      record: undefined,
+    });
+    const slides = [
+      slide('absent', 'absent.svs'),
+      slide('empty', 'empty.svs'),
+      slide('text', 'text.svs'),
+      slide('short', 'short.tif'),
+      slide('no-mpp', 'no-mpp.tif'),
+      slide('glass', 'glass.tif', 0.5),
+      good,
+    ];
+    const { report, folder: made } = await compileDataset({ ...dataset, slides }, { ...smallCut, data: folder });
+    expect(report.slides.map(({ slide }) => slide)).toEqual([good.id]);
+    const reasons = Object.fromEntries(report.failures.map(({ slide, reason }) => [slide, reason]));
+    expect(reasons).toEqual({
+      absent: expect.stringMatching(/no such file|there is no slide/i),
+      empty: expect.stringMatching(/empty \(0 bytes\)/),
+      text: expect.stringMatching(/text\.svs is in no slide format/),
+      short: expect.any(String),
+      'no-mpp': expect.stringMatching(/size of a pixel is not known/),
+      glass: expect.stringMatching(/gives no patch/),
+    });
+    expect(JSON.stringify(report)).not.toContain(folder);
+    expect(Object.keys(await digests(made)).sort()).toEqual([
+      'CARD.md',
+      'index.arrow',
+      'report.json',
+      `${good.id}.tar`,
+    ]);
+    expect(readFileSync(join(made, 'CARD.md'), 'utf8')).toMatch(/Slides that failed[\s\S]*text \| text\.svs/);
+
+    const stopped = compileDataset({ ...dataset, slides }, { ...smallCut, data: temporaryFolder(), maxFailures: 2 });
+    await expect(stopped).rejects.toThrow(/more than 2 of 7 slides failed/);
+  });
+
+  it('stops when it is asked to, and leaves nothing half done', async () => {
+    const stop = new AbortController();
+    const data = temporaryFolder();
+    const options = { ...smallCut, data, workers: 1, signal: stop.signal, onProgress: () => stop.abort() };
+    await expect(compileDataset(dataset, options)).rejects.toMatchObject({ name: 'InterruptedError' });
+    const { folder } = await compileDataset(dataset, { ...smallCut, data });
+    expect(await digests(folder)).toEqual(await digests(compiled.folder));
+  });
+
+  it('refuses names that could lead out of the folder, and slides that are there twice', async () => {
+    const one = dataset.slides[0]!;
+    const withIds = (...ids: string[]) => ({ ...dataset, slides: ids.map((id) => ({ ...one, id })) });
+    for (const id of ['../escape', 'a/b', '.hidden', '', 'a..b', 'x'.repeat(200), 'tab\t']) {
+      await expect(compileDataset(withIds(id))).rejects.toThrow(/cannot name a file/);
+    }
+    await expect(compileDataset({ ...dataset, name: '../x' })).rejects.toThrow(/cannot name a file/);
+    await expect(compileDataset(withIds('a', 'b', 'a'))).rejects.toThrow(/"a" is there twice/);
+    await expect(compileDataset(withIds('a', 'A'))).rejects.toThrow(/capitals only/);
+    await expect(compileDataset(withIds())).rejects.toThrow(/has no slides/);
+  });
+
+  it('does not take a shard that is damaged or half there for a whole one', async () => {
+    const data = temporaryFolder();
+    const { folder } = await compileDataset(dataset, { ...smallCut, data });
+    const shard = join(folder, `${dataset.slides[1]!.id}.tar`);
+    const { size } = await stat(shard);
+    truncateSync(shard, size / 2);
+    await expect(readShard(shard)).rejects.toThrow(/cut off|damaged|JSON/);
+    const again = await compileDataset(dataset, { ...smallCut, data });
+    expect(await digests(again.folder)).toEqual(await digests(compiled.folder));
+  });
+
+  it('waits for a slide that another machine works on', async () => {
+    const data = temporaryFolder();
+    const { folder } = compiled;
+    const claims = join(data, 'small', folder.split('/').at(-1)!, 'claims');
+    mkdirSync(claims, { recursive: true });
+    const other = { machine: 'another', pid: 1, started: null, nonce: 'n' };
+    const claim = join(claims, `${dataset.slides[0]!.id}.json`);
+    writeFileSync(claim, JSON.stringify(other));
+    const compiling = compileDataset(dataset, { ...smallCut, data });
+    // Another machine's counts until nobody has touched it for a minute. Its owner ends it here.
+    const first = await Promise.race([
+      compiling.then(() => 'done'),
+      new Promise((r) => setTimeout(() => r('waits'), 3000)),
+    ]);
+    expect(first).toBe('waits');
+    rmSync(claim);
+    expect(await digests((await compiling).folder)).toEqual(await digests(folder));
+  });
+});
