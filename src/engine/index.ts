@@ -8,11 +8,18 @@ export {
   type RunningStatistics,
 } from './ops/batch-norm.js';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.js';
+export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.js';
 export { dense } from './ops/dense.js';
+export { dropout, dropPath } from './ops/dropout.js';
+export { gather } from './ops/gather.js';
+export { groupNorm } from './ops/group-norm.js';
 export { l2Normalize } from './ops/l2-normalize.js';
-export { globalAveragePool, maxPool } from './ops/pool.js';
+export { averagePool, globalAveragePool, maxPool } from './ops/pool.js';
 export { relu } from './ops/relu.js';
+export { resizeBilinear } from './ops/resize.js';
 export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
+export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d.js';
+export { stridedSlice } from './ops/strided-slice.js';
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
 export {
   type Attribute,

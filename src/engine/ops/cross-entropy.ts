@@ -1,0 +1,56 @@
+import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
+
+export interface CrossEntropyOptions {
+  /** Share of each target that is spread over all classes (Szegedy et al., 2016, arXiv 1512.00567). */
+  labelSmoothing?: number;
+  /** Label of what does not count, such as pixels that nobody annotated. */
+  ignoreLabel?: number;
+}
+
+/**
+ * Mean cross entropy of softmax(logits) against labels, as PyTorch's CrossEntropyLoss: of the labels that count. Where
+ * none counts it is 0.
+ *
+ * @param logits `[..., classes]`
+ * @param labels int32 `[...]`, 0 to classes - 1
+ * @returns a scalar, in nats
+ * @throws Error on the CPU for a label that is no class; on GPUs the loss is then not a number
+ */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  { labelSmoothing = 0, ignoreLabel }: CrossEntropyOptions = {},
+): Tensor {
+  const classes = logits.shape.at(-1)!;
+  if (labels.dtype !== 'int32' || String(logits.shape.slice(0, -1)) !== String(labels.shape)) {
+    throw new RangeError(
+      'crossEntropy takes logits [..., classes] and int32 labels [...]; ' +
+        `got [${logits.shape}] and ${labels.dtype}[${labels.shape}]`,
+    );
+  }
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) {
+    throw new RangeError(`crossEntropy: label smoothing is between 0 and 1; got ${labelSmoothing}`);
+  }
+  const rows = logits.reshape([labels.size, classes]);
+  const flat = labels.reshape([labels.size]);
+  const counts = ignoreLabel === undefined ? undefined : flat.notEqual(tf.scalar(ignoreLabel, 'int32'));
+  const targets = counts ? tf.where(counts, flat, tf.zerosLike(flat)) : flat;
+  let losses = sparseCrossEntropy(rows, targets);
+  if (labelSmoothing > 0) {
+    const uniform = tf.fill([labels.size, classes], 1 / classes);
+    losses = losses.mul(1 - labelSmoothing).add(softmaxCrossEntropy(rows, uniform).mul(labelSmoothing));
+  }
+  if (!counts) return losses.mean();
+  const weights = counts.toFloat();
+  return losses.mul(weights).sum().div(tf.maximum(weights.sum(), 1));
+}
+
+function sparseCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const attributes = [attribute.typeOf('T', logits), attribute.type('Tlabels', 'int32')];
+  return withGradient([logits], (save) => {
+    const [loss, slope] = executeOp('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, labels], 2);
+    save([slope!]);
+    return { value: loss!, gradient: (dy, [slope]) => [() => slope!.mul(dy.expandDims(1))] };
+  });
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  averagePool,
+  crossEntropy,
+  gather,
+  groupNorm,
+  l2Normalize,
+  maxPool,
+  resizeBilinear,
+  standardizedConv2d,
+  stridedSlice,
+  type Tensor,
+  tf,
+} from '../../src/engine/index.js';
+import { hashUniform } from '../fixtures/hash-uniform.js';
+import { checkGradient } from './numeric-gradient.js';
+
+interface Reference {
+  inputs: number[][];
+  shape: number[];
+  value: number[];
+  gradients: number[][];
+}
+
+const references = JSON.parse(
+  readFileSync(new URL('../fixtures/torch-ops/ops.json', import.meta.url), 'utf8'),
+) as Record<string, Reference>;
+
+const labels = () => tf.tensor1d([2, 0, 255, 4, 1, 255], 'int32');
+const classes = () => tf.tensor1d([2, 0, 0, 4, 1, 0], 'int32');
+const ignoreLabel = 255;
+const labelSmoothing = 0.1;
+
+const ours: Record<string, (inputs: Tensor[]) => Tensor> = {
+  'group norm': ([x, weight, bias]) => groupNorm(x!, { weight: weight!, bias: bias! }, 3),
+  'standardized convolution': ([x, w]) => standardizedConv2d(x!, w!, { stride: 2, padding: 1 }),
+  'average pool': ([x]) => averagePool(x!, { size: 2, stride: 2 }),
+  'average pool, padded': ([x]) => averagePool(x!, { size: 3, stride: 2, padding: 1 }),
+  'average pool, padding not counted': ([x]) =>
+    averagePool(x!, { size: 3, stride: 2, padding: 1, countPadding: false }),
+  'max pool': ([x]) => maxPool(x!, { size: 3, stride: 2, padding: 1 }),
+  'resize, larger': ([x]) => resizeBilinear(x!, [8, 11]),
+  'resize, smaller': ([x]) => resizeBilinear(x!, [3, 4]),
+  'resize, one px': ([x]) => resizeBilinear(x!, [4, 1]),
+  'cross entropy': ([x]) => crossEntropy(x!, classes()),
+  'cross entropy, smoothed': ([x]) => crossEntropy(x!, classes(), { labelSmoothing }),
+  'cross entropy, ignoring': ([x]) => crossEntropy(x!, labels(), { ignoreLabel }),
+  'cross entropy, ignoring, smoothed': ([x]) => crossEntropy(x!, labels(), { ignoreLabel, labelSmoothing }),
+  'l2 normalize': ([x]) => l2Normalize(x!),
+  'strided slice': ([x]) => stridedSlice(x!, [1, 0, 2], [4, 6, 5], [2, 3, 1]),
+  gather: ([x]) => gather(x!, tf.tensor1d([4, 0, 4], 'int32')),
+  'gather per sample': ([x]) =>
+    gather(
+      x!,
+      tf.tensor2d(
+        [
+          [4, 0, 4],
+          [1, 2, 3],
+        ],
+        undefined,
+        'int32',
+      ),
+      { perSample: true },
+    ),
+};
+
+const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+function expectClose(actual: Tensor, expected: number[], what: string): void {
+  expect(actual.size, what).toBe(expected.length);
+  const scale = Math.max(...expected.map(Math.abs));
+  const values = actual.dataSync();
+  for (const [i, value] of expected.entries()) {
+    expect(Math.abs(values[i]! - value), `${what} ${i}: ${values[i]} instead of ${value}`).toBeLessThan(2e-6 * scale);
+  }
+}
+
+describe('as in PyTorch, and with the gradient that differences give', () => {
+  it.each(Object.keys(references))('%s', async (name) => {
+    const { inputs: shapes, shape, value, gradients } = references[name]!;
+    const compute = ours[name]!;
+    const inputs = shapes.map((shape, i) => tf.tensor(hashUniform(i + 1, sizeOf(shape)), shape));
+    const flowing = tf.tensor(hashUniform(100, value.length), shape);
+    const y = compute(inputs);
+    expect(y.shape).toEqual(shape);
+    expectClose(y, value, 'value');
+    const loss = (...tensors: Tensor[]) => compute(tensors).mul(flowing).sum().asScalar();
+    for (const [i, gradient] of tf.grads(loss)(inputs).entries()) expectClose(gradient, gradients[i]!, `gradient ${i}`);
+    await checkGradient(compute, shapes);
+  });
+});
