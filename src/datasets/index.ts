@@ -10,7 +10,33 @@ export {
   type SlideFailure,
   shardFolder,
 } from './compile/index.js';
+export {
+  type BucketSource,
+  checkDefinition,
+  type DatasetClass,
+  type DatasetDefinition,
+  type DatasetGeometry,
+  type DatasetOrigin,
+  definitionFolder,
+  definitionSha256,
+  type FolderSource,
+  type GdcSource,
+  type LabelRule,
+  type PandaSource,
+  readDefinition,
+  type SplitRule,
+  type TableSource,
+} from './definition.js';
 export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
+export {
+  filesOf,
+  type LockedFile,
+  type LockedSlide,
+  type LockFile,
+  listSha256,
+  lockFileText,
+  readLockFile,
+} from './lock-file.js';
 export { readSlideManifest, type SlideManifest } from './manifest.js';
 export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';

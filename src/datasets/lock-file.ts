@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { canonicalJson, sha256 } from '../runs/index.js';
+import { twice } from './definition-rules.js';
+import {
+  count,
+  exactly,
+  faults,
+  fileName,
+  innerPath,
+  isObject,
+  listOf,
+  md5Digest,
+  orNull,
+  positive,
+  type Rule,
+  type Shape,
+  sha256Digest,
+  text,
+  truth,
+} from './shape.js';
+
+/** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
+export interface LockFile {
+  format: 1;
+  /** Name of the definition, and the hash of what it asks for. */
+  definition: string;
+  definitionSha256: string;
+  unit: 'slides' | 'patches';
+  synthetic: boolean;
+  origin: string;
+  licence: string;
+  /** Where the list came from: an address, or "a folder of the user's". */
+  resolvedFrom: string;
+  /** Whether the list is the whole dataset, and not the part that was asked for with a limit. */
+  whole: boolean;
+  /** Hash of `slides` (or patches), the list that everything below a lock file is made from. */
+  listSha256: string;
+  slides: readonly LockedSlide[];
+  /** What the source lists and the dataset leaves out, by reason. */
+  excluded: readonly { id: string; reason: string }[];
+}
+
+/** One slide of the list, or one patch. `null`: the source does not say. */
+export interface LockedSlide {
+  /** Names the slide in shards, tables and splits; also a file's name. */
+  id: string;
+  file: LockedFile;
+  patient: string | null;
+  site: string | null;
+  /** Name of its class, where a whole slide has one. */
+  class: string | null;
+  mask: LockedFile | null;
+  annotation: LockedFile | null;
+  /** Size of a level-0 pixel, um, where the user's table says it. */
+  mpp: number | null;
+}
+
+/** A file and what the source says of it. */
+export interface LockedFile {
+  /** Place in the dataset's folder. */
+  path: string;
+  /** Where it is downloaded from; null for a file that the user has. */
+  url: string | null;
+  bytes: number;
+  md5: string | null;
+  sha256: string | null;
+  etag: string | null;
+}
+
+const fileShape: Shape = {
+  path: innerPath,
+  url: orNull(text),
+  bytes: count,
+  md5: orNull(md5Digest),
+  sha256: orNull(sha256Digest),
+  etag: orNull(text),
+};
+
+const file: Rule = { is: 'a file', holds: (value) => faults(value, fileShape, '').length === 0 };
+
+const slideShape: Shape = {
+  id: fileName,
+  file: fileShape,
+  patient: orNull(text),
+  site: orNull(text),
+  class: orNull(text),
+  mask: orNull(file),
+  annotation: orNull(file),
+  mpp: orNull(positive),
+};
+
+const excludedShape: Shape = { id: text, reason: text };
+
+const lockShape: Shape = {
+  format: exactly(1),
+  definition: text,
+  definitionSha256: sha256Digest,
+  unit: text,
+  synthetic: truth,
+  origin: text,
+  licence: text,
+  resolvedFrom: text,
+  whole: truth,
+  listSha256: sha256Digest,
+  slides: { is: 'a list', holds: Array.isArray },
+  excluded: listOf({ is: 'an object {id, reason}', holds: (value) => faults(value, excludedShape, '').length === 0 }),
+};
+
+/** Hash of a list of slides: equal for equal lists, whatever the order in which the source gave them. */
+export function listSha256(slides: readonly LockedSlide[]): string {
+  return sha256(canonicalJson(inOrder(slides)));
+}
+
+/** A lock file's text: a slide a line, in the order of ids, so that two versions can be compared line by line. */
+export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
+  const slides = inOrder(lock.slides);
+  const excluded = inOrder(lock.excluded);
+  const { slides: _, excluded: __, ...head } = lock;
+  const whole = { ...head, listSha256: listSha256(slides) };
+  const lines = (list: readonly object[]) => list.map((entry) => `    ${canonicalJson(entry)}`).join(',\n');
+  const fields = Object.entries(whole).map(([name, value]) => `  ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  return `{\n${fields.join(',\n')},\n  "slides": [\n${lines(slides)}\n  ],\n  "excluded": [\n${lines(excluded)}\n  ]\n}\n`;
+}
+
+function inOrder<T extends { id: string }>(list: readonly T[]): T[] {
+  return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
+}
+
+/**
+ * Reads a lock file and checks all of it, its hash too.
+ *
+ * @throws Error that names the file and what is wrong in it, slide by slide (the first five)
+ */
+export function readLockFile(path: string): LockFile {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`the lock file ${path} cannot be read: ${(error as Error).message}`);
+  }
+  const wrong = lockFaults(content);
+  if (wrong.length > 0) {
+    const more = wrong.length > 5 ? `; and ${wrong.length - 5} more` : '';
+    throw new Error(`the lock file ${path} is wrong: ${wrong.slice(0, 5).join('; ')}${more}`);
+  }
+  return content as LockFile;
+}
+
+/** What is wrong with a lock file's content, one short sentence each. */
+export function lockFaults(content: unknown): string[] {
+  const found = faults(content, lockShape, 'a lock file');
+  if (found.length > 0 || !isObject(content)) return found;
+  const lock = content as unknown as LockFile;
+  found.push(...slideFaults(lock.slides));
+  if (found.length === 0 && listSha256(lock.slides) !== lock.listSha256) {
+    found.push('its list of slides was changed: listSha256 is not the hash of it');
+  }
+  return found;
+}
+
+/** What is wrong with the slides of a list: fields, names that leave their folder, ids and files that are there twice. */
+export function slideFaults(slides: readonly LockedSlide[]): string[] {
+  const found = slides.flatMap((slide, row) => {
+    const name = typeof slide?.id === 'string' ? JSON.stringify(slide.id) : `number ${row + 1}`;
+    return faults(slide, slideShape, 'a locked slide').map((fault) => `slide ${name}: ${fault}`);
+  });
+  if (found.length > 0) return found;
+  // File systems that ignore case would put two such slides into one file.
+  found.push(
+    ...twice(
+      slides.map(({ id }) => id.toLowerCase()),
+      'the list of slides',
+      'id',
+    ),
+  );
+  const paths = slides.flatMap(filesOf).map(({ path }) => path.toLowerCase());
+  found.push(...twice(paths, 'the list of files', 'path'));
+  return found;
+}
+
+/** The files of a slide: its own, then the mask and the annotation where there are any. */
+export function filesOf(slide: LockedSlide): LockedFile[] {
+  return [slide.file, slide.mask, slide.annotation].filter((file): file is LockedFile => file !== null);
+}

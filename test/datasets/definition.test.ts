@@ -1,0 +1,155 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type DatasetDefinition, definitionSha256, readDefinition } from '../../src/datasets/index.js';
+import { projectRoot } from '../../src/runs/index.js';
+
+const manifests = join(projectRoot, 'data-manifests');
+const datasets = readdirSync(manifests)
+  .filter((name) => 'format' in JSON.parse(readFileSync(join(manifests, name), 'utf8')))
+  .map((name) => name.replace('.json', ''));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-definition-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+// biome-ignore lint/suspicious/noExplicitAny: the tests break definitions in ways that their type forbids
+type Loose = any;
+
+function changed(name: string, change: (definition: Loose) => void): string {
+  const definition = JSON.parse(readFileSync(join(manifests, `${name}.json`), 'utf8'));
+  definition.name = 'changed';
+  change(definition);
+  const path = join(folder, 'changed.json');
+  writeFileSync(path, JSON.stringify(definition));
+  return path;
+}
+
+describe('the definitions of data-manifests/', () => {
+  it('are the three of the paper, and PANDA with both providers', () => {
+    expect(datasets).toEqual(
+      expect.arrayContaining(['pcam200', 'ptcga200', 'segpanda200', 'segpanda200-both-providers']),
+    );
+  });
+
+  it.each(datasets)('%s is whole and says that it is not yet resolved', (name) => {
+    const definition = readDefinition(name);
+    expect(definition.resolvedSha256).toBeNull();
+    expect(definition.expected).toBeNull();
+  });
+
+  it.each(['ptcga200', 'pcam200', 'segpanda200'])("%s has the paper's geometry and split", (name) => {
+    const { geometry, split } = readDefinition(name);
+    expect(geometry).toMatchObject({ micrometers: 200, pixels: 512, mostPatchesPerSlide: 500 });
+    expect(split).toEqual({ by: 'slide', validation: 0.02, test: 0.01, folds: 3, stratified: false });
+  });
+
+  it('ptcga200 makes the 20 classes of 24 primary sites', () => {
+    const { labels } = readDefinition('ptcga200') as DatasetDefinition & { labels: { from: 'slide' } };
+    expect(labels.classes.length).toBe(20);
+    expect(Object.keys(labels.values).length).toBe(24);
+    const label = (site: string) => labels.classes.find(({ name }) => name === labels.values[site])!.label;
+    expect(label('Liver and intrahepatic bile ducts')).toBe(1);
+    expect(['Colon', 'Rectosigmoid junction', 'Rectum', 'Small intestine'].map(label)).toEqual([6, 6, 6, 6]);
+    expect(label('Thyroid gland')).toBe(19);
+  });
+});
+
+describe('readDefinition', () => {
+  it.each<[string, string, (definition: Loose) => void, RegExp]>([
+    ['a field is unknown', 'pcam200', (d) => Object.assign(d, { extra: 1 }), /extra is no field of a dataset's def/],
+    ['a field is missing', 'pcam200', (d) => delete d.licence.name, /licence\.name must be a text; it is missing/],
+    ['a field is unknown in a source', 'pcam200', (d) => Object.assign(d.source, { user: 'x' }), /source\.user is no/],
+    [
+      'a source is unknown',
+      'pcam200',
+      (d) => Object.assign(d.source, { kind: 'ftp' }),
+      /source must be an object whose/,
+    ],
+    [
+      'an address is plain http',
+      'ptcga200',
+      (d) => Object.assign(d.source, { endpoint: 'http://x.org' }),
+      /endpoint must/,
+    ],
+    [
+      'a pattern leaves',
+      'pcam200',
+      (d) => Object.assign(d.source, { images: '../{id}.tif' }),
+      /source\.images must be a/,
+    ],
+    [
+      'a class is not in the list',
+      'ptcga200',
+      (d) => Object.assign(d.labels.values, { Larynx: 'larynx' }),
+      /labels\.values\["Larynx"\] names the class "larynx", which is not in labels\.classes \(adrenal_gland, /,
+    ],
+    [
+      "a mask's class is not in the list",
+      'segpanda200',
+      (d) => Object.assign(d.labels.values.radboud, { 6: 'ink' }),
+      /labels\.values\["radboud"\]\["6"\] names the class "ink"/,
+    ],
+    ['a class is there twice', 'pcam200', (d) => d.labels.classes.push(d.labels.classes[0]), /the name "normal" more/],
+    [
+      'labels have a gap',
+      'pcam200',
+      (d) => Object.assign(d.labels.classes[1], { label: 2 }),
+      /no class with the label 1/,
+    ],
+    [
+      'an id is there twice',
+      'pcam200',
+      (d) => d.exclusions.push(d.exclusions[0]),
+      /the id "normal_086" more than once/,
+    ],
+    [
+      'a class name leaves',
+      'pcam200',
+      (d) => Object.assign(d.labels.classes[0], { name: '../x' }),
+      /labels\.classes must/,
+    ],
+    [
+      'shares leave nothing',
+      'pcam200',
+      (d) => Object.assign(d.split, { validation: 0.5, test: 0.5 }),
+      /nothing to train/,
+    ],
+    ['slides have no geometry', 'pcam200', (d) => Object.assign(d, { geometry: null }), /geometry is null, but/],
+    [
+      'geometry is wrong',
+      'pcam200',
+      (d) => Object.assign(d.geometry, { pixels: 1.5 }),
+      /geometry\.pixels must be a whole/,
+    ],
+    [
+      'the unit is not of its source',
+      'pcam200',
+      (d) => Object.assign(d, { unit: 'patches', geometry: null }),
+      /not give/,
+    ],
+    [
+      'the name is another',
+      'pcam200',
+      (d) => Object.assign(d, { name: 'other' }),
+      /name is "other", the file's is "ch/,
+    ],
+  ])('names what is wrong when %s', (_, name, change, message) => {
+    expect(() => readDefinition(changed(name, change))).toThrow(message);
+  });
+
+  it('says which file it cannot read', () => {
+    expect(() => readDefinition('none')).toThrow(/none\.json cannot be read: ENOENT/);
+    expect(() => readDefinition('../package')).toThrow(/neither a definition's name/);
+  });
+
+  it('hashes what is asked, not what was found', () => {
+    const pcam = readDefinition('pcam200');
+    const hash = definitionSha256(pcam);
+    expect(definitionSha256({ ...pcam, resolvedSha256: 'a'.repeat(64) })).toBe(hash);
+    expect(definitionSha256({ ...pcam, minimumBytes: 1 })).not.toBe(hash);
+  });
+});
