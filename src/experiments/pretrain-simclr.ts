@@ -93,10 +93,13 @@ const smoke = { ...demo, epochs: 8, batchSize: 8, learningRate: 0.01, hiddenSize
 
 const settingsOf = { smoke, demo, paper };
 
+/** Eight of the synthetic kinds: with all 20, a few hundred patches would hold too few of each to learn from. */
+const kinds = ['acinar', 'cribriform', 'nested', 'rosette', 'trabecular', 'papillary', 'diffuse', 'fascicular'];
+
 /** Slides to draw, and how features are judged. */
 const smallScales = {
   smoke: {
-    cohort: { slides: 4, columns: 4, rows: 2, blockPatches: 1 },
+    cohort: { slides: 4, columns: 4, rows: 2, blockPatches: 1, kinds },
     patchSize: 64,
     heldOut: 1 / 2,
     neighbors: 5,
@@ -105,7 +108,7 @@ const smallScales = {
   },
   demo: {
     // Many small slides rather than few large ones: what differs from slide to slide is what features must not learn.
-    cohort: { slides: 24, columns: 6, rows: 4 },
+    cohort: { slides: 24, columns: 6, rows: 4, kinds },
     patchSize: 64,
     heldOut: 1 / 3,
     neighbors: 20,

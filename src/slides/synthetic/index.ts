@@ -1,4 +1,4 @@
-export { type TissueKind, tissueKind, tissueKinds } from './kinds.js';
+export { type TissueKind, tissueKind, tissueKinds } from './kinds/index.js';
 export { materialShares } from './plan.js';
 export {
   renderSyntheticSlide,

@@ -1,5 +1,5 @@
 import type { Generator } from '../../runs/index.js';
-import type { TissueKind } from './kinds.js';
+import type { TissueKind } from './kinds/index.js';
 import { Grain, Lattice } from './noise.js';
 import { placeNuclei } from './nuclei.js';
 import { clamp, material, type Painting } from './painting.js';

@@ -1,5 +1,5 @@
 import type { Generator } from '../../runs/index.js';
-import type { TissueKind } from './kinds.js';
+import type { TissueKind } from './kinds/index.js';
 import { Lattice } from './noise.js';
 
 /** Share of the area that every kind gives to each material. */

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { type Key, key as keyOf, sha256, throwIfInterrupted, writeFileAtomic } from '../../runs/index.js';
-import { type TissueKind, tissueKind, tissueKinds } from './kinds.js';
+import { type TissueKind, tissueKind, tissueKinds } from './kinds/index.js';
 import { labelMap, marginMicrometers, planLayout } from './layout.js';
 import { Grain } from './noise.js';
 import { paintTissue } from './paint-tissue.js';
