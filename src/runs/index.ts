@@ -1,3 +1,4 @@
+export { Claim, ClaimWatch } from './claims.js';
 export { projectRoot, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export {

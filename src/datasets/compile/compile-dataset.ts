@@ -2,10 +2,17 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canonicalJson, InterruptedError, projectRoot, sha256, throwIfInterrupted } from '../../runs/index.js';
+import {
+  Claim,
+  ClaimWatch,
+  canonicalJson,
+  InterruptedError,
+  projectRoot,
+  sha256,
+  throwIfInterrupted,
+} from '../../runs/index.js';
 import { shardMadeBy, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
-import { Claim, ClaimWatch } from './claims.js';
 import { compileSlide } from './compile-slide.js';
 import {
   type CutSettings,

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Claim, ClaimWatch } from '../../src/datasets/compile/claims.js';
-import { temporaryFolder } from './small-dataset.js';
+import { Claim, ClaimWatch } from '../../src/runs/claims.js';
+import { temporaryFolder } from '../datasets/small-dataset.js';
 
 const path = () => join(temporaryFolder(), 'claim.json');
 
