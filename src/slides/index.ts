@@ -2,12 +2,13 @@ export { type Magnification, type Resampling, resampling } from './magnification
 export { slideOverview } from './overlay.js';
 export {
   type PatchGeometry,
-  type PatchImages,
+  type PatchGridOptions,
   type PatchIndex,
   paperGeometry,
+  paperPatchesPerSlide,
   patchGrid,
-  readPatches,
-} from './patches.js';
+} from './patch-grid.js';
+export { type PatchImages, readPatches } from './read-patches.js';
 export type { RgbImage } from './rgb-image.js';
 export { openSlide, Slide, type SlideLevel } from './slide.js';
 export {
@@ -29,4 +30,20 @@ export {
   writeSyntheticSlide,
 } from './synthetic/index.js';
 export { type Thumbnail, thumbnail } from './thumbnail.js';
-export { type TissueMask, tissueFraction, tissueMask } from './tissue.js';
+export {
+  defaultLimits,
+  type FocusMap,
+  findTissue,
+  focusMap,
+  type PatchLimits,
+  type PatchScores,
+  type RejectionReason,
+  rejectionReasons,
+  type TissueChannel,
+  type TissueMap,
+  type TissueMask,
+  type TissueSettings,
+  tissueFraction,
+  tissueMask,
+  tissuePresets,
+} from './tissue/index.js';

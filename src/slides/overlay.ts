@@ -1,8 +1,8 @@
 import sharp from 'sharp';
-import type { PatchIndex } from './patches.js';
+import type { PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';
 import { thumbnail } from './thumbnail.js';
-import type { TissueMask } from './tissue.js';
+import type { TissueMask } from './tissue/mask.js';
 
 /**
  * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline (yellow) and the patches (blue; places

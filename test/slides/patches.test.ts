@@ -15,7 +15,7 @@ import {
   tissueMask,
   writeSyntheticSlide,
 } from '../../src/slides/index.js';
-import { otsuThreshold } from '../../src/slides/tissue.js';
+import { otsuThreshold } from '../../src/slides/tissue/otsu.js';
 import { samplePath } from './sample.js';
 
 let folder: string;

@@ -1,0 +1,128 @@
+import sharp from 'sharp';
+import type { RgbImage } from '../rgb-image.js';
+import { type Glass, glassColor, isBlack, isInk, opticalDensity, saturation } from './color.js';
+import { type Bitmap, closeGaps, dilate, fillHoles, removeSmallAreas } from './morphology.js';
+import { otsuThreshold } from './otsu.js';
+import type { TissueChannel, TissueSettings } from './settings.js';
+
+/** What each pixel of a picture shows; 1 or 0, row by row, `[height, width]`. */
+export interface TissueMap {
+  tissue: Uint8Array;
+  /** Under ink of any color. */
+  pen: Uint8Array;
+  /** Nearly no light. */
+  black: Uint8Array;
+  /** Threshold of each channel, in the settings' order. */
+  thresholds: number[];
+  /** How the tissue was found, in words. */
+  method: string;
+}
+
+/** Smaller spots of an ink's color are not pen marks, mm2; pen marks reach this much beyond their color, um. */
+const leastPenArea = 0.004;
+const penFringe = 24;
+
+/**
+ * Tells tissue, pen marks and black from glass in a picture of a slide.
+ *
+ * @param umPerPixel size of the picture's pixels, um, which may differ from the settings' own
+ */
+export async function findTissue(picture: RgbImage, umPerPixel: number, settings: TissueSettings): Promise<TissueMap> {
+  const { pixels: rgb, width, height } = picture;
+  const pixelsOf = (micrometers: number) => Math.round(micrometers / umPerPixel);
+  const pixelsOfArea = (squareMillimeters: number) => squareMillimeters * (1000 / umPerPixel) ** 2;
+  const glass = glassColor(rgb);
+  const black = isBlack(rgb);
+  const pen = penMarks(
+    { data: isInk(rgb, glass), width, height },
+    black,
+    pixelsOfArea(leastPenArea),
+    pixelsOf(penFringe),
+  );
+
+  const found = new Uint8Array(width * height);
+  const thresholds: number[] = [];
+  const said: string[] = [];
+  for (const channel of settings.channels) {
+    const values = await smoothed(valuesOf(channel, rgb, glass), width, height, {
+      sigma: settings.blur / umPerPixel,
+      median: pixelsOf(settings.median),
+    });
+    const counted = settings.withoutInk ? values.filter((_, pixel) => !pen[pixel] && !black[pixel]) : values;
+    const { threshold, words } = thresholdOf(channel, counted);
+    thresholds.push(threshold);
+    said.push(`${channel.of} over ${threshold.toFixed(3)} (${words})`);
+    for (let pixel = 0; pixel < found.length; pixel++) if (values[pixel]! > threshold) found[pixel] = 1;
+  }
+  let tissue: Bitmap = { data: found, width, height };
+  if (settings.withoutInk) {
+    for (let pixel = 0; pixel < found.length; pixel++) if (pen[pixel] || black[pixel]) found[pixel] = 0;
+  }
+  tissue = dilate(closeGaps(tissue, pixelsOf(settings.close)), pixelsOf(settings.dilate));
+  tissue = fillHoles(tissue, pixelsOfArea(settings.maximumHole));
+  tissue = removeSmallAreas(tissue, pixelsOfArea(settings.minimumArea));
+  if (settings.withoutInk) {
+    // Closing and filling may have covered ink again.
+    for (let pixel = 0; pixel < found.length; pixel++) if (pen[pixel] || black[pixel]) tissue.data[pixel] = 0;
+  }
+  const method =
+    `${said.join(' or ')} at ${umPerPixel.toFixed(2)} um/px, blur ${settings.blur} um, median ${settings.median} um; ` +
+    `closed by ${settings.close} um, grown by ${settings.dilate} um, holes up to ${shown(settings.maximumHole)} mm2 filled, ` +
+    `pieces under ${shown(settings.minimumArea)} mm2 left out${settings.withoutInk ? ', without ink and black' : ''}`;
+  return { tissue: tissue.data, pen, black, thresholds, method };
+}
+
+const shown = (area: number) => Number(area.toPrecision(3));
+
+function penMarks(ink: Bitmap, black: Uint8Array, leastArea: number, fringe: number): Uint8Array {
+  const marks = dilate(removeSmallAreas(ink, leastArea), fringe).data;
+  for (let pixel = 0; pixel < marks.length; pixel++) if (black[pixel] && !ink.data[pixel]) marks[pixel] = 0;
+  return marks;
+}
+
+function valuesOf(channel: TissueChannel, rgb: Uint8Array, glass: Glass): Float32Array {
+  switch (channel.of) {
+    case 'density':
+      return opticalDensity(rgb, glass);
+    case 'saturation':
+      return saturation(rgb, glass);
+    case 'hsv-saturation':
+      return saturation(rgb, [255, 255, 255]);
+    case 'darkness':
+      return Float32Array.from(
+        { length: rgb.length / 3 },
+        (_, pixel) => 1 - (0.299 * rgb[3 * pixel]! + 0.587 * rgb[3 * pixel + 1]! + 0.114 * rgb[3 * pixel + 2]!) / 255,
+      );
+  }
+}
+
+function thresholdOf(channel: TissueChannel, values: Float32Array): { threshold: number; words: string } {
+  if ('fixed' in channel.threshold) return { threshold: channel.threshold.fixed, words: 'fixed' };
+  const [least, most] = channel.threshold.otsu;
+  const otsu = otsuThreshold(values);
+  return {
+    threshold: Math.min(most, Math.max(least, otsu)),
+    words: `Otsu ${otsu.toFixed(3)}, kept within ${least} to ${most}`,
+  };
+}
+
+/** Values are smoothed as bytes: up to this value. */
+const mostSmoothed = 1.275;
+
+async function smoothed(
+  values: Float32Array,
+  width: number,
+  height: number,
+  { sigma, median }: { sigma: number; median: number },
+): Promise<Float32Array> {
+  // sharp refuses smaller blurs; below half a pixel there is nothing to blur.
+  const blurs = sigma >= 0.5;
+  const window = Math.min(median, width, height);
+  if (!blurs && window < 2) return values;
+  const bytes = Uint8ClampedArray.from(values, (value) => (value * 255) / mostSmoothed);
+  let picture = sharp(bytes, { raw: { width, height, channels: 1 } });
+  if (window >= 2) picture = picture.median(window);
+  if (blurs) picture = picture.blur(sigma);
+  const result = await picture.extractChannel(0).raw().toBuffer();
+  return Float32Array.from(result, (value) => (value * mostSmoothed) / 255);
+}
