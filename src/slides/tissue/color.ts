@@ -4,17 +4,20 @@ export type Glass = readonly [red: number, green: number, blue: number];
 /** Light through glass: in each channel the 99th percentile, where glass shows if there is any. */
 export function glassColor(rgb: Uint8Array): Glass {
   const count = rgb.length / 3;
-  return [0, 1, 2].map((channel) => {
+  const brightest = [0, 1, 2].map((channel) => {
     const histogram = new Uint32Array(256);
     for (let index = channel; index < rgb.length; index += 3) histogram[rgb[index]!]!++;
     let brighter = 0;
-    for (let value = 255; value > 0; value--) {
+    let value = 255;
+    for (; value > 0; value--) {
       brighter += histogram[value]!;
-      // Tissue alone has no glass to show: then white is the best guess.
-      if (brighter >= count / 100) return value >= 200 ? value : 255;
+      if (brighter >= count / 100) break;
     }
-    return 255;
+    return value;
   }) as unknown as Glass;
+  // Tissue alone has no glass to show: what is brightest is then dark or colored, and white is the best guess.
+  const least = Math.min(...brightest);
+  return least >= 200 && Math.max(...brightest) <= 1.08 * least ? brightest : [255, 255, 255];
 }
 
 /** -ln(light / light through glass) for each value of a byte. */

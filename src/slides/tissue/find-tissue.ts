@@ -51,7 +51,7 @@ export async function findTissue(picture: RgbImage, umPerPixel: number, settings
     const counted = settings.withoutInk ? values.filter((_, pixel) => !pen[pixel] && !black[pixel]) : values;
     const { threshold, words } = thresholdOf(channel, counted);
     thresholds.push(threshold);
-    said.push(`${channel.of} over ${threshold.toFixed(3)} (${words})`);
+    said.push(`${channelNames[channel.of]} over ${threshold.toFixed(3)} (${words})`);
     for (let pixel = 0; pixel < found.length; pixel++) if (values[pixel]! > threshold) found[pixel] = 1;
   }
   let tissue: Bitmap = { data: found, width, height };
@@ -71,6 +71,13 @@ export async function findTissue(picture: RgbImage, umPerPixel: number, settings
     `pieces under ${shown(settings.minimumArea)} mm2 left out${settings.withoutInk ? ', without ink and black' : ''}`;
   return { tissue: tissue.data, pen, black, thresholds, method };
 }
+
+const channelNames: Record<TissueChannel['of'], string> = {
+  density: 'mean optical density',
+  saturation: 'saturation',
+  'hsv-saturation': 'HSV saturation',
+  darkness: 'darkness',
+};
 
 const shown = (area: number) => Number(area.toPrecision(3));
 

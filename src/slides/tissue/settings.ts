@@ -45,7 +45,7 @@ export const tissuePresets: Readonly<Record<'pathlab' | 'clam' | 'histolab', Tis
   pathlab: {
     umPerPixel: 8,
     channels: [
-      { of: 'density', threshold: { otsu: [0.08, 0.2] } },
+      { of: 'density', threshold: { otsu: [0.1, 0.2] } },
       { of: 'saturation', threshold: { otsu: [0.07, 0.15] } },
     ],
     blur: 12,
