@@ -110,6 +110,21 @@ napi_value RemoveFunction(napi_env env, napi_callback_info info) {
 // opList(): Buffer with the serialized OpList of every op that TensorFlow knows.
 napi_value OpListBytes(napi_env env, napi_callback_info) { return TakeBuffer(env, TF_GetAllOpList()); }
 
+// loadLibrary(path: string): makes the ops and kernels of a shared library known to TensorFlow, for good.
+napi_value LoadLibrary(napi_env env, napi_callback_info info) {
+  const char *usage = "loadLibrary takes the path of a shared library";
+  napi_value arguments[1];
+  std::string path;
+  if (!GetArguments(env, info, usage, arguments)) return nullptr;
+  if (!GetText(env, arguments[0], usage, &path)) return nullptr;
+  TF_AutoStatus status;
+  // Only the handle is freed: what the library has registered stays.
+  TF_Library *library = TF_LoadLibrary(path.c_str(), status.status);
+  if (ThrowIfFailed(env, "loadLibrary", status.status)) return nullptr;
+  TF_DeleteLibraryHandle(library);
+  return nullptr;
+}
+
 // kernelsForOp(op: string): Buffer with the serialized KernelList of an op: its devices and dtypes, whether or not this
 // machine has such a device.
 napi_value KernelsForOp(napi_env env, napi_callback_info info) {
@@ -328,7 +343,7 @@ napi_value InitPathlab(napi_env env, napi_value exports) {
       function("addFunctionDef", AddFunctionDef),   function("removeFunction", RemoveFunction),
       function("opList", OpListBytes),              function("kernelsForOp", KernelsForOp),
       function("listDevices", ListDevices),         function("enableCollective", EnableCollective),
-      function("runAsync", RunAsync),
+      function("runAsync", RunAsync),               function("loadLibrary", LoadLibrary),
       function("beginTrace", BeginTrace),           function("traceInput", TraceInput),
       function("traceConstant", TraceConstant),     function("traceOp", TraceOp),
   };

@@ -12,6 +12,7 @@ import { fingerprintOf, readStamp, removeStamp, writeStamp } from './state.mjs';
 import { addon } from './steps/addon.mjs';
 import { kernel } from './steps/kernel.mjs';
 import { npmPackages } from './steps/npm-packages.mjs';
+import { ops } from './steps/ops.mjs';
 import { packageBuild } from './steps/package-build.mjs';
 import { pythonEnvironment } from './steps/python-environment.mjs';
 import { sampleSlide } from './steps/sample-slide.mjs';
@@ -21,7 +22,7 @@ import { tensorflow } from './steps/tensorflow.mjs';
 /** Two lines of steps that need nothing of each other, and then what needs both. */
 const javascriptSide = [npmPackages];
 const pythonSide = [pythonEnvironment, tensorflow, kernel, sampleSlide];
-const both = [addon, selfTest, packageBuild];
+const both = [addon, ops, selfTest, packageBuild];
 export const steps = [...javascriptSide, ...pythonSide, ...both];
 
 /** Whether a step's result is there (`done`), was never finished, is made from other inputs, or is no longer whole. */
@@ -75,7 +76,7 @@ export async function setUp({ device: asked, force = false, quiet = false } = {}
 /** Finds what is wrong with the machine before anything is downloaded. */
 async function checkGround(missing, context) {
   if (missing.includes(pythonEnvironment)) findPython();
-  if (missing.includes(addon)) findCompiler();
+  if (missing.includes(addon) || missing.includes(ops)) findCompiler();
   const sizes = missing.map((step) =>
     typeof step.diskNeeded === 'function' ? step.diskNeeded(context) : step.diskNeeded,
   );

@@ -25,3 +25,7 @@ export function sitePackages() {
 }
 
 export const addonFile = inProject('node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node');
+
+/** pathlab's own TensorFlow ops, and what they were built for, beside the addon that loads them. */
+export const opsFile = inProject('node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/pathlab_ops.so');
+export const opsDescription = opsFile.replace(/so$/, 'json');

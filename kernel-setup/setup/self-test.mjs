@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
-import { inProject } from './paths.mjs';
+import { inProject, opsFile } from './paths.mjs';
 
 const require = createRequire(inProject('package.json'));
 
@@ -26,6 +26,8 @@ const tf = require('@tensorflow/tfjs-node-gpu');
 const a = tf.tensor2d([1, 2, 3, 4], [2, 2]);
 const product = String(await tf.matMul(a, a).data());
 if (product !== '7,10,15,22') throw new Error(`TensorFlow squared a matrix to ${product}`);
+
+tf.backend().binding.loadLibrary(opsFile);
 
 /** The driver's names for the GPUs; TensorFlow's C interface does not tell them. */
 function gpuNames() {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
+import { hasCustomOps } from './custom-ops.js';
 import { gpuMissing } from './gpu-reason.js';
 import { askedDevice, binding, isTensorFlowLoaded, tf } from './runtime.js';
 
@@ -14,6 +15,8 @@ export interface DeviceDescription {
   cpu: { model: string; cores: number; features: string[] };
   tensorflow: string;
   tfjs: string;
+  /** Whether pathlab's own TensorFlow ops compute; they sum in an order of their own. */
+  customOps: boolean;
 }
 
 /** Instruction sets that decide which of oneDNN's and Eigen's kernels run, as /proc/cpuinfo calls them. */
@@ -34,6 +37,7 @@ export function describeDevice(): DeviceDescription {
     cpu,
     tensorflow: native.TF_Version,
     tfjs: tf.version['tfjs-core'],
+    customOps: hasCustomOps(),
   };
 }
 

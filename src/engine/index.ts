@@ -1,4 +1,5 @@
 export { type Compiled, CompileError, type CompileOptions, compile, type Precision } from './compile/index.js';
+export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
 export {
@@ -14,6 +15,7 @@ export { dropout, dropPath } from './ops/dropout.js';
 export { gather } from './ops/gather.js';
 export { groupNorm } from './ops/group-norm.js';
 export { l2Normalize } from './ops/l2-normalize.js';
+export { type LayerNormParameters, layerNorm } from './ops/layer-norm.js';
 export { averagePool, globalAveragePool, maxPool } from './ops/pool.js';
 export { relu } from './ops/relu.js';
 export { resizeBilinear } from './ops/resize.js';

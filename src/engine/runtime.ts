@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { loadCustomOps } from './custom-ops.js';
 import { gpuMissing } from './gpu-reason.js';
 
 export type { Tensor } from '@tensorflow/tfjs-core';
@@ -18,6 +19,7 @@ interface Binding {
   TF_Version: string;
   isUsingGpuDevice(): boolean;
   createTensor(shape: number[], dtype: number, values: Uint8Array): number;
+  loadLibrary(path: string): void;
 }
 
 /** One attribute of a TensorFlow op in the form that the native binding reads. */
@@ -38,7 +40,7 @@ let loaded: TensorFlow | undefined;
  * `@tensorflow/tfjs-node-gpu`, loaded when first used: importing pathlab costs nothing until a tensor is made.
  *
  * @throws Error with the loader's reason if set-up has not built the native addon or its library is missing, or if
- *   `PATHLAB_DEVICE` asks for a GPU and TensorFlow uses none
+ *   `PATHLAB_DEVICE` asks for a GPU and TensorFlow uses none, or if pathlab's ops were built for another CPU
  */
 export const tf: TensorFlow = new Proxy({} as TensorFlow, {
   get: (_target, name) => load()[name as keyof TensorFlow],
@@ -67,6 +69,7 @@ function load(): TensorFlow {
   }
   const { binding } = runtime.backend() as unknown as Backend;
   if (asked === 'gpu' && !binding.isUsingGpuDevice()) throw gpuMissing();
+  loadCustomOps(binding);
   loaded = runtime;
   return loaded;
 }

@@ -26,7 +26,14 @@ describe.skipIf(!readStamp('self-test'))('doctor on an installation that set-up 
     const { stdout, status } = doctor(projectRoot);
     expect(stdout).toMatch(fiveLines);
     expect(stdout).toMatch(/^TensorFlow +2\.21\.0$/m);
-    for (const part of ['npm packages', 'Python packages', 'TensorFlow addon', 'Jupyter kernel', 'Sample slide']) {
+    for (const part of [
+      'npm packages',
+      'Python packages',
+      'TensorFlow addon',
+      'TensorFlow ops',
+      'Jupyter kernel',
+      'Sample slide',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ok +${part} `, 'm'));
     }
     const faults = stdout.match(/^FAULT/gm)?.length ?? 0;

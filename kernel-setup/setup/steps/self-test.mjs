@@ -37,6 +37,7 @@ export const selfTest = {
     device,
     readStamp('tensorflow')?.facts,
     readStamp('addon')?.facts.sha256,
+    readStamp('ops')?.facts.sha256,
   ],
   isIntact: () => true,
   async run({ device, children, environment }) {

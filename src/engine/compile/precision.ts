@@ -40,6 +40,8 @@ const followInputs = new Set([
   'MaxPoolGrad',
   'Pad',
   'PadV2',
+  'PathlabLayerNorm',
+  'PathlabLayerNormGrad',
   'Relu',
   'ReluGrad',
   'Reshape',
