@@ -1,4 +1,4 @@
-export { type Compiled, CompileError, type CompileOptions, compile, type Precision } from './compile/index.js';
+export { type Compiled, CompileError, type CompileOptions, compile, inOrder, type Precision } from './compile/index.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';

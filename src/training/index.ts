@@ -1,3 +1,5 @@
+export { accumulatedGradients, type PartOfBatch } from './accumulate.js';
+export { type AdamwOptions, adamw } from './adamw.js';
 export { type BatchOrder, batchOrder } from './batch-order.js';
 export {
   type Checkpoint,
@@ -7,8 +9,10 @@ export {
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
+export { clipByGlobalNorm } from './clip.js';
 export { type LarsOptions, lars } from './lars.js';
 export { type Step, type TrainingEvent, type TrainingResult, type TrainOptions, train } from './loop.js';
+export { movingAverage } from './moving-average.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
-export { type Schedule, warmupCosine } from './schedules.js';
+export { cosine, type Schedule, stepwise, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';

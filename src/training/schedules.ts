@@ -2,16 +2,40 @@
 export type Schedule = (step: number) => number;
 
 /**
- * Linear warm-up to `peak`, reached at the last warm-up step, then a half cosine to 0 (Loshchilov and Hutter, 2017;
- * arXiv 1608.03983, without restarts).
+ * Linear warm-up to `peak`, reached at the last warm-up step, then a half cosine to `end`, 0 by default (Loshchilov and
+ * Hutter, 2017; arXiv 1608.03983, without restarts).
  */
-export function warmupCosine(options: { peak: number; warmupSteps: number; steps: number }): Schedule {
-  const { peak, warmupSteps, steps } = options;
+export function warmupCosine(options: { peak: number; warmupSteps: number; steps: number; end?: number }): Schedule {
+  const { peak, warmupSteps, steps, end = 0 } = options;
   if (!(warmupSteps >= 0 && warmupSteps < steps)) {
     throw new RangeError(`warm-up takes ${warmupSteps} steps, which leaves nothing of ${steps}`);
   }
+  return withWarmup(cosine({ from: peak, to: end, steps: steps - warmupSteps }), warmupSteps);
+}
+
+/** A half cosine between two values, which would reach `to` at step `steps`: BYOL's and DINO's decay of the average. */
+export function cosine({ from, to, steps }: { from: number; to: number; steps: number }): Schedule {
+  if (!(steps > 0)) throw new RangeError(`cosine: there is at least one step; got ${steps}`);
+  return (step) => to + ((from - to) / 2) * (1 + Math.cos((Math.PI * Math.min(step, steps)) / steps));
+}
+
+/** The rate falls to `factor` of what it was at each of the given steps, as PyTorch's MultiStepLR. */
+export function stepwise({
+  rate,
+  falls,
+  factor = 0.1,
+}: {
+  rate: number;
+  falls: readonly number[];
+  factor?: number;
+}): Schedule {
+  return (step) => rate * factor ** falls.filter((fall) => fall <= step).length;
+}
+
+/** Linear warm-up, at whose end the schedule begins, at its own step 0. */
+export function withWarmup(schedule: Schedule, warmupSteps: number): Schedule {
   return (step) => {
-    if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
-    return (peak / 2) * (1 + Math.cos((Math.PI * (step - warmupSteps)) / (steps - warmupSteps)));
+    if (step < warmupSteps) return (schedule(0) * (step + 1)) / warmupSteps;
+    return schedule(step - warmupSteps);
   };
 }

@@ -5,9 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { disposeTensors, tf } from '../../src/engine/index.js';
+import { disposeTensors, mapTensors, type Tensors, tf, withoutPrefix, withPrefix } from '../../src/engine/index.js';
 import { InterruptedError, projectRoot } from '../../src/runs/index.js';
-import { loadLatestCheckpoint, type TrainingEvent, type TrainingTensors, train } from '../../src/training/index.js';
+import {
+  adamw,
+  loadLatestCheckpoint,
+  movingAverage,
+  type TrainingEvent,
+  type TrainingTensors,
+  train,
+} from '../../src/training/index.js';
 import { smallTraining } from './small-training.js';
 
 const folders: string[] = [];
@@ -151,6 +158,31 @@ describe('train', () => {
 
     const again = await train({ ...options, initialize: () => expect.fail('there is a checkpoint') });
     expect(contents(again.tensors)).toEqual(contents(whole.tensors));
+  });
+
+  it('keeps what AdamW and a moving average carry on', async () => {
+    const optimizer = adamw({ weightDecay: 0.1 });
+    const plain = smallTraining(6, 1, optimizer);
+    const named = (tensors: Tensors) => withPrefix(tensors, 'target.');
+    const options: typeof plain = {
+      ...plain,
+      initialize: () => {
+        const tensors = plain.initialize();
+        return { ...tensors, state: { ...tensors.state, ...named(mapTensors(tensors.parameters, (t) => t.clone())) } };
+      },
+      step: (tensors, batch, learningRate) => {
+        const { tensors: after, metrics } = plain.step(tensors, batch, learningRate);
+        const target = movingAverage(withoutPrefix(tensors.state, 'target.'), after.parameters, 0.9);
+        return { metrics, tensors: { ...after, state: { ...after.state, ...named(target) } } };
+      },
+    };
+    const whole = await train(options);
+    expect(Object.keys(whole.tensors.optimizer)).toContain('second/fc.weight');
+    const checkpoint = checkpointIn(freshFolder());
+    await interruptAfter(3, { ...options, checkpoint });
+    const resumed = await train({ ...options, checkpoint });
+    expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
+    expect(resumed.tensors.optimizer.step!.dataSync()[0]).toBe(6);
   });
 
   it('says so when it is interrupted and keeps no checkpoints', async () => {

@@ -1,12 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Tensors, tf } from '../../src/engine/index.js';
-import { lars, type Optimizer, sgd, warmupCosine } from '../../src/training/index.js';
+import { record } from '../../src/engine/compile/record.js';
+import { leavesOf } from '../../src/engine/compile/tree.js';
+import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
+import {
+  accumulatedGradients,
+  adamw,
+  clipByGlobalNorm,
+  cosine,
+  lars,
+  movingAverage,
+  type Optimizer,
+  sgd,
+  stepwise,
+  warmupCosine,
+  withWarmup,
+} from '../../src/training/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
 
-const { shapes, results } = JSON.parse(
-  readFileSync(new URL('../fixtures/torch-optimizers/optimizers.json', import.meta.url), 'utf8'),
-) as { shapes: Record<string, number[]>; results: Record<string, Record<string, number[]>> };
+type Results = Record<string, Record<string, number[]>>;
+const fixture = <Content>(name: string) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8')) as Content;
+
+const { shapes, results } = fixture<{ shapes: Record<string, number[]>; results: Results }>(
+  'torch-optimizers/optimizers',
+);
+const torchAdamw = fixture<{ results: Results; schedules: Record<string, number[]> }>('torch-adamw/adamw');
 
 const draw = (stream: (index: number) => number): Tensors =>
   Object.fromEntries(
@@ -16,14 +35,33 @@ const draw = (stream: (index: number) => number): Tensors =>
     }),
   );
 
-function run(optimizer: Optimizer): Tensors {
+interface Run {
+  optimizer: Optimizer;
+  rate?: (step: number) => number;
+  change?: (gradients: Tensors) => Tensors;
+  /** Of the moving average that is then given. */
+  decay?: number;
+}
+
+function run({ optimizer, rate = (step) => 0.1 + 0.02 * step, change = (same) => same, decay }: Run): Tensors {
   let parameters = draw((index) => index + 1);
+  let average = parameters;
   let state = optimizer.initialize(parameters);
   for (let step = 0; step < 20; step++) {
-    const gradients = draw((index) => 1000 + 10 * step + index);
-    ({ parameters, state } = optimizer.update(parameters, gradients, state, tf.scalar(0.1 + 0.02 * step)));
+    const gradients = change(draw((index) => 1000 + 10 * step + index));
+    ({ parameters, state } = optimizer.update(parameters, gradients, state, tf.scalar(rate(step))));
+    if (decay) average = movingAverage(average, parameters, decay);
   }
-  return parameters;
+  return decay ? average : parameters;
+}
+
+function expectSame(parameters: Tensors, expected: Record<string, number[]>): void {
+  expect(Object.keys(parameters)).toEqual(Object.keys(expected));
+  for (const [parameter, values] of Object.entries(expected)) {
+    const actual = parameters[parameter]!.dataSync();
+    const difference = Math.hypot(...values.map((value, index) => value - actual[index]!));
+    expect(difference / Math.hypot(...values), parameter).toBeLessThan(1e-6);
+  }
 }
 
 describe('twenty steps as in PyTorch and timm', () => {
@@ -36,13 +74,119 @@ describe('twenty steps as in PyTorch and timm', () => {
     'lars published': lars({ momentum: 0.9, weightDecay: 1e-6 }),
   };
   it.each(Object.keys(results))('%s', (name) => {
-    const parameters = run(optimizers[name]!);
-    for (const [parameter, expected] of Object.entries(results[name]!)) {
-      const actual = parameters[parameter]!.dataSync();
-      const norm = Math.hypot(...expected);
-      const difference = Math.hypot(...expected.map((value, index) => value - actual[index]!));
-      expect(difference / norm, parameter).toBeLessThan(1e-6);
+    expectSame(run({ optimizer: optimizers[name]! }), results[name]!);
+  });
+
+  const plain = adamw({ weightDecay: 0 });
+  const adamwRuns: Record<string, Run> = {
+    adamw: { optimizer: plain },
+    'adamw decay': { optimizer: adamw({ weightDecay: 0.1, exclude: () => false }) },
+    'adamw published': { optimizer: adamw({ weightDecay: 5e-5, betas: [0.9, 0.95], epsilon: 1e-6 }) },
+    'adamw clipped': { optimizer: plain, change: (gradients) => clipByGlobalNorm(gradients, 1).gradients },
+    'adamw averaged': { optimizer: plain, decay: 0.9 },
+  };
+  it.each(Object.keys(torchAdamw.results))('%s', (name) => {
+    expectSame(run({ ...adamwRuns[name]!, rate: (step) => 0.01 + 0.002 * step }), torchAdamw.results[name]!);
+  });
+});
+
+describe('adamw', () => {
+  const parameters = { weight: tf.ones([2, 2]), bias: tf.ones([2]) };
+  const gradients = { weight: tf.zeros([2, 2]), bias: tf.zeros([2]) };
+
+  it('spares biases and norms from decay, or what it is told by name', () => {
+    const decayed = (optimizer: Optimizer) => {
+      const after = optimizer.update(
+        parameters,
+        gradients,
+        optimizer.initialize(parameters),
+        tf.scalar(0.5),
+      ).parameters;
+      return [after.weight!.dataSync()[0], after.bias!.dataSync()[0]];
+    };
+    expect(decayed(adamw({ weightDecay: 0.5 }))).toEqual([0.75, 1]);
+    expect(decayed(adamw({ weightDecay: 0.5, exclude: (name) => name === 'weight' }))).toEqual([1, 0.75]);
+    // A decay that follows a schedule.
+    expect(decayed(adamw({ weightDecay: tf.scalar(0.5) }))).toEqual([0.75, 1]);
+  });
+
+  it('refuses what is no weight', () => {
+    expect(() => adamw({ betas: [0.9, 1] })).toThrow(/beta2 is at least 0 and below 1; got 1/);
+  });
+
+  it('leaves nothing behind', () => {
+    const optimizer = adamw();
+    const state = optimizer.initialize(parameters);
+    const rate = tf.scalar(0.5);
+    const before = tf.memory().numTensors;
+    const updated = optimizer.update(parameters, gradients, state, rate);
+    // Two parameters, two means of each, the step.
+    expect(tf.memory().numTensors).toBe(before + 7);
+    tf.dispose([updated]);
+  });
+});
+
+describe('clipByGlobalNorm', () => {
+  it('leaves small gradients alone, and tells the norm that they had', () => {
+    const { gradients, norm } = clipByGlobalNorm({ a: tf.tensor1d([3]), b: tf.tensor1d([4]) }, 10);
+    expect([norm, gradients.a!, gradients.b!].map((tensor) => tensor.dataSync()[0])).toEqual([5, 3, 4]);
+  });
+
+  it('refuses a norm of nothing', () => {
+    expect(() => clipByGlobalNorm({ a: tf.ones([1]) }, 0)).toThrow(/above 0; got 0/);
+  });
+});
+
+describe('accumulatedGradients', () => {
+  const parameters = { weight: tf.tensor1d([1, -2, 3]) };
+  const batch = { x: tf.tensor2d(hashUniform(1, 24), [8, 3]), y: tf.tensor1d(hashUniform(2, 8)) };
+  const compute = ({ weight }: Tensors, { x, y }: Tensors, { count }: Tensors, part: number) => ({
+    loss: x!.mul(weight!).sum(1).sub(y!).square().mean(),
+    carried: { count: count!.add(1) },
+    metrics: { part: x!.max().mul(0).add(part), largest: x!.max() },
+  });
+
+  it.each([1, 2, 4])('in %i parts are those of the batch, also compiled', async (parts) => {
+    const step = (parameters: Tensors, batch: Tensors, count: Tensor) =>
+      accumulatedGradients(parameters, batch, { parts, carried: { count } }, compute);
+    const whole = gradients(parameters, (parameters) => compute(parameters, batch, { count: tf.scalar(0) }, 0));
+    const compiled = compile(step, { name: 'accumulate' });
+    for (const result of [step(parameters, batch, tf.scalar(3)), await compiled(parameters, batch, tf.scalar(3))]) {
+      expect(result.loss.dataSync()[0]).toBeCloseTo(whole.loss.dataSync()[0]!, 6);
+      for (const [i, value] of whole.gradients.weight!.dataSync().entries()) {
+        expect(result.gradients.weight!.dataSync()[i]).toBeCloseTo(value, 5);
+      }
+      expect(result.carried.count!.dataSync()[0]).toBe(3 + parts);
+      expect(result.metrics.part!.dataSync()[0]).toBe((parts - 1) / 2);
     }
+    compiled.dispose();
+  });
+
+  it('takes the parts one after the other', () => {
+    const inputs = [parameters, batch, tf.scalar(0)] as const;
+    const step = (parameters: Tensors, batch: Tensors, count: Tensor) =>
+      accumulatedGradients(parameters, batch, { parts: 4, carried: { count } }, compute).loss;
+    const { program, release } = record('parts', step, [...inputs], leavesOf(inputs, 'input'));
+    release();
+    // The longest way through the program passes one loss after the other.
+    const depth = new Map<number, number>();
+    for (const { op, inputs, outputs } of program.ops) {
+      const before = Math.max(0, ...inputs.map((id) => depth.get(id) ?? 0));
+      for (const { id } of outputs) depth.set(id, before + (op === 'Square' ? 1 : 0));
+    }
+    expect(Math.max(...depth.values())).toBe(4);
+  });
+
+  it('refuses parts of several sizes, and names that mean two things', () => {
+    const take = (parts: number, batch: Tensors) => accumulatedGradients(parameters, batch, { parts }, compute);
+    expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be taken in 3 parts/);
+    expect(() => take(2, { ...batch, y: tf.ones([4]) })).toThrow(/a batch of \[8,4\]/);
+    expect(() => take(0, batch)).toThrow(/0 parts/);
+    const twice = (parameters: Tensors, { x }: Tensors) => {
+      const loss = x!.mul(parameters.weight!).mean();
+      return { loss, carried: { same: loss }, metrics: { same: loss } };
+    };
+    expect(() => accumulatedGradients(parameters, batch, { parts: 2 }, twice)).toThrow(/"same" is both/);
   });
 });
 
@@ -107,7 +251,36 @@ describe('warmupCosine', () => {
     for (let step = 10; step < 109; step++) expect(rate(step + 1)).toBeLessThan(rate(step));
   });
 
+  it('may end above 0', () => {
+    const rate = warmupCosine({ peak: 0.6, warmupSteps: 0, steps: 10, end: 0.1 });
+    expect(rate(0)).toBeCloseTo(0.6, 10);
+    expect(rate(5)).toBeCloseTo(0.35, 10);
+    expect(rate(10)).toBeCloseTo(0.1, 10);
+  });
+
   it('refuses a warm-up that takes it all', () => {
     expect(() => warmupCosine({ peak: 1, warmupSteps: 5, steps: 5 })).toThrow(/leaves nothing of 5/);
+  });
+});
+
+describe('schedules', () => {
+  const rates = (schedule: (step: number) => number) => Array.from({ length: 12 }, (_, step) => schedule(step));
+  const expectRates = (schedule: (step: number) => number, expected: number[]) => {
+    for (const [step, rate] of rates(schedule).entries()) expect(rate).toBeCloseTo(expected[step]!, 12);
+  };
+
+  it("are PyTorch's", () => {
+    expectRates(cosine({ from: 0.3, to: 0.01, steps: 12 }), torchAdamw.schedules.cosine!);
+    expectRates(stepwise({ rate: 0.3, falls: [3, 7], factor: 0.2 }), torchAdamw.schedules.stepwise!);
+  });
+
+  it('stay at their end', () => {
+    const decay = cosine({ from: 0.99, to: 1, steps: 10 });
+    expect([decay(0), decay(10), decay(11)]).toEqual([0.99, 1, 1]);
+  });
+
+  it('begin after their warm-up', () => {
+    const rate = withWarmup(stepwise({ rate: 1, falls: [2], factor: 0.5 }), 4);
+    expect(rates(rate)).toEqual([0.25, 0.5, 0.75, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 });

@@ -3,9 +3,12 @@ import { key } from '../../src/runs/index.js';
 import { batchOrder, lars, type TrainOptions, warmupCosine } from '../../src/training/index.js';
 
 /** A small training with everything that a real one has: convolutions, state, momentum, an order of batches. */
-export function smallTraining(steps: number, seed = 1): TrainOptions {
+export function smallTraining(
+  steps: number,
+  seed = 1,
+  optimizer = lars({ weightDecay: 1e-4, trustCoefficient: 0.1 }),
+): TrainOptions {
   const root = key(seed);
-  const optimizer = lars({ weightDecay: 1e-4, trustCoefficient: 0.1 });
   const order = batchOrder({ count: 40, batchSize: 8, key: root.fold('order') });
   const data = randomNormal(root.fold('data'), [40, 8, 8, 3]);
   const answers = data.mean([1, 2, 3]).greater(0).toFloat();

@@ -33,6 +33,11 @@ const hostRead = [
 
 let recording: Recorder | undefined;
 
+/** Whether what runs now is a step that is being recorded. */
+export function isRecording(): boolean {
+  return recording !== undefined;
+}
+
 /**
  * Writes down every TensorFlow op that a step calls, by standing between tfjs and its native binding. Nothing is
  * computed: TensorFlow infers shapes and dtypes, so that a mistake in the step throws at its author's own line, and
