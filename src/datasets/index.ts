@@ -1,4 +1,16 @@
 export {
+  type BatchLoader,
+  type BatchLoaderOptions,
+  batchesInOrder,
+  batchLoader,
+  classWeights,
+  colorStatistics,
+  type EncodedBatch,
+  type LoaderState,
+  openShardDataset,
+  type ShardDataset,
+} from './batches/index.js';
+export {
   type CompileDatasetOptions,
   type CompiledDataset,
   type CompileProgress,

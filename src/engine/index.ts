@@ -33,6 +33,7 @@ export {
   type Tensor,
   tf,
   uploadBytes,
+  uploadStrings,
   withGradient,
 } from './runtime.js';
 export { readSafetensors, writeSafetensors } from './safetensors.js';

@@ -18,8 +18,8 @@ interface Backend {
 interface Binding {
   TF_Version: string;
   isUsingGpuDevice(): boolean;
-  createTensor(shape: number[], dtype: number, values: Uint8Array): number;
   loadLibrary(path: string): void;
+  createTensor(shape: number[], dtype: number, values: Uint8Array | Uint8Array[]): number;
 }
 
 /** One attribute of a TensorFlow op in the form that the native binding reads. */
@@ -120,6 +120,7 @@ export const attribute = {
   float: (name: string, value: number): Attribute => make(name, 'float', value),
   bool: (name: string, value: boolean): Attribute => make(name, 'bool', value),
   string: (name: string, value: string): Attribute => make(name, 'string', value),
+  shape: (name: string, sizes: readonly number[]): Attribute => make(name, 'shape', [...sizes]),
 };
 
 function make(name: string, type: keyof typeof attributeTypes, value: Attribute['value']): Attribute {
@@ -168,6 +169,14 @@ export function uploadBytes(bytes: Uint8Array, shape: readonly number[]): Tensor
   } finally {
     raw.dispose();
   }
+}
+
+/** Byte strings, such as encoded images, as a tensor of TensorFlow's strings, `[strings.length]`. */
+export function uploadStrings(strings: readonly Uint8Array[]): Tensor {
+  if (strings.length === 0) throw new RangeError('uploadStrings needs at least one string');
+  const shape = [strings.length];
+  const id = backend().binding.createTensor(shape, dataTypes.string, [...strings]);
+  return backend().createOutputTensor({ id, shape, dtype: dataTypes.string });
 }
 
 /** The call under `tf.customGrad`, whose own interface computes every input's gradient, needed or not. */

@@ -17,8 +17,11 @@ import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js'
 /** Ops that TensorFlow calls stateful, though what they give depends on their inputs alone. */
 const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
 
-/** Outputs whose shape TensorFlow does not tell, and that are only handed on to the op's own gradient. */
-const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5 };
+/**
+ * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient, and pictures,
+ * which decodeJpegs hands on to EnsureShape.
+ */
+const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5, DecodeJpeg: 0 };
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
 const stackDepth = 60;

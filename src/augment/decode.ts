@@ -1,0 +1,125 @@
+import { attribute, compile, executeOne, executeOp, type Tensor, tf, uploadStrings } from '../engine/index.js';
+
+/** What the pictures of a batch are, encoded. */
+export interface DecodeOptions {
+  /** Size of every picture as it is encoded, px. */
+  height: number;
+  width: number;
+  /**
+   * Decodes at one half, one quarter or one eighth of the size, straight from the picture's frequencies: what would be
+   * left after averaging squares of 2, 4 or 8 px, and cheaper than decoding whole. 1 by default.
+   */
+  ratio?: 1 | 2 | 4 | 8;
+}
+
+/**
+ * Decodes JPEGs, all of one size. TensorFlow ops alone: part of a compiled step it runs off the main thread, several
+ * pictures at a time.
+ *
+ * The decoder is libjpeg-turbo, with its accurate integer transform and smooth enlargement of subsampled color. Two
+ * decoders that are right differ by one in 255 in some pixels.
+ *
+ * @param encoded byte strings, `[batch]` (see `uploadStrings`)
+ * @returns bytes, `[batch, height / ratio, width / ratio, 3]`, each side rounded up; gray pictures become RGB
+ * @throws Error when a string is no JPEG, is cut off, or is a picture of another size
+ */
+export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
+  const { height, width, ratio = 1 } = options;
+  const [batch] = encoded.shape;
+  if (encoded.dtype !== 'string' || encoded.rank !== 1) {
+    throw new RangeError(`decodeJpegs takes byte strings [batch]; got ${encoded.dtype} [${encoded.shape}]`);
+  }
+  if (![1, 2, 4, 8].includes(ratio)) throw new RangeError(`ratio is 1, 2, 4 or 8; got ${ratio}`);
+  const size = [Math.ceil(height / ratio), Math.ceil(width / ratio), 3];
+  const text = attribute.type('T', 'string');
+  const bytes = attribute.type('T', 'uint8');
+  return tf.tidy(() => {
+    const strings = executeOp(
+      'Unpack',
+      [attribute.int('num', batch!), text, attribute.int('axis', 0)],
+      [encoded],
+      batch!,
+    );
+    const pictures = strings.map((string) =>
+      executeOne('EnsureShape', [attribute.shape('shape', size), bytes], [decodeOne(string, ratio)]),
+    );
+    return executeOne('Pack', [attribute.int('N', batch!), bytes, attribute.int('axis', 0)], pictures);
+  });
+}
+
+function decodeOne(string: Tensor, ratio: number): Tensor {
+  return executeOne(
+    'DecodeJpeg',
+    [
+      attribute.int('channels', 3),
+      attribute.int('ratio', ratio),
+      attribute.bool('fancy_upscaling', true),
+      attribute.bool('try_recover_truncated', false),
+      attribute.float('acceptable_fraction', 1),
+      attribute.string('dct_method', 'INTEGER_ACCURATE'),
+    ],
+    [string],
+  );
+}
+
+/** Bytes, as `decodeJpegs` gives them, as float32 in 0..1. */
+export function imagesOfDecoded(bytes: Tensor): Tensor {
+  return tf.tidy(() =>
+    executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [bytes]).div(255),
+  );
+}
+
+/**
+ * A function that decodes batches off the main thread. Batches of another length are another recording: keep to one.
+ *
+ * @returns from JPEGs to float32 `[batch, height / ratio, width / ratio, 3]` in 0..1, the caller's to dispose of
+ */
+export function jpegDecoder(options: DecodeOptions): {
+  (images: readonly Uint8Array[]): Promise<Tensor>;
+  dispose(): void;
+} {
+  const decode = compile(function decodeBatch(encoded: Tensor) {
+    return imagesOfDecoded(decodeJpegs(encoded, options));
+  });
+  const decoder = async (images: readonly Uint8Array[]) => {
+    const encoded = uploadStrings(images);
+    try {
+      return await decode(encoded);
+    } catch (error) {
+      throw whichPicture(images, options, error as Error);
+    } finally {
+      encoded.dispose();
+    }
+  };
+  return Object.assign(decoder, { dispose: () => decode.dispose() });
+}
+
+/** TensorFlow says what is wrong with a batch, but not with which of its pictures. */
+function whichPicture(images: readonly Uint8Array[], options: DecodeOptions, batchError: Error): Error {
+  for (const [place, image] of images.entries()) {
+    const encoded = uploadStrings([image]);
+    try {
+      decodeJpegs(encoded, options).dispose();
+    } catch (error) {
+      const reason = (error as Error).message.split('\n').at(-1);
+      return new Error(`picture ${place} of the batch (${image.length} bytes) cannot be decoded: ${reason}`, {
+        cause: error,
+      });
+    } finally {
+      encoded.dispose();
+    }
+  }
+  return batchError;
+}
+
+/**
+ * The coarsest ratio that leaves every crop of a recipe at least as large as its view, so that no view is enlarged from
+ * a picture that was made small.
+ *
+ * @param smallestCrop share of the picture's side that the smallest crop has
+ * @param side of the picture, px; @param view side of the view, px
+ */
+export function ratioFor(side: number, view: number, smallestCrop: number): 1 | 2 | 4 | 8 {
+  const ratios = [8, 4, 2] as const;
+  return ratios.find((ratio) => (side / ratio) * smallestCrop >= view) ?? 1;
+}

@@ -1,0 +1,48 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ShardDataset } from './shard-dataset.js';
+
+/** A patch as it lies in its shard. */
+export interface EncodedPatch {
+  /** JPEG. */
+  image: Uint8Array;
+  /** PNG; undefined where the patch has none. */
+  mask: Uint8Array | undefined;
+}
+
+/**
+ * Reads some patches of one shard. Those that are neighbours in it are read in one go.
+ *
+ * @param patches rows of the index, all of one shard
+ * @returns each in memory of its own
+ * @throws Error when the shard is missing or shorter than the index says
+ */
+export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<number>): Promise<EncodedPatch[]> {
+  const path = join(dataset.folder, dataset.shardNames[dataset.shards[patches[0]!]!]!);
+  const { image, mask } = dataset;
+  const endOf = (patch: number) =>
+    Math.max(image.offset[patch]! + image.length[patch]!, mask.offset[patch]! + mask.length[patch]!);
+  const found: EncodedPatch[] = [];
+  const file = await open(path, 'r');
+  try {
+    for (let first = 0, end = 1; first < patches.length; first = end++) {
+      while (end < patches.length && patches[end] === patches[end - 1]! + 1) end++;
+      const from = image.offset[patches[first]!]!;
+      const bytes = new Uint8Array(endOf(patches[end - 1]!) - from);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+      if (bytesRead < bytes.length) throw new Error(`${path} is shorter than index.arrow says; compile it again`);
+      // Copies: views would keep all that was read in one go in memory.
+      const part = (offset: number, length: number) => bytes.slice(offset - from, offset - from + length);
+      for (let place = first; place < end; place++) {
+        const patch = patches[place]!;
+        found.push({
+          image: part(image.offset[patch]!, image.length[patch]!),
+          mask: mask.length[patch]! > 0 ? part(mask.offset[patch]!, mask.length[patch]!) : undefined,
+        });
+      }
+    }
+    return found;
+  } finally {
+    await file.close();
+  }
+}
