@@ -27,22 +27,25 @@ export async function colorStatistics(
     return tf.stack([mean.reshape([-1, 3]), images.sub(mean).square().mean([1, 2])]);
   });
   const total = options.patches?.length ?? dataset.count;
+  const batchSize = Math.min(options.batchSize ?? 64, total);
   if (total === 0) throw new RangeError('color statistics need at least one patch');
   const sums = { mean: new Float64Array(3), square: new Float64Array(3) };
   let done = 0;
   try {
     for await (const { images } of batchesInOrder(dataset, {
-      batchSize: options.batchSize ?? 64,
+      batchSize,
       patches: options.patches,
     })) {
       throwIfInterrupted(options.signal, 'measuring colors');
-      const encoded = uploadStrings(images);
+      // The last batch is filled up: one recording serves all.
+      const filled = Array.from({ length: batchSize }, (_, row) => images[row] ?? images[0]!);
+      const encoded = uploadStrings(filled);
       const batch = await moments(encoded).finally(() => encoded.dispose());
       const values = await batch.data();
       batch.dispose();
       for (let at = 0; at < 3 * images.length; at++) {
         sums.mean[at % 3]! += values[at]!;
-        sums.square[at % 3]! += values[at]! ** 2 + values[3 * images.length + at]!;
+        sums.square[at % 3]! += values[at]! ** 2 + values[3 * batchSize + at]!;
       }
       done += images.length;
       options.onProgress?.(done, total);
