@@ -51,7 +51,7 @@ export function writeFileAtomicSync(path: string, content: string | Uint8Array):
 }
 
 /** Makes a rename in this folder survive a power cut. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
     await handle.sync();

@@ -1,4 +1,28 @@
 export { Claim, ClaimWatch } from './claims.js';
+export {
+  checkAddress,
+  DiskFullError,
+  type Download,
+  type DownloadOptions,
+  type DownloadProgress,
+  type DownloadResult,
+  downloadAll,
+  gigabytes,
+  type ReceivedRecord,
+  type RequestOptions,
+  type RetryOptions,
+  readReceived,
+  readText,
+  request,
+  requestDefaults,
+  retryDefaults,
+  shownAddress,
+  standing,
+  TransferError,
+  type WantedFile,
+  WrongContentError,
+  withRetries,
+} from './download/index.js';
 export { projectRoot, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export {

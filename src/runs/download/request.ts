@@ -1,0 +1,160 @@
+import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { checkAddress, shownAddress } from './address.js';
+import { TransferError } from './failures.js';
+import { type LeastRate, RateWatch } from './rate.js';
+import { retryAfterSeconds } from './retry.js';
+
+export interface RequestOptions extends LeastRate {
+  method?: 'GET' | 'POST' | 'HEAD';
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+  /** A header that only the address's own host gets, and that no error or log shows. */
+  secret?: { header: string; value: string };
+  /** Hosts (with their port, if it is not the usual one) that may be redirected to, besides the address's own. */
+  redirectHosts: readonly string[];
+  /** How long the head of the answer may take, s. */
+  answerSeconds: number;
+  signal?: AbortSignal;
+}
+
+export const requestDefaults = {
+  redirectHosts: [] as readonly string[],
+  answerSeconds: 60,
+  minimumBytesPerSecond: 1024,
+  slowSeconds: 30,
+};
+
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** The chunks of the body as they come; ends with an error when the server is too slow or the connection drops. */
+  body: AsyncIterable<Buffer>;
+  /** Lets go of the connection; to be called when the body is not read to its end. */
+  close(): void;
+}
+
+const redirects = new Set([301, 302, 303, 307, 308]);
+const mostRedirects = 5;
+
+/**
+ * One request; redirects are followed to hosts that are allowed.
+ *
+ * @throws RangeError for an address that may not be asked; TransferError or a system error for what may pass
+ */
+export async function request(address: string, options: RequestOptions): Promise<Answer> {
+  const first = checkAddress(address);
+  let url = first;
+  for (let hop = 0; hop <= mostRedirects; hop++) {
+    const message = await send(url, { ...options, secret: url.origin === first.origin ? options.secret : undefined });
+    if (!redirects.has(message.statusCode!)) return answerOf(message, url, options);
+    message.destroy();
+    const { location } = message.headers;
+    if (!location) throw new Error(`${shownAddress(url)} redirects to nowhere`);
+    const target = new URL(location, url);
+    if (target.host !== first.host && !options.redirectHosts.includes(target.host)) {
+      throw new Error(
+        `${shownAddress(url)} redirects to the host ${target.host}, which is not one of those allowed ` +
+          `(${[first.host, ...options.redirectHosts].join(', ')})`,
+      );
+    }
+    url = checkAddress(target);
+  }
+  throw new Error(`${shownAddress(first)} redirects more than ${mostRedirects} times`);
+}
+
+/** Sends one request and waits for the head of the answer. */
+function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
+  const { secret } = options;
+  return new Promise((resolve, reject) => {
+    const ask = (url.protocol === 'https:' ? secureRequest : plainRequest)(url, {
+      method: options.method ?? 'GET',
+      headers: {
+        'user-agent': 'pathlab',
+        // Compressed on the way, lengths and ranges would not be the file's.
+        'accept-encoding': 'identity',
+        ...(options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) }),
+        ...options.headers,
+        ...(secret && { [secret.header]: secret.value }),
+      },
+      signal: options.signal,
+    });
+    const late = setTimeout(() => {
+      ask.destroy(new TransferError(`the server ${url.host} has not answered for ${options.answerSeconds} s`));
+    }, options.answerSeconds * 1000);
+    ask.once('response', (message) => {
+      clearTimeout(late);
+      resolve(message);
+    });
+    // Also after the answer has begun: what breaks it then is told to whoever reads the body.
+    ask.on('error', (error) => {
+      clearTimeout(late);
+      reject(error);
+    });
+    ask.end(options.body);
+  });
+}
+
+function answerOf(message: IncomingMessage, url: URL, options: RequestOptions): Answer {
+  return {
+    status: message.statusCode!,
+    headers: message.headers,
+    body: watched(message, url, options),
+    close: () => message.destroy(),
+  };
+}
+
+async function* watched(message: IncomingMessage, url: URL, rate: LeastRate): AsyncGenerator<Buffer> {
+  const watch = new RateWatch(rate, () => {
+    const { slowSeconds, minimumBytesPerSecond } = rate;
+    message.destroy(
+      new TransferError(`${url.host} sent less than ${minimumBytesPerSecond} bytes/s for ${slowSeconds} s`),
+    );
+  });
+  try {
+    for await (const chunk of message) {
+      watch.came((chunk as Buffer).length);
+      yield chunk as Buffer;
+      watch.wait();
+    }
+  } finally {
+    watch.end();
+  }
+}
+
+/**
+ * The error of an answer that is no success; undefined for one that is.
+ *
+ * @param about for the message: what was asked for
+ */
+export function failureOf({ status, headers }: Pick<Answer, 'status' | 'headers'>, about: string): Error | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  if (status === 401 || status === 403) {
+    return new Error(`${about}: the server refuses it (${status}); it may need a token, or a newer one`);
+  }
+  if (status === 404 || status === 410) return new Error(`${about}: the server does not have it (${status})`);
+  if (status === 408 || status === 425 || status === 429 || status >= 500) {
+    const reason = status === 429 ? 'too many requests' : 'the server has a fault';
+    return new TransferError(`${about}: ${reason} (${status})`, retryAfterSeconds(headers['retry-after']));
+  }
+  return new Error(`${about}: the server answers ${status}`);
+}
+
+/** Reads a whole answer that must be short. */
+export async function readText(answer: Answer, about: string, mostBytes = 64 * 2 ** 20): Promise<string> {
+  const failure = failureOf(answer, about);
+  if (failure) {
+    answer.close();
+    throw failure;
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Error(`${about}: the answer is longer than ${mostBytes} bytes`);
+  }
+  const { 'content-length': length } = answer.headers;
+  if (length !== undefined && bytes !== Number(length)) throw new TransferError(`${about}: the answer broke off`);
+  return Buffer.concat(chunks).toString('utf8');
+}
