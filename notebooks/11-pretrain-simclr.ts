@@ -164,8 +164,8 @@ await lab.showPictureGrid(
 // ## Which slides are held out
 //
 // Patches of one slide resemble each other. Features are therefore judged on slides that training has not seen. Training
-// uses no label. The settings of the demo were chosen on synthetic slides of seed 1 with their labels, so that seed 1
-// flatters itself; `npm run campaign -- simclr-seeds` measures seeds that nothing was chosen on.
+// uses no label. The settings of the demo were chosen on synthetic slides of seeds 1 to 3 with their labels, so that these
+// seeds flatter themselves; `npm run campaign -- simclr-seeds` measures seeds that nothing was chosen on.
 
 // %%
 const split = lab.splitBySlide(patches, { heldOut: experiment.heldOut }, lab.key(seed).fold('split'));
