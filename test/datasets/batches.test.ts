@@ -14,12 +14,12 @@ import {
   type ShardDataset,
 } from '../../src/datasets/index.js';
 import { key } from '../../src/runs/index.js';
-import { smallCut, smallDataset, temporaryFolder } from './small-dataset.js';
+import { smallDataset, temporaryFolder } from './small-dataset.js';
 
 let folder: string;
 let dataset: ShardDataset;
 beforeAll(async () => {
-  ({ folder } = await compileDataset(await smallDataset(5), { ...smallCut, data: temporaryFolder() }));
+  ({ folder } = await compileDataset(await smallDataset(5), { data: temporaryFolder() }));
   dataset = await openShardDataset(folder);
 });
 
@@ -149,7 +149,7 @@ describe('batchLoader', () => {
   });
 
   it('says so when a shard is shorter than the index', async () => {
-    const other = await compileDataset(await smallDataset(1), { ...smallCut, data: temporaryFolder() });
+    const other = await compileDataset(await smallDataset(1), { data: temporaryFolder() });
     const short = await openShardDataset(other.folder);
     truncateSync(join(other.folder, short.shardNames[0]!), 5000);
     await expect(take(batchLoader(short, { batchSize: 4 }), 2)).rejects.toThrow(/shorter than index.arrow says/);

@@ -7,26 +7,28 @@ import {
   type CompiledDataset,
   type CompileProgress,
   compileDataset,
+  describePlan,
+  planCompile,
   readShard,
   readShardIndex,
   type SlideDataset,
   type SlideFacts,
 } from '../../src/datasets/index.js';
 import { openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
-import { digests, smallCut, smallDataset, temporaryFolder } from './small-dataset.js';
+import { digests, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let dataset: SlideDataset;
 let compiled: CompiledDataset;
 beforeAll(async () => {
   dataset = await smallDataset(4);
-  compiled = await compileDataset(dataset, { ...smallCut, data: temporaryFolder(), workers: 1 });
+  compiled = await compileDataset(dataset, { data: temporaryFolder(), workers: 1 });
 });
 
 describe('compileDataset', () => {
   it('cuts a shard a slide, with the patches of the grid and what is known of them', async () => {
     const { id, path } = dataset.slides[0]!;
     const slide = await openSlide(path);
-    const index = patchGrid(slide, await tissueMask(slide), smallCut);
+    const index = patchGrid(slide, await tissueMask(slide), { geometry: dataset.definition.geometry! });
     const shard = join(compiled.folder, `${id}.tar`);
     const content = await readShard<SlideFacts>(shard);
     expect(content.patches.map(({ facts }) => [facts.x, facts.y])).toEqual(
@@ -86,15 +88,45 @@ describe('compileDataset', () => {
 
   it('gives the same bytes whatever the number of workers, and in whatever order slides come', async () => {
     const reversed = { ...dataset, slides: [...dataset.slides].reverse() };
-    const other = await compileDataset(reversed, { ...smallCut, data: temporaryFolder(), workers: 3 });
+    const other = await compileDataset(reversed, { data: temporaryFolder(), workers: 3 });
     expect(await digests(other.folder)).toEqual(await digests(compiled.folder));
+  });
+
+  it('draws at most so many patches of a slide, by the seed', async () => {
+    const places = async (seed: number) => {
+      const options = { mostPatchesPerSlide: 3, seed, data: temporaryFolder() };
+      const { folder, report } = await compileDataset(dataset, options);
+      expect(report.slides.map(({ patches }) => patches)).toEqual([3, 3, 3, 3]);
+      expect(report.slides[0]!.passed).toBe(compiled.report.slides[0]!.patches);
+      const index = await readShardIndex(join(folder, 'index.arrow'));
+      return index.objects().map((row) => Object.values(row).join());
+    };
+    const first = await places(1);
+    expect(await places(1)).toEqual(first);
+    expect(await places(2)).not.toEqual(first);
+  });
+
+  it('plans without opening a slide', () => {
+    const nowhere = dataset.slides.map((slide) => ({ ...slide, path: '/nowhere' }));
+    const plan = planCompile(
+      { ...dataset, slides: nowhere },
+      { mostPatchesPerSlide: 500, workers: 2, data: '/nowhere' },
+    );
+    expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, workers: 2 });
+    expect(plan.bytes).toBeCloseTo(2000 * (126_000 / 64), -3);
+    expect(describePlan(plan)).toMatch(
+      /slides {4}4, of which 0 have a shard\npatches {3}at most 2,000 \(200 um, 64 px\)/,
+    );
+    expect(describePlan(planCompile(dataset, {}))).toMatch(/patches {3}not known before/);
+    const there = planCompile(dataset, { data: join(compiled.folder, '..', '..') });
+    expect([there.folder, there.shardsThere]).toEqual([compiled.folder, 4]);
   });
 
   it('keeps what is there, and makes anew what was made from something else', async () => {
     const data = temporaryFolder();
     const outcomes = async (slides: SlideDataset['slides']) => {
       const events: CompileProgress[] = [];
-      await compileDataset({ ...dataset, slides }, { ...smallCut, data, onProgress: (event) => events.push(event) });
+      await compileDataset({ ...dataset, slides }, { data, onProgress: (event) => events.push(event) });
       return Object.fromEntries(events.map(({ slide, outcome }) => [slide, outcome]));
     };
     const [first, second] = dataset.slides.slice(0, 2) as [(typeof dataset.slides)[0], (typeof dataset.slides)[0]];
@@ -134,7 +166,7 @@ describe('compileDataset', () => {
       slide('glass', 'glass.tif', 0.5),
       good,
     ];
-    const { report, folder: made } = await compileDataset({ ...dataset, slides }, { ...smallCut, data: folder });
+    const { report, folder: made } = await compileDataset({ ...dataset, slides }, { data: folder });
     expect(report.slides.map(({ slide }) => slide)).toEqual([good.id]);
     const reasons = Object.fromEntries(report.failures.map(({ slide, reason }) => [slide, reason]));
     expect(reasons).toEqual({
@@ -154,16 +186,16 @@ describe('compileDataset', () => {
     ]);
     expect(readFileSync(join(made, 'CARD.md'), 'utf8')).toMatch(/Slides that failed[\s\S]*text \| text\.svs/);
 
-    const stopped = compileDataset({ ...dataset, slides }, { ...smallCut, data: temporaryFolder(), maxFailures: 2 });
+    const stopped = compileDataset({ ...dataset, slides }, { data: temporaryFolder(), maxFailures: 2 });
     await expect(stopped).rejects.toThrow(/more than 2 of 7 slides failed/);
   });
 
   it('stops when it is asked to, and leaves nothing half done', async () => {
     const stop = new AbortController();
     const data = temporaryFolder();
-    const options = { ...smallCut, data, workers: 1, signal: stop.signal, onProgress: () => stop.abort() };
+    const options = { data, workers: 1, signal: stop.signal, onProgress: () => stop.abort() };
     await expect(compileDataset(dataset, options)).rejects.toMatchObject({ name: 'InterruptedError' });
-    const { folder } = await compileDataset(dataset, { ...smallCut, data });
+    const { folder } = await compileDataset(dataset, { data });
     expect(await digests(folder)).toEqual(await digests(compiled.folder));
   });
 
@@ -173,7 +205,9 @@ describe('compileDataset', () => {
     for (const id of ['../escape', 'a/b', '.hidden', '', 'a..b', 'x'.repeat(200), 'tab\t']) {
       await expect(compileDataset(withIds(id))).rejects.toThrow(/cannot name a file/);
     }
-    await expect(compileDataset({ ...dataset, name: '../x' })).rejects.toThrow(/cannot name a file/);
+    await expect(compileDataset({ ...dataset, definition: { ...dataset.definition, name: '../x' } })).rejects.toThrow(
+      /cannot name a file/,
+    );
     await expect(compileDataset(withIds('a', 'b', 'a'))).rejects.toThrow(/"a" is there twice/);
     await expect(compileDataset(withIds('a', 'A'))).rejects.toThrow(/capitals only/);
     await expect(compileDataset(withIds())).rejects.toThrow(/has no slides/);
@@ -181,12 +215,12 @@ describe('compileDataset', () => {
 
   it('does not take a shard that is damaged or half there for a whole one', async () => {
     const data = temporaryFolder();
-    const { folder } = await compileDataset(dataset, { ...smallCut, data });
+    const { folder } = await compileDataset(dataset, { data });
     const shard = join(folder, `${dataset.slides[1]!.id}.tar`);
     const { size } = await stat(shard);
     truncateSync(shard, size / 2);
     await expect(readShard(shard)).rejects.toThrow(/cut off|damaged|JSON/);
-    const again = await compileDataset(dataset, { ...smallCut, data });
+    const again = await compileDataset(dataset, { data });
     expect(await digests(again.folder)).toEqual(await digests(compiled.folder));
   });
 
@@ -198,7 +232,7 @@ describe('compileDataset', () => {
     const other = { machine: 'another', pid: 1, started: null, nonce: 'n' };
     const claim = join(claims, `${dataset.slides[0]!.id}.json`);
     writeFileSync(claim, JSON.stringify(other));
-    const compiling = compileDataset(dataset, { ...smallCut, data });
+    const compiling = compileDataset(dataset, { data });
     // Another machine's counts until nobody has touched it for a minute. Its owner ends it here.
     const first = await Promise.race([
       compiling.then(() => 'done'),

@@ -2,13 +2,30 @@ import { mkdtempSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type SlideDataset, syntheticCohort } from '../../src/datasets/index.js';
+import { type DatasetDefinition, type SlideDataset, syntheticCohort } from '../../src/datasets/index.js';
 import { key, sha256 } from '../../src/runs/index.js';
 
 export const temporaryFolder = () => mkdtempSync(join(tmpdir(), 'pathlab-dataset-'));
 
-/** Patches so small that compiling takes no time. */
-export const smallCut = { geometry: { micrometers: 200, pixels: 64 } };
+const smallDefinition: DatasetDefinition = {
+  format: 1,
+  name: 'small',
+  title: 'Small synthetic dataset',
+  unit: 'slides',
+  synthetic: true,
+  origin: { name: 'drawn by the test', url: 'https://example.org' },
+  source: { kind: 'slides', table: 'slides.csv', folder: '.', columns: { path: 'path' } },
+  minimumBytes: 0,
+  exclusions: [],
+  labels: { from: 'none' },
+  geometry: { micrometers: 200, pixels: 64, mostPatchesPerSlide: null, minimumTissue: 0.5 },
+  split: { by: 'patient', validation: 0.1, test: 0.1, folds: 3, stratified: false },
+  licence: { name: 'none needed', url: 'https://example.org' },
+  citation: 'none',
+  notes: [],
+  expected: null,
+  resolvedSha256: null,
+};
 
 /** Synthetic slides of eight patches each, with patients and sites. */
 export async function smallDataset(slides: number): Promise<SlideDataset> {
@@ -16,13 +33,7 @@ export async function smallDataset(slides: number): Promise<SlideDataset> {
   const options = { slides, columns: 4, rows: 2, blockPatches: 1, kinds, folder: temporaryFolder() };
   const cohort = await syntheticCohort(options, key('small dataset'));
   return {
-    name: 'small',
-    title: 'Small synthetic dataset',
-    licence: 'none needed',
-    citation: 'none',
-    origin: 'drawn by the test',
-    splitRule: 'none',
-    resolved: true,
+    definition: { ...smallDefinition },
     slides: cohort.slides.map((slide, place) => ({
       ...slide,
       class: null,

@@ -30,7 +30,11 @@ export function datasetCard(report: CompileReport): string {
     ),
     row('slides', `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`),
     row('patients', '(unknown)' in counts.byPatient ? `${patients - 1} known` : String(patients)),
-    row('tissue', `at least ${100 * settings.minimumTissue} % of a patch`),
+    row(
+      'patches a slide',
+      settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
+    ),
+    row('tissue', `at least ${100 * settings.limits.minimumTissue} % of a patch`),
     row('enlarged', enlarged(report)),
     row('images', `JPEG, quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`),
     row('split', report.splitRule),

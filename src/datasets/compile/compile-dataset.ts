@@ -11,10 +11,12 @@ import {
   sha256,
   throwIfInterrupted,
 } from '../../runs/index.js';
+import type { DatasetDefinition, LabelRule } from '../definition.js';
 import { shardMadeBy, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { compileSlide } from './compile-slide.js';
 import {
+  type CutOptions,
   type CutSettings,
   checkDataset,
   cutSettings,
@@ -25,7 +27,7 @@ import {
 import { fingerprintOf } from './fingerprint.js';
 import { type CompileReport, finishFolder, type SlideFailure } from './report.js';
 
-export interface CompileDatasetOptions extends Partial<CutSettings> {
+export interface CompileDatasetOptions extends CutOptions {
   /** Where datasets lie; by default the project's `data`. */
   data?: string;
   /** Slides compiled at a time in this process; by default one a core, at most 4. The shards are the same. */
@@ -55,11 +57,11 @@ export interface CompiledDataset {
 
 /** Folder of a dataset's shards, named by how they are cut. */
 export function shardFolder(
-  name: string,
-  options: Partial<CutSettings> = {},
+  definition: DatasetDefinition,
+  options: CutOptions = {},
   data = join(projectRoot, 'data'),
 ): string {
-  return join(data, name, settingsHash(cutSettings(options)));
+  return join(data, definition.name, settingsHash(cutSettings(definition, options)));
 }
 
 /** How often slides that other processes work on are looked at, ms. */
@@ -102,11 +104,12 @@ class Job {
   private stopped: Error | undefined;
 
   constructor(
-    { name, slides }: SlideDataset,
+    private readonly dataset: SlideDataset,
     private readonly options: CompileDatasetOptions,
   ) {
-    this.settings = cutSettings(options);
-    this.folder = shardFolder(name, this.settings, options.data);
+    const { definition, slides } = dataset;
+    this.settings = cutSettings(definition, options);
+    this.folder = shardFolder(definition, options, options.data);
     this.maxFailures = options.maxFailures ?? 20;
     this.waiting = [...slides];
     this.total = slides.length;
@@ -137,7 +140,8 @@ class Job {
     const shard = join(this.folder, `${record.id}.tar`);
     try {
       const file = await fingerprintOf(record.path);
-      const made = madeBy({ ...record, ...file }, this.settings);
+      const { labels } = this.dataset.definition;
+      const made = await madeBy({ ...record, ...file }, { settings: this.settings, labels });
       if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
         this.tell(record, 'there already');
         return true;
@@ -155,7 +159,7 @@ class Job {
         await compileSlide(
           shard,
           { ...record, ...file },
-          { settings: this.settings, made, signal: this.options.signal },
+          { settings: this.settings, labels, made, signal: this.options.signal },
         );
       } catch (error) {
         if (!(error instanceof InterruptedError) && !(await claim.holds())) return false;
@@ -178,7 +182,10 @@ class Job {
 
   private fail(record: DatasetSlide, error: Error): void {
     // The report travels with the shards, and this machine's folders are nobody's business.
-    const reason = error.message.replaceAll(record.path, basename(record.path));
+    let reason = error.message;
+    for (const path of [record.path, record.mask, record.annotation]) {
+      if (path) reason = reason.replaceAll(path, basename(path));
+    }
     this.failures.push({ slide: record.id, reason });
     this.tell(record, 'failed', reason);
     if (this.failures.length <= this.maxFailures || this.stopped) return;
@@ -190,15 +197,22 @@ class Job {
   }
 }
 
-/** Hash of all that decides a shard's bytes. */
-function madeBy(record: DatasetSlide & { bytes: number; fingerprint: string }, settings: CutSettings): string {
-  const { path: _, record: drawn, ...facts } = record;
+/** Hash of all that decides a shard's bytes. Where files lie is not part of it, but what is in them. */
+async function madeBy(
+  record: DatasetSlide & { bytes: number; fingerprint: string },
+  { settings, labels }: { settings: CutSettings; labels: LabelRule },
+): Promise<string> {
+  const { path: _, record: drawn, mask, annotation, ...facts } = record;
+  const fingerprint = async (path: string | null) => path && (await fingerprintOf(path)).fingerprint;
   return sha256(
     canonicalJson({
       shardVersion,
       jpegQuality,
       settings,
+      labels,
       facts,
+      mask: await fingerprint(mask),
+      annotation: await fingerprint(annotation),
       drawn: drawn && { kinds: drawn.kinds, map: drawn.labelMap },
     }),
   );

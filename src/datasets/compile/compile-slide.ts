@@ -1,16 +1,21 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { throwIfInterrupted } from '../../runs/index.js';
+import { key, throwIfInterrupted } from '../../runs/index.js';
 import {
+  focusMap,
   type Magnification,
   openSlide,
+  type PatchIndex,
   patchGrid,
+  type RejectionReason,
   type Resampling,
   type RgbImage,
+  rejectionReasons,
   type Slide,
   tissueMask,
 } from '../../slides/index.js';
+import type { LabelRule } from '../definition.js';
 import { labelOfPatch } from '../labels.js';
 import { type ShardPatch, ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
@@ -38,8 +43,18 @@ export interface SlideFacts {
   resampling: Resampling;
   tissueMethod: string;
   patches: number;
-  /** Places of the grid that were not kept. */
-  rejected: number;
+  /** Places of the grid that were within the limits; more than the patches where only some were drawn. */
+  passed: number;
+  /** Places that were not, by the first limit that each failed. */
+  rejected: Readonly<Record<RejectionReason, number>>;
+}
+
+export interface CutJob {
+  settings: CutSettings;
+  labels: LabelRule;
+  /** Hash of all that decides the shard. */
+  made: string;
+  signal: AbortSignal | undefined;
 }
 
 /** Patches of one slide that are read and encoded at a time. */
@@ -49,13 +64,12 @@ const patchesInFlight = 4;
  * Cuts one slide into one shard. The shard's bytes depend on the slide and the settings alone.
  *
  * @param path of the shard
- * @param made hash of all that decides it
  * @throws Error with the reason why the slide gives no shard; InterruptedError when `signal` aborts. Nothing is left
  */
 export async function compileSlide(
   path: string,
   record: DatasetSlide & { bytes: number; fingerprint: string },
-  { settings, made, signal }: { settings: CutSettings; made: string; signal: AbortSignal | undefined },
+  { settings, made, signal }: CutJob,
 ): Promise<void> {
   if (record.mask || record.annotation) {
     throw new Error(`${record.id} has a mask or polygons, which this version does not cut`);
@@ -65,13 +79,16 @@ export async function compileSlide(
   let writer: ShardWriter | undefined;
   try {
     const mask = await tissueMask(slide);
-    const index = patchGrid(slide, mask, settings);
+    const index = patchGrid(slide, mask, {
+      geometry: settings.geometry,
+      ...settings.limits,
+      mostPatches: settings.mostPatchesPerSlide ?? undefined,
+      key: key(settings.seed).fold(record.id),
+      focus: await focusMap(slide, mask),
+    });
     const patches = index.x.length;
     if (patches === 0) {
-      throw new Error(
-        `${record.path} gives no patch: of ${index.rejected.x.length} places of ${settings.geometry.micrometers} um ` +
-          `none is ${100 * settings.minimumTissue} % tissue`,
-      );
+      throw new Error(`${record.path} gives no patch: ${whyNone(index)}`);
     }
     writer = await ShardWriter.create(path, record.id, made);
     const size = settings.geometry.pixels;
@@ -89,7 +106,7 @@ export async function compileSlide(
           site: record.site,
           x,
           y,
-          scores: { tissue: index.tissue[patch]! },
+          scores: scoresOf(index, patch),
           synthetic: record.synthetic,
         },
       };
@@ -107,7 +124,7 @@ export async function compileSlide(
 function slideFacts(
   record: DatasetSlide & { bytes: number; fingerprint: string },
   slide: Slide,
-  { patches, index, tissueMethod }: { patches: number; index: ReturnType<typeof patchGrid>; tissueMethod: string },
+  { patches, index, tissueMethod }: { patches: number; index: PatchIndex; tissueMethod: string },
 ): SlideFacts {
   return {
     slide: record.id,
@@ -127,8 +144,32 @@ function slideFacts(
     resampling: index.resampling,
     tissueMethod,
     patches,
-    rejected: index.rejected.x.length,
+    passed: index.passed,
+    rejected: rejections(index),
   };
+}
+
+function rejections({ rejected }: PatchIndex): Record<RejectionReason, number> {
+  const counts = Object.fromEntries(rejectionReasons.map((reason) => [reason, 0])) as Record<RejectionReason, number>;
+  for (const reason of rejected.reason) counts[reason]++;
+  return counts;
+}
+
+function whyNone(index: PatchIndex): string {
+  const places = index.rejected.x.length;
+  const { micrometers } = index.geometry;
+  if (places === 0) return `it is smaller than one patch of ${micrometers} um`;
+  const reasons = Object.entries(rejections(index)).filter(([, count]) => count > 0);
+  return (
+    `of ${places} places of ${micrometers} um none is within the limits ` +
+    `(${reasons.map(([reason, count]) => `${reason}: ${count}`).join(', ')})`
+  );
+}
+
+/** What was not measured is left out: JSON has no word for it. */
+function scoresOf(index: PatchIndex, patch: number): Record<string, number> {
+  const measured = Object.entries(index.scores).map(([name, values]) => [name, values[patch] as number] as const);
+  return Object.fromEntries(measured.filter(([, value]) => Number.isFinite(value)));
 }
 
 /** As the shards hold images: quality 90, no chroma subsampling. */

@@ -6,5 +6,6 @@ export {
   shardFolder,
 } from './compile-dataset.js';
 export type { SlideFacts } from './compile-slide.js';
-export type { CutSettings, SlideDataset } from './dataset.js';
+export type { CutOptions, CutSettings, SlideDataset } from './dataset.js';
+export { type CompilePlan, describePlan, planCompile } from './plan.js';
 export type { CompileReport, SlideFailure } from './report.js';

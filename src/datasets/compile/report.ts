@@ -3,7 +3,7 @@ import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
 import { type IndexedShard, packShard, readShard, shardVersion, writeShardIndex } from '../shards/index.js';
 import { datasetCard } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
+import { aboutDataset, type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
 
 /** A slide that gave no shard, and why. */
 export interface SlideFailure {
@@ -77,14 +77,7 @@ export async function finishFolder(
     }
   }
   const report: CompileReport = {
-    dataset: dataset.name,
-    title: dataset.title,
-    licence: dataset.licence,
-    citation: dataset.citation,
-    origin: dataset.origin,
-    splitRule: dataset.splitRule,
-    resolved: dataset.resolved,
-    knownFaults: dataset.knownFaults ?? [],
+    ...aboutDataset(dataset.definition),
     shardVersion,
     jpegQuality,
     settings,
