@@ -5,6 +5,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { chooseDevice, nvidiaDriver } from './device.mjs';
 import { Fault } from './fault.mjs';
+import { gpuAudit } from './gpu-audit.mjs';
 import { lockHolder } from './lock.mjs';
 import { childEnvironment, stateOf, steps } from './main.mjs';
 import { inProject, projectRoot, sitePackages, venvPython } from './paths.mjs';
@@ -141,12 +142,14 @@ function headline({ facts, reason }) {
 }
 
 /**
- * `pathlab doctor [--device cpu|gpu]`: what this installation is, what is wrong with it and what to do about it.
+ * `pathlab doctor [--device cpu|gpu]`: what this installation is, what is wrong with it and what to do about it;
+ * `--gpu-audit` instead: see `gpuAudit`.
  *
  * @returns {Promise<number>} 0 if all is well, 1 otherwise
  */
 export async function doctor(args) {
-  const { values } = parseArgs({ args, options: { device: { type: 'string' } } });
+  const { values } = parseArgs({ args, options: { device: { type: 'string' }, 'gpu-audit': { type: 'boolean' } } });
+  if (values['gpu-audit']) return gpuAudit();
   if (!['cpu', 'gpu', undefined].includes(values.device)) {
     console.error(`pathlab doctor: --device takes cpu or gpu, not ${values.device}`);
     return 1;

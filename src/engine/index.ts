@@ -1,7 +1,17 @@
-export { type Compiled, CompileError, type CompileOptions, compile, inOrder, type Precision } from './compile/index.js';
+export {
+  type Compiled,
+  CompileError,
+  type CompileOptions,
+  compile,
+  inOrder,
+  type OpUse,
+  type Precision,
+  recordedOps,
+} from './compile/index.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
+export { hasGpuKernels, type MissingKernel, withoutGpuKernel } from './kernels.js';
 export {
   type BatchNormParameters,
   batchNormInference,

@@ -2,7 +2,17 @@ import { createRequire } from 'node:module';
 import { type Attribute, type Tensor, tf } from '../runtime.js';
 
 /** Numbers of TensorFlow's `DataType`, in protobuf and in the C API. */
-export const DataType = { float32: 1, float64: 2, int32: 3, uint8: 4, string: 7, float16: 19, bfloat16: 14 } as const;
+export const DataType = {
+  float32: 1,
+  float64: 2,
+  int32: 3,
+  uint8: 4,
+  string: 7,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+} as const;
 
 /** A tensor as the native side knows it. */
 export interface TensorInfo {
@@ -22,6 +32,7 @@ export interface Native {
   addFunctionDef(bytes: Uint8Array): void;
   removeFunction(name: string): void;
   opList(): Uint8Array;
+  kernelsForOp(op: string): Uint8Array;
   beginTrace(): Trace;
   /** These give no tensors, but what TensorFlow infers of them; ids count within the trace. */
   traceInput(trace: Trace, dtype: number, shape: readonly number[]): [TensorInfo];
@@ -69,6 +80,7 @@ export interface Proto {
 
 export interface AttrValue {
   getList(): ListValue | undefined;
+  getType(): number;
   setList(list: ListValue): void;
   /** Base64. */
   setS(value: string): void;
