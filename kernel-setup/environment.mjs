@@ -14,12 +14,15 @@ const reasons = {
   '@biomejs/biome': 'linter and formatter',
   '@expo-google-fonts/source-sans-3':
     'the font of charts: a bare machine has none, and text would be drawn as empty boxes',
+  '@julusian/jpeg-turbo': "libjpeg-turbo, which decodes slides' tiles and encodes patches; only its library is loaded",
   '@tensorflow/tfjs-core': 'the types and version of the core that tfjs-node-gpu runs on',
   '@tensorflow/tfjs-node': 'a local package that re-exports tfjs-node-gpu, so that danfojs-node shares its TensorFlow',
   '@tensorflow/tfjs-node-gpu': 'TensorFlow in Node; its C++ addon is compiled here against the TensorFlow wheel',
   '@types/node': "types of Node's own modules",
   '@uwdata/flechette': 'Arrow for arquero; the newest version whose dependencies the registry has',
   arquero: 'the patch index, splits, counts and the tables behind charts',
+  'cmake-js':
+    'an empty local package: @julusian/jpeg-turbo would compile with it, and it would bring some hundred packages',
   'danfojs-node': 'the results tables that people read and export',
   koffi: "calls OpenSlide's C library",
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',

@@ -116,11 +116,13 @@ export {
 
 export {
   defaultLimits,
+  encodePatches,
   type FocusMap,
   findTissue,
   focusMap,
   type Magnification,
   materialShares,
+  type OpenSlideOptions,
   openSlide,
   type PatchGeometry,
   type PatchGridOptions,
@@ -131,6 +133,7 @@ export {
   paperGeometry,
   paperPatchesPerSlide,
   patchGrid,
+  type ReadPatchesOptions,
   type RejectionReason,
   type Resampling,
   type RgbImage,

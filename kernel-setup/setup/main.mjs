@@ -17,12 +17,13 @@ import { packageBuild } from './steps/package-build.mjs';
 import { pythonEnvironment } from './steps/python-environment.mjs';
 import { sampleSlide } from './steps/sample-slide.mjs';
 import { fiveLines, selfTest } from './steps/self-test.mjs';
+import { slideLibrary } from './steps/slide-library.mjs';
 import { tensorflow } from './steps/tensorflow.mjs';
 
 /** Two lines of steps that need nothing of each other, and then what needs both. */
 const javascriptSide = [npmPackages];
 const pythonSide = [pythonEnvironment, tensorflow, kernel, sampleSlide];
-const both = [addon, ops, selfTest, packageBuild];
+const both = [addon, ops, slideLibrary, selfTest, packageBuild];
 export const steps = [...javascriptSide, ...pythonSide, ...both];
 
 /** Whether a step's result is there (`done`), was never finished, is made from other inputs, or is no longer whole. */

@@ -8,9 +8,9 @@ export {
   paperPatchesPerSlide,
   patchGrid,
 } from './patch-grid.js';
-export { type PatchImages, readPatches } from './read-patches.js';
+export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export type { RgbImage } from './rgb-image.js';
-export { openSlide, Slide, type SlideLevel } from './slide.js';
+export { type OpenSlideOptions, openSlide, Slide, type SlideLevel } from './slide.js';
 export {
   materialShares,
   renderSyntheticSlide,

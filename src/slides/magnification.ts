@@ -3,18 +3,25 @@ export interface Magnification {
   /** Size of a level-0 pixel, um. */
   mpp: number;
   source: 'mpp' | 'objective-power' | 'caller';
+  /** What another source says that does not fit, in words. */
+  disagreement?: string;
 }
 
 /** Usual pixel size of scanners at an objective power, um; a convention, not a measurement. */
-const mppOfObjective: Record<string, number> = { '40': 0.25, '20': 0.5, '10': 1 };
+const mppOfObjective: Record<string, number> = { '40': 0.25, '20': 0.5, '10': 1, '5': 2 };
 
 /** Pixels outside this range, um, are not those of a microscope. */
 const leastMpp = 0.02;
 const mostMpp = 50;
 
+/** Scanners' pixels differ so much from the convention of their objective; more is a contradiction. */
+const usualSpread = 1.4;
+/** What the caller says may differ so much from the file: rounding. */
+const rounding = 1.05;
+
 /**
  * Finds the size of a slide's pixels: from `openslide.mpp-x` and `-y`, else from the objective power by convention,
- * else from the caller.
+ * else from the caller. Where the sources do not fit together, the result says so.
  *
  * @throws Error that lists what the file says when none of the three will do
  */
@@ -23,29 +30,50 @@ export function magnificationOf(
   callersMpp: number | undefined,
   path: string,
 ): Magnification {
+  if (callersMpp !== undefined && !plausible(callersMpp)) {
+    throw new RangeError(`mpp must be between ${leastMpp} and ${mostMpp} um; got ${callersMpp}`);
+  }
+  const said = [
+    { source: 'mpp' as const, mpp: mppOfFile(properties, path), words: 'its pixels are' },
+    {
+      source: 'objective-power' as const,
+      mpp: mppOfObjective[String(Number(properties['openslide.objective-power']))],
+      words: `its objective of ${properties['openslide.objective-power']}x usually gives`,
+    },
+    { source: 'caller' as const, mpp: callersMpp, words: 'the caller says' },
+  ].filter((source): source is typeof source & { mpp: number } => source.mpp !== undefined);
+  const [first, ...others] = said;
+  if (!first) throw new Error(unknownMagnification(properties, path));
+  const against = others.filter(({ mpp, source }) =>
+    differ(mpp, first.mpp, source === 'caller' ? rounding : usualSpread),
+  );
+  const disagreement = against.map(({ words, mpp }) => `${words} ${mpp} um`).join('; ');
+  return {
+    mpp: first.mpp,
+    source: first.source,
+    ...(disagreement && { disagreement: `${path}: ${first.words} ${first.mpp} um, but ${disagreement}` }),
+  };
+}
+
+const differ = (one: number, other: number, spread: number) => Math.max(one / other, other / one) > spread;
+
+function mppOfFile(properties: Readonly<Record<string, string>>, path: string): number | undefined {
   const mppX = Number(properties['openslide.mpp-x']);
   const mppY = Number(properties['openslide.mpp-y']);
-  if (plausible(mppX) && plausible(mppY)) {
-    if (Math.abs(mppX / mppY - 1) > 0.02) {
-      throw new Error(`${path}: pixels are not square (${mppX} x ${mppY} um); such slides are not supported`);
-    }
-    return { mpp: (mppX + mppY) / 2, source: 'mpp' };
+  if (!plausible(mppX) || !plausible(mppY)) return undefined;
+  if (differ(mppX, mppY, 1.02)) {
+    throw new Error(`${path}: pixels are not square (${mppX} x ${mppY} um); such slides are not supported`);
   }
-  const objective = properties['openslide.objective-power'];
-  const conventional = objective === undefined ? undefined : mppOfObjective[String(Number(objective))];
-  if (conventional !== undefined) return { mpp: conventional, source: 'objective-power' };
-  if (callersMpp !== undefined) {
-    if (!plausible(callersMpp)) {
-      throw new RangeError(`mpp must be between ${leastMpp} and ${mostMpp} um; got ${callersMpp}`);
-    }
-    return { mpp: callersMpp, source: 'caller' };
-  }
+  return (mppX + mppY) / 2;
+}
+
+function unknownMagnification(properties: Readonly<Record<string, string>>, path: string): string {
   const said = Object.entries(properties)
     .filter(([name]) => /mpp|objective|magnification|resolution|power/i.test(name))
     .map(([name, value]) => `${name} = ${value}`);
-  throw new Error(
+  return (
     `${path}: the size of a pixel is not known. The file says: ${said.join(', ') || 'nothing about it'}. ` +
-      'Give it yourself: openSlide(path, { mpp: um per pixel })',
+    'Give it yourself: openSlide(path, { mpp: um per pixel })'
   );
 }
 

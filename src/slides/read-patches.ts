@@ -16,43 +16,101 @@ export interface PatchImages {
   resampling: Resampling;
 }
 
+export interface ReadPatchesOptions {
+  /** Side of the images, px; by default the geometry's. Smaller images are read from a coarser level where there is one. */
+  size?: number;
+  /** Reads in flight; by default as many as keep the reader processes busy. */
+  concurrency?: number;
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Patches of one read: neighbors, which share decoded tiles. */
+const patchesOfRead = 4;
+
 /**
  * Reads the patches of an index.
  *
- * @param options.size side of the images, px; by default the geometry's. Smaller images are read from a coarser
- *   level where the slide has one: they show the same area with less detail.
- * @param options.concurrency reads in flight
  * @throws InterruptedError when `signal` aborts; reads in flight end first
  */
 export async function readPatches(
   slide: Slide,
   index: PatchIndex,
-  options: {
-    size?: number;
-    concurrency?: number;
-    onProgress?: (done: number, total: number) => void;
-    signal?: AbortSignal;
-  } = {},
+  options: ReadPatchesOptions = {},
 ): Promise<PatchImages> {
   const size = options.size ?? index.geometry.pixels;
-  checkGeometry({ ...index.geometry, pixels: size });
   const count = index.x.length;
   const mpp = index.geometry.micrometers / size;
   const bytes = size * size * 3;
   const images = new Uint8Array(count * bytes);
-  let next = 0;
   let done = 0;
-  const readInTurn = async () => {
-    while (next < count) {
-      if (options.signal?.aborted) throw new InterruptedError(`reading patches of ${slide.path} was interrupted`);
-      const patch = next++;
-      const picture = await slide.readAt({ x: index.x[patch]!, y: index.y[patch]!, width: size, height: size, mpp });
-      images.set(picture.pixels, patch * bytes);
+  for await (const read of readInOrder(slide, index, options)) {
+    for (const { patch, data } of read) {
+      images.set(data, patch * bytes);
       options.onProgress?.(++done, count);
     }
-  };
-  const readers = await Promise.allSettled(Array.from({ length: options.concurrency ?? 4 }, readInTurn));
-  for (const reader of readers) if (reader.status === 'rejected') throw reader.reason;
+  }
   const level = slide.levelFor(mpp);
   return { images, count, size, mpp, level, resampling: resampling(slide.mppOfLevel(level), mpp) };
+}
+
+/**
+ * Reads the patches of an index as JPEG (4:4:4), encoded by the processes that read them, with few in memory at a time.
+ *
+ * @param options.quality of the JPEG, 1 to 100
+ * @yields each patch's number in the index and its bytes: by rows of patches, which is a grid's own order
+ * @throws InterruptedError when `signal` aborts; reads in flight end first
+ */
+export async function* encodePatches(
+  slide: Slide,
+  index: PatchIndex,
+  options: ReadPatchesOptions & { quality: number },
+): AsyncGenerator<{ patch: number; data: Uint8Array }> {
+  let done = 0;
+  for await (const read of readInOrder(slide, index, { ...options, jpegQuality: options.quality })) {
+    for (const patch of read) {
+      yield patch;
+      options.onProgress?.(++done, index.x.length);
+    }
+  }
+}
+
+async function* readInOrder(
+  slide: Slide,
+  index: PatchIndex,
+  options: ReadPatchesOptions & { jpegQuality?: number },
+): AsyncGenerator<{ patch: number; data: Uint8Array }[]> {
+  const size = options.size ?? index.geometry.pixels;
+  checkGeometry({ ...index.geometry, pixels: size });
+  const { jpegQuality } = options;
+  const where = { width: size, height: size, mpp: index.geometry.micrometers / size, jpegQuality };
+  const order = readingOrder(index);
+  const inFlight: Promise<{ patch: number; data: Uint8Array }[]>[] = [];
+  let next = 0;
+  const readNext = async () => {
+    const patches = [...order.subarray(next, next + patchesOfRead)];
+    next += patches.length;
+    const places = patches.map((patch) => ({ x: index.x[patch]!, y: index.y[patch]! }));
+    const data = await slide.readManyAt(places, where);
+    return patches.map((patch, place) => ({ patch, data: data[place]! }));
+  };
+  try {
+    while (next < order.length || inFlight.length > 0) {
+      while (next < order.length && inFlight.length < (options.concurrency ?? slide.parallelReads)) {
+        if (options.signal?.aborted) throw new InterruptedError(`reading patches of ${slide.path} was interrupted`);
+        inFlight.push(readNext());
+      }
+      yield await inFlight.shift()!;
+    }
+  } finally {
+    await Promise.allSettled(inFlight);
+  }
+}
+
+/** Patches by rows as high as a patch, in each from the left: neighbors in this order share tiles of the slide. */
+function readingOrder({ x, y, side }: PatchIndex): Int32Array {
+  const row = (patch: number) => Math.round(y[patch]! / side);
+  return Int32Array.from({ length: x.length }, (_, patch) => patch).sort(
+    (one, other) => row(one) - row(other) || x[one]! - x[other]! || one - other,
+  );
 }

@@ -1,8 +1,9 @@
-import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type OpenSlideLibrary, openSlideLibrary } from './library.js';
 import { type Magnification, magnificationOf } from './magnification.js';
-import { overBackground, type RgbImage, resize } from './rgb-image.js';
+import type { Request, SlideFacts, SlideFile } from './reader/messages.js';
+import type { Box } from './reader/pixels.js';
+import { type ReaderPool, readerPool } from './reader/pool.js';
+import type { RgbImage } from './rgb-image.js';
 
 /** One resolution of a slide's pyramid. */
 export interface SlideLevel {
@@ -10,52 +11,52 @@ export interface SlideLevel {
   height: number;
   /** Level-0 pixels for each pixel of this level, along a side. */
   downsample: number;
+  /** What decodes it: `jpeg`, tile by tile with libjpeg-turbo; or OpenSlide. Both give the same pixels. */
+  reader: 'jpeg' | 'openslide';
 }
 
-/** Caps on what a file may claim; native code is given nothing beyond them. */
-const mostLevels = 64;
-const longestSide = 2 ** 21;
-/** Of one read: its buffer is four bytes a pixel. */
+export interface OpenSlideOptions {
+  /** Size of a level-0 pixel, um, for files that do not say it. */
+  mpp?: number;
+  /** Opens a symbolic link's target; without it a link is refused. */
+  followLinks?: boolean;
+  /** Seconds that opening and any one read may take. */
+  timeLimit?: number;
+}
+
+/** Of one read, along all its pixels. */
 const mostPixelsRead = 2 ** 27;
+const usualTimeLimit = 120;
+
+/** Formats that a sample of was read in the tests; the others are what OpenSlide says that it reads. */
+const testedFormats = ['aperio', 'generic-tiff'];
+
+let slidesOpened = 0;
 
 /**
- * Opens a slide in any format that OpenSlide reads.
+ * Opens a slide in any format that OpenSlide reads. The file's header is checked, and all reading done, in processes of
+ * their own with a limit of time and memory: a slide that crashes or hangs a native library fails alone.
  *
- * @param options.mpp size of a level-0 pixel, um, for files that do not say it
- * @throws Error when there is no such file, OpenSlide does not read it, or it claims absurd sizes
+ * @throws Error when there is no such file, it is damaged or in no known format, or it claims absurd sizes
  */
-export async function openSlide(path: string, options: { mpp?: number } = {}): Promise<Slide> {
-  const file = resolve(path);
-  await requireFile(file);
-  const library = openSlideLibrary();
-  const vendor = await callAsync<string | null>(library.detectVendor, file);
-  if (vendor === null) throw new Error(`${file} is in no slide format that OpenSlide knows`);
-  const handle = await callAsync<unknown>(library.open, file);
-  if (handle === null) throw new Error(`${file} looks like ${vendor}, but OpenSlide cannot open it`);
-  try {
-    return new Slide(library, handle, file, vendor, options.mpp);
-  } catch (error) {
-    library.close(handle);
-    throw error;
-  }
+export async function openSlide(path: string, options: OpenSlideOptions = {}): Promise<Slide> {
+  return openSlideIn(readerPool(), path, options);
 }
 
-async function requireFile(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new Error(`there is no slide ${path}`);
-    throw new Error(`the slide ${path} cannot be read: ${error.message}`);
-  });
-  try {
-    const facts = await handle.stat();
-    if (!facts.isFile()) throw new Error(`${path} is not a file, so not a slide`);
-    if (facts.size === 0) throw new Error(`the slide ${path} is empty (0 bytes)`);
-  } finally {
-    await handle.close();
-  }
+/** Opens a slide in reader processes of one's own. */
+export async function openSlideIn(pool: ReaderPool, path: string, options: OpenSlideOptions = {}): Promise<Slide> {
+  const seconds = options.timeLimit ?? usualTimeLimit;
+  if (!(seconds > 0 && seconds <= 86_400))
+    throw new RangeError(`timeLimit is above 0 and up to 86400 s; got ${seconds}`);
+  const file: SlideFile = { key: slidesOpened++, path: resolve(path), followLinks: options.followLinks ?? false };
+  const facts = await pool.run(file, { do: 'open' }, seconds * 1000, (answer) => answer.facts!);
+  return new Slide(pool, file, facts, seconds * 1000, options.mpp);
 }
 
 /** An open slide; made by `openSlide`. Places on it are given in level-0 pixels. */
 export class Slide {
+  readonly path: string;
+  readonly vendor: string;
   readonly levels: readonly SlideLevel[];
   readonly properties: Readonly<Record<string, string>>;
   /** Sizes of the pictures that come with the slide: label, macro, thumbnail. */
@@ -66,26 +67,18 @@ export class Slide {
   private closing: Promise<void> | undefined;
 
   constructor(
-    private readonly library: OpenSlideLibrary,
-    private readonly handle: unknown,
-    readonly path: string,
-    readonly vendor: string,
+    private readonly pool: ReaderPool,
+    private readonly file: SlideFile,
+    facts: SlideFacts,
+    private readonly timeLimit: number,
     private readonly callersMpp: number | undefined,
   ) {
-    this.checkError();
-    this.levels = this.readLevels();
-    this.properties = Object.fromEntries(
-      library.strings(library.propertyNames(handle)).map((name) => [name, library.propertyValue(handle, name) ?? '']),
-    );
-    this.associatedImages = Object.fromEntries(
-      library
-        .strings(library.associatedImageNames(handle))
-        .map((name) => [
-          name,
-          dimensions((width, height) => library.associatedImageDimensions(handle, name, width, height)),
-        ]),
-    );
-    this.background = parseColor(this.properties['openslide.background-color']);
+    this.path = file.path;
+    this.vendor = facts.vendor;
+    this.levels = facts.levels;
+    this.properties = facts.properties;
+    this.associatedImages = facts.associatedImages;
+    this.background = facts.background;
   }
 
   get width(): number {
@@ -96,7 +89,7 @@ export class Slide {
     return this.levels[0]!.height;
   }
 
-  /** Size of the level-0 pixels and where it is known from. */
+  /** Size of the level-0 pixels, where it is known from, and what else the file says of it. */
   get magnification(): Magnification {
     return magnificationOf(this.properties, this.callersMpp, this.path);
   }
@@ -111,47 +104,73 @@ export class Slide {
     return (this.properties['tiff.ImageDescription'] ?? '').startsWith('SYNTHETIC');
   }
 
+  /** Whether no slide of this format was at hand to test with: OpenSlide reads it, and that is all that is known. */
+  get untestedFormat(): boolean {
+    return !testedFormats.includes(this.vendor);
+  }
+
+  /** Reads that may usefully be in flight. */
+  get parallelReads(): number {
+    return 2 * this.pool.size;
+  }
+
   /**
-   * Reads pixels of one level; what lies outside the slide comes in the background color.
+   * Reads pixels of one level; what lies outside the slide comes in the background color. A place between two pixels of
+   * the level is rounded.
    *
    * @param region.x left edge, level-0 px; @param region.y top edge, level-0 px
    * @param region.width in pixels of the level; @param region.height in pixels of the level
    */
   async readRegion(region: { x: number; y: number; level: number; width: number; height: number }): Promise<RgbImage> {
     const { x, y, level, width, height } = region;
-    if (!this.levels[level])
-      throw new RangeError(`${this.path} has levels 0 to ${this.levels.length - 1}, not ${level}`);
+    const { downsample } = this.requireLevel(level);
     if (!Number.isSafeInteger(x) || !Number.isSafeInteger(y)) {
       throw new RangeError(`a region starts at whole level-0 pixels; got (${x}, ${y})`);
     }
     checkSize(width, height, this.path);
-    return this.read(width, height, (pixels) =>
-      callAsync(this.library.readRegion, this.handle, pixels, x, y, level, width, height),
-    );
+    const [left, top] = [Math.round(x / downsample), Math.round(y / downsample)];
+    return this.readPicture({ do: 'region', level, x: left, y: top, width, height }, width, height);
   }
 
   /**
    * Reads a region at any pixel size: from the coarsest level that is at least as fine as asked, then resampled
-   * (Lanczos when it shrinks, cubic when it grows). The size read is rounded to whole pixels.
+   * (Lanczos). The region's edges may lie within pixels, so its size is exact.
    *
    * @param region.x left edge, level-0 px; @param region.y top edge, level-0 px
    * @param region.width in pixels of the result; @param region.height in pixels of the result
    * @param region.mpp size of a pixel of the result, um
    */
   async readAt(region: { x: number; y: number; width: number; height: number; mpp: number }): Promise<RgbImage> {
-    const { x, y, width, height, mpp } = region;
+    const { width, height, mpp } = region;
     checkSize(width, height, this.path);
-    if (!(mpp > 0 && Number.isFinite(mpp))) throw new RangeError(`mpp must be above 0; got ${mpp}`);
+    checkMpp(mpp);
     const level = this.levelFor(mpp);
-    const factor = mpp / this.mppOfLevel(level);
-    const source = await this.readRegion({
-      x: Math.round(x),
-      y: Math.round(y),
-      level,
-      width: Math.max(1, Math.round(width * factor)),
-      height: Math.max(1, Math.round(height * factor)),
-    });
-    return resize(source, width, height);
+    const box = this.boxOn(level, region);
+    return this.readPicture({ do: 'boxes', level, boxes: [box], width, height, margin: false }, width, height);
+  }
+
+  /**
+   * Reads several regions at any pixel size, as `readAt` does, in one request. This is the fast way to many patches:
+   * regions near each other share what was decoded.
+   *
+   * @param regions left top corners, level-0 px
+   * @param options.jpegQuality encodes them (4:4:4) where they are read
+   * @returns RGB of each, `[height, width, 3]`, or its JPEG
+   */
+  async readManyAt(
+    regions: readonly { x: number; y: number }[],
+    options: { width: number; height: number; mpp: number; margin?: boolean; jpegQuality?: number },
+  ): Promise<Uint8Array[]> {
+    const { width, height, mpp, margin = false, jpegQuality } = options;
+    checkSize(width, height * Math.max(1, regions.length), this.path);
+    checkMpp(mpp);
+    if (jpegQuality !== undefined && !(Number.isInteger(jpegQuality) && jpegQuality >= 1 && jpegQuality <= 100)) {
+      throw new RangeError(`jpegQuality is a whole number from 1 to 100; got ${jpegQuality}`);
+    }
+    if (regions.length === 0) return [];
+    const level = this.levelFor(mpp);
+    const boxes = regions.map(({ x, y }) => this.boxOn(level, { x, y, width, height, mpp }));
+    return this.read({ do: 'boxes', level, boxes, width, height, margin, jpegQuality });
   }
 
   /** The coarsest level whose pixels are no larger than `mpp` um; level 0 if even its are. */
@@ -171,53 +190,62 @@ export class Slide {
 
   /** Reads a picture that comes with the slide. */
   async readAssociatedImage(name: string): Promise<RgbImage> {
-    const size = this.associatedImages[name];
+    const size = Object.hasOwn(this.associatedImages, name) ? this.associatedImages[name] : undefined;
     if (!size) {
       const names = Object.keys(this.associatedImages).join(', ') || 'none';
       throw new RangeError(`${this.path} has no associated image "${name}"; it has: ${names}`);
     }
     checkSize(size.width, size.height, this.path);
-    return this.read(size.width, size.height, (pixels) =>
-      callAsync(this.library.readAssociatedImage, this.handle, name, pixels),
-    );
+    return this.readPicture({ do: 'associated', name }, size.width, size.height);
   }
 
   /** Closes the slide once reads in flight have ended; a second call waits for the same. */
   close(): Promise<void> {
-    this.closing ??= Promise.allSettled(this.readsInFlight).then(() => this.library.close(this.handle));
+    this.closing ??= Promise.allSettled(this.readsInFlight).then(() => this.pool.close(this.file, this.timeLimit));
     return this.closing;
   }
 
-  private async read(width: number, height: number, into: (pixels: Buffer) => Promise<unknown>): Promise<RgbImage> {
+  private requireLevel(level: number): SlideLevel {
+    const found = this.levels[level];
+    if (!found) throw new RangeError(`${this.path} has levels 0 to ${this.levels.length - 1}, not ${level}`);
+    return found;
+  }
+
+  /** A region in pixels of a level. */
+  private boxOn(level: number, region: { x: number; y: number; width: number; height: number; mpp: number }): Box {
+    const { downsample } = this.levels[level]!;
+    const [left, top] = [region.x / downsample, region.y / downsample];
+    const factor = region.mpp / this.mppOfLevel(level);
+    const box = { left, top, right: left + region.width * factor, bottom: top + region.height * factor };
+    if (!Object.values(box).every((edge) => Math.abs(edge) < 2 ** 30)) {
+      throw new RangeError(`a region at (${region.x}, ${region.y}) is far from the slide ${this.path}`);
+    }
+    checkSize(Math.ceil(region.width * factor), Math.ceil(region.height * factor), this.path);
+    return box;
+  }
+
+  private async readPicture(request: Request, width: number, height: number): Promise<RgbImage> {
+    const [pixels] = await this.read(request);
+    return { pixels: pixels!, width, height };
+  }
+
+  private async read(request: Request): Promise<Uint8Array[]> {
     if (this.closing) throw new Error(`${this.path} was closed; open it again to read from it`);
-    // Not from Node's pool: the buffer's memory belongs to the reading thread until the read ends.
-    const pixels = Buffer.allocUnsafeSlow(width * height * 4);
-    const reading = into(pixels);
+    const reading = this.pool.run(this.file, request, this.timeLimit, ({ lengths, read }) => {
+      let at = 0;
+      return lengths.map((length) => {
+        const bytes = new Uint8Array(length);
+        read(bytes, at);
+        at += length;
+        return bytes;
+      });
+    });
     this.readsInFlight.add(reading);
     try {
-      await reading;
-      this.checkError();
+      return await reading;
     } finally {
       this.readsInFlight.delete(reading);
     }
-    return { pixels: overBackground(pixels, this.background), width, height };
-  }
-
-  private checkError(): void {
-    const error = this.library.error(this.handle);
-    if (error !== null) throw new Error(`${this.path}: ${error}`);
-  }
-
-  private readLevels(): SlideLevel[] {
-    const count = this.library.levelCount(this.handle);
-    if (!(count > 0 && count <= mostLevels)) throw new Error(`${this.path} claims ${count} levels`);
-    return Array.from({ length: count }, (_, level) => {
-      const size = dimensions((width, height) => this.library.levelDimensions(this.handle, level, width, height));
-      if (!(size.width > 0 && size.height > 0 && size.width <= longestSide && size.height <= longestSide)) {
-        throw new Error(`${this.path} claims that level ${level} is ${size.width} x ${size.height} px`);
-      }
-      return { ...size, downsample: this.library.levelDownsample(this.handle, level) };
-    });
   }
 }
 
@@ -231,21 +259,6 @@ function checkSize(width: number, height: number, path: string): void {
   }
 }
 
-function dimensions(fill: (width: number[], height: number[]) => void): { width: number; height: number } {
-  const width = [0];
-  const height = [0];
-  fill(width, height);
-  return { width: Number(width[0]), height: Number(height[0]) };
-}
-
-function callAsync<Result>(bound: { async(...values: unknown[]): void }, ...values: unknown[]): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    bound.async(...values, (error: Error | null, result: Result) => (error ? reject(error) : resolve(result)));
-  });
-}
-
-function parseColor(hexadecimal: string | undefined): [number, number, number] {
-  if (!hexadecimal || !/^[0-9a-f]{6}$/i.test(hexadecimal)) return [255, 255, 255];
-  const value = Number.parseInt(hexadecimal, 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
+function checkMpp(mpp: number): void {
+  if (!(mpp > 0 && Number.isFinite(mpp))) throw new RangeError(`mpp must be above 0; got ${mpp}`);
 }

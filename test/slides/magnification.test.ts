@@ -4,13 +4,29 @@ import { magnificationOf, resampling } from '../../src/slides/magnification.js';
 describe('magnificationOf', () => {
   it('trusts mpp first, then the objective, then the caller', () => {
     const all = { 'openslide.mpp-x': '0.252', 'openslide.mpp-y': '0.253', 'openslide.objective-power': '20' };
-    expect(magnificationOf(all, 1, 'a.svs')).toEqual({ mpp: 0.2525, source: 'mpp' });
-    expect(magnificationOf({ 'openslide.objective-power': '20' }, 1, 'a.svs')).toEqual({
+    expect(magnificationOf(all, 1, 'a.svs')).toMatchObject({ mpp: 0.2525, source: 'mpp' });
+    expect(magnificationOf({ 'openslide.objective-power': '20' }, undefined, 'a.svs')).toEqual({
       mpp: 0.5,
       source: 'objective-power',
     });
     expect(magnificationOf({ 'openslide.objective-power': '33' }, 1, 'a.svs')).toEqual({ mpp: 1, source: 'caller' });
     expect(magnificationOf({ 'openslide.mpp-x': '0', 'openslide.mpp-y': '0' }, 0.3, 'a.svs').source).toBe('caller');
+  });
+
+  it('reports sources that do not fit together, and no more', () => {
+    const said = (mpp: string, objective: string, caller?: number) =>
+      magnificationOf(
+        { 'openslide.mpp-x': mpp, 'openslide.mpp-y': mpp, 'openslide.objective-power': objective },
+        caller,
+        'a.svs',
+      ).disagreement;
+    expect(said('0.2528', '40', 0.25)).toBeUndefined();
+    expect(said('0.325', '40')).toBeUndefined();
+    expect(said('0.25', '20')).toBe('a.svs: its pixels are 0.25 um, but its objective of 20x usually gives 0.5 um');
+    expect(said('0.25', '40', 0.5)).toBe('a.svs: its pixels are 0.25 um, but the caller says 0.5 um');
+    expect(magnificationOf({ 'openslide.objective-power': '20' }, 0.25, 'a.svs').disagreement).toMatch(
+      /caller says 0.25/,
+    );
   });
 
   it('lists what the file says when nothing will do', () => {

@@ -1,0 +1,142 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../runs/index.js';
+import type { Answer, Question, Request, SlideFacts, SlideFile } from './messages.js';
+import { SlotFile } from './slot-file.js';
+
+/** Work for a reader process and what becomes of its answer. */
+export interface Job {
+  slide: SlideFile;
+  request: Request;
+  /** Milliseconds that it may take. */
+  timeLimit: number;
+  /** Called with the answer while the slot's file still holds the pixels. */
+  take(answer: { facts?: SlideFacts; lengths: number[]; read(target: Uint8Array, at: number): void }): void;
+  fail(error: Error): void;
+}
+
+/** Jobs that one process holds: it works on the first while the answer of the one before is taken. */
+export const jobsInFlight = 2;
+
+const program = join(projectRoot, 'dist', 'slides', 'reader', 'process.js');
+
+/** One reader process, limited in time and memory. */
+export class ReaderProcess {
+  /** Slides that it may have open. */
+  readonly slides = new Set<number>();
+  private readonly child: ChildProcess;
+  private readonly slots = Array.from({ length: jobsInFlight }, () => new SlotFile());
+  private readonly inFlight: { job: Job; slot: number; id: number }[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private lastWords = '';
+  private nextId = 0;
+  private killedFor: string | undefined;
+
+  /**
+   * @param memoryLimit bytes of memory of its own (RLIMIT_DATA) that the process may have
+   * @param onIdle called when it can take another job
+   * @param onEnd called when it has ended, with the jobs that were not its fault
+   */
+  constructor(
+    private readonly memoryLimit: number,
+    private readonly onIdle: () => void,
+    private readonly onEnd: (process: ReaderProcess, unharmed: Job[]) => void,
+  ) {
+    if (!existsSync(program)) throw new Error(`the slide reader ${program} is missing; run "npm run setup"`);
+    // The shell sets the limit for itself and becomes the reader. macOS accepts the limit and does not enforce it.
+    const limited = `ulimit -d ${Math.floor(memoryLimit / 1024)}; exec "$@"`;
+    this.child = spawn('/bin/sh', ['-c', limited, 'sh', process.execPath, program], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...this.slots.map((slot) => slot.descriptor)],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.lastWords = (this.lastWords + text).slice(-2000);
+    });
+    this.child.on('message', (answer: Answer) => this.finish(answer));
+    this.child.on('error', (error) => this.end(`cannot be started: ${error.message}`));
+    this.child.on('exit', (code, signal) => this.end(`ended (${signal ?? `exit status ${code}`})`));
+    this.holdParent(false);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get load(): number {
+    return this.inFlight.length;
+  }
+
+  start(job: Job): void {
+    const slot = this.slots.findIndex((_, index) => this.inFlight.every((other) => other.slot !== index));
+    const question: Question = { id: this.nextId++, slot, slide: job.slide, request: job.request };
+    this.slides.add(job.slide.key);
+    this.inFlight.push({ job, slot, id: question.id });
+    if (this.inFlight.length === 1) this.startClock();
+    this.holdParent(true);
+    this.child.send(question, (error) => {
+      // A process that has ended says so itself.
+      if (error && this.child.connected) this.kill(`cannot be reached: ${error.message}`);
+    });
+  }
+
+  kill(reason: string): void {
+    this.killedFor ??= reason;
+    this.child.kill('SIGKILL');
+  }
+
+  private finish(answer: Answer): void {
+    const first = this.inFlight[0];
+    if (!first || first.id !== answer.id) {
+      this.kill('answered a question that was not asked');
+      return;
+    }
+    const { job, slot } = first;
+    try {
+      if ('error' in answer) job.fail(new Error(answer.error));
+      else {
+        const lengths = answer.lengths ?? [];
+        job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
+        this.slots[slot]!.release(lengths.reduce((sum, length) => sum + length, 0));
+      }
+    } catch (error) {
+      job.fail(error as Error);
+    }
+    this.inFlight.shift();
+    this.startClock();
+    if (this.inFlight.length === 0) this.holdParent(false);
+    this.onIdle();
+  }
+
+  /** The time of the first job in line runs; the others wait for it. */
+  private startClock(): void {
+    clearTimeout(this.timer);
+    const limit = this.inFlight[0]?.job.timeLimit;
+    if (limit === undefined) return;
+    this.timer = setTimeout(() => this.kill(`took longer than ${limit / 1000} s and was stopped`), limit);
+  }
+
+  private end(how: string): void {
+    if (this.timer) clearTimeout(this.timer);
+    const [first, ...others] = this.inFlight.splice(0);
+    for (const slot of this.slots.splice(0)) slot.close();
+    if (first) {
+      const said = this.lastWords.trim().split('\n').slice(-3).join(' ');
+      const memory = /bad_alloc|out of memory|allocate|ENOMEM|RangeError/i.test(this.lastWords)
+        ? ` It may have at most ${Math.round(this.memoryLimit / 2 ** 20)} MiB of memory.`
+        : '';
+      const reason = this.killedFor ?? `${how}${said ? `: ${said}` : ''}`;
+      first.job.fail(new Error(`${first.job.slide.path}: the process that was reading it ${reason}.${memory}`));
+    }
+    this.onEnd(
+      this,
+      others.map((other) => other.job),
+    );
+  }
+
+  /** Whether this process waits for the reader before it ends. */
+  private holdParent(hold: boolean): void {
+    const handles = [this.child, this.child.channel, this.child.stderr as unknown as { ref(): void; unref(): void }];
+    for (const handle of handles) hold ? handle?.ref() : handle?.unref();
+  }
+}
