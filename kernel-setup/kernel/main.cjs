@@ -1,8 +1,7 @@
 // The pathlab kernel: node main.cjs CONNECTION_FILE. Jupyter starts it by the kernelspec that install.mjs writes.
-require('./restore-node-util.cjs');
+// This process speaks the Jupyter protocol. Cells run in a process of their own (cells/main.cjs): whatever happens
+// there, an endless loop, a long call into native code or a crash, this one still answers, stops it and says so.
 const { readFileSync } = require('node:fs');
-const path = require('node:path');
-const { Worker } = require('node:worker_threads');
 
 const connectionFile = process.argv[2];
 if (!connectionFile) {
@@ -13,43 +12,25 @@ const parent = process.ppid;
 // Whoever started this may be gone already; a process without a parent belongs to process 1.
 if (parent === 1 && Number(process.env.JPY_PARENT_PID ?? 1) !== 1) process.exit(1);
 
-let executor;
+let server;
 // From the first moment: by default the signal would end a kernel that is still starting.
-process.on('SIGINT', () => executor?.interrupt());
+process.on('SIGINT', () => server?.interrupt());
 
 // TensorFlow's log, from warnings on, unless the shell asks for another level.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
 
 async function start() {
+  require('./tslab-version.cjs').check();
   const connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
-  const tslab = require('./tslab.cjs');
-  const { CellModules } = require('./modules.cjs');
-  const { CellOutput } = require('./output.cjs');
-  const { Executor } = require('./executor.cjs');
   const { KernelServer } = require('./server.cjs');
-
-  const server = new KernelServer(connection, tslab);
-  const { fromProject } = await import('./resolve.mjs');
-  const output = new CellOutput(server.publish);
-  executor = new Executor({ tslab, modules: new CellModules(fromProject), output });
-
-  // What pathlab (src/runs/interrupt.ts, src/report) asks of the kernel.
-  globalThis[Symbol.for('pathlab.kernel')] = {
-    display: (display) => output.display(display),
-    interruptSignal: () => executor.interruptSignal(),
-  };
-  tslab.onTslabDisplay(({ data, metadata, transient }, update) =>
-    output.display({ data, metadata, displayId: transient?.display_id, update }),
-  );
-  process.on('uncaughtException', (error) => executor.failOutside(error));
-  process.on('unhandledRejection', (reason) => executor.failOutside(reason));
-  new Worker(path.join(__dirname, 'parent-watch.cjs'), { workerData: { parent } }).unref();
-
-  await server.listen();
-  await server.serve(executor, output);
+  server = new KernelServer(connection);
+  // Ends the kernel when the process that started it is gone (killed, so that it could not say goodbye).
+  setInterval(() => process.ppid === parent || server.kill(), 500).unref();
+  await server.serve();
 }
 
 start().catch((error) => {
   process.stderr.write(`The pathlab kernel could not start: ${error.stack}\n`);
+  server?.kill();
   process.exit(1);
 });

@@ -1,33 +1,49 @@
 // The kernel's side of the Jupyter protocol: five sockets, requests in, answers and output out.
+const { writeSync } = require('node:fs');
 const { setTimeout: pause } = require('node:timers/promises');
-const { inspect } = require('node:util');
 const zeromq = require('zeromq');
-const { answerFrames, parseMessage, protocolVersion, SendQueue } = require('./wire.cjs');
+const { CellProcess } = require('./cell-process.cjs');
+const { describeEnd } = require('./end-of-process.cjs');
+const { Executions } = require('./executions.cjs');
+const { History } = require('./history.cjs');
+const { kernelInfo } = require('./kernel-info.cjs');
+const { Streams } = require('./streams.cjs');
+const { withoutNotices } = require('./tensorflow-log.cjs');
+const { answerFrames, parseMessage, SendQueue } = require('./wire.cjs');
 
-const quietFor = 10; // ms
 const cleanEndWithin = 60_000; // ms
 
 class KernelServer {
   #connection;
-  #tslab;
   #sockets;
   #queues;
-  #executor;
-  #output;
-  #executionCount = 0;
-  /** The end of the cells asked for so far: they run one after the other. */
-  #cells = Promise.resolve();
-  #runningRequest;
-  /** Execute requests that came before this many had come are dropped: a cell before them failed. */
-  #dropBefore = 0;
-  #received = 0;
+  #cells;
+  #streams = new Streams((type, content, request) => this.#publish(type, content, request));
+  #executions;
+  #history = new History();
+  /** What the cells' process has been asked, by number: what takes the answer. */
+  #asked = new Map();
+  #questions = 0;
+  /** What waits for a person's input. */
+  #awaitingInput;
+  #ending = false;
 
-  constructor(connection, tslab) {
+  constructor(connection) {
     this.#connection = connection;
-    this.#tslab = tslab;
+    this.#cells = new CellProcess({
+      onText: (name, text) => this.#nativeText(name, text),
+      onMessage: (message) => this.#hear(message),
+      onEnd: (how) => this.#processEnded(how),
+    });
+    this.#executions = new Executions({
+      streams: this.#streams,
+      run: (cell) => this.#ask('execute', cell),
+      began: (number, code) => this.#history.add(number, code),
+    });
   }
 
-  async listen() {
+  /** Answers requests until shutdown. */
+  async serve() {
     const { transport, ip } = this.#connection;
     this.#sockets = {
       // Without a limit: a slow reader must not make the kernel drop output.
@@ -41,58 +57,68 @@ class KernelServer {
     for (const [name, socket] of Object.entries(this.#sockets)) {
       await socket.bind(`${transport}://${ip}:${this.#connection[`${name}_port`]}`);
     }
+    const { shell, control, stdin, hb } = this.#sockets;
+    const answering = [shell, control].map((socket) =>
+      this.#receiveAll(socket, (request) => this.#answer(socket, request)),
+    );
+    const inputs = this.#receiveAll(stdin, (message) => this.#takeInput(message));
+    await Promise.all([...answering, inputs, this.#echoAll(hb)]);
   }
 
-  /** Answers requests until shutdown. */
-  async serve(executor, output) {
-    this.#executor = executor;
-    this.#output = output;
-    const { shell, control, hb } = this.#sockets;
-    await Promise.all([this.#answerAll(shell), this.#answerAll(control), this.#echoAll(hb)]);
+  interrupt() {
+    this.#cells.send({ type: 'interrupt' });
   }
 
-  publish = (type, content, request) => {
+  /** Ends everything at once. */
+  kill() {
+    this.#cells.kill();
+    process.exit(1);
+  }
+
+  #publish(type, content, request) {
+    if (!this.#sockets) return undefined;
     const frames = answerFrames(request, type, content, this.#connection.key, [type]);
     return this.#queues.get(this.#sockets.iopub).send(frames);
-  };
+  }
 
   async #echoAll(socket) {
     for await (const frames of socket) await socket.send(frames);
   }
 
-  async #answerAll(socket) {
+  async #receiveAll(socket, take) {
     for await (const frames of socket) {
-      let request;
+      let message;
       try {
-        request = parseMessage(frames, this.#connection.key);
+        message = parseMessage(frames, this.#connection.key);
       } catch (error) {
-        process.stderr.write(`pathlab kernel: ignored ${error.message}\n`);
+        log(`pathlab kernel: ignored ${error.message}\n`);
         continue;
       }
-      this.#answer(socket, request);
+      take(message);
     }
   }
 
   async #answer(socket, request) {
     const type = request.header.msg_type;
-    if (type === 'execute_request') {
-      const order = this.#received++;
-      this.#cells = this.#cells.then(() => this.#answerWith(socket, request, () => this.#execute(request, order)));
-      return;
-    }
     const handler = this.#handlers[type];
     if (!handler) {
-      process.stderr.write(`pathlab kernel: ignored a request of unknown type ${type}\n`);
+      log(`pathlab kernel: ignored a request of unknown type ${type}\n`);
       return;
     }
-    await this.#answerWith(socket, request, () => handler(request.content));
+    const work = () => this.#answerWith(socket, request, () => handler(request.content, request));
+    if (type === 'execute_request') {
+      this.#executions.inTurn(work);
+      return;
+    }
+    await work();
     // A completion while a cell runs must not make the kernel look idle.
-    if (this.#runningRequest) this.publish('status', { execution_state: 'busy' }, this.#runningRequest);
-    if (type === 'shutdown_request') await this.#exit();
+    const running = this.#executions.running;
+    if (running) this.#publish('status', { execution_state: 'busy' }, running);
+    if (type === 'shutdown_request') await this.#shutDown();
   }
 
   async #answerWith(socket, request, work) {
-    this.publish('status', { execution_state: 'busy' }, request);
+    this.#publish('status', { execution_state: 'busy' }, request);
     let content;
     try {
       content = await work();
@@ -102,96 +128,108 @@ class KernelServer {
     const type = request.header.msg_type.replace(/_request$/, '_reply');
     const frames = answerFrames(request, type, content, this.#connection.key, request.identities);
     await this.#queues.get(socket).send(frames);
-    await this.publish('status', { execution_state: 'idle' }, request);
+    await this.#publish('status', { execution_state: 'idle' }, request);
   }
 
   #handlers = {
-    kernel_info_request: () => this.#kernelInfo(),
-    is_complete_request: ({ code }) => {
-      const { completed, indent } = this.#tslab.isCompleteCode(code);
-      return completed ? { status: 'complete' } : { status: 'incomplete', indent };
-    },
-    complete_request: ({ code, cursor_pos: position }) => {
-      const { start, end, candidates } = this.#executor.complete(code, position);
-      return { status: 'ok', matches: candidates, cursor_start: start, cursor_end: end, metadata: {} };
-    },
-    inspect_request: ({ code, cursor_pos: position }) => {
-      const info = this.#executor.inspect(code, position);
-      const data = info ? { 'text/plain': this.#tslab.printQuickInfo(info) } : {};
-      return { status: 'ok', found: Boolean(info), data, metadata: {} };
-    },
+    kernel_info_request: () => kernelInfo(),
+    execute_request: (_content, request) => this.#executions.execute(request),
+    is_complete_request: (content) => this.#ask('is_complete', content),
+    complete_request: (content) => this.#ask('complete', content),
+    inspect_request: (content) => this.#ask('inspect', content),
+    history_request: (content) => ({ status: 'ok', history: this.#history.find(content) }),
     comm_info_request: () => ({ status: 'ok', comms: {} }),
-    history_request: () => ({ status: 'ok', history: [] }),
     interrupt_request: () => {
-      this.#executor.interrupt();
+      this.interrupt();
       return { status: 'ok' };
     },
     shutdown_request: ({ restart }) => ({ status: 'ok', restart }),
   };
 
-  #kernelInfo() {
-    return {
-      status: 'ok',
-      protocol_version: protocolVersion,
-      implementation: 'pathlab',
-      implementation_version: require('../../package.json').version,
-      banner: `TypeScript ${this.#tslab.typescript.version} (pathlab) on Node ${process.versions.node}`,
-      language_info: {
-        name: 'typescript',
-        version: this.#tslab.typescript.version,
-        mimetype: 'text/typescript',
-        file_extension: '.ts',
-        pygments_lexer: 'typescript',
-        codemirror_mode: { name: 'javascript', mode: 'typescript', typescript: true },
-      },
-    };
+  /** Asks the cells' process and waits for its answer. */
+  #ask(type, content) {
+    const question = ++this.#questions;
+    return new Promise((resolve) => {
+      this.#asked.set(question, resolve);
+      this.#cells.send({ type, question, ...content });
+    });
   }
 
-  async #execute(request, order) {
-    const { code, silent = false, store_history: counted = !silent, stop_on_error: stop = true } = request.content;
-    if (order < this.#dropBefore) return { status: 'aborted', execution_count: this.#executionCount };
-    if (counted && !silent) this.#executionCount++;
-    const count = this.#executionCount;
-    if (!silent) this.publish('execute_input', { code, execution_count: count }, request);
-
-    const cell = { number: counted ? count : 0, source: code, request };
-    this.#runningRequest = request;
-    const { error, value } = await this.#executor.run(cell);
-    this.#runningRequest = undefined;
-    this.#output.flush();
-    if (error) {
-      if (stop) await this.#dropWaiting();
-      this.#output.send(cell, 'error', error);
-      return { status: 'error', execution_count: count, ...error };
+  /** A message of the cells' process. */
+  #hear(message) {
+    const { type, question, cell, content } = message;
+    if (type === 'answer') {
+      this.#asked.get(question)?.(content);
+      this.#asked.delete(question);
+      return;
     }
-    if (value !== undefined && !silent) {
-      const data = { 'text/plain': inspect(value) };
-      this.#output.send(cell, 'execute_result', { data, metadata: {}, execution_count: count });
-    }
-    return { status: 'ok', execution_count: count, user_expressions: {}, payload: [] };
+    const request = this.#executions.requestOf(cell);
+    if (type === 'stream') this.#streams.write(request, content.name, content.text);
+    else if (type === 'input_request') this.#askForInput(request, content);
+    else this.#streams.send(request, type, content);
   }
 
-  /**
-   * tslab's fault: for 200 ms after a failed cell it aborts whatever comes, also what was sent by someone who knew of
-   * the failure. What was sent before is what has arrived before the failure is told: once the socket has been quiet
-   * for a moment, that is all of it.
-   */
-  async #dropWaiting() {
-    let before;
-    do {
-      before = this.#received;
-      await pause(quietFor);
-    } while (this.#received !== before);
-    this.#dropBefore = this.#received;
+  /** What native code and child processes write: shown under the cell that runs, or that ran last. */
+  #nativeText(name, text) {
+    const shown = name === 'stderr' ? withoutNotices(text, Number(process.env.TF_CPP_MIN_LOG_LEVEL)) : text;
+    const request = this.#executions.latest;
+    if (request) this.#streams.write(request, name, shown);
+    else writeSync(name === 'stdout' ? 1 : 2, shown);
   }
 
-  /** Ends the process; a cell that handles interrupts gets the time to save its work first. */
-  async #exit() {
-    if (this.#executor.end()) await Promise.race([this.#cells, pause(cleanEndWithin)]);
-    this.#output.flush();
-    await Promise.race([Promise.all([...this.#queues.values()].map((queue) => queue.sent)), pause(1000)]);
-    process.exit(0);
+  #askForInput(request, content) {
+    this.#streams.flush();
+    this.#awaitingInput = request;
+    const frames = answerFrames(request, 'input_request', content, this.#connection.key, request.identities);
+    this.#queues.get(this.#sockets.stdin).send(frames);
   }
+
+  #takeInput({ content }) {
+    if (!this.#awaitingInput) return;
+    this.#awaitingInput = undefined;
+    this.#cells.send({ type: 'input', value: content.value });
+  }
+
+  async #shutDown() {
+    this.#ending = true;
+    // A cell that handles interrupts gets the time to save its work; any other ends at once.
+    this.#cells.send({ type: 'end' });
+    await Promise.race([this.#cells.ended, pause(cleanEndWithin)]);
+    this.#cells.kill();
+    await this.#exit(0);
+  }
+
+  /** The cells' process has ended by itself: the running cell fails with the reason, and Jupyter finds the kernel dead. */
+  async #processEnded(how) {
+    if (this.#ending) return;
+    const error = describeEnd(how);
+    log(`pathlab kernel: ${error.traceback.join('\n')}\n`);
+    const { latest, running } = this.#executions;
+    if (latest && !running) this.#streams.write(latest, 'stderr', `${error.traceback.join('\n')}\n`);
+    this.#executions.close();
+    for (const answer of this.#asked.values()) answer({ error, status: 'error', ...error });
+    await this.#executions.settled();
+    await this.#exit(1);
+  }
+
+  async #exit(code) {
+    this.#streams.flush();
+    const sent = [...(this.#queues?.values() ?? [])].map((queue) => queue.sent);
+    await Promise.race([Promise.all(sent), pause(1000)]);
+    // What is sent is on its way only when the sockets have closed.
+    await Promise.race([this.#closeSockets(), pause(1000)]);
+    process.exit(code);
+  }
+
+  async #closeSockets() {
+    for (const socket of Object.values(this.#sockets ?? {})) socket.close();
+    await pause(100);
+  }
+}
+
+/** To Jupyter's own log. Not by `process.stderr`: opening it makes the pipe that Jupyter or papermill writes to non-blocking. */
+function log(text) {
+  writeSync(2, text);
 }
 
 module.exports = { KernelServer };

@@ -17,6 +17,12 @@ export interface Answer {
   outputs: Message[];
 }
 
+interface SendOptions {
+  stopOnError?: boolean;
+  silent?: boolean;
+  allowStdin?: boolean;
+}
+
 /** A real kernel, started by jupyter_client from its kernelspec and driven over the Jupyter protocol. */
 export class Kernel {
   private constructor(
@@ -52,12 +58,12 @@ export class Kernel {
   }
 
   /** Runs a cell to its end. */
-  async run(code: string, options: { stopOnError?: boolean } = {}): Promise<Answer> {
+  async run(code: string, options: SendOptions = {}): Promise<Answer> {
     return this.wait(await this.send(code, options));
   }
 
   /** Asks for a cell without waiting for it. */
-  send(code: string, options: { stopOnError?: boolean } = {}): Promise<string> {
+  send(code: string, options: SendOptions = {}): Promise<string> {
     return this.ask({ op: 'send', code, ...options });
   }
 
@@ -66,6 +72,11 @@ export class Kernel {
   complete = (code: string): Promise<Answer> => this.ask({ op: 'complete', code, position: code.length });
   inspect = (code: string): Promise<Answer> => this.ask({ op: 'inspect', code, position: code.length });
   info = (): Promise<Answer> => this.ask({ op: 'info' });
+  history = (query: Record<string, unknown>): Promise<Answer> => this.ask({ op: 'history', query });
+  isComplete = (code: string): Promise<Answer> => this.ask({ op: 'is_complete', code });
+  /** Answers the question that a cell asks, and says what it was. */
+  input = (answer: string): Promise<{ prompt: string; password: boolean }> => this.ask({ op: 'input', answer });
+  isAlive = (): Promise<boolean> => this.ask({ op: 'alive' });
   comms = (): Promise<Answer> => this.ask({ op: 'comms' });
   interrupt = (): Promise<void> => this.ask({ op: 'interrupt' });
   pid = (): Promise<number> => this.ask({ op: 'pid' });
@@ -93,4 +104,23 @@ export function streamText(outputs: readonly Message[], name: 'stdout' | 'stderr
     .filter((output) => output.type === 'stream' && output.content.name === name)
     .map((output) => output.content.text)
     .join('');
+}
+
+export const ofType = (outputs: readonly Message[], type: string): Message[] =>
+  outputs.filter((output) => output.type === type);
+
+/** What a cell's last expression reads as. */
+export const resultOf = (outputs: readonly Message[]): string | undefined =>
+  ofType(outputs, 'execute_result')[0]?.content.data['text/plain'];
+
+/** The kernelspec that the tests run on: with `PATHLAB_TEST_KERNEL=tslab` they show what plain tslab does. */
+export const kernelName = process.env.PATHLAB_TEST_KERNEL ?? 'pathlab';
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

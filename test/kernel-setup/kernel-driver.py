@@ -50,7 +50,8 @@ def wait(request):
     while not (request in replies and is_idle(request)):
         if time.monotonic() > end:
             raise TimeoutError(f"no end of {request}")
-        pump(client.iopub_channel, keep_output, 0.02)
+        if not pump(client.iopub_channel, keep_output, 0.02) and not manager.is_alive():
+            raise RuntimeError("the kernel died")
         while pump(client.shell_channel, keep_reply, 0):
             pass
     return {"reply": replies[request], "outputs": outputs[request]}
@@ -59,12 +60,30 @@ def wait(request):
 def handle(command):
     op = command["op"]
     if op == "send":
-        return client.execute(command["code"], stop_on_error=command.get("stopOnError", True))
+        return client.execute(
+            command["code"],
+            silent=command.get("silent", False),
+            stop_on_error=command.get("stopOnError", True),
+            allow_stdin=command.get("allowStdin", False),
+        )
+    if op == "input":  # the question that a cell asks; answers it
+        question = client.stdin_channel.get_msg(timeout=LIMIT)
+        client.input(command["answer"])
+        return question["content"]
+    if op == "history":
+        return wait(client.history(**command["query"]))
+    if op == "is_complete":
+        return wait(client.is_complete(command["code"]))
+    if op == "alive":
+        return manager.is_alive()
     if op == "wait":
         return wait(command["request"])
     if op == "outputs":  # of a finished cell, until the text is among them
         end = time.monotonic() + LIMIT
-        while command["text"] not in json.dumps(outputs.get(command["request"], [])) and time.monotonic() < end:
+        # The code that comes back with execute_input may hold the text as well.
+        while command["text"] not in json.dumps(
+            [m for m in outputs.get(command["request"], []) if m["type"] != "execute_input"]
+        ) and time.monotonic() < end:
             pump(client.iopub_channel, keep_output, 0.02)
         return outputs.get(command["request"], [])
     if op == "complete":

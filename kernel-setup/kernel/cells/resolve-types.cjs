@@ -4,7 +4,7 @@
 // finds nothing, first from the importing file and then from the project.
 const path = require('node:path');
 
-const projectFile = path.join(__dirname, '../../__notebook__.ts');
+const projectFile = path.join(__dirname, '../../../__notebook__.ts');
 
 /** tslab's compiler host, with `import` specifiers resolved as above. */
 function resolveTypesOfExports(typescript) {

@@ -1,59 +1,88 @@
 // Compiles and runs cells, one at a time.
+const { writeSync } = require('node:fs');
 const vm = require('node:vm');
 const { setImmediate: nextTurn } = require('node:timers/promises');
 const { describeDiagnostics, describeError } = require('./errors.cjs');
+const { offerStop } = require('./expect-stop.cjs');
+const { Interrupted } = require('./interrupted.cjs');
+const { inBase64 } = require('./output.cjs');
 const { rewriteCell } = require('./rewrite.cjs');
+const { bundleOf } = require('./shown-value.cjs');
 const { takePositions } = require('./source-maps.cjs');
 
 const scope = Symbol.for('pathlab.cell');
-
-class Interrupted extends Error {
-  name = 'Interrupted';
-  message = 'the cell was interrupted';
-}
 
 class Executor {
   #tslab;
   #converter;
   #modules;
   #output;
+  #state;
   /** Cells by number, for the traces of errors in functions that earlier cells defined. */
   #cells = new Map();
   #declarations = '';
   #exports = cellVariables();
   #running;
-  #ending = false;
+  #whenEnded;
 
-  constructor({ tslab, modules, output }) {
+  constructor({ tslab, modules, output, state }) {
     this.#tslab = tslab;
     this.#converter = tslab.createConverter();
     this.#modules = modules;
     this.#output = output;
+    this.#state = state;
+    offerStop(state);
     globalThis[scope] = [this.#exports, modules.require];
   }
 
   /**
-   * Runs a cell: `{ number, source, request }`.
+   * Runs a cell: `{ id, number, source, allowStdin }`.
    *
-   * @returns `{ value }` of its last expression, or `{ error }`, the content of an `error` message
+   * @param done is called once, with `{ error }`, the content of an `error` message, or with `{ result }`, the data and
+   *   metadata of its last expression, or with neither
    */
-  async run(cell) {
+  run(cell, done) {
     this.#cells.set(cell.number, cell);
-    const failure = withResolvers();
-    failure.promise.catch(() => {});
-    this.#running = { cell, fail: failure.reject };
-    try {
-      return await this.#output.under(cell, () => this.#evaluate(cell, failure.promise));
-    } catch (thrown) {
-      return { error: describeError(readableInterrupt(thrown), this.#cells) };
-    } finally {
+    const settle = (content) => {
+      if (this.#running?.cell !== cell) return;
       this.#running = undefined;
-    }
+      this.#state.cooperative = false;
+      done(content);
+      this.#whenEnded?.();
+    };
+    const fail = (thrown) => settle({ error: describeError(thrown, this.#cells) });
+    this.#running = { cell, fail };
+    // A turn of its own: what is stopped from outside takes with it whatever called it.
+    setImmediate(() => this.#output.under(cell, () => this.#evaluate(cell)).then(settle, fail));
   }
 
-  async #evaluate(cell, failure) {
+  async #evaluate(cell) {
+    const { compiled, error } = this.#compile(cell);
+    if (error) return { error };
+    const sideOutputs = compiled.sideOutputs ?? [];
+    this.#modules.addCompiled(sideOutputs);
+    const code = [compiled.output ?? '', ...sideOutputs.map(({ data }) => data)];
+    await this.#modules.preload(code.flatMap((text) => this.#specifiers(text)));
+    this.#output.throwIfStopped();
+
+    // tslab's fault: what a failed cell had assigned was undeclared afterwards.
+    this.#declarations = compiled.declOutput ?? '';
+    await runScript(cell, compiled);
+    // Rejections that nobody handles and throws of due timers show up now, and fail the cell that caused them.
+    await nextTurn();
+
+    const name = compiled.lastExpressionVar;
+    if (name === undefined) return {};
+    const value = this.#exports[name];
+    delete this.#exports[name];
+    if (value === undefined) return {};
+    const { data, metadata } = await bundleOf(value);
+    return { result: { data: inBase64(data), metadata } };
+  }
+
+  #compile(cell) {
     const rewritten = rewriteCell(this.#tslab.typescript, cell.source);
-    const compiled = this.#converter.convert(this.#declarations, rewritten.text);
+    const compiled = this.#state.whileCompiling(() => this.#converter.convert(this.#declarations, rewritten.text));
     if (compiled.diagnostics.length > 0) {
       return { error: describeDiagnostics(inOriginal(compiled.diagnostics, cell, rewritten), cell) };
     }
@@ -64,22 +93,7 @@ class Executor {
       const found = line > lastLine ? undefined : cellPosition(line, column);
       return found && found.line > 1 ? { ...found, line: found.line - 1 } : undefined;
     };
-    const sideOutputs = compiled.sideOutputs ?? [];
-    this.#modules.addCompiled(sideOutputs);
-    const code = [compiled.output ?? '', ...sideOutputs.map(({ data }) => data)];
-    await Promise.race([this.#modules.preload(code.flatMap((text) => this.#specifiers(text))), failure]);
-
-    // tslab's fault: what a failed cell had assigned was undeclared afterwards.
-    this.#declarations = compiled.declOutput ?? '';
-    await Promise.race([runScript(cell, compiled), failure]);
-    // Rejections that nobody handles and throws of due timers show up now, and fail the cell that caused them.
-    await Promise.race([nextTurn(), failure]);
-
-    const name = compiled.lastExpressionVar;
-    if (name === undefined) return {};
-    const value = this.#exports[name];
-    delete this.#exports[name];
-    return { value };
+    return { compiled };
   }
 
   #specifiers(code) {
@@ -88,54 +102,60 @@ class Executor {
 
   /** The signal of the cell that is asking: the first interrupt aborts it and leaves the ending to the cell. */
   interruptSignal() {
-    const cell = this.#output.cell;
+    const { cell } = this.#output;
     if (!cell) return new AbortController().signal;
     cell.interruption ??= new AbortController();
+    if (cell === this.#running?.cell) this.#state.cooperative = !cell.interruption.signal.aborted;
     return cell.interruption.signal;
   }
 
   /**
-   * Asks the running cell to end because the kernel will.
+   * Asks the running cell to end because the process will.
    *
-   * @returns whether it handles interrupts, and thus is worth waiting for
+   * @param whenEnded is called when it has
+   * @returns whether the cell handles interrupts, and thus is worth waiting for
    */
-  end() {
-    this.#ending = true;
+  end(whenEnded) {
     const interruption = this.#running?.cell.interruption;
-    interruption?.abort(new Interrupted());
-    return interruption !== undefined;
+    if (!interruption) return false;
+    this.#whenEnded = whenEnded;
+    interruption.abort(new Interrupted());
+    return true;
   }
 
   interrupt() {
     // Jupyter's shutdown interrupts as well, and that must not count as the second interrupt.
-    if (!this.#running || this.#ending) return;
+    if (!this.#running || this.#whenEnded) return;
     const { cell, fail } = this.#running;
     if (cell.interruption && !cell.interruption.signal.aborted) {
       this.#output.write(cell, 'stderr', 'Interrupted: stopping cleanly. Interrupt again to stop at once.\n');
+      this.#state.cooperative = false;
       cell.interruption.abort(new Interrupted());
       return;
     }
+    cell.stopped = true;
     fail(new Interrupted());
   }
 
-  /** An error outside every await: it fails the running cell, or shows under the cell that ran last. */
+  /** An error outside every await: it fails the running cell, or shows under the cell that it belongs to. */
   failOutside(thrown) {
+    const { cell } = this.#output;
+    if (cell?.stopped && thrown instanceof Interrupted) return;
     if (this.#running) {
       this.#running.fail(thrown);
       return;
     }
-    const cell = this.#output.cell;
-    const { traceback } = describeError(thrown, this.#cells);
-    if (cell) this.#output.write(cell, 'stderr', `${traceback.join('\n')}\n`);
-    else process.stderr.write(`${traceback.join('\n')}\n`);
+    const text = `${describeError(thrown, this.#cells).traceback.join('\n')}\n`;
+    if (cell) this.#output.write(cell, 'stderr', text);
+    else writeSync(2, text);
   }
 
   complete(code, position) {
-    return this.#converter.complete(this.#declarations, code, position);
+    return this.#state.whileCompiling(() => this.#converter.complete(this.#declarations, code, position));
   }
 
   inspect(code, position) {
-    return this.#converter.inspect(this.#declarations, code, position);
+    return this.#state.whileCompiling(() => this.#converter.inspect(this.#declarations, code, position));
   }
 }
 
@@ -159,15 +179,8 @@ function runScript(cell, { output, hasToplevelAwait }) {
   const result = vm.runInThisContext(head + output + tail, {
     filename: `In[${cell.number}]`,
     columnOffset: -head.length,
-    // Stops a loop that never yields. Node listens for signals in another way meanwhile, and one that comes as the code
-    // ends can be lost; a cell that goes on after an await therefore relies on the kernel's own listener alone.
-    breakOnSigint: !hasToplevelAwait,
   });
   return hasToplevelAwait ? result : undefined;
-}
-
-function readableInterrupt(thrown) {
-  return thrown?.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED' ? new Interrupted() : thrown;
 }
 
 /** Diagnostics with the positions of the cell as its author wrote it. */
@@ -177,13 +190,6 @@ function inOriginal(diagnostics, cell, rewritten) {
     const before = cell.source.slice(0, rewritten.toOriginal(diagnostic.start.offset)).split('\n');
     return { ...diagnostic, start: { line: before.length - 1, character: before.at(-1).length } };
   });
-}
-
-/** What Promise.withResolvers does from Node 22 on. */
-function withResolvers() {
-  const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  return made;
 }
 
 module.exports = { Executor };

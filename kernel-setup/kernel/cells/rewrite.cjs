@@ -4,7 +4,10 @@
 // - `await (promise)`, `await [..]` and the like at the top level are parsed as a call of a function named await.
 //   `await Promise.resolve((promise))` is not.
 // - `for await` at the top level is refused. Inside an async function that is awaited, it is not.
+// - a loop that awaits goes on after its cell was interrupted. Each of its rounds begins with a question whether to stop.
 // Insertions add no line, so lines of errors stay right; `toOriginal` gives the columns.
+
+const stopHere = " globalThis[Symbol.for('pathlab.kernel')].throwIfStopped();";
 
 /** The cell's text as tslab understands it, and the way back from its offsets to the original's. */
 function rewriteCell(typescript, code) {
@@ -21,6 +24,15 @@ function rewriteCell(typescript, code) {
       if (/[^\w$'"]/.test(file.text[start])) {
         insert(start, 'Promise.resolve(');
         insert(node.expression.end, ')');
+      }
+    }
+    if (typescript.isIterationStatement(node, false) && awaits(typescript, node)) {
+      const { statement } = node;
+      if (typescript.isBlock(statement)) {
+        insert(statement.getStart(file) + 1, stopHere);
+      } else {
+        insert(statement.getStart(file), `{${stopHere} `);
+        insert(statement.end, ' }');
       }
     }
     if (!insideFunction && typescript.isForOfStatement(node) && node.awaitModifier) {
@@ -42,6 +54,17 @@ function rewriteCell(typescript, code) {
   }
   text += code.slice(end);
   return { text, toOriginal: (offset) => originalOffset(insertions, offset) };
+}
+
+/** Whether a loop itself awaits, not just a function in it. */
+function awaits(typescript, loop) {
+  if (loop.awaitModifier) return true;
+  const search = (node) => {
+    if (typescript.isFunctionLike(node) || typescript.isClassLike(node)) return false;
+    if (typescript.isAwaitExpression(node) || (typescript.isForOfStatement(node) && node.awaitModifier)) return true;
+    return typescript.forEachChild(node, search) ?? false;
+  };
+  return typescript.forEachChild(loop, search) ?? false;
 }
 
 function originalOffset(insertions, offset) {

@@ -2,25 +2,24 @@
 // inspection and the `display` that notebooks import from 'tslab'. They are internals, so the version is pinned and
 // what is taken is checked: another tslab stops here with a message instead of misbehaving later.
 const Module = require('node:module');
+const { withPlainNames } = require('./plain-names.cjs');
 const { resolveTypesOfExports } = require('./resolve-types.cjs');
 const { keepSourceMaps } = require('./source-maps.cjs');
+const { check, supportedVersion } = require('../tslab-version.cjs');
 
-const supportedVersion = '1.0.22';
+check();
 const fromTslab = Module.createRequire(require.resolve('tslab/package.json'));
-
-const installed = fromTslab('./package.json').version;
-if (installed !== supportedVersion) {
-  throw new Error(
-    `the pathlab kernel is made for tslab ${supportedVersion}, and tslab ${installed} is installed; run \`npm run setup\``,
-  );
-}
 
 // tslab calls these two functions through the module object: it must see ours, and the originals are read-only there.
 const typescriptPath = fromTslab.resolve('@tslab/typescript-for-tslab');
 const typescript = fromTslab(typescriptPath);
-expectFunctions('TypeScript', typescript, ['createWatchCompilerHost', 'transpileModule', 'resolveModuleName']);
+expectFunctions('TypeScript', typescript, [
+  ...['createWatchCompilerHost', 'createWatchProgram', 'transpileModule', 'resolveModuleName'],
+  'unescapeLeadingUnderscores',
+]);
 const patched = { ...typescript };
 patched.createWatchCompilerHost = keepSourceMaps.options(resolveTypesOfExports(typescript));
+patched.createWatchProgram = withPlainNames(typescript);
 patched.transpileModule = keepSourceMaps.transpiler(typescript);
 require.cache[typescriptPath].exports = patched;
 
@@ -47,7 +46,7 @@ function expectFunctions(where, holder, names) {
 }
 
 function unexpected(where, name) {
-  throw new Error(`tslab ${installed} is not as the pathlab kernel expects it: ${where} has no ${name}`);
+  throw new Error(`tslab ${supportedVersion} is not as the pathlab kernel expects it: ${where} has no ${name}`);
 }
 
 module.exports = {

@@ -1,0 +1,51 @@
+// What the front process asks of the process in which cells run.
+const { post } = require('./post.cjs');
+
+const cleanEndWithin = 60_000; // ms
+
+/** @returns a function that takes one request */
+function handlerOf({ executor, input, tslab, state }) {
+  const answering = (work) => (request) => {
+    const answer = (content) => post({ type: 'answer', question: request.question, content });
+    try {
+      answer(work(request));
+    } catch (error) {
+      answer({ status: 'error', ename: error.name, evalue: error.message, traceback: error.stack.split('\n') });
+    }
+  };
+
+  const handlers = {
+    execute: (request) => {
+      const { cell: id, count: number, source, allowStdin } = request;
+      executor.run({ id, number, source, allowStdin }, (content) =>
+        post({ type: 'answer', question: request.question, content }),
+      );
+    },
+    is_complete: answering(({ code }) => {
+      const { completed, indent } = tslab.isCompleteCode(code);
+      return completed ? { status: 'complete' } : { status: 'incomplete', indent };
+    }),
+    complete: answering(({ code, cursor_pos: position }) => {
+      const { start, end, candidates } = executor.complete(code, position);
+      return { status: 'ok', matches: candidates, cursor_start: start, cursor_end: end, metadata: {} };
+    }),
+    inspect: answering(({ code, cursor_pos: position }) => {
+      const info = executor.inspect(code, position);
+      const data = info ? { 'text/plain': tslab.printQuickInfo(info) } : {};
+      return { status: 'ok', found: Boolean(info), data, metadata: {} };
+    }),
+    input: ({ value }) => input.take(value),
+    interrupt: () => {
+      state.hear();
+      executor.interrupt();
+    },
+    end: () => {
+      state.hear();
+      if (!executor.end(() => process.exit(0))) process.exit(0);
+      setTimeout(() => process.exit(0), cleanEndWithin);
+    },
+  };
+  return (request) => handlers[request.type](request);
+}
+
+module.exports = { handlerOf };
