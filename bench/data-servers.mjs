@@ -147,3 +147,92 @@ export async function startFiles(files, options = {}) {
     });
   });
 }
+
+/**
+ * A server that answers as the Genomic Data Commons does: POST /files with a page's size and place, GET /data/ID.
+ *
+ * @param {{file_id: string, file_name: string, cases: object[], content?: Buffer, md5sum?: string, file_size?: number}[]} hits
+ * @param {{fault?: (path: string, times: number) => Fault | undefined, bytesPerSecond?: number}} [options]
+ */
+export async function startGdc(hits, options = {}) {
+  const listed = hits.map(({ content, ...hit }) => ({
+    ...(content && { md5sum: md5(content), file_size: content.length }),
+    ...hit,
+  }));
+  const ordered = [...listed].sort((one, other) => (one.file_id < other.file_id ? -1 : 1));
+  const contents = new Map(hits.map(({ file_id, content }) => [file_id, content]));
+  const asked = new Map();
+  return startServer(async (request, response, body) => {
+    const times = (asked.get(request.url) ?? 0) + 1;
+    asked.set(request.url, times);
+    const fault = options.fault?.(request.url, times);
+    if (request.method === 'POST' && request.url === '/files' && !fault) {
+      const { from = 0, size = 10 } = JSON.parse(body);
+      const page = ordered.slice(from, from + size);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(
+        JSON.stringify({
+          data: {
+            hits: page.map((hit) => ({ id: hit.file_id, ...hit })),
+            pagination: { count: page.length, total: ordered.length, size, from, sort: 'file_id:asc' },
+          },
+          warnings: {},
+        }),
+      );
+      return;
+    }
+    const content = contents.get(request.url.replace('/data/', '')) ?? (fault && Buffer.from('none'));
+    if (content) await sendFile(request, response, { content, fault, bytesPerSecond: options.bytesPerSecond });
+    else response.writeHead(404).end();
+  });
+}
+
+const escapeXml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+
+/**
+ * A server that answers as a public bucket does: ListObjectsV2 in pages, and the objects themselves.
+ *
+ * @param {Record<string, Buffer | {bytes: number, etag: string}>} objects contents, or what the listing is to say
+ * @param {{pageSize?: number, fault?: (path: string, times: number) => Fault | undefined, bytesPerSecond?: number}} [options]
+ */
+export async function startBucket(objects, options = {}) {
+  const pageSize = options.pageSize ?? 1000;
+  const asked = new Map();
+  return startServer(async (request, response) => {
+    const url = new URL(request.url, 'http://here');
+    const key = decodeURIComponent(url.pathname.slice(1));
+    const times = (asked.get(request.url) ?? 0) + 1;
+    asked.set(request.url, times);
+    const fault = options.fault?.(request.url, times);
+    if (key === '' && url.searchParams.get('list-type') === '2' && !fault) {
+      const prefix = url.searchParams.get('prefix') ?? '';
+      const keys = Object.keys(objects)
+        .filter((name) => name.startsWith(prefix))
+        .sort();
+      const from = Number(url.searchParams.get('continuation-token') ?? 0);
+      const page = keys.slice(from, from + pageSize);
+      const goesOn = from + pageSize < keys.length;
+      const contents = page.map((name) => {
+        const object = objects[name];
+        const { bytes, etag } = Buffer.isBuffer(object) ? { bytes: object.length, etag: `"${md5(object)}"` } : object;
+        return `<Contents><Key>${escapeXml(name)}</Key><LastModified>2020-01-01T00:00:00.000Z</LastModified><ETag>${escapeXml(etag)}</ETag><Size>${bytes}</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+      });
+      response
+        .writeHead(200, { 'content-type': 'application/xml' })
+        .end(
+          `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+            `<Name>bucket</Name><Prefix>${escapeXml(prefix)}</Prefix><KeyCount>${page.length}</KeyCount><MaxKeys>${pageSize}</MaxKeys>` +
+            `<IsTruncated>${goesOn}</IsTruncated>${contents.join('')}` +
+            `${goesOn ? `<NextContinuationToken>${from + pageSize}</NextContinuationToken>` : ''}</ListBucketResult>`,
+        );
+      return;
+    }
+    const content = objects[key];
+    if (Buffer.isBuffer(content) || fault) {
+      await sendFile(request, response, {
+        content: content ?? Buffer.from('none'),
+        fault,
+        bytesPerSecond: options.bytesPerSecond,
+      });
+    } else response.writeHead(404).end();
+  });
+}

@@ -10,6 +10,10 @@ const commands: Record<string, Command> = {
     about: 'run a notebook headless: run NAME [-p key value ...]',
     run: async (args) => (await import('./run.js')).main(args),
   },
+  fetch: {
+    about: 'download the slides of a dataset (fetch --help)',
+    run: async (args) => (await import('./fetch.js')).fetch(args),
+  },
   synth: {
     about: 'write a synthetic slide (synth --help)',
     run: async (args) => (await import('./synth.js')).synth(args),

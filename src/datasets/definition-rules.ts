@@ -69,6 +69,7 @@ const sources: Record<string, Shape> = {
     images: pattern,
     annotations: orNull(pattern),
     masks: orNull(pattern),
+    annotatedPrefix: orNull(fileName),
     sites: listOf(shapeRule('an object {site, ids}', { site: text, ids: listOf(idRange) })),
   },
   panda: {

@@ -56,6 +56,8 @@ export interface BucketSource {
   images: string;
   annotations: string | null;
   masks: string | null;
+  /** Slides whose ids begin so must have polygons; without them they are left out. */
+  annotatedPrefix: string | null;
   /** Which slides are of which site; a slide of no range has no site. */
   sites: readonly { site: string; ids: readonly { prefix: string; first: number; last: number }[] }[];
 }
@@ -74,7 +76,7 @@ export interface PandaSource {
 export interface FolderSource {
   kind: 'folder';
   folder: string;
-  /** How a file's name begins with its patient: a regular expression with one group; null where it does not. */
+  /** Finds the patient in a file's name: a regular expression with one group; null where no name has one. */
   patientPattern: string | null;
 }
 

@@ -43,6 +43,8 @@ export {
   type SplitRule,
   type TableSource,
 } from './definition.js';
+export { type FetchedDataset, type FetchOptions, fetchDataset, type ResolvedDataset, resolveDataset } from './fetch.js';
+export { type FetchReport, type ListFacts, listFacts } from './fetch-report.js';
 export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
 export {
   filesOf,
@@ -55,6 +57,7 @@ export {
 } from './lock-file.js';
 export { readSlideManifest, type SlideManifest } from './manifest.js';
 export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
+export { groupsOf, hashBits, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export type { DatasetSlide, SlideSource } from './slide-source.js';

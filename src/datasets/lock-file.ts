@@ -31,8 +31,6 @@ export interface LockFile {
   licence: string;
   /** Where the list came from: an address, or "a folder of the user's". */
   resolvedFrom: string;
-  /** Whether the list is the whole dataset, and not the part that was asked for with a limit. */
-  whole: boolean;
   /** Hash of `slides` (or patches), the list that everything below a lock file is made from. */
   listSha256: string;
   slides: readonly LockedSlide[];
@@ -57,10 +55,10 @@ export interface LockedSlide {
 
 /** A file and what the source says of it. */
 export interface LockedFile {
-  /** Place in the dataset's folder. */
+  /** Place in the dataset's folder; of a file that the user has, in the folder that the definition names. */
   path: string;
-  /** Where it is downloaded from; null for a file that the user has. */
-  url: string | null;
+  /** Its address, from the source's endpoint on; null for a file that the user has. */
+  remote: string | null;
   bytes: number;
   md5: string | null;
   sha256: string | null;
@@ -69,7 +67,7 @@ export interface LockedFile {
 
 const fileShape: Shape = {
   path: innerPath,
-  url: orNull(text),
+  remote: orNull(innerPath),
   bytes: count,
   md5: orNull(md5Digest),
   sha256: orNull(sha256Digest),
@@ -100,7 +98,6 @@ const lockShape: Shape = {
   origin: text,
   licence: text,
   resolvedFrom: text,
-  whole: truth,
   listSha256: sha256Digest,
   slides: { is: 'a list', holds: Array.isArray },
   excluded: listOf({ is: 'an object {id, reason}', holds: (value) => faults(value, excludedShape, '').length === 0 }),

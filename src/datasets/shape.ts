@@ -30,10 +30,11 @@ export const sha256Digest = matching('a SHA-256 in hexadecimal', /^[0-9a-f]{64}$
 export const md5Digest = matching('an MD5 in hexadecimal', /^[0-9a-f]{32}$/);
 /** A path that cannot leave the folder that it is put under. */
 export const innerPath: Rule = { is: 'a relative path without ".."', holds: isInnerPath };
-/** A name that is a file's whole name in any folder. */
+/** A name that is a file's whole name in any folder, on any machine. */
 export const fileName: Rule = {
-  is: 'a name of letters, digits and . _ - only, which does not begin with a dot',
-  holds: (value) => typeof value === 'string' && /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(value) && value.length <= 200,
+  is: 'a name of letters, digits and . _ - only, at most 128, which begins with a letter or digit and has no ".."',
+  holds: (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(value) && !value.includes('..'),
 };
 
 export function isInnerPath(value: unknown): value is string {

@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function slide(id: string, change: Partial<LockedSlide> = {}): LockedSlide {
-  const file = { path: `slides/${id}.svs`, url: null, bytes: 12, md5: null, sha256: null, etag: null };
+  const file = { path: `slides/${id}.svs`, remote: null, bytes: 12, md5: null, sha256: null, etag: null };
   return { id, file, patient: 'p', site: null, class: null, mask: null, annotation: null, mpp: null, ...change };
 }
 
@@ -24,7 +24,6 @@ const head: Omit<LockFile, 'slides' | 'listSha256'> = {
   origin: 'here',
   licence: 'CC0-1.0',
   resolvedFrom: "a folder of the user's",
-  whole: true,
   excluded: [{ id: 'z', reason: 'too small' }],
 };
 

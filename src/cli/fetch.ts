@@ -1,0 +1,162 @@
+import { parseArgs } from 'node:util';
+import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
+import { DiskFullError, type DownloadProgress, gigabytes, InterruptedError, shownAddress } from '../runs/index.js';
+import { UsageError } from './usage-error.js';
+
+const help = `pathlab fetch NAME [options]
+
+Resolves a dataset's definition against its source into a lock file, and downloads the files. Run again after an
+interrupt or a failure, it goes on where it stopped. NAME is a definition in data-manifests/, or a .json file.
+
+  --plan               only say what there is to download
+  --out FOLDER         where the files go (data/NAME/source)
+  --from FOLDER        the folder that holds the files, for a dataset that its users download themselves
+  --limit N            only N slides, drawn by their names
+  --parallel N         files at a time (4)
+  --bandwidth X        at most X MB/s
+  --disk X             the files may take X GB in all
+  --endpoint ADDRESS   a mirror in place of the source's own address
+  --redirect-host HOST a host that downloads may be redirected to; may be given several times
+  --refresh            ask the source again although there is a lock file
+  --verify             read every file that is there, not only those that were touched
+
+A token for files of the GDC that are not open is read from the environment variable GDC_TOKEN.
+`;
+
+/**
+ * The command `pathlab fetch`.
+ *
+ * @param words what follows `fetch` on the command line
+ * @returns the exit code: 0, 1 when files failed, or 130 when it was interrupted
+ * @throws UsageError on wrong options, in one line for the user
+ */
+export async function fetch(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseWords(words);
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [name, ...others] = positionals;
+  if (name === undefined || others.length > 0) throw new UsageError('fetch takes one NAME (see pathlab fetch --help)');
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  const options: FetchOptions = {
+    out: values.out,
+    from: values.from,
+    endpoint: values.endpoint === undefined ? undefined : address(values.endpoint),
+    limit: wholeNumber('limit', values.limit),
+    parallel: wholeNumber('parallel', values.parallel),
+    bytesPerSecond: scaled('bandwidth', values.bandwidth, 1e6),
+    diskBudgetBytes: scaled('disk', values.disk, 1e9),
+    redirectHosts: values['redirect-host'],
+    refresh: values.refresh,
+    everyByte: values.verify,
+    signal: stop.signal,
+    onPage: (slides, total) => console.error(`list: ${slides}${total === undefined ? '' : ` of ${total}`}`),
+    onProgress: tellProgress,
+  };
+  try {
+    return await (values.plan ? plan(name, options) : bring(name, options));
+  } catch (error) {
+    if (error instanceof InterruptedError || stop.signal.aborted) {
+      console.error('fetch was interrupted; run it again and it goes on from there');
+      return 130;
+    }
+    // What a user can act on comes without the program's own stack.
+    if (error instanceof DiskFullError || error instanceof Error) throw new UsageError(error.message);
+    throw error;
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+async function plan(name: string, options: FetchOptions): Promise<number> {
+  const dataset = await resolveDataset(name, options);
+  const facts = listFacts(dataset);
+  console.log(facts.title);
+  console.log(`  ${facts.resolution}`);
+  console.log(`  slides      ${facts.wanted}${facts.wanted < facts.slides ? ` of ${facts.slides}` : ''}`);
+  console.log(`  patients    ${facts.patients}${missing(facts.withoutPatient)}`);
+  console.log(`  sites       ${facts.sites}${missing(facts.withoutSite)}`);
+  console.log(`  files       ${facts.files}, ${gigabytes(facts.bytes)}`);
+  if (options.bytesPerSecond) {
+    console.log(`  time        ${(facts.bytes / options.bytesPerSecond / 3600).toFixed(1)} h at the bandwidth given`);
+  }
+  console.log(`  licence     ${facts.licence}`);
+  console.log(`  goes to     ${dataset.out}`);
+  for (const [label, slides] of Object.entries(facts.classes)) console.log(`  class       ${label}: ${slides}`);
+  for (const { reason, slides } of facts.excluded) console.log(`  left out    ${slides}: ${reason}`);
+  for (const note of facts.notes) console.log(`  note        ${note}`);
+  return 0;
+}
+
+function missing(count: number): string {
+  return count > 0 ? ` (${count} slides have none)` : '';
+}
+
+async function bring(name: string, options: FetchOptions): Promise<number> {
+  const { report, downloads, out } = await fetchDataset(name, options);
+  for (const { path, reason } of report.failed) console.error(`failed: ${path}: ${reason}`);
+  console.log(report.resolution);
+  const there = downloads.received.length - downloads.fetched;
+  console.log(
+    `${report.ready} of ${report.wanted} slides are ready: ${downloads.fetched} files downloaded, ${there} there already, ` +
+      `${report.failed.length} failed`,
+  );
+  console.log(out);
+  return report.failed.length > 0 ? 1 : 0;
+}
+
+function tellProgress(event: DownloadProgress): void {
+  const { path, bytes } = event;
+  if (event.kind === 'done') console.error(`done: ${path} (${gigabytes(bytes)})`);
+  else if (event.kind === 'retry') {
+    console.error(`${path}: ${event.reason}; again in ${event.waitSeconds.toFixed(1)} s`);
+  } else if (event.kind === 'receiving') console.error(`${path}: ${((100 * event.received) / bytes).toFixed(0)} %`);
+}
+
+function parseWords(words: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        plan: { type: 'boolean' },
+        out: { type: 'string' },
+        from: { type: 'string' },
+        limit: { type: 'string' },
+        parallel: { type: 'string' },
+        bandwidth: { type: 'string' },
+        disk: { type: 'string' },
+        endpoint: { type: 'string' },
+        'redirect-host': { type: 'string', multiple: true },
+        refresh: { type: 'boolean' },
+        verify: { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function address(text: string): string {
+  try {
+    return shownAddress(text);
+  } catch {
+    throw new UsageError(`--endpoint takes an address; got "${text}"`);
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} takes a whole number above 0; got "${text}"`);
+  return Number(text);
+}
+
+function scaled(name: string, text: string | undefined, unit: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (!(Number(text) > 0)) throw new UsageError(`--${name} takes a number above 0; got "${text}"`);
+  return Number(text) * unit;
+}

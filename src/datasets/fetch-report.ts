@@ -1,0 +1,83 @@
+import type { DownloadResult } from '../runs/index.js';
+import type { ResolvedDataset } from './fetch.js';
+import { filesOf } from './lock-file.js';
+
+/** What a dataset's list holds and leaves out. */
+export interface ListFacts {
+  dataset: string;
+  title: string;
+  resolution: string;
+  resolvedFrom: string;
+  listSha256: string;
+  synthetic: boolean;
+  licence: string;
+  citation: string;
+  /** Faults of the source, and what the paper leaves open. */
+  notes: readonly string[];
+  slides: number;
+  /** How many of them are wanted, where a limit was set. */
+  wanted: number;
+  files: number;
+  bytes: number;
+  patients: number;
+  sites: number;
+  withoutPatient: number;
+  withoutSite: number;
+  classes: Record<string, number>;
+  /** How many slides are left out for each reason (numbers and names in a reason count as one). */
+  excluded: { reason: string; slides: number; examples: string[] }[];
+}
+
+/** `report.json` of a fetch. */
+export interface FetchReport extends ListFacts {
+  /** Slides whose files are all there. */
+  ready: number;
+  failed: readonly { path: string; reason: string }[];
+}
+
+/** Counts what a list holds; of what is wanted, if a limit was set. */
+export function listFacts({ definition, lock, slides, resolution }: ResolvedDataset): ListFacts {
+  const files = slides.flatMap(filesOf);
+  const distinct = (values: readonly (string | null)[]) => new Set(values.filter((value) => value !== null)).size;
+  const classes: Record<string, number> = {};
+  for (const { class: name } of slides) if (name !== null) classes[name] = (classes[name] ?? 0) + 1;
+  return {
+    dataset: definition.name,
+    title: definition.title,
+    resolution,
+    resolvedFrom: lock.resolvedFrom,
+    listSha256: lock.listSha256,
+    synthetic: lock.synthetic,
+    licence: lock.licence,
+    citation: definition.citation,
+    notes: definition.notes,
+    slides: lock.slides.length,
+    wanted: slides.length,
+    files: files.length,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    patients: distinct(slides.map(({ patient }) => patient)),
+    sites: distinct(slides.map(({ site }) => site)),
+    withoutPatient: slides.filter(({ patient }) => patient === null).length,
+    withoutSite: slides.filter(({ site }) => site === null).length,
+    classes: Object.fromEntries(Object.entries(classes).sort(([one], [other]) => (one < other ? -1 : 1))),
+    excluded: byReason(lock.excluded),
+  };
+}
+
+export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult, ready: number): FetchReport {
+  return { ...listFacts(dataset), ready, failed: downloads.failed };
+}
+
+function byReason(excluded: readonly { id: string; reason: string }[]): ListFacts['excluded'] {
+  const reasons = new Map<string, { reason: string; slides: number; examples: string[] }>();
+  for (const { id, reason } of excluded) {
+    const kind = reason
+      .replace(/^its \d+ bytes are/, 'its bytes are')
+      .replace(/^the same bytes as .*/, 'the same bytes as another');
+    const entry = reasons.get(kind) ?? { reason: kind, slides: 0, examples: [] };
+    entry.slides++;
+    if (entry.examples.length < 5) entry.examples.push(id);
+    reasons.set(kind, entry);
+  }
+  return [...reasons.values()].sort((one, other) => other.slides - one.slides || (one.reason < other.reason ? -1 : 1));
+}

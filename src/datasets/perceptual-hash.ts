@@ -1,0 +1,106 @@
+import sharp, { type SharpInput } from 'sharp';
+
+/** Side of the grid that a perceptual hash compares neighbours on. */
+const side = 16;
+/** Bits of a perceptual hash. */
+export const hashBits = side * side;
+
+/**
+ * Hash of how a picture looks (difference hash: is each of 16 x 16 fields brighter than its right neighbour?). Pictures
+ * that were scaled, recompressed or recoloured a little differ in few of its 256 bits; unlike ones in about half.
+ *
+ * @param picture anything that sharp reads
+ * @returns eight whole numbers of 32 bits
+ */
+export async function perceptualHash(
+  picture: SharpInput,
+  options: Parameters<typeof sharp>[1] = {},
+): Promise<Uint32Array> {
+  const gray = await sharp(picture, options)
+    .flatten({ background: '#fff' })
+    .grayscale()
+    .resize(side + 1, side, { fit: 'fill' })
+    .raw()
+    .toBuffer();
+  const hash = new Uint32Array(hashBits / 32);
+  for (let bit = 0; bit < hashBits; bit++) {
+    const place = Math.floor(bit / side) * (side + 1) + (bit % side);
+    if (gray[place]! < gray[place + 1]!) hash[bit >> 5]! |= 1 << (bit & 31);
+  }
+  return hash;
+}
+
+/** Number of bits in which two hashes differ (Hamming distance). */
+export function hashDistance(one: Uint32Array, other: Uint32Array): number {
+  let distance = 0;
+  for (let word = 0; word < one.length; word++) distance += bitsOf(one[word]! ^ other[word]!);
+  return distance;
+}
+
+function bitsOf(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+export interface NearPair {
+  /** Places in the list of hashes, the lower first. */
+  one: number;
+  other: number;
+  distance: number;
+}
+
+/**
+ * All pairs of hashes that differ in at most so many bits, nearest first.
+ *
+ * Two hashes at distance `most` agree wholly in at least one of `most + 1` parts, so that only hashes that share a part
+ * are compared (as in Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling, WWW 2007).
+ */
+export function nearPairs(hashes: readonly Uint32Array[], most: number): NearPair[] {
+  if (!(Number.isSafeInteger(most) && most >= 0 && most < hashBits)) {
+    throw new RangeError(`a distance is a whole number from 0 to ${hashBits - 1} bits; got ${most}`);
+  }
+  const parts = most + 1;
+  const pairs = new Map<string, NearPair>();
+  for (let part = 0; part < parts; part++) {
+    const first = Math.floor((part * hashBits) / parts);
+    const end = Math.floor(((part + 1) * hashBits) / parts);
+    const buckets = new Map<string, number[]>();
+    hashes.forEach((hash, index) => {
+      let name = '';
+      for (let bit = first; bit < end; bit++) name += (hash[bit >> 5]! >>> (bit & 31)) & 1;
+      const bucket = buckets.get(name);
+      if (bucket) bucket.push(index);
+      else buckets.set(name, [index]);
+    });
+    for (const bucket of buckets.values()) {
+      for (const [place, one] of bucket.entries()) {
+        for (const other of bucket.slice(place + 1)) {
+          const distance = hashDistance(hashes[one]!, hashes[other]!);
+          if (distance <= most) pairs.set(`${one} ${other}`, { one, other, distance });
+        }
+      }
+    }
+  }
+  return [...pairs.values()].sort((a, b) => a.distance - b.distance || a.one - b.one || a.other - b.other);
+}
+
+/** For each item the lowest place of those that pairs tie it to, itself if to none. */
+export function groupsOf(count: number, pairs: readonly Pick<NearPair, 'one' | 'other'>[]): Int32Array {
+  const parent = Int32Array.from({ length: count }, (_, index) => index);
+  const root = (index: number): number => {
+    let top = index;
+    while (parent[top] !== top) top = parent[top]!;
+    while (parent[index] !== top) {
+      const next = parent[index]!;
+      parent[index] = top;
+      index = next;
+    }
+    return top;
+  };
+  for (const { one, other } of pairs) {
+    const [low, high] = [root(one), root(other)].sort((a, b) => a - b) as [number, number];
+    parent[high] = low;
+  }
+  return parent.map((_, index) => root(index));
+}

@@ -1,0 +1,48 @@
+import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { FolderSource } from '../definition.js';
+import type { SourceList } from './listed.js';
+import { inParallel, localFile } from './local-file.js';
+import { idOfPath } from './table.js';
+
+const isImage = /\.(png|jpe?g|tiff?|webp)$/i;
+
+/**
+ * Reads a folder that holds a folder of patches for each class.
+ *
+ * @param base the folder that the definition's relative paths start from
+ */
+export async function listFolder(source: FolderSource, base: string): Promise<SourceList> {
+  const folder = resolve(base, source.folder);
+  const pattern = source.patientPattern === null ? undefined : new RegExp(source.patientPattern);
+  const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
+  const classes = (await entries(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  for (const word of classes.sort()) {
+    const names = (await entries(resolve(folder, word))).map(({ name }) => name).sort();
+    const other = names.filter((name) => !isImage.test(name));
+    list.excluded.push(...other.map((name) => ({ id: `${word}/${name}`, reason: 'not an image by its name' })));
+    const slides = await inParallel(
+      names.filter((name) => isImage.test(name)),
+      async (name) => {
+        const path = `${word}/${name}`;
+        const patient = pattern?.exec(name)?.[1] ?? null;
+        if (pattern && patient === null) {
+          throw new Error(`${path} in ${folder}: its name has no patient in it (${source.patientPattern})`);
+        }
+        const file = await localFile(folder, path, folder);
+        return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
+      },
+    );
+    list.slides.push(...slides);
+  }
+  if (list.slides.length === 0) throw new Error(`${folder} has no folder with images in it: a folder for each class`);
+  return list;
+}
+
+async function entries(folder: string) {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    throw new Error(`the folder ${folder} cannot be read: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestOfFile } from '../../runs/index.js';
+import type { LockedFile } from '../lock-file.js';
+import { isInnerPath } from '../shape.js';
+
+/**
+ * A file that the user has, with its size and SHA-256.
+ *
+ * @param where names the place in the user's table for the error
+ * @throws Error when the path leaves the folder, or there is no such file, or it is empty
+ */
+export async function localFile(folder: string, path: string, where: string): Promise<LockedFile> {
+  if (!isInnerPath(path)) {
+    throw new Error(
+      `${where}: "${path}" is no relative path inside ${folder} ("..", absolute and odd names are not taken)`,
+    );
+  }
+  const place = join(folder, path);
+  const facts = await stat(place).catch(() => undefined);
+  if (!facts?.isFile()) throw new Error(`${where}: there is no file ${place}`);
+  if (facts.size === 0) throw new Error(`${where}: ${place} is empty`);
+  return { path, remote: null, bytes: facts.size, md5: null, sha256: await digestOfFile(place), etag: null };
+}
+
+/** Works on items several at a time; the results keep the items' order. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!, index);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+  return results;
+}

@@ -1,0 +1,62 @@
+import { resolve } from 'node:path';
+import sharp from 'sharp';
+import type { PandaSource } from '../definition.js';
+import { groupsOf, nearPairs, perceptualHash } from '../perceptual-hash.js';
+import type { ListedSlide, SourceList } from './listed.js';
+import { inParallel, localFile } from './local-file.js';
+import { readRows } from './table.js';
+
+/**
+ * Reads the folder of the PANDA challenge as its host gives it: `train.csv`, `train_images/`, `train_label_masks/`.
+ * Slides without a mask, and those that cannot be read, are left out. The challenge does not tell patients apart; images
+ * that look the same count as one patient.
+ *
+ * @param base the folder that the definition's relative paths start from
+ */
+export async function listPanda(source: PandaSource, base: string): Promise<SourceList> {
+  if (source.folder === null) {
+    throw new Error(
+      "PANDA's host gives it only to those who accepted its rules: download train.csv, train_images and " +
+        'train_label_masks there, and name the folder with --from FOLDER',
+    );
+  }
+  const folder = resolve(base, source.folder);
+  const rows = await readRows(resolve(folder, 'train.csv'));
+  for (const column of ['image_id', 'data_provider']) {
+    if (!rows.columnNames().includes(column)) throw new Error(`${folder}/train.csv has no column "${column}"`);
+  }
+  const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
+  const wanted = (rows.objects() as { image_id: string; data_provider: string }[]).filter((row) =>
+    source.providers.includes(row.data_provider),
+  );
+  const found = await inParallel(wanted, async ({ image_id: id, data_provider: site }) => {
+    try {
+      const file = await localFile(folder, `train_images/${id}.tiff`, 'train.csv');
+      const mask = await localFile(folder, `train_label_masks/${id}_mask.tiff`, 'its mask');
+      const hash = await thumbnailHash(resolve(folder, file.path));
+      const slide = { id, file, patient: null, site, word: null, mask, annotation: null, mpp: null };
+      return { slide: slide as ListedSlide, hash };
+    } catch (error) {
+      list.excluded.push({ id, reason: (error as Error).message.replaceAll(`${folder}/`, '') });
+      return undefined;
+    }
+  });
+  const slides = found.filter((entry) => entry !== undefined) as { slide: ListedSlide; hash: Uint32Array }[];
+  const pairs = nearPairs(
+    slides.map(({ hash }) => hash),
+    source.duplicateDistance,
+  );
+  const groups = groupsOf(slides.length, pairs);
+  list.slides = slides.map(({ slide }, index) => ({ ...slide, patient: slides[groups[index]!]!.slide.id }));
+  return list;
+}
+
+/** Hash of the smallest level without the glass around the tissue, which is alike in all. */
+async function thumbnailHash(path: string): Promise<Uint32Array> {
+  const { pages = 1 } = await sharp(path).metadata();
+  const small = await sharp(path, { page: pages - 1 })
+    .trim({ background: '#fff', threshold: 20 })
+    .png()
+    .toBuffer();
+  return perceptualHash(small);
+}

@@ -1,0 +1,148 @@
+import { type DatasetDefinition, type DatasetOrigin, definitionSha256 } from '../definition.js';
+import { type LockedSlide, type LockFile, listSha256, slideFaults } from '../lock-file.js';
+import { listBucket } from './bucket.js';
+import { listFolder } from './folder.js';
+import { type AskOptions, listGdc } from './gdc.js';
+import type { ListedSlide, SourceList } from './listed.js';
+import { listPanda } from './panda.js';
+import { listTable } from './table.js';
+
+/** Who came first by id is the one that stays, so that the order in which a source lists does not matter. */
+type Excluded = { id: string; reason: string };
+
+/**
+ * Asks a definition's source which files there are, and leaves out what the definition leaves out, each with its reason.
+ *
+ * @param source the definition's, or a mirror or folder in place of it
+ * @param base the folder that the definition's relative paths start from
+ * @throws Error when the source does not answer, lists what cannot be, or a class is not in the definition's map
+ */
+export async function resolveDefinition(
+  definition: DatasetDefinition,
+  source: DatasetOrigin,
+  base: string,
+  options: AskOptions,
+): Promise<LockFile> {
+  const list = await listSource(source, base, options);
+  const excluded: Excluded[] = [...list.excluded];
+  const kept = withoutRepeated(withoutUnwanted(list.slides, definition, excluded), definition, excluded);
+  const slides = classified(kept, definition, excluded);
+  const wrong = slideFaults(slides);
+  if (wrong.length > 0) {
+    throw new Error(`${list.from} cannot be used: ${wrong.slice(0, 5).join('; ')}${more(wrong.length - 5)}`);
+  }
+  if (slides.length === 0) {
+    throw new Error(`${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are left out`);
+  }
+  return {
+    format: 1,
+    definition: definition.name,
+    definitionSha256: definitionSha256(definition),
+    unit: definition.unit,
+    synthetic: definition.synthetic,
+    origin: definition.origin.name,
+    licence: definition.licence.name,
+    resolvedFrom: list.from,
+    listSha256: listSha256(slides),
+    slides: byId(slides),
+    excluded: byId(excluded),
+  };
+}
+
+function listSource(source: DatasetOrigin, base: string, options: AskOptions): Promise<SourceList> {
+  switch (source.kind) {
+    case 'gdc':
+      return listGdc(source, options);
+    case 'bucket':
+      return listBucket(source, options);
+    case 'panda':
+      return listPanda(source, base);
+    case 'folder':
+      return listFolder(source, base);
+    case 'csv':
+    case 'slides':
+      return listTable(source, base);
+  }
+}
+
+/** Without what the definition names, and without what is too small to be a slide. */
+function withoutUnwanted(
+  slides: readonly ListedSlide[],
+  { exclusions, minimumBytes }: DatasetDefinition,
+  excluded: Excluded[],
+): ListedSlide[] {
+  const reasons = new Map(exclusions.map(({ id, reason }) => [id, reason]));
+  return slides.filter(({ id, file }) => {
+    const reason =
+      reasons.get(id) ??
+      (file.bytes < minimumBytes
+        ? `its ${file.bytes} bytes are fewer than ${minimumBytes}: a thumbnail, not a slide`
+        : undefined);
+    if (reason !== undefined) excluded.push({ id, reason });
+    return reason === undefined;
+  });
+}
+
+/** Without slides that are another's very bytes. Ready patches may repeat, as blank ones do; the audit tells of them. */
+function withoutRepeated(
+  slides: readonly ListedSlide[],
+  { unit }: DatasetDefinition,
+  excluded: Excluded[],
+): ListedSlide[] {
+  if (unit === 'patches') return [...slides];
+  const first = new Map<string, string>();
+  return byId(slides).filter(({ id, file }) => {
+    const digest = file.sha256 ?? file.md5;
+    if (digest === null) return true;
+    const other = first.get(digest);
+    // An id that is there twice is an error of its own, which comes later.
+    if (other === undefined || other === id) {
+      first.set(digest, id);
+      return true;
+    }
+    excluded.push({ id, reason: `the same bytes as ${other}` });
+    return false;
+  });
+}
+
+/** Each slide with its class, where a slide has one. */
+function classified(
+  slides: readonly ListedSlide[],
+  { labels, name }: DatasetDefinition,
+  excluded: Excluded[],
+): LockedSlide[] {
+  const kept: LockedSlide[] = [];
+  const unknown = new Map<string, number>();
+  const classes =
+    labels.from === 'slide'
+      ? new Map(Object.entries(labels.values).map(([word, itsClass]) => [word.toLowerCase(), itsClass]))
+      : undefined;
+  for (const { word, ...slide } of slides) {
+    const itsClass = classes?.get(word?.toLowerCase() ?? '') ?? null;
+    if (classes && itsClass === null) {
+      const shown = word === null ? 'none' : JSON.stringify(word);
+      unknown.set(shown, (unknown.get(shown) ?? 0) + 1);
+      excluded.push({ id: slide.id, reason: `its class, ${shown}, is not in the definition's map` });
+    } else if (labels.from === 'mask' && slide.mask === null) {
+      excluded.push({ id: slide.id, reason: 'it has no mask' });
+    } else if (labels.from === 'mask' && !labels.values['*'] && !labels.values[slide.site ?? '']) {
+      throw new Error(`${slide.id} is of the site ${slide.site}, for which labels.values of ${name} has no map`);
+    } else kept.push({ ...slide, class: itsClass });
+  }
+  if (unknown.size > 0 && labels.from === 'slide' && labels.others === 'refuse') {
+    const listed = [...unknown].map(([word, count]) => `${word} (${count})`).join(', ');
+    throw new Error(
+      `${name}: classes that are not in labels.values: ${listed}; the map has ` +
+        `${Object.keys(labels.values).join(', ')}. Add them, or set labels.others to "exclude"`,
+    );
+  }
+  return kept;
+}
+
+function byId<T extends { id: string }>(list: readonly T[]): T[] {
+  return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
+}
+
+function more(count: number): string {
+  return count > 0 ? `; and ${count} more` : '';
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type ColumnTable, fromCSV } from 'arquero';
+import type { TableSource } from '../definition.js';
+import type { ListedSlide, SourceList } from './listed.js';
+import { inParallel, localFile } from './local-file.js';
+
+/**
+ * Reads a user's table of slides or patches.
+ *
+ * @param base the folder that the definition's relative paths start from
+ * @throws Error that names the table, the row and what is wrong in it
+ */
+export async function listTable(source: TableSource, base: string): Promise<SourceList> {
+  const tablePath = resolve(base, source.table);
+  const folder = resolve(base, source.folder);
+  const rows = await readRows(tablePath);
+  for (const [part, column] of Object.entries(source.columns)) {
+    if (rows.columnNames().includes(column)) continue;
+    const there = rows.columnNames().join(', ');
+    throw new Error(`${tablePath} has no column "${column}", which source.columns.${part} names; it has ${there}`);
+  }
+  const { columns } = source;
+  const slides = await inParallel(rows.objects() as Record<string, string>[], async (row, index) => {
+    const where = `${tablePath}, row ${index + 1}`;
+    const cell = (part: keyof typeof columns) => {
+      const column = columns[part];
+      const text = column === undefined ? undefined : row[column]?.trim();
+      return text === undefined || text === '' ? null : text;
+    };
+    const path = cell('path');
+    if (path === null) throw new Error(`${where}: the column "${columns.path}" is empty`);
+    const beside = async (part: 'mask' | 'annotation') => {
+      const other = cell(part);
+      return other === null ? null : localFile(folder, other, where);
+    };
+    return {
+      id: cell('id') ?? idOfPath(path),
+      file: await localFile(folder, path, where),
+      patient: cell('patient'),
+      site: cell('site'),
+      word: cell('class'),
+      mask: await beside('mask'),
+      annotation: await beside('annotation'),
+      mpp: mppOf(cell('mpp'), where),
+    } satisfies ListedSlide;
+  });
+  return { slides, excluded: [], from: 'a table of the user' };
+}
+
+/** Reads a CSV file whose cells stay text: an id such as 007 is no number. */
+export async function readRows(path: string): Promise<ColumnTable> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new Error(`the table ${path} cannot be read: ${(error as Error).message}`);
+  }
+  const rows = fromCSV(text.replace(/^\uFEFF/, ''), { autoType: false }) as ColumnTable;
+  if (rows.numRows() === 0) throw new Error(`the table ${path} has no rows`);
+  return rows;
+}
+
+/** A name from a path: folders and odd characters become "-", and the extension goes. */
+export function idOfPath(path: string): string {
+  return path
+    .replace(/\.[^./]+$/, '')
+    .replace(/[^A-Za-z0-9_-]+/g, '-')
+    .replace(/^[-_]+/, '');
+}
+
+function mppOf(text: string | null, where: string): number | null {
+  if (text === null) return null;
+  const mpp = Number(text);
+  if (mpp > 0 && mpp < 100) return mpp;
+  throw new Error(`${where}: "${text}" is no size of a pixel in um`);
+}

@@ -1,0 +1,510 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startBucket, startGdc, startServer } from '../../bench/data-servers.mjs';
+import { fetch } from '../../src/cli/fetch.js';
+import {
+  type DatasetDefinition,
+  type FetchOptions,
+  fetchDataset,
+  listFacts,
+  readDefinition,
+  readLockFile,
+  resolveDataset,
+} from '../../src/datasets/index.js';
+import { key, projectRoot } from '../../src/runs/index.js';
+import { facts, gdcHits, rowsOf } from './facts.js';
+
+let folder: string;
+let out: string;
+let servers: { close(): Promise<void> }[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-fetch-'));
+  out = join(folder, 'out');
+  servers = [];
+});
+afterEach(async () => {
+  for (const server of servers) await server.close();
+  rmSync(folder, { recursive: true, force: true });
+  vi.restoreAllMocks();
+});
+
+const quick: FetchOptions = { backoffSeconds: 0.01, slowSeconds: 0.5, syncEveryBytes: 4096 };
+
+async function started<T extends { close(): Promise<void> }>(server: Promise<T>): Promise<T> {
+  servers.push(await server);
+  return server;
+}
+
+function bytes(count: number, name: string | number = 0): Buffer {
+  const generator = key(name).generator();
+  return Buffer.from(Uint8Array.from({ length: count }, () => generator.integer(256)));
+}
+
+/** A definition of the project with some fields changed, in a file of its own. */
+function definitionLike(name: string, change: (definition: never) => void): string {
+  const definition = JSON.parse(JSON.stringify(readDefinition(name))) as DatasetDefinition;
+  definition.name = 'small';
+  change(definition as never);
+  const path = join(folder, 'small.json');
+  writeFileSync(path, JSON.stringify(definition));
+  return path;
+}
+
+const small = (d: { minimumBytes: number }) => Object.assign(d, { minimumBytes: 100 });
+
+function hit(number: number, patient: string, primary_site: string | undefined, content: Buffer) {
+  const file_id = `00000000-0000-0000-0000-${String(number).padStart(12, '0')}`;
+  const cases = [{ submitter_id: patient, primary_site, project: { project_id: 'TCGA-X' } }];
+  return { file_id, file_name: `${patient}-01Z-00-DX1.ABC${number}.svs`, cases, content };
+}
+
+describe('the GDC', () => {
+  const hits = () => [
+    hit(3, 'TCGA-AA-0001', 'Colon', bytes(5000, 1)),
+    hit(1, 'TCGA-BB-0002', 'breast', bytes(6000, 2)),
+    hit(2, 'TCGA-BB-0003', 'Larynx', bytes(7000, 3)),
+    hit(4, 'TCGA-CC-0004', 'Kidney', bytes(50, 4)),
+    hit(5, 'TCGA-AA-0001', 'Colon', bytes(5000, 1)),
+  ];
+
+  it('is resolved, downloaded, and given as slides', async () => {
+    const server = await started(startGdc(hits()));
+    const path = definitionLike('ptcga200', small);
+    const { ready, lock, report, resolution } = await fetchDataset(path, { ...quick, out, endpoint: server.url });
+    expect(ready.map(({ id, patient, site, class: name }) => [id, patient, site, name])).toEqual([
+      ['TCGA-AA-0001-01Z-00-DX1_ABC3', 'TCGA-AA-0001', 'AA', 'colon_rectum_small_intestine'],
+      ['TCGA-BB-0002-01Z-00-DX1_ABC1', 'TCGA-BB-0002', 'BB', 'breast'],
+    ]);
+    expect(readFileSync(ready[1]!.path).equals(bytes(6000, 2))).toBe(true);
+    expect(lock.excluded.map(({ reason }) => reason)).toEqual([
+      'the same bytes as TCGA-AA-0001-01Z-00-DX1_ABC3',
+      'its class, "Larynx", is not in the definition\'s map',
+      'its 50 bytes are fewer than 100: a thumbnail, not a slide',
+    ]);
+    expect(resolution).toMatch(/^not yet resolved against the real source/);
+    expect(report).toMatchObject({ slides: 2, ready: 2, patients: 2, sites: 2, bytes: 11000 });
+    expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toEqual(report);
+    const posted = server.requests.find(({ method }) => method === 'POST')!;
+    expect(JSON.parse(posted.body).filters).toEqual(
+      (readDefinition('ptcga200').source as unknown as { filters: object }).filters,
+    );
+  });
+
+  it('is not asked again while there is a lock file, which is the same wherever the list came from', async () => {
+    const server = await started(startGdc(hits()));
+    const path = definitionLike('ptcga200', small);
+    const first = await fetchDataset(path, { ...quick, out, endpoint: server.url });
+    const asked = server.requests.length;
+    await fetchDataset(path, { ...quick, out, endpoint: server.url });
+    expect(server.requests.length).toBe(asked);
+    const mirror = await started(startGdc([...hits()].reverse()));
+    const other = await resolveDataset(path, { ...quick, out: join(folder, 'other'), endpoint: mirror.url });
+    expect(other.lock.listSha256).toBe(first.lock.listSha256);
+    expect(readLockFile(join(out, 'lock.json'))).toEqual(first.lock);
+  });
+
+  it('is refused when it gives another list than the definition was resolved to', async () => {
+    const server = await started(startGdc(hits()));
+    const path = definitionLike('ptcga200', (d) => Object.assign(small(d), { resolvedSha256: 'a'.repeat(64) }));
+    await expect(fetchDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
+      /the source now gives another list than the definition was resolved to \(2 slides, hash [0-9a-f]{64}, not aaa/,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('is asked again after a fault of its list, and one file that fails does not stop the rest', async () => {
+    const server = await started(
+      startGdc(hits(), {
+        fault: (path, times) =>
+          (path === '/files' && times === 1) || path.endsWith('01')
+            ? { status: path === '/files' ? 502 : 404 }
+            : undefined,
+      }),
+    );
+    const path = definitionLike('ptcga200', small);
+    const { ready, report } = await fetchDataset(path, { ...quick, out, endpoint: server.url });
+    expect(ready.map(({ patient }) => patient)).toEqual(['TCGA-AA-0001']);
+    expect(report.failed).toEqual([
+      { path: 'slides/TCGA-BB-0002-01Z-00-DX1.ABC1.svs', reason: expect.stringMatching(/does not have it \(404\)/) },
+    ]);
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      'a path for a name',
+      { file_name: '../../x.svs' },
+      /id must be a name of letters|file\.path must be a relative path/,
+    ],
+    ['no MD5', { md5sum: 'none' }, /lists a file without id, name, MD5 or size/],
+    [
+      'two cases for one slide',
+      { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] },
+      /gives nothing that small keeps/,
+    ],
+  ])('is refused when it lists %s', async (_, change, message) => {
+    const server = await started(startGdc([{ ...hits()[0]!, ...change }]));
+    const path = definitionLike('ptcga200', small);
+    await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(message);
+  });
+
+  it('is refused when its answer is none', async () => {
+    const server = await started(startServer(async (_, response) => void response.end('<html>')));
+    const path = definitionLike('ptcga200', small);
+    await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
+      /something that is no JSON/,
+    );
+  });
+
+  it.skipIf(!facts)('gives its public list of 11,765 slides in twelve pages (shared data)', async () => {
+    const server = await started(startGdc(gdcHits()));
+    const dataset = await resolveDataset('ptcga200', { ...quick, out, endpoint: server.url });
+    expect(server.requests.length).toBe(12);
+    const { slides, excluded, bytes: size, patients, classes } = listFacts(dataset);
+    expect(slides + excluded.reduce((sum, { slides: count }) => sum + count, 0)).toBe(11_765);
+    expect(Object.keys(classes).length).toBe(20);
+    expect(excluded.find(({ reason }) => reason.includes('a thumbnail'))!.slides).toBeGreaterThan(20);
+    expect(patients).toBeGreaterThan(7000);
+    expect(size).toBeGreaterThan(8e12);
+    expect(dataset.lock.slides.every(({ site }) => /^\w\w$/.test(site!))).toBe(true);
+    const drawn = await resolveDataset('ptcga200', { ...quick, out, endpoint: server.url, limit: 10 });
+    expect(drawn.slides.length).toBe(10);
+    expect(drawn.lock.listSha256).toBe(dataset.lock.listSha256);
+  });
+});
+
+describe('the Camelyon bucket', () => {
+  it('is listed in pages, with polygons beside slides, and its faults left out', async () => {
+    const content = (name: string) => bytes(3000, name);
+    const server = await started(
+      startBucket(
+        {
+          'CAMELYON16/README.md': content('r'),
+          'CAMELYON16/images/normal_001.tif': content('a'),
+          'CAMELYON16/images/normal_086.tif': content('b'),
+          'CAMELYON16/images/normal_120.tif': content('c'),
+          'CAMELYON16/images/tumor_001.tif': content('d'),
+          'CAMELYON16/images/tumor_002.tif': content('e'),
+          'CAMELYON16/images/test_049.tif': content('f'),
+          'CAMELYON16/images/test_001.tif': content('g'),
+          'CAMELYON16/annotations/tumor_001.xml': content('x'),
+          'CAMELYON17/images/other.tif': content('o'),
+        },
+        { pageSize: 3 },
+      ),
+    );
+    const path = definitionLike('pcam200', small);
+    const { ready, lock } = await fetchDataset(path, { ...quick, out, endpoint: server.url });
+    expect(ready.map(({ id, site, annotation }) => [id, site, annotation !== null])).toEqual([
+      ['normal_001', 'radboudumc', false],
+      ['normal_120', 'umc-utrecht', false],
+      ['test_001', null, false],
+      ['tumor_001', 'radboudumc', true],
+    ]);
+    expect(readFileSync(ready[3]!.annotation!).equals(content('x'))).toBe(true);
+    expect(lock.excluded).toEqual([
+      { id: 'normal_086', reason: expect.stringMatching(/the same slide as tumor_111/) },
+      { id: 'test_049', reason: 'a duplicate of another slide' },
+      { id: 'tumor_002', reason: 'it must have polygons, and the source has none for it' },
+    ]);
+    expect(server.requests.filter(({ path: asked }) => asked.includes('list-type=2')).length).toBe(3);
+  });
+
+  it.skipIf(!facts)('gives its public list of slides (shared data)', async () => {
+    const names = rowsOf('camelyon16-slides.csv', ',').map((row) => row.slide_name!);
+    const object = (name: string) => ({ bytes: 2e9, etag: `"${name}-96"` });
+    const objects = Object.fromEntries(names.map((name) => [`CAMELYON16/images/${name}`, object(name)]));
+    for (const name of names.filter((name) => name.startsWith('tumor'))) {
+      objects[`CAMELYON16/annotations/${name.replace('.tif', '.xml')}`] = { bytes: 1e5, etag: `"${name}"` };
+    }
+    const server = await started(startBucket(objects, { pageSize: 100 }));
+    const dataset = await resolveDataset('pcam200', { ...quick, out, endpoint: server.url });
+    // Of 399 names, test_114 is left out; normal_086 and test_049 are not in this list any more.
+    expect(names.length).toBe(399);
+    expect(dataset.lock.slides.length).toBe(398);
+    expect(dataset.lock.excluded.map(({ id }) => id)).toEqual(['test_114']);
+    expect(dataset.lock.slides.filter(({ annotation }) => annotation !== null).length).toBe(111);
+    const { withoutSite } = listFacts(dataset);
+    expect(withoutSite).toBe(128 + 1);
+  });
+
+  it.each([
+    ['an answer that is none', '<html></html>', /no bucket's listing/],
+    [
+      'an end that is none',
+      '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+      /goes on, and does not/,
+    ],
+    ['no slides', '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>', /lists 0 files, but none/],
+  ])('is refused when it gives %s', async (_, text, message) => {
+    const server = await started(startServer(async (_request, response) => void response.end(text)));
+    await expect(resolveDataset('pcam200', { ...quick, out, endpoint: server.url })).rejects.toThrow(message);
+  });
+});
+
+/** A definition of a user's own table. */
+function tableDefinition(change: (definition: never) => void = () => {}): string {
+  return definitionLike('ptcga200', (definition) => {
+    Object.assign(definition, {
+      unit: 'patches',
+      geometry: null,
+      minimumBytes: 0,
+      source: {
+        kind: 'csv',
+        table: 'table.csv',
+        folder: 'files',
+        columns: { path: 'file', class: 'label', patient: 'patient' },
+      },
+      labels: {
+        from: 'slide',
+        classes: [
+          { name: 'benign', label: 0 },
+          { name: 'cancer', label: 1 },
+        ],
+        values: { 0: 'benign', 1: 'cancer' },
+        others: 'refuse',
+      },
+    });
+    change(definition);
+  });
+}
+
+function write(files: Record<string, string | Buffer>): void {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+}
+
+describe("a user's own data", () => {
+  const files = { 'files/a/007.png': 'seven', 'files/b/008.png': 'eight' };
+  const table = 'file,label,patient\na/007.png,0,007\nb/008.png,1,008\n';
+
+  it('comes from a table, in which ids stay text', async () => {
+    write({ ...files, 'table.csv': table });
+    const { ready, lock } = await fetchDataset(tableDefinition(), { out });
+    expect(ready.map(({ id, patient, class: name }) => [id, patient, name])).toEqual([
+      ['a-007', '007', 'benign'],
+      ['b-008', '008', 'cancer'],
+    ]);
+    expect(ready[0]!.path).toBe(join(folder, 'files/a/007.png'));
+    expect(lock.slides[0]!.file).toMatchObject({ remote: null, bytes: 5 });
+    expect(readdirSync(out).sort()).toEqual(['lock.json', 'report.json']);
+  });
+
+  it.each<[string, string, RegExp]>([
+    [
+      'a path that leaves',
+      `${table}../secret.png,1,9\n`,
+      /table\.csv, row 3: "\.\.\/secret\.png" is no relative path inside/,
+    ],
+    ['an absolute path', `${table}/etc/passwd,1,9\n`, /row 3: "\/etc\/passwd" is no relative path inside/],
+    ['a class that is not in the map', `${table}a/007.png,2,9\n`, /classes that are not in labels\.values: "2" \(1\)/],
+    ['an id twice', `${table}a/007.png,1,9\n`, /the list of slides has the id "a-007" more than once/],
+    ['a file that is not there', `${table}a/9.png,1,9\n`, /row 3: there is no file .*a\/9\.png/],
+    ['an empty path', `${table},1,9\n`, /row 3: the column "file" is empty/],
+    ['no rows', 'file,label,patient\n', /table\.csv has no rows/],
+    [
+      'a column that is missing',
+      'file,patient\na/007.png,1\n',
+      /has no column "label", which source\.columns\.class names/,
+    ],
+  ])('is refused with %s', async (_, text, message) => {
+    write({ ...files, 'table.csv': text });
+    await expect(fetchDataset(tableDefinition(), { out })).rejects.toThrow(message);
+  });
+
+  it('comes as slides with masks, polygons and sizes of pixels', async () => {
+    write({ ...files, 'table.csv': 'path,mask,mpp\na/007.png,b/008.png,0.25\n', 'files/empty.svs': '' });
+    const change = (columns: object) => (d: { source: object }) =>
+      Object.assign(d, {
+        unit: 'slides',
+        geometry: readDefinition('ptcga200').geometry,
+        labels: { from: 'none' },
+        source: { kind: 'slides', table: 'table.csv', folder: 'files', columns },
+      });
+    const columns = { path: 'path', mask: 'mask', mpp: 'mpp' };
+    const { ready } = await fetchDataset(tableDefinition(change(columns)), { out });
+    expect(ready[0]).toMatchObject({ mask: join(folder, 'files/b/008.png'), mpp: 0.25, class: null, annotation: null });
+    write({ 'table.csv': 'path,mask,mpp\na/007.png,,fine\n' });
+    await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(
+      /row 1: "fine" is no size of a pix/,
+    );
+    write({ 'table.csv': 'path,mask,mpp\nempty.svs,,\n' });
+    await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(/empty\.svs is empty/);
+  });
+
+  it('comes from class folders, with the patient in the name', async () => {
+    write({ 'files/0/p1_x.png': 'a', 'files/1/p2_y.png': 'b', 'files/1/notes.txt': 'c' });
+    const path = tableDefinition((d: { source: object }) =>
+      Object.assign(d, { source: { kind: 'folder', folder: 'files', patientPattern: '^(\\w+?)_' } }),
+    );
+    const { ready, lock } = await fetchDataset(path, { out });
+    expect(ready.map(({ id, patient, class: name }) => [id, patient, name])).toEqual([
+      ['0-p1_x', 'p1', 'benign'],
+      ['1-p2_y', 'p2', 'cancer'],
+    ]);
+    expect(lock.excluded).toEqual([{ id: '1/notes.txt', reason: 'not an image by its name' }]);
+    write({ 'files/1/noname.png': 'd' });
+    await expect(fetchDataset(path, { out })).rejects.toThrow(/1\/noname\.png in .*: its name has no patient in it/);
+  });
+
+  const idc = join(projectRoot, '../shared/data/patches/breast-idc');
+  it.skipIf(!existsSync(idc))('comes from the real breast patches (shared data)', async () => {
+    symlinkSync(idc, join(folder, 'files'));
+    const source = { kind: 'csv', table: 'files/index.csv', folder: 'files' };
+    const columns = { path: 'file', class: 'label', patient: 'patient' };
+    const path = tableDefinition((d: { source: object }) => Object.assign(d, { source: { ...source, columns } }));
+    const { ready, report } = await fetchDataset(path, { out });
+    expect(ready.length).toBe(report.slides);
+    expect(report.slides).toBeGreaterThan(100);
+    expect(report.patients).toBeGreaterThan(5);
+  });
+});
+
+describe('PANDA', () => {
+  async function picture(name: string, id: string, size = 128): Promise<Buffer> {
+    const generator = key(name).generator();
+    const coarse = Buffer.from(Uint8Array.from({ length: 6 * 6 * 3 }, () => generator.integer(200)));
+    const enlarged = await sharp(coarse, { raw: { width: 6, height: 6, channels: 3 } })
+      .resize(size, size)
+      .extend({ top: 20, bottom: 30, left: 10, right: 10, background: '#fff' })
+      .withExif({ IFD0: { ImageDescription: id } })
+      .tiff()
+      .toBuffer();
+    return enlarged;
+  }
+
+  it("comes from the user's folder: one provider or both, masks, duplicates as one patient", async () => {
+    const rows = ['a,radboud', 'b,radboud', 'c,karolinska', 'd,radboud', 'e,radboud', 'f,radboud'];
+    write({
+      'panda/train.csv': `image_id,data_provider\n${rows.join('\n')}\n`,
+      'panda/train_images/a.tiff': await picture('one', 'a'),
+      'panda/train_images/b.tiff': await picture('two', 'b'),
+      'panda/train_images/c.tiff': await picture('three', 'c'),
+      'panda/train_images/d.tiff': await picture('one', 'd', 200),
+      'panda/train_images/e.tiff': 'no picture',
+      'panda/train_images/f.tiff': await picture('four', 'f'),
+    });
+    for (const id of ['a', 'b', 'c', 'd', 'e']) write({ [`panda/train_label_masks/${id}_mask.tiff`]: `mask of ${id}` });
+    const from = join(folder, 'panda');
+    const { ready, lock } = await fetchDataset('segpanda200', { out, from });
+    expect(ready.map(({ id, patient, site }) => [id, patient, site])).toEqual([
+      ['a', 'a', 'radboud'],
+      ['b', 'b', 'radboud'],
+      ['d', 'a', 'radboud'],
+    ]);
+    expect(ready[0]!.mask).toBe(join(from, 'train_label_masks/a_mask.tiff'));
+    expect(lock.excluded.map(({ id }) => id)).toEqual(['e', 'f']);
+    expect(lock.excluded[1]!.reason).toBe('its mask: there is no file train_label_masks/f_mask.tiff');
+    const both = await fetchDataset('segpanda200-both-providers', { out, from });
+    expect(both.ready.map(({ site }) => site)).toEqual(['radboud', 'radboud', 'karolinska', 'radboud']);
+  });
+
+  it('says where it is had from', async () => {
+    await expect(fetchDataset('segpanda200', { out })).rejects.toThrow(
+      /download train\.csv.*name the folder with --from/,
+    );
+    await expect(fetchDataset('segpanda200', { out, from: folder })).rejects.toThrow(/train\.csv cannot be read/);
+  });
+});
+
+describe('pathlab fetch', () => {
+  it('plans without writing, then brings the files', async () => {
+    const server = await started(startGdc([hit(1, 'TCGA-AA-0001', 'Colon', bytes(5000, 1))]));
+    const path = definitionLike('ptcga200', small);
+    const said: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)));
+    vi.spyOn(console, 'error').mockImplementation(() => {});
+    const words = [path, '--endpoint', server.url, '--out', out];
+    expect(await fetch([...words, '--plan', '--bandwidth', '10'])).toBe(0);
+    expect(existsSync(out)).toBe(false);
+    expect(said.join('\n')).toMatch(
+      /not yet resolved[\s\S]*slides +1\n[\s\S]*files +1, 5000 bytes[\s\S]*at the bandwidth/,
+    );
+    said.length = 0;
+    expect(await fetch(words)).toBe(0);
+    expect(said.join('\n')).toMatch(
+      /not yet resolved[\s\S]*1 of 1 slides are ready: 1 files downloaded, 0 there already/,
+    );
+    expect(readdirSync(join(out, 'slides')).length).toBe(1);
+  });
+
+  it('ends with 1 when a file fails', async () => {
+    const fault = (path: string) => (path.startsWith('/data') ? { status: 404 } : undefined);
+    const server = await started(startGdc([hit(1, 'TCGA-AA-0001', 'Colon', bytes(5000, 1))], { fault }));
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+    expect(await fetch([definitionLike('ptcga200', small), '--endpoint', server.url, '--out', out])).toBe(1);
+    expect(errors.mock.calls.flat().join('\n')).toMatch(/failed: slides\/TCGA.*404/);
+  });
+
+  it.each<[string[], RegExp]>([
+    [[], /fetch takes one NAME/],
+    [['a', 'b'], /fetch takes one NAME/],
+    [['none'], /none\.json cannot be read/],
+    [['ptcga200', '--limit', 'few'], /--limit takes a whole number above 0; got "few"/],
+    [['ptcga200', '--bandwidth', '-1'], /--bandwidth/],
+    [['ptcga200', '--endpoint', 'here'], /--endpoint takes an address/],
+    [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
+    [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],
+    [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint to override/],
+    [['ptcga200', '--oot', 'x'], /--oot/],
+  ])('says what is wrong with %j', async (words, message) => {
+    await expect(fetch(words)).rejects.toThrow(message);
+  });
+
+  const tmpfs = join(tmpdir(), `pathlab-tmpfs-${process.pid}`);
+  const canMount = (() => {
+    mkdirSync(tmpfs, { recursive: true });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', tmpfs]).status === 0;
+    if (mounted) spawnSync('umount', [tmpfs]);
+    rmSync(tmpfs, { recursive: true, force: true });
+    return mounted;
+  })();
+
+  it.skipIf(!canMount)(
+    'says that the disk is full, and goes on when there is room (needs leave to mount)',
+    async () => {
+      const server = await started(
+        startGdc(
+          [hit(1, 'TCGA-AA-0001', 'Colon', bytes(150_000, 1)), hit(2, 'TCGA-AA-0002', 'Colon', bytes(60_000, 2))],
+          {
+            bytesPerSecond: 300_000,
+          },
+        ),
+      );
+      const path = definitionLike('ptcga200', small);
+      mkdirSync(tmpfs, { recursive: true });
+      spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=320k', 'tmpfs', tmpfs]);
+      try {
+        const options = { ...quick, out: tmpfs, endpoint: server.url };
+        // Something else fills the disk while it downloads.
+        const filler = (event: { kind: string }) => {
+          if (event.kind === 'started') spawnSync('sh', ['-c', `cat /dev/zero > ${tmpfs}/filler`], { stdio: 'ignore' });
+        };
+        await expect(fetchDataset(path, { ...options, parallel: 1, onProgress: filler })).rejects.toThrow(
+          /disk is full|ENOSPC/,
+        );
+        await expect(fetchDataset(path, options)).rejects.toThrow(/ENOSPC|the disk is full: 2 files of/);
+        rmSync(join(tmpfs, 'filler'));
+        expect((await fetchDataset(path, options)).ready.length).toBe(2);
+      } finally {
+        spawnSync('umount', [tmpfs]);
+        rmSync(tmpfs, { recursive: true, force: true });
+      }
+    },
+  );
+});
