@@ -10,6 +10,25 @@ import { fileURLToPath } from 'node:url';
  *   `ratios` are ours over the peer's throughput by main row; the smallest is the benchmark's
  */
 export function report(name, result) {
+  printTable(result);
+  for (const [row, ratio] of Object.entries(result.ratios)) console.log(`${row}: ${ratio.toFixed(2)} times the peer`);
+  const ratio = Math.min(...Object.values(result.ratios));
+  write(name, { ratio, ...result });
+  console.log(`${name}: ratio ${ratio.toFixed(2)}`);
+}
+
+/**
+ * The same for a benchmark that has no peer.
+ *
+ * @param {{work: string, columns: Record<string, string>, rows: Record<string, unknown>[], value: number, unit: string}} result
+ */
+export function reportValue(name, result) {
+  printTable(result);
+  write(name, result);
+  console.log(`${name}: value ${result.value.toFixed(0)} ${result.unit}`);
+}
+
+function printTable(result) {
   const titles = Object.values(result.columns);
   const cells = result.rows.map((row) => Object.keys(result.columns).map((column) => shown(row[column])));
   const widths = titles.map((title, place) => Math.max(title.length, ...cells.map((row) => row[place].length)));
@@ -19,17 +38,15 @@ export function report(name, result) {
       .join('  ')
       .trimEnd();
   console.log([result.work, line(titles), ...cells.map(line)].join('\n'));
-  for (const [row, ratio] of Object.entries(result.ratios)) console.log(`${row}: ${ratio.toFixed(2)} times the peer`);
+}
 
-  const ratio = Math.min(...Object.values(result.ratios));
+function write(name, { columns: _, ...kept }) {
   const folder = fileURLToPath(new URL('results/', import.meta.url));
   mkdirSync(folder, { recursive: true });
-  const { columns: _, ...kept } = result;
-  const text = `${JSON.stringify({ name, date: new Date().toISOString(), ratio, ...kept }, undefined, 2)}\n`;
-  const path = `${folder}${name}${result.quick ? '.local' : ''}.json`;
+  const text = `${JSON.stringify({ name, date: new Date().toISOString(), ...kept }, undefined, 2)}\n`;
+  const path = `${folder}${name}${kept.quick ? '.local' : ''}.json`;
   writeFileSync(`${path}.partial`, text);
   renameSync(`${path}.partial`, path);
-  console.log(`${name}: ratio ${ratio.toFixed(2)}`);
 }
 
 function shown(value) {

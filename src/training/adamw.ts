@@ -37,11 +37,10 @@ export function adamw({
         const second = blend(withoutPrefix(state, 'second/'), squares, beta2);
         const rate = learningRate.div(bias(beta1, step)) as Tensor;
         const secondBias = bias(beta2, step).sqrt();
+        const shrink = learningRate.mul(weightDecay) as Tensor;
         const moved = mapTensors(parameters, (parameter, name) => {
           const root = tensorNamed(second, name).sqrt().div(secondBias).add(epsilon);
-          const kept = exclude(name, parameter)
-            ? parameter
-            : parameter.sub(parameter.mul(learningRate.mul(weightDecay)));
+          const kept = exclude(name, parameter) ? parameter : parameter.sub(parameter.mul(shrink));
           return kept.sub(tensorNamed(first, name).div(root).mul(rate));
         });
         return { parameters: moved, state: { ...withPrefix(first, 'first/'), ...withPrefix(second, 'second/'), step } };

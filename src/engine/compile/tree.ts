@@ -12,8 +12,12 @@ export interface Leaf {
 /** An empty record or array is a leaf, so that a signature tells it from none. */
 export type Empty = Record<string, never> | never[];
 
+let tensorClass: typeof tf.Tensor | undefined;
+
 export function isTensor(value: unknown): value is Tensor {
-  return value instanceof tf.Tensor;
+  // Kept, for `tf` looks it up anew each time, and a step has hundreds of leaves.
+  tensorClass ??= tf.Tensor;
+  return value instanceof tensorClass;
 }
 
 /**
@@ -68,7 +72,7 @@ export function describeLeaf({ path, value }: Leaf): string {
 
 /** tfjs shows bytes as int32; TensorFlow takes one for the other nowhere. */
 function dtypeOf(tensor: Tensor): string {
-  const isBytes = nodeBackend().tensorMap.get(tensor.dataId).dtype === DataType.uint8;
+  const isBytes = tensor.dtype === 'int32' && nodeBackend().tensorMap.get(tensor.dataId).dtype === DataType.uint8;
   return isBytes ? 'uint8' : tensor.dtype;
 }
 

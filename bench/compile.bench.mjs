@@ -1,0 +1,83 @@
+// What compiling costs: the first call of a ResNet-50 training step (recording, TensorFlow's optimizer, its memory)
+// beyond what later calls take, and what finding the recording again costs with that step's 480 tensors. It has no peer.
+import {
+  compile,
+  crossEntropy,
+  dense,
+  describeDevice,
+  gradients,
+  key,
+  randomNormal,
+  resnet,
+  sgd,
+  tf,
+} from '../dist/index.js';
+import { reportValue } from './report.mjs';
+
+const rounds = 3;
+const calls = 30;
+const root = key('compile');
+const backbone = resnet({ depth: 50 });
+const optimizer = sgd({ momentum: 0.9 });
+
+function trainStep(tensors, images, labels, rate) {
+  const result = gradients(tensors.parameters, (parameters) => {
+    const { features, state } = backbone.apply({ parameters, state: tensors.state }, images, { training: true });
+    const logits = dense(features, parameters['fc.weight'], parameters['fc.bias']);
+    return { loss: crossEntropy(logits, labels), extra: state };
+  });
+  const { parameters, state } = optimizer.update(tensors.parameters, result.gradients, tensors.optimizer, rate);
+  return { tensors: { parameters, state: result.extra, optimizer: state }, loss: result.loss };
+}
+
+const { parameters, state } = backbone.initialize(root);
+parameters['fc.weight'] = randomNormal(root.fold('fc'), [10, backbone.featureSize], 0, 0.01);
+parameters['fc.bias'] = tf.zeros([10]);
+const tensors = { parameters, state, optimizer: optimizer.initialize(parameters) };
+const inputs = [
+  tensors,
+  randomNormal(root.fold('images'), [2, 64, 64, 3]),
+  tf.tensor1d([1, 2], 'int32'),
+  tf.scalar(0.1),
+];
+
+async function timed(step) {
+  const began = performance.now();
+  tf.dispose(await step(...inputs));
+  return performance.now() - began;
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const first = [];
+const later = [];
+for (let round = 0; round < rounds; round++) {
+  const step = compile(trainStep);
+  const began = await timed(step);
+  const rest = [];
+  for (let call = 0; call < 4; call++) rest.push(await timed(step));
+  later.push(median(rest));
+  first.push(began - median(rest));
+  step.dispose();
+}
+
+const trivial = compile(function trivialStep(_tensors, _images, _labels, rate) {
+  return rate.add(1);
+});
+await timed(trivial);
+const hits = [];
+for (let call = 0; call < calls; call++) hits.push(await timed(trivial));
+trivial.dispose();
+
+const device = describeDevice();
+const leaves = [...Object.values(tensors), inputs.slice(1)].reduce((sum, part) => sum + Object.keys(part).length, 0);
+reportValue('compile', {
+  work: `a ResNet-50 training step (SGD with momentum, ${leaves} tensors) on ${device.name}, TensorFlow ${device.tensorflow}`,
+  columns: { what: 'what', milliseconds: 'ms' },
+  rows: [
+    { what: 'first call, beyond a later one', milliseconds: median(first) },
+    { what: 'a later call (batch 2, 64 px)', milliseconds: median(later) },
+    { what: 'finding the recording, and one op', milliseconds: median(hits).toFixed(2) },
+  ],
+  value: median(first),
+  unit: 'ms',
+});

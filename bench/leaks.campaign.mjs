@@ -1,0 +1,61 @@
+// npm run campaign -- leaks [STEPS]: does a long training keep its memory? 1,000 steps by default, in float32 and
+// bfloat16: the number of tensors is constant, and resident memory grows by less than 1 % after step 50.
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { growth, runProbe } from './training-probe/run.mjs';
+
+const steps = Number(process.argv[2] ?? 1000);
+if (!(Number.isInteger(steps) && steps >= 100)) {
+  console.error('npm run campaign -- leaks [STEPS]: at least 100 steps');
+  process.exit(1);
+}
+const largest = 0.01;
+const rows = [];
+for (const [precision, optimizer] of [
+  ['float32', 'adamw'],
+  ['bfloat16', 'lars'],
+]) {
+  const settings = { steps, batch: 8, side: 32, width: 0.25, precision, optimizer, watch: true };
+  const { seen, device, lastLoss } = await runProbe(settings);
+  // At the last step no batch is made ahead.
+  const counts = (numbers) => [...new Set(numbers.slice(0, -1))];
+  const grown = growth(seen, 50);
+  const row = {
+    precision,
+    optimizer,
+    steps,
+    lastLoss,
+    tensors: counts(seen.tensors),
+    nativeTensors: counts(seen.native),
+    growth: grown,
+    megabytes: Object.fromEntries(
+      seen.steps
+        .map((step, place) => [step, Math.round(seen.megabytes[place] * 10) / 10])
+        .filter(([step]) => step % 50 === 0),
+    ),
+    device: device.name,
+    threads: device.threads,
+  };
+  row.well = row.tensors.length === 1 && row.nativeTensors.length === 1 && grown < largest;
+  rows.push(row);
+  console.log(
+    `${precision}, ${optimizer}: ${row.tensors.join(', ')} tensors (${row.nativeTensors.join(', ')} native) in ${steps} ` +
+      `steps; memory grows by ${(100 * grown).toFixed(2)} % after step 50, to ${seen.megabytes.at(-1).toFixed(0)} MB`,
+  );
+}
+const folder = new URL('./results/', import.meta.url);
+mkdirSync(folder, { recursive: true });
+const content = {
+  command: `npm run campaign -- leaks ${steps}`,
+  date: new Date().toISOString(),
+  node: process.version,
+  cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
+  about: 'resident memory after collecting garbage, MB; growth is that of the median of the last tenth over the first',
+  rows,
+};
+const path = new URL('leaks.json', folder).pathname;
+writeFileSync(`${path}.partial`, `${JSON.stringify(content, null, 2)}\n`);
+renameSync(`${path}.partial`, path);
+const well = rows.filter((row) => row.well).length;
+console.log(`leaks: value ${well} of ${rows.length} trainings keep their memory`);
+process.exitCode = well === rows.length ? 0 : 1;
