@@ -1,3 +1,14 @@
+export {
+  type LabelRegion,
+  type LabelSource,
+  openLabelImage,
+  type Polygon,
+  type PolygonFile,
+  polygonLabels,
+  rasterizePolygon,
+  readLabelPatch,
+  readPolygons,
+} from './labels/index.js';
 export { type Magnification, type Resampling, resampling } from './magnification.js';
 export { slideOverview } from './overlay.js';
 export {

@@ -1,0 +1,145 @@
+import { open } from 'node:fs/promises';
+import { parseXml, type XmlElement } from './xml.js';
+
+/** An annotated area of a slide. */
+export interface Polygon {
+  /** Its class: the group in ASAP's files, the classification in GeoJSON. */
+  name: string;
+  /** Rings, each x, y, x, y ... in level-0 px: the outline and its holes in any order (even-odd rule). */
+  rings: Float64Array[];
+}
+
+export interface PolygonFile {
+  polygons: Polygon[];
+  /** Annotations that have no area: points, lines, measurements. */
+  withoutArea: number;
+}
+
+const mostBytes = 2 ** 28;
+
+/**
+ * Reads annotations from ASAP's XML or from GeoJSON (QuPath's export too).
+ *
+ * @throws Error that names the file and the annotation that is wrong
+ */
+export async function readPolygons(path: string): Promise<PolygonFile> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`the annotations ${path} cannot be read: ${error.message}`);
+  });
+  try {
+    const { size } = await file.stat();
+    if (size > mostBytes) throw new Error(`${path} has ${size} bytes; annotations have at most ${mostBytes}`);
+    const text = await file.readFile('utf8');
+    return /^\uFEFF?\s*</.test(text) ? fromAsap(parseXml(text, path), path) : fromGeoJson(text, path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What ASAP draws that has an area; a spline's points are taken as its corners. */
+const asapAreas = ['Polygon', 'Rectangle', 'Spline'];
+const asapWithoutArea = ['Dot', 'PointSet', 'Measurement'];
+
+function fromAsap(document: XmlElement, path: string): PolygonFile {
+  if (document.name !== 'ASAP_Annotations') {
+    throw new Error(`${path} holds <${document.name}> and not <ASAP_Annotations>: this XML is not ASAP's`);
+  }
+  const annotations = document.children
+    .filter((element) => element.name === 'Annotations')
+    .flatMap((element) => element.children.filter((child) => child.name === 'Annotation'));
+  const polygons: Polygon[] = [];
+  let withoutArea = 0;
+  for (const [index, { attributes, children }] of annotations.entries()) {
+    const what = `${path}: annotation ${index + 1} (${attributes.Name ?? 'no name'})`;
+    if (asapWithoutArea.includes(attributes.Type ?? '')) {
+      withoutArea++;
+      continue;
+    }
+    if (!asapAreas.includes(attributes.Type ?? ''))
+      throw new Error(`${what} is of the unknown type ${attributes.Type}`);
+    const corners = children
+      .filter((element) => element.name === 'Coordinates')
+      .flatMap((element) => element.children.filter((child) => child.name === 'Coordinate'))
+      .map((corner) => ['Order', 'X', 'Y'].map((name) => decimal(corner.attributes[name])));
+    corners.sort((one, other) => one[0]! - other[0]!);
+    const group = attributes.PartOfGroup;
+    const name = group === undefined || group === 'None' ? (attributes.Name ?? '') : group;
+    polygons.push({
+      name,
+      rings: [
+        ring(
+          corners.map(([, x, y]) => [x!, y!]),
+          what,
+        ),
+      ],
+    });
+  }
+  return { polygons, withoutArea };
+}
+
+/** ASAP writes a decimal comma where the computer's language has one. */
+function decimal(text: string | undefined): number {
+  return text === undefined || text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a file holds is looked at below.
+type Json = any;
+
+function fromGeoJson(text: string, path: string): PolygonFile {
+  let content: Json;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path} is neither XML nor JSON: ${(error as Error).message}`);
+  }
+  const features: Json[] = Array.isArray(content) ? content : (content?.features ?? [content]);
+  if (!Array.isArray(features)) throw new Error(`${path} is no GeoJSON: its "features" are no list`);
+  const polygons: Polygon[] = [];
+  let withoutArea = 0;
+  for (const [index, feature] of features.entries()) {
+    const what = `${path}: feature ${index + 1}`;
+    const geometry = feature?.type === 'Feature' ? feature.geometry : feature;
+    const properties = feature?.properties ?? {};
+    const name = String(properties.classification?.name ?? properties.label ?? properties.name ?? '');
+    switch (geometry?.type) {
+      case 'Polygon':
+        polygons.push({ name, rings: rings(geometry.coordinates, what) });
+        break;
+      case 'MultiPolygon':
+        if (!Array.isArray(geometry.coordinates)) throw new Error(`${what} has no coordinates`);
+        for (const part of geometry.coordinates) polygons.push({ name, rings: rings(part, what) });
+        break;
+      case 'Point':
+      case 'MultiPoint':
+      case 'LineString':
+      case 'MultiLineString':
+        withoutArea++;
+        break;
+      default:
+        throw new Error(`${what} has the geometry ${JSON.stringify(geometry?.type)}, which is not read`);
+    }
+  }
+  return { polygons, withoutArea };
+}
+
+function rings(coordinates: Json, what: string): Float64Array[] {
+  if (!Array.isArray(coordinates) || coordinates.length === 0) throw new Error(`${what} has no coordinates`);
+  return coordinates.map((corners) => {
+    if (!Array.isArray(corners)) throw new Error(`${what} has a ring that is no list`);
+    return ring(corners, what);
+  });
+}
+
+function ring(corners: Json[], what: string): Float64Array {
+  if (corners.length < 3) throw new Error(`${what} has ${corners.length} corners; an area has at least 3`);
+  const result = new Float64Array(2 * corners.length);
+  for (const [index, corner] of corners.entries()) {
+    const [x, y] = Array.isArray(corner) ? corner : [];
+    if (typeof x !== 'number' || typeof y !== 'number' || !Number.isFinite(x) || !Number.isFinite(y)) {
+      throw new Error(`${what}: corner ${index + 1} is not a place`);
+    }
+    result[2 * index] = x;
+    result[2 * index + 1] = y;
+  }
+  return result;
+}

@@ -1,0 +1,201 @@
+import sharp from 'sharp';
+import type { PatchIndex } from '../patch-grid.js';
+import { openSlide, type Slide } from '../slide.js';
+import { slideLimits } from '../tiff/limits.js';
+import type { Polygon } from './polygons.js';
+import { type LabelRegion, rasterizePolygon } from './rasterize.js';
+
+/** Labels of a slide's places: a label image or polygons. Beyond the slide the label is the background's. */
+export interface LabelSource {
+  /** Labels of a grid of pixels, `[height, width]`: each pixel takes the label at its center. */
+  read(region: LabelRegion): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+type SlideSize = Pick<Slide, 'path' | 'width' | 'height'>;
+
+/**
+ * Opens a label image of a slide: a PNG, or a tiled TIFF as `openSlide` reads it, whose red channel holds the label. It
+ * may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
+ *
+ * @param options.background label beyond the image
+ * @throws Error when the image does not have the slide's proportions, or is JPEG, which changes labels
+ */
+export async function openLabelImage(
+  path: string,
+  slide: SlideSize,
+  options: { background?: number } = {},
+): Promise<LabelSource> {
+  const background = options.background ?? 0;
+  const image = /\.png$/i.test(path) ? await openPng(path) : await openTiff(path);
+  const factor = slide.width / image.width;
+  if (Math.abs(image.height * factor - slide.height) > Math.max(1, factor)) {
+    await image.close();
+    throw new Error(
+      `the mask ${path} is ${image.width} x ${image.height} px and does not fit the slide ${slide.path} of ` +
+        `${slide.width} x ${slide.height} px`,
+    );
+  }
+  return {
+    close: () => image.close(),
+    async read({ x, y, width, height, pixelSize }) {
+      const nearest = (start: number, count: number, limit: number) =>
+        Int32Array.from({ length: count }, (_, place) => {
+          const at = Math.floor((start + (place + 0.5) * pixelSize) / factor);
+          return at < limit ? at : -1;
+        });
+      const columns = nearest(x, width, image.width);
+      const rows = nearest(y, height, image.height);
+      const result = new Uint8Array(width * height).fill(background);
+      const [left, right] = extent(columns);
+      const [top, bottom] = extent(rows);
+      if (left > right || top > bottom) return result;
+      const part = await image.read(left, top, right - left + 1, bottom - top + 1);
+      for (let row = 0; row < height; row++) {
+        if (rows[row]! < 0) continue;
+        const line = (rows[row]! - top) * (right - left + 1) - left;
+        for (let column = 0; column < width; column++) {
+          if (columns[column]! >= 0) result[row * width + column] = part[line + columns[column]!]!;
+        }
+      }
+      return result;
+    },
+  };
+}
+
+/** First and last of the places that are not negative; places ascend. */
+function extent(places: Int32Array): [number, number] {
+  const inside = places.filter((place) => place >= 0);
+  return inside.length > 0 ? [inside[0]!, inside.at(-1)!] : [0, -1];
+}
+
+interface LabelImage {
+  width: number;
+  height: number;
+  read(x: number, y: number, width: number, height: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+async function openTiff(path: string): Promise<LabelImage> {
+  const slide = await openSlide(path, { mpp: 1 });
+  if (slide.levels[0]!.reader === 'jpeg') {
+    await slide.close();
+    throw new Error(`the mask ${path} is JPEG, which changes labels; write it with a lossless compression`);
+  }
+  return {
+    width: slide.width,
+    height: slide.height,
+    async read(x, y, width, height) {
+      const { pixels } = await slide.readRegion({ x, y, level: 0, width, height });
+      return Uint8Array.from({ length: width * height }, (_, pixel) => pixels[3 * pixel]!);
+    },
+    close: () => slide.close(),
+  };
+}
+
+/** A PNG is read whole; it may have this many pixels. */
+const mostPngPixels = 2 ** 28;
+
+async function openPng(path: string): Promise<LabelImage> {
+  const opened = sharp(path, { limitInputPixels: mostPngPixels });
+  const fail = (error: Error): never => {
+    throw new Error(`the mask ${path} cannot be read: ${error.message}`);
+  };
+  const { width, height, depth } = await opened.metadata().catch(fail);
+  if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; labels are bytes`);
+  if (Math.max(width, height) > slideLimits.side) throw new Error(`the mask ${path} claims ${width} x ${height} px`);
+  const labels = await opened.extractChannel(0).raw().toBuffer().catch(fail);
+  return {
+    width,
+    height,
+    async read(x, y, across, down) {
+      const result = new Uint8Array(across * down);
+      for (let row = 0; row < down; row++) {
+        const from = (y + row) * width + x;
+        result.set(labels.subarray(from, from + across), row * across);
+      }
+      return result;
+    },
+    async close() {},
+  };
+}
+
+/**
+ * Polygons as labels, painted in the order of `labels`: a later class lies over an earlier one, so exclusions come last.
+ *
+ * @param options.labels label of each class name
+ * @param options.background label of what no polygon covers
+ * @throws Error when a polygon's class has no label, or it lies outside the slide
+ */
+export function polygonLabels(
+  polygons: readonly Polygon[],
+  slide: SlideSize,
+  options: { labels: Readonly<Record<string, number>>; background?: number },
+): LabelSource {
+  const { labels, background = 0 } = options;
+  for (const label of [...Object.values(labels), background]) {
+    if (!(Number.isInteger(label) && label >= 0 && label <= 255)) {
+      throw new RangeError(`labels are whole numbers from 0 to 255; got ${label}`);
+    }
+  }
+  const painted = polygons.map((polygon, index) => {
+    if (!Object.hasOwn(labels, polygon.name)) {
+      const known = Object.keys(labels).join(', ');
+      throw new Error(
+        `polygon ${index + 1} of ${slide.path} is of the class "${polygon.name}", which has no label; there are: ${known}`,
+      );
+    }
+    const bounds = boundsOf(polygon);
+    if (bounds.right <= 0 || bounds.bottom <= 0 || bounds.left >= slide.width || bounds.top >= slide.height) {
+      throw new Error(
+        `polygon ${index + 1} ("${polygon.name}") lies outside the slide ${slide.path}: from ` +
+          `(${bounds.left}, ${bounds.top}) to (${bounds.right}, ${bounds.bottom}), and the slide is ` +
+          `${slide.width} x ${slide.height} px`,
+      );
+    }
+    return { polygon, bounds, label: labels[polygon.name]!, order: Object.keys(labels).indexOf(polygon.name) };
+  });
+  painted.sort((one, other) => one.order - other.order);
+  return {
+    async read(region) {
+      const result = new Uint8Array(region.width * region.height).fill(background);
+      const right = region.x + region.width * region.pixelSize;
+      const bottom = region.y + region.height * region.pixelSize;
+      for (const { polygon, bounds, label } of painted) {
+        const apart = bounds.right < region.x || bounds.left > right || bounds.bottom < region.y || bounds.top > bottom;
+        if (!apart) rasterizePolygon(polygon, region, label, result);
+      }
+      return result;
+    },
+    async close() {},
+  };
+}
+
+function boundsOf({ rings }: Polygon): { left: number; top: number; right: number; bottom: number } {
+  const bounds = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const ring of rings) {
+    for (let at = 0; at < ring.length; at += 2) {
+      bounds.left = Math.min(bounds.left, ring[at]!);
+      bounds.right = Math.max(bounds.right, ring[at]!);
+      bounds.top = Math.min(bounds.top, ring[at + 1]!);
+      bounds.bottom = Math.max(bounds.bottom, ring[at + 1]!);
+    }
+  }
+  return bounds;
+}
+
+/**
+ * Labels of one patch, pixel for pixel with its image.
+ *
+ * @param size side of the image, px; by default the geometry's
+ * @returns `[size, size]`
+ */
+export function readLabelPatch(
+  labels: LabelSource,
+  index: PatchIndex,
+  patch: number,
+  size = index.geometry.pixels,
+): Promise<Uint8Array> {
+  const [x, y] = [index.x[patch]!, index.y[patch]!];
+  return labels.read({ x, y, width: size, height: size, pixelSize: index.side / size });
+}

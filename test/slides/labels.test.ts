@@ -1,0 +1,224 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { key } from '../../src/runs/index.js';
+import {
+  openLabelImage,
+  openSlide,
+  patchGrid,
+  polygonLabels,
+  rasterizePolygon,
+  readLabelPatch,
+  readPolygons,
+  type Slide,
+  tissueMask,
+  writeSyntheticSlide,
+} from '../../src/slides/index.js';
+import { parseXml } from '../../src/slides/labels/xml.js';
+
+let folder: string;
+let slide: Slide;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-labels-'));
+  await writeSyntheticSlide(join(folder, 'slide.tif'), { columns: 2, rows: 1, blockPatches: 1 }, key(4));
+  slide = await openSlide(join(folder, 'slide.tif'));
+});
+afterAll(async () => {
+  await slide.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const write = (name: string, content: string | Uint8Array) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+
+describe('rasterizePolygon', () => {
+  const reference = JSON.parse(
+    readFileSync(fileURLToPath(new URL('../fixtures/shapely-polygons/polygons.json', import.meta.url)), 'utf8'),
+  ) as {
+    width: number;
+    height: number;
+    cases: { x: number; y: number; pixelSize: number; rings: number[][]; inside: string[] }[];
+  };
+
+  it('paints the pixels whose centers shapely finds inside, holes and all', () => {
+    const { width, height } = reference;
+    for (const { rings, inside, ...grid } of reference.cases) {
+      const painted = new Uint8Array(width * height);
+      const polygon = { name: '', rings: rings.map((ring) => Float64Array.from(ring)) };
+      rasterizePolygon(polygon, { ...grid, width, height }, 1, painted);
+      expect(
+        Array.from({ length: height }, (_, row) => painted.subarray(row * width, (row + 1) * width).join('')),
+      ).toEqual(inside);
+    }
+  });
+
+  it('gives a center on a shared edge to one of two neighbors', () => {
+    const square = (left: number, top: number) =>
+      Float64Array.from([left, top, left + 2.5, top, left + 2.5, top + 2.5, left, top + 2.5]);
+    const counts = new Uint8Array(25);
+    for (const [left, top] of [
+      [0, 0],
+      [2.5, 0],
+      [0, 2.5],
+      [2.5, 2.5],
+    ] as const) {
+      const one = new Uint8Array(25);
+      rasterizePolygon(
+        { name: '', rings: [square(left, top)] },
+        { x: 0, y: 0, width: 5, height: 5, pixelSize: 1 },
+        1,
+        one,
+      );
+      for (const [pixel, value] of one.entries()) counts[pixel]! += value;
+    }
+    expect(counts.every((count) => count === 1)).toBe(true);
+  });
+});
+
+const asap = (annotations: string) =>
+  `<?xml version="1.0"?>\n<ASAP_Annotations><Annotations>${annotations}</Annotations><AnnotationGroups/></ASAP_Annotations>`;
+const triangle = (attributes: string) =>
+  `<Annotation Name="a &lt;1&gt;" ${attributes} Color="#F4FA58"><Coordinates><Coordinate Order="1" X="800,5" Y="400"/>` +
+  '<Coordinate Order="0" X="400" Y="400"/><Coordinate Order="2" X="400" Y="800"/></Coordinates></Annotation>';
+
+describe('readPolygons', () => {
+  it("reads ASAP's XML: groups, order, decimal commas, what has no area", async () => {
+    const path = write(
+      'asap.xml',
+      asap(
+        triangle('Type="Polygon" PartOfGroup="Tumor"') +
+          triangle('Type="Spline" PartOfGroup="None"') +
+          triangle('Type="Dot" PartOfGroup="Tumor"'),
+      ),
+    );
+    const { polygons, withoutArea } = await readPolygons(path);
+    expect(polygons.map(({ name }) => name)).toEqual(['Tumor', 'a <1>']);
+    expect([...polygons[0]!.rings[0]!]).toEqual([400, 400, 800.5, 400, 400, 800]);
+    expect(withoutArea).toBe(1);
+  });
+
+  it("reads GeoJSON, and QuPath's list of features", async () => {
+    const ring = [
+      [0, 0],
+      [9, 0],
+      [0, 9],
+      [0, 0],
+    ];
+    const properties = { classification: { name: 'Tumor' } };
+    const features = [
+      { type: 'Feature', properties, geometry: { type: 'Polygon', coordinates: [ring, ring] } },
+      {
+        type: 'Feature',
+        properties: { name: 'other' },
+        geometry: { type: 'MultiPolygon', coordinates: [[ring], [ring]] },
+      },
+      { type: 'Feature', properties, geometry: { type: 'Point', coordinates: [1, 1] } },
+    ];
+    for (const content of [features, { type: 'FeatureCollection', features }]) {
+      const { polygons, withoutArea } = await readPolygons(write('a.geojson', JSON.stringify(content)));
+      expect(polygons.map(({ name, rings }) => [name, rings.length])).toEqual([
+        ['Tumor', 2],
+        ['other', 1],
+        ['other', 1],
+      ]);
+      expect(withoutArea).toBe(1);
+    }
+  });
+
+  it('says what is wrong with a file', async () => {
+    const says = async (content: string, expected: RegExp) =>
+      expect(readPolygons(write('bad', content))).rejects.toThrow(expected);
+    await expect(readPolygons(join(folder, 'absent.xml'))).rejects.toThrow(/absent\.xml cannot be read/);
+    await says('{', /bad is neither XML nor JSON/);
+    await says('<svg/>', /holds <svg> and not <ASAP_Annotations>/);
+    await says(asap(triangle('Type="Circle"')), /annotation 1 \(a <1>\) is of the unknown type Circle/);
+    await says(asap(triangle('Type="Polygon"')).replace('X="400"', 'X="left"'), /corner 1 is not a place/);
+    await says(asap(triangle('Type="Polygon"')).split('</Annotations>')[0]!, /is never closed: the file is cut short/);
+    await says('{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}', /has 2 corners; an area has at least 3/);
+    await says('{"type":"Curve"}', /has the geometry "Curve", which is not read/);
+  });
+});
+
+describe('parseXml', () => {
+  it.each([
+    ['<!DOCTYPE a [<!ENTITY b "c">]><a/>', /line 1: document types, entities and CDATA are refused/],
+    ['<a>\n<b c="&d;"/></a>', /line 2: the entity &d; is refused/],
+    ['<a b="1" b="2"/>', /b is given twice/],
+    ['<a></b>', /<\/b> closes nothing that is open/],
+    ['<a/><b/>', /does not hold one document/],
+    ['<a b=1/>', /this is not XML/],
+    ['<a>'.repeat(100), /more than 64 deep/],
+  ])('refuses %s', (text, expected) => {
+    expect(() => parseXml(text, 'file')).toThrow(expected);
+  });
+});
+
+describe('labels of a slide', () => {
+  it('polygons: later classes lie over earlier ones', async () => {
+    const square = (left: number, top: number, side: number) => [
+      Float64Array.from([left, top, left + side, top, left + side, top + side, left, top + side]),
+    ];
+    const labels = polygonLabels(
+      [
+        { name: 'hole', rings: square(500, 500, 100) },
+        { name: 'tumor', rings: square(400, 400, 400) },
+      ],
+      slide,
+      { labels: { tumor: 1, hole: 0 } },
+    );
+    const index = patchGrid(slide, await tissueMask(slide));
+    const patch = Array.from(index.x).findIndex((x, at) => x === 400 && index.y[at] === 400);
+    const read = await readLabelPatch(labels, index, patch, 200);
+    expect(read.reduce((sum, label) => sum + label, 0)).toBe(200 * 200 - 50 * 50);
+    expect([read[0], read[50 * 200 + 50], read[49 * 200 + 50]]).toEqual([1, 0, 1]);
+  });
+
+  it('polygons outside the slide, or of a class that is not in the map, are errors', () => {
+    const far = [{ name: 'tumor', rings: [Float64Array.from([9000, 0, 9100, 0, 9000, 100])] }];
+    expect(() => polygonLabels(far, slide, { labels: { tumor: 1 } })).toThrow(
+      /polygon 1 \("tumor"\) lies outside the slide .*slide\.tif: from \(9000, 0\) to \(9100, 100\), and the slide is 1600 x 1200 px/,
+    );
+    expect(() => polygonLabels(far, slide, { labels: { normal: 0 } })).toThrow(
+      /class "tumor", which has no label.*normal/,
+    );
+  });
+
+  it('label images: the nearest pixel counts, at any scale, beyond the edge the background', async () => {
+    // Each label pixel is 4 level-0 px.
+    const [width, height] = [400, 300];
+    const data = Uint8Array.from(
+      { length: width * height },
+      (_, pixel) => ((pixel % width) + Math.floor(pixel / width)) % 6,
+    );
+    const picture = sharp(data, { raw: { width, height, channels: 1 } });
+    await picture.clone().png().toFile(join(folder, 'mask.png'));
+    await picture.clone().tiff({ tile: true, compression: 'deflate', pyramid: true }).toFile(join(folder, 'mask.tif'));
+    for (const name of ['mask.png', 'mask.tif']) {
+      const labels = await openLabelImage(join(folder, name), slide, { background: 9 });
+      const read = await labels.read({ x: 1588, y: 402, width: 5, height: 2, pixelSize: 3 });
+      // Centers at x 1589.5, 1592.5, ... and y 403.5, 406.5.
+      const row = (y: number) => [397, 398, 398, 399].map((x) => (x + y) % 6);
+      expect([...read]).toEqual([...row(100), 9, ...row(101), 9]);
+      await labels.close();
+    }
+  });
+
+  it('label images of another size, lossy ones, and ones of many bits are errors', async () => {
+    const picture = (width: number, height: number) =>
+      sharp({ create: { width, height, channels: 3, background: '#020000' } });
+    await picture(400, 200).png().toFile(join(folder, 'other.png'));
+    await expect(openLabelImage(join(folder, 'other.png'), slide)).rejects.toThrow(
+      /other\.png is 400 x 200 px and does not fit the slide .* of 1600 x 1200 px/,
+    );
+    await picture(1600, 1200).tiff({ tile: true, compression: 'jpeg' }).toFile(join(folder, 'lossy.tif'));
+    await expect(openLabelImage(join(folder, 'lossy.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
+    await picture(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
+    await expect(openLabelImage(join(folder, 'deep.png'), slide)).rejects.toThrow(/holds ushort values/);
+    await expect(openLabelImage(write('no.png', 'no picture'), slide)).rejects.toThrow(/no\.png cannot be read/);
+  });
+});
