@@ -179,6 +179,8 @@ class ShapeContext {
     auto ranked = NewHandle();
     TF_ShapeInferenceContextWithRankAtLeast(context_, shape.get(), rank, ranked.get(), status_);
   }
+  // Counts each tensor of a list.
+  int64_t InputCount() const { return TF_ShapeInferenceContextNumInputs(context_); }
   bool failed() const { return TF_GetCode(status_) != TF_OK; }
 
  private:

@@ -2,6 +2,7 @@ import {
   batchNormInference,
   batchNormTraining,
   conv2d,
+  relu,
   type Tensor,
   type Tensors,
   tensorNamed,
@@ -36,17 +37,21 @@ export class Pass {
     return conv2d(x, weight, { stride, padding: (weight.shape[0]! - 1) / 2 });
   }
 
-  /** Batch norm of `[batch, height, width, channels]`. */
-  norm(x: Tensor, name: string): Tensor {
+  /** Batch norm of `[batch, height, width, channels]`; then a shortcut is added, and relu follows, if asked for. */
+  norm(x: Tensor, name: string, after: { shortcut?: Tensor; relu?: boolean } = {}): Tensor {
     const affine = { weight: this.parameter(`${name}.weight`), bias: this.parameter(`${name}.bias`) };
     const running = {
       mean: tensorNamed(this.model.state, `${name}.running_mean`),
       variance: tensorNamed(this.model.state, `${name}.running_var`),
     };
-    if (!this.training) return batchNormInference(x, affine, running);
-    const { y, running: after } = batchNormTraining(x, affine, running);
-    this.state[`${name}.running_mean`] = after.mean;
-    this.state[`${name}.running_var`] = after.variance;
+    if (!this.training) {
+      const normalized = batchNormInference(x, affine, running);
+      const sum = after.shortcut ? normalized.add(after.shortcut) : normalized;
+      return after.relu ? relu(sum) : sum;
+    }
+    const { y, running: moved } = batchNormTraining(x, affine, running, after);
+    this.state[`${name}.running_mean`] = moved.mean;
+    this.state[`${name}.running_var`] = moved.variance;
     return y;
   }
 }

@@ -1,4 +1,4 @@
-import { globalAveragePool, maxPool, relu, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { globalAveragePool, maxPool, type Tensor, type Tensors, tf } from '../engine/index.js';
 import type { Key } from '../runs/index.js';
 import { kaimingConvolution } from './initialize.js';
 import { type ModelTensors, Pass } from './pass.js';
@@ -83,7 +83,7 @@ export function resnet({ depth, width = 1 }: ResnetOptions): Backbone {
     apply: (model, images, { training }) =>
       tf.tidy(() => {
         const pass = new Pass(model, training);
-        let x = relu(pass.norm(pass.conv(images, stem.conv, stem.stride), stem.norm));
+        let x = pass.norm(pass.conv(images, stem.conv, stem.stride), stem.norm, { relu: true });
         x = maxPool(x, { size: 3, stride: 2, padding: 1 });
         const stages: Tensor[] = [];
         for (const block of blocks) {
@@ -123,13 +123,13 @@ function plan(depth: 18 | 50, base: number): Block[] {
 }
 
 function applyBlock(pass: Pass, { layers, shortcut }: Block, x: Tensor): Tensor {
+  const past = shortcut ? pass.norm(pass.conv(x, shortcut.conv, shortcut.stride), shortcut.norm) : x;
   let y = x;
   layers.forEach(({ conv, norm, stride }, index) => {
-    y = pass.norm(pass.conv(y, conv, stride), norm);
-    if (index < layers.length - 1) y = relu(y);
+    const isLast = index === layers.length - 1;
+    y = pass.norm(pass.conv(y, conv, stride), norm, { relu: true, ...(isLast ? { shortcut: past } : {}) });
   });
-  const past = shortcut ? pass.norm(pass.conv(x, shortcut.conv, shortcut.stride), shortcut.norm) : x;
-  return relu(y.add(past));
+  return y;
 }
 
 function stageOf(block: Block): number {

@@ -24,6 +24,8 @@ const alwaysLow = new Set([
   'FusedBatchNormGradV3',
   'FusedBatchNormV3',
   'MatMul',
+  'PathlabBatchNorm',
+  'PathlabBatchNormGrad',
 ]);
 
 /** In low precision if low-precision ops made all that goes in, but for numbers written in the step: they move numbers about, or lose no more than their inputs have lost. */

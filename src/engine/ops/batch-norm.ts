@@ -1,4 +1,6 @@
+import { hasCustomOps } from '../custom-ops.js';
 import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { relu } from './relu.js';
 
 export interface BatchNormParameters {
   /** Scale, `[channels]`. */
@@ -13,35 +15,107 @@ export interface RunningStatistics {
   variance: Tensor;
 }
 
+export interface BatchNormOptions {
+  /** Added to the variance. */
+  epsilon?: number;
+  /** Weight of this batch in the running statistics. */
+  momentum?: number;
+  /** Added to the normalized tensor, before the relu: the shortcut of a residual block. Shape of `x`. */
+  shortcut?: Tensor;
+  /** Whether relu follows. */
+  relu?: boolean;
+}
+
 /**
  * Batch normalization in training (Ioffe and Szegedy, 2015, algorithm 1; arXiv 1502.03167), as PyTorch's BatchNorm2d:
- * the batch is normalized with its biased variance, the running variance takes the unbiased one.
+ * the batch is normalized with its biased variance, the running variance takes the unbiased one. A shortcut and relu
+ * that follow are named here, because one op then does all of it in as few passes over memory as the norm alone takes.
  *
  * @param x `[batch, height, width, channels]`
- * @param momentum weight of this batch in the running statistics
- * @returns the normalized tensor, and the running statistics after this batch (no gradient flows to them)
+ * @returns the tensor after norm, shortcut and relu, and the running statistics after this batch (no gradient flows to
+ *   them)
  * @throws RangeError if a channel has a single value: its variance is not defined
  */
 export function batchNormTraining(
   x: Tensor,
-  { weight, bias }: BatchNormParameters,
+  parameters: BatchNormParameters,
   running: RunningStatistics,
-  { epsilon = 1e-5, momentum = 0.1 } = {},
+  options: BatchNormOptions = {},
 ): { y: Tensor; running: RunningStatistics } {
+  const { shortcut, momentum = 0.1 } = options;
   const valuesPerChannel = x.size / x.shape[3]!;
   if (valuesPerChannel < 2) {
     throw new RangeError(`batch norm in training needs more than one value a channel; x is [${x.shape}]`);
   }
-  let batchMean: Tensor | undefined;
-  let batchVariance: Tensor | undefined;
-  const y = withGradient([x, weight, bias], (save) => {
+  if (shortcut && String(shortcut.shape) !== String(x.shape)) {
+    throw new RangeError(`batch norm adds a shortcut of x's shape, [${x.shape}]; it is [${shortcut.shape}]`);
+  }
+  const normalize = hasCustomOps() ? fusedNorm : composedNorm;
+  const { y, mean, variance } = normalize(x, parameters, options);
+  const blended = tf.tidy(() => ({
+    mean: running.mean.mul(1 - momentum).add(mean.mul(momentum)),
+    variance: running.variance.mul(1 - momentum).add(variance.mul(momentum)),
+  }));
+  tf.dispose([mean, variance]);
+  return { y, running: blended };
+}
+
+/** `y` and the batch's own statistics, the variance unbiased; the two belong to the caller. */
+interface Normalized {
+  y: Tensor;
+  mean: Tensor;
+  variance: Tensor;
+}
+
+/** With pathlab's own op (kernel-setup/ops/batch_norm.cc). */
+function fusedNorm(x: Tensor, { weight, bias }: BatchNormParameters, options: BatchNormOptions): Normalized {
+  const { epsilon = 1e-5, shortcut, relu = false } = options;
+  const shortcuts = shortcut ? [shortcut] : [];
+  const attributes = [
+    attribute.type('T', 'float32'),
+    attribute.bool('relu', relu),
+    attribute.int('shortcuts', shortcuts.length),
+  ];
+  let statistics: Tensor[] = [];
+  const y = withGradient([x, weight, bias, ...shortcuts], (save) => {
+    const outputs = executeOp(
+      'PathlabBatchNorm',
+      [...attributes, attribute.float('epsilon', epsilon)],
+      [x, weight, bias, ...shortcuts],
+      4,
+    );
+    const [value, mean, variance, inverseDeviation] = outputs as [Tensor, Tensor, Tensor, Tensor];
+    // These two leave the op's scope beside its value.
+    statistics = [tf.keep(mean), tf.keep(variance)];
+    // Where nothing is added, the op works out from x where relu let the value pass.
+    const reluSeen = shortcuts.length > 0 && relu ? [value] : [];
+    save([x, weight, bias, mean, inverseDeviation, ...reluSeen]);
+    return {
+      value,
+      gradient: (dy, saved) => {
+        // Without relu the shortcut's gradient is dy itself, and the op need not know of it.
+        const count = reluSeen.length;
+        const own = [attributes[0]!, attributes[1]!, attribute.int('shortcuts', count)];
+        const gradients = executeOp('PathlabBatchNormGrad', own, [dy, ...saved], 3 + count);
+        const behind = shortcuts.length > count ? [dy] : [];
+        return [...gradients, ...behind].map((gradient) => () => gradient);
+      },
+    };
+  });
+  return { y, mean: statistics[0]!, variance: statistics[1]! };
+}
+
+/** The same from TensorFlow's ops. */
+export function composedNorm(x: Tensor, { weight, bias }: BatchNormParameters, options: BatchNormOptions): Normalized {
+  const { epsilon = 1e-5, shortcut } = options;
+  let statistics: Tensor[] = [];
+  const normalized = withGradient([x, weight, bias], (save) => {
     const none = tf.tensor1d([], 'float32');
     const attributes = [...normAttributes(epsilon, true), attribute.float('exponential_avg_factor', 1)];
     const outputs = executeOp('FusedBatchNormV3', attributes, [x, weight, bias, none, none], 6);
     const [value, mean, variance, ...reserved] = outputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-    // These two leave the op's scope beside its value.
-    batchMean = tf.keep(mean);
-    batchVariance = tf.keep(variance);
+    // FusedBatchNormV3 gives the unbiased variance. These two leave the op's scope beside its value.
+    statistics = [tf.keep(mean), tf.keep(variance)];
     save([x, weight, ...reserved]);
     return {
       value,
@@ -51,13 +125,8 @@ export function batchNormTraining(
       },
     };
   });
-  const blended = tf.tidy(() => ({
-    mean: running.mean.mul(1 - momentum).add(batchMean!.mul(momentum)),
-    // FusedBatchNormV3 gives the unbiased variance.
-    variance: running.variance.mul(1 - momentum).add(batchVariance!.mul(momentum)),
-  }));
-  tf.dispose([batchMean!, batchVariance!]);
-  return { y, running: blended };
+  const sum = shortcut ? normalized.add(shortcut) : normalized;
+  return { y: options.relu ? relu(sum) : sum, mean: statistics[0]!, variance: statistics[1]! };
 }
 
 /** Batch normalization with fixed statistics; shapes as in `batchNormTraining`. */
