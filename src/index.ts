@@ -17,6 +17,7 @@ export {
   Generator,
   gigabytes,
   InterruptedError,
+  input,
   interruptSignal,
   type KernelServices,
   Key,
@@ -394,6 +395,7 @@ export {
 
 export {
   type ChartOptions,
+  clearOutput,
   closeUps,
   type DisplayMetadata,
   display,
@@ -404,6 +406,7 @@ export {
   embeddingChart,
   type Figure,
   type GridPicture,
+  html,
   type IntervalRow,
   intervalChart,
   type LiveChart,

@@ -1,5 +1,5 @@
 import { writeFileAtomic } from '../runs/index.js';
-import { type DisplayMetadata, display, type MimeBundle, newLiveDisplay } from './display.js';
+import { type DisplayMetadata, type MimeBundle, newLiveDisplay, showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle } from './figure.js';
 import { chartConfig } from './style.js';
 
@@ -42,10 +42,11 @@ function measureTextOf(vega: object): void {
 
 /** Shows a chart: live where the front end draws Vega-Lite, a picture elsewhere, in words where neither works. */
 export async function showChart(spec: VegaLiteSpec, options: ChartOptions): Promise<void> {
-  display(...(await chartOutput(spec, options)));
+  showBundle(...(await chartOutput(spec, options)));
 }
 
-async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Promise<[MimeBundle, DisplayMetadata]> {
+/** A chart as an output. */
+export async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Promise<[MimeBundle, DisplayMetadata]> {
   const figure = await drawChart(spec);
   if (options.save) await writeFileAtomic(options.save, figure.png);
   const [bundle, metadata] = figureBundle(figure, options.alt);

@@ -17,7 +17,7 @@ export interface MimeBundle {
 export type DisplayMetadata = Record<string, unknown>;
 
 /** Shows a bundle as output of the running cell; outside a notebook its `text/plain` goes to the terminal. */
-export function display(data: MimeBundle, metadata: DisplayMetadata = {}): void {
+export function showBundle(data: MimeBundle, metadata: DisplayMetadata = {}): void {
   const kernel = kernelServices();
   if (kernel) kernel.display({ data, metadata });
   else console.log(data['text/plain']);
@@ -42,4 +42,9 @@ export function newLiveDisplay(): LiveDisplay {
       lastText = data['text/plain'];
     },
   };
+}
+
+/** Removes the running cell's output so far; with `wait` only when its next output comes. Outside a notebook, nothing. */
+export function clearOutput(wait = false): void {
+  kernelServices()?.clearOutput(wait);
 }

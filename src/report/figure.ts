@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { projectRoot, writeFileAtomic } from '../runs/index.js';
-import { type DisplayMetadata, display, type MimeBundle } from './display.js';
+import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 
 /** The font of every picture; the project brings it, because a bare machine has none and would draw empty boxes. */
 export const fontFamily = 'Source Sans 3';
@@ -61,5 +61,5 @@ export async function showPicture(
   const pixels = await sharp(png).metadata();
   const width = options.width ?? Math.round(pixels.width / pixelRatio);
   if (options.save) await writeFileAtomic(options.save, png);
-  display(...figureBundle({ png, width, height: Math.round((width * pixels.height) / pixels.width) }, options.alt));
+  showBundle(...figureBundle({ png, width, height: Math.round((width * pixels.height) / pixels.width) }, options.alt));
 }

@@ -16,7 +16,7 @@ export {
   trainingChart,
 } from './charts.js';
 export { closeUps } from './close-ups.js';
-export { type DisplayMetadata, display, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
+export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
 export {
@@ -29,5 +29,6 @@ export {
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
 export { resultsFrame } from './results-table.js';
+export { display, html } from './show.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
 export { type ShownPatches, showViews } from './views.js';

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { writeFileAtomic } from '../runs/index.js';
 import type { RgbImage } from '../slides/index.js';
-import { display } from './display.js';
+import { showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle, fontFamily, pixelRatio } from './figure.js';
 import { escapeMarkup } from './html.js';
 import { faintInk, ink } from './style.js';
@@ -52,7 +52,7 @@ export function picturesOf(
 export async function showPictureGrid(pictures: readonly GridPicture[], options: PictureGridOptions): Promise<void> {
   const figure = await drawPictureGrid(pictures, options);
   if (options.save) await writeFileAtomic(options.save, figure.png);
-  display(...figureBundle(figure, options.alt));
+  showBundle(...figureBundle(figure, options.alt));
 }
 
 const gap = 6;

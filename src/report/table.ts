@@ -1,6 +1,6 @@
 import { from } from 'arquero';
 import { writeFileAtomic } from '../runs/index.js';
-import { display, type MimeBundle } from './display.js';
+import { type MimeBundle, showBundle } from './display.js';
 import { escapeMarkup } from './html.js';
 
 export type TableRow = Record<string, unknown>;
@@ -23,7 +23,7 @@ export async function showTable(table: TableLike, options: TableOptions = {}): P
   const rows = rowsOf(table);
   // arquero's CSV quotes commas, quotes and line breaks; danfojs 1.2.0's does not.
   if (options.save) await writeFileAtomic(options.save, from([...rows]).toCSV());
-  display(tableBundle(rows, options));
+  showBundle(tableBundle(rows, options));
 }
 
 function rowsOf(table: TableLike): readonly TableRow[] {

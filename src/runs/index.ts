@@ -27,6 +27,7 @@ export { projectRoot, temporaryName, writeFileAtomic, writeFileAtomicSync } from
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export {
   InterruptedError,
+  input,
   interruptSignal,
   type KernelServices,
   kernelServices,

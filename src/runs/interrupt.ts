@@ -7,6 +7,10 @@ export interface KernelServices {
     displayId?: string;
     update?: boolean;
   }): void;
+  /** Removes the cell's output so far; with `wait` only when the next output comes. */
+  clearOutput(wait?: boolean): void;
+  /** Asks the person at the notebook, and refuses where there is none. */
+  input(prompt?: string, options?: { password?: boolean }): Promise<string>;
   /** The running cell's signal: the first interrupt aborts it and leaves the ending to the cell. */
   interruptSignal(): AbortSignal;
 }
@@ -28,4 +32,16 @@ export class InterruptedError extends Error {
 /** Throws if the job was asked to stop; for jobs whose finished parts are already on disk. */
 export function throwIfInterrupted(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted) throw new InterruptedError(`${what} was interrupted; run it again and it goes on from there`);
+}
+
+/**
+ * Asks the person at the notebook.
+ *
+ * @param options.password hides what is typed
+ * @throws Error where nobody can answer: in a run through papermill, and outside a notebook
+ */
+export async function input(prompt = '', options: { password?: boolean } = {}): Promise<string> {
+  const kernel = kernelServices();
+  if (!kernel) throw new Error('input() asks through a notebook, and this code runs in none');
+  return kernel.input(prompt, options);
 }

@@ -140,6 +140,20 @@ show({ data: { 'text/plain': 'b' }, displayId: 'x', update: true });`);
       expect(reply.evalue).toContain('displayId');
     });
 
+    test('a table as the last expression is shown as a table, and display() shows more of them', async () => {
+      const { outputs } = await kernel.run(`import * as aq from 'arquero';
+import { display, html } from 'pathlab';
+await display(html('<b>two</b>'));
+aq.table({ slide: ['a', 'b'] })`);
+      expect(ofType(outputs, 'display_data')[0]!.content.data).toEqual({
+        'text/html': '<b>two</b>',
+        'text/plain': 'two',
+      });
+      const { data } = ofType(outputs, 'execute_result')[0]!.content;
+      expect(data['text/html']).toContain('<td style="text-align:left">b</td>');
+      expect(data['text/plain']).toMatch(/^2 rows x 1 column/);
+    });
+
     test("the last expression is the cell's result", async () => {
       const { outputs } = await kernel.run('({ epochs: 3 })');
       expect(result(outputs)).toBe('{ epochs: 3 }');

@@ -1,0 +1,98 @@
+import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
+import { isEncodedPicture, isRawPicture, isSharp } from './values/recognize-picture.js';
+import { isFrame, isTable } from './values/recognize-table.js';
+import { isTensor } from './values/recognize-tensor.js';
+
+/** What a value looks like: an output in several forms, and Jupyter's metadata to them. */
+export type Output = [MimeBundle, DisplayMetadata];
+
+/** A value can say itself how it is shown, by a method of this name that returns a MIME bundle. */
+const ownDisplay = Symbol.for('pathlab.display');
+
+/**
+ * Shows a value as what it is: tables of arquero and danfojs, tensors, Vega-Lite specifications, pictures (of sharp,
+ * encoded as PNG or JPEG, or as `{pixels, width, height}`), `html(...)`, MIME bundles; anything else in words.
+ *
+ * A bundle is shown at once; await the others, so that they come in order.
+ */
+export function display(bundle: MimeBundle, metadata?: DisplayMetadata): void;
+export function display(value: unknown): Promise<void>;
+export function display(value: unknown, metadata: DisplayMetadata = {}): void | Promise<void> {
+  if (isBundle(value)) return showBundle(whole(value), metadata);
+  return outputOf(value).then(async (output) => showBundle(...(output ?? (await inPlainWords(value)))));
+}
+
+/** HTML for `display`, or as a cell's last expression. It is shown as it is: escape what comes from elsewhere. */
+export function html(markup: string): { [ownDisplay](): MimeBundle } {
+  return { [ownDisplay]: () => whole({ 'text/html': markup }) };
+}
+
+/**
+ * The rich output of a value, or undefined for one that has none. The kernel shows the last expression of a cell by it.
+ * What draws is loaded when there is something to draw.
+ */
+export async function outputOf(value: unknown): Promise<Output | undefined> {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const own = (value as { [ownDisplay]?: () => unknown })[ownDisplay];
+  if (typeof own === 'function') return [whole((await own.call(value)) as Record<string, unknown>), {}];
+  if (isTensor(value)) return (await import('./values/tensor.js')).tensorOutput(value);
+  if (isTable(value) || isFrame(value)) return (await import('./values/table.js')).tableOutput(value);
+  if (isSharp(value) || isEncodedPicture(value) || isRawPicture(value)) {
+    return (await import('./values/picture.js')).pictureOutput(value);
+  }
+  if (isVegaLite(value)) {
+    return (await import('./chart.js')).chartOutput(value, { alt: wordsOfChart(value) });
+  }
+  return undefined;
+}
+
+async function inPlainWords(value: unknown): Promise<Output> {
+  const { inspect } = await import('node:util');
+  return [{ 'text/plain': typeof value === 'string' ? value : inspect(value) }, {}];
+}
+
+/** A plain object all of whose names are MIME types. */
+function isBundle(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  const names = Object.keys(value);
+  return names.length > 0 && names.every((name) => /^[a-z]+\/[\w.+-]+$/.test(name));
+}
+
+/** A bundle with its `text/plain`, which every bundle has. */
+function whole(bundle: Record<string, unknown>): MimeBundle {
+  if (typeof bundle['text/plain'] === 'string') return bundle as MimeBundle;
+  const markup = bundle['text/html'];
+  const words = typeof markup === 'string' ? withoutMarkup(markup) : `(${Object.keys(bundle).join(', ')})`;
+  return { 'text/plain': words, ...bundle };
+}
+
+function withoutMarkup(markup: string): string {
+  const text = markup.replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^>]*>/g, ' ');
+  const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: ' ' };
+  return text
+    .replace(/&([\w#]+);/g, (whole, name) => entities[name] ?? whole)
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+const composed = ['layer', 'hconcat', 'vconcat', 'concat', 'spec'];
+
+function isVegaLite(value: object): value is Record<string, unknown> {
+  const spec = value as { $schema?: unknown; mark?: unknown; data?: unknown; encoding?: unknown };
+  if (typeof spec.$schema === 'string') return spec.$schema.includes('/vega-lite/');
+  return (
+    Boolean(spec.data) && ((Boolean(spec.mark) && Boolean(spec.encoding)) || composed.some((name) => name in spec))
+  );
+}
+
+/** What a chart shows, as far as its specification says. */
+function wordsOfChart(spec: Record<string, unknown>): string {
+  const text = (part: unknown) => (typeof part === 'string' ? part : (part as { text?: unknown } | undefined)?.text);
+  const said = text(spec.description) ?? text(spec.title);
+  if (said) return String(said);
+  const mark = typeof spec.mark === 'string' ? spec.mark : (spec.mark as { type?: string } | undefined)?.type;
+  const channels = Object.entries((spec.encoding ?? {}) as Record<string, { field?: string }>)
+    .filter(([, channel]) => channel?.field)
+    .map(([name, channel]) => `${name} ${channel.field}`);
+  return [mark ? `Chart (${mark})` : 'Chart', channels.join(', ')].filter(Boolean).join(': ');
+}
