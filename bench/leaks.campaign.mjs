@@ -15,7 +15,7 @@ for (const [precision, optimizer] of [
   ['float32', 'adamw'],
   ['bfloat16', 'lars'],
 ]) {
-  const settings = { steps, batch: 8, side: 32, width: 0.25, precision, optimizer, watch: true };
+  const settings = { steps, batch: 16, side: 48, width: 0.5, precision, optimizer, watch: true };
   const { seen, device, lastLoss } = await runProbe(settings);
   // At the last step no batch is made ahead.
   const counts = (numbers) => [...new Set(numbers.slice(0, -1))];

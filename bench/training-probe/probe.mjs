@@ -46,6 +46,7 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
   const seen = { steps: [], tensors: [], native: [], megabytes: [] };
   const { tensors, history } = await train({
     steps,
+    random: root.fold('steps'),
     imagesPerStep: batch,
     precision,
     learningRate: () => 0.002,
@@ -57,14 +58,13 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
     },
     batch: (step) => ({
       rows: tf.tensor1d(order.items(step), 'int32'),
-      mask: tf.tidy(() => dropout(tf.ones([batch, backbone.featureSize]), 0.2, root.fold('dropout').fold(step))),
       ...drawViewParameters(recipe, batch, { height: side, width: side }, root.fold('views').fold(step)),
     }),
-    step: (current, { rows, mask, ...parameters }, rate) => {
+    step: (current, { rows, ...parameters }, rate, random) => {
       const result = gradients(current.parameters, (weights) => {
         const views = normalize(applyViews(gather(images, rows), parameters, recipe), imageNetColors);
         const encoded = backbone.apply({ parameters: weights, state: current.state }, views, { training: true });
-        const logits = dense(encoded.features.mul(mask), weights['fc.weight'], weights['fc.bias']);
+        const logits = dense(dropout(encoded.features, 0.2, random), weights['fc.weight'], weights['fc.bias']);
         return { loss: crossEntropy(logits, gather(labels, rows), { labelSmoothing: 0.1 }), extra: encoded.state };
       });
       const next = optimizer.update(current.parameters, result.gradients, current.optimizer, rate);

@@ -77,7 +77,7 @@ function auditedSteps(): AuditedStep[] {
       });
       const parameters = join('parameters');
       const tensors = { parameters, state: join('state'), optimizer: optimizer.initialize(parameters) };
-      return [tensors, { images: images(), ...drawn() }, rate()];
+      return [tensors, { images: images(), ...drawn() }, rate(), root];
     });
   };
 

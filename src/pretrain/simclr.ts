@@ -151,6 +151,7 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
   const { tensors, history } = await train({
     step,
     steps,
+    random: root.fold('steps'),
     imagesPerStep: settings.batchSize,
     learningRate: warmupCosine({
       peak: settings.learningRate,

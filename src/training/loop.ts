@@ -8,7 +8,7 @@ import {
   type Tensors,
   tf,
 } from '../engine/index.js';
-import { InterruptedError } from '../runs/index.js';
+import { InterruptedError, type Key } from '../runs/index.js';
 import { batchesAhead } from './batches-ahead.js';
 import {
   type CheckpointFolder,
@@ -21,12 +21,14 @@ import type { Schedule } from './schedules.js';
 
 /**
  * One update as a pure function, which `train` compiles: the same tensors in give the same tensors out, and it reads
- * no value on the host. Among the metrics, all scalars, is `loss`.
+ * no value on the host. Among the metrics, all scalars, is `loss`. `random` is a key of this step alone, for dropout and
+ * its like.
  */
 export type Step = (
   tensors: TrainingTensors,
   batch: Tensors,
   learningRate: Tensor,
+  random: Key,
 ) => { tensors: TrainingTensors; metrics: Tensors };
 
 /** What a training reports while it runs. `step` counts finished steps. */
@@ -57,6 +59,8 @@ export interface TrainOptions {
   batch: (step: number) => Tensors | Promise<Tensors>;
   steps: number;
   learningRate: Schedule;
+  /** What the steps draw from: each gets this key folded with its number, so that a resumed run draws the same. */
+  random: Key;
   /** What the step's costly ops compute in; float32 by default. */
   precision?: Precision;
   imagesPerStep: number;
@@ -128,7 +132,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       }
       const began = performance.now();
       const learningRate = options.learningRate(done);
-      const running = runStep(step, tensors, await batches.take(done), learningRate);
+      const running = runStep(step, tensors, await batches.take(done), learningRate, options.random.fold(done));
       if (done + 1 < steps) batches.begin(done + 1);
       const { next, metrics } = await running;
       tensors = next;
@@ -165,10 +169,11 @@ async function runStep(
   tensors: TrainingTensors,
   batch: Tensors,
   learningRate: number,
+  random: Key,
 ): Promise<{ next: TrainingTensors; metrics: Record<string, number> & { loss: number } }> {
   const rate = tf.scalar(learningRate);
   try {
-    const output = await step(tensors, batch, rate);
+    const output = await step(tensors, batch, rate, random);
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     const values = Object.entries(output.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]!] as const);
     disposeTensors(output.metrics);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -145,6 +146,24 @@ describe('a process of its own', () => {
     `);
     expect(stderr).not.toMatch(/Error/);
     expect(stdout.trim().split('\n')).toEqual(['false false', 'true']);
+  });
+
+  it('pins threads and lets GPU memory grow, unless the caller says otherwise', () => {
+    const names = ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'TF_FORCE_GPU_ALLOW_GROWTH'];
+    const settings = (env: Record<string, string>) => {
+      const { stdout } = run(
+        `(await import(${JSON.stringify(engine)})).tf.scalar(1);
+         console.log(${JSON.stringify(names)}.map((name) => process.env[name]).join());`,
+        env,
+      );
+      return stdout.trim().split('\n').at(-1);
+    };
+    const unset = Object.fromEntries(names.map((name) => [name, undefined as unknown as string]));
+    const cores = availableParallelism();
+    expect(settings(unset)).toBe(`${cores},${cores},true`);
+    expect(settings({ ...unset, TF_NUM_INTRAOP_THREADS: '1', TF_FORCE_GPU_ALLOW_GROWTH: 'false' })).toBe(
+      `1,${cores},false`,
+    );
   });
 
   it('refuses PATHLAB_DEVICE=tpu', () => {

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { disposeTensors, mapTensors, type Tensors, tf, withoutPrefix, withPrefix } from '../../src/engine/index.js';
+import {
+  disposeTensors,
+  mapTensors,
+  randomUniform,
+  type Tensors,
+  tf,
+  withoutPrefix,
+  withPrefix,
+} from '../../src/engine/index.js';
 import { InterruptedError, projectRoot } from '../../src/runs/index.js';
 import {
   adamw,
@@ -183,6 +191,24 @@ describe('train', () => {
     const resumed = await train({ ...options, checkpoint });
     expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
     expect(resumed.tensors.optimizer.step!.dataSync()[0]).toBe(6);
+  });
+
+  it('gives each step a key of its own, the same after an interrupt', async () => {
+    const plain = smallTraining(6);
+    const options: typeof plain = {
+      ...plain,
+      step: (tensors, batch, learningRate, random) => {
+        const { tensors: after, metrics } = plain.step(tensors, batch, learningRate, random);
+        return { tensors: after, metrics: { ...metrics, drawn: randomUniform(random.fold('draw'), []) } };
+      },
+    };
+    const drawn = ({ history }: { history: HistoryEntry[] }) => history.map(({ drawn }) => drawn);
+    const whole = await train(options);
+    expect(new Set(drawn(whole)).size).toBe(6);
+    const checkpoint = checkpointIn(freshFolder());
+    await interruptAfter(2, { ...options, checkpoint });
+    expect(drawn(await train({ ...options, checkpoint }))).toEqual(drawn(whole));
+    expect(drawn(await train({ ...options, random: options.random.fold('other') }))).not.toEqual(drawn(whole));
   });
 
   it('says so when it is interrupted and keeps no checkpoints', async () => {

@@ -14,6 +14,7 @@ export function smallTraining(
   const answers = data.mean([1, 2, 3]).greater(0).toFloat();
   return {
     steps,
+    random: root.fold('steps'),
     imagesPerStep: 8,
     learningRate: warmupCosine({ peak: 0.5, warmupSteps: 1, steps }),
     initialize: () => {
