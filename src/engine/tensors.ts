@@ -67,11 +67,14 @@ export function elementsOf(tensors: Tensors): number {
  * Value and gradients of a scalar loss with respect to every parameter. What else `compute` makes (new running
  * statistics, tensors for metrics) comes back in `extra`.
  *
+ * @param options.lossScale a scalar tensor that the gradients, not the loss, come multiplied by: what float16 would
+ *   round to 0 stays above it on the way back (see `dynamicLossScaling`, which divides by it again)
  * @throws Error if the loss does not depend on one of the parameters, naming it
  */
 export function gradients(
   parameters: Tensors,
   compute: (parameters: Tensors) => { loss: Tensor; extra?: Tensors },
+  { lossScale }: { lossScale?: Tensor } = {},
 ): { loss: Tensor; gradients: Tensors; extra: Tensors } {
   const names = Object.keys(parameters);
   let kept: Tensors = {};
@@ -80,7 +83,7 @@ export function gradients(
     kept = keepTensors(extra);
     return loss;
   };
-  const { value, grads } = tf.engine().gradients(forward, Object.values(parameters), undefined, true);
+  const { value, grads } = tf.engine().gradients(forward, Object.values(parameters), lossScale, true);
   // tfjs hands only the loss out of its scope. A clone shares the data and belongs to the caller's scope again.
   const extra = mapTensors(kept, (tensor) => tensor.clone());
   disposeTensors(kept);

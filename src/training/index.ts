@@ -12,6 +12,7 @@ export {
 export { clipByGlobalNorm } from './clip.js';
 export { type LarsOptions, lars } from './lars.js';
 export { type Step, type TrainingEvent, type TrainingResult, type TrainOptions, train } from './loop.js';
+export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } from './loss-scaling.js';
 export { movingAverage } from './moving-average.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
 export { cosine, type Schedule, stepwise, warmupCosine, withWarmup } from './schedules.js';

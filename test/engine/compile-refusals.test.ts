@@ -186,8 +186,8 @@ describe('other errors', () => {
   });
 
   it('tell of options that there are not', () => {
-    expect(() => compile((x: Tensor) => x, { precision: 'float16' as never })).toThrow(
-      /float16 would need loss scaling/,
+    expect(() => compile((x: Tensor) => x, { precision: 'float8' as never })).toThrow(
+      /precision is one of float32, bfloat16, float16, float64; got "float8"/,
     );
     expect(() => compile((x: Tensor) => x, { cacheSize: 0 })).toThrow(/cacheSize is a whole number above 0; got 0/);
   });

@@ -40,17 +40,21 @@ export const network = {
       targets: tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), 5).toFloat()) as Tensor,
     };
   },
-  step(model: { parameters: Tensors; state: Tensors }, { images, targets }: Tensors, learningRate: Tensor) {
+  loss(p: Tensors, state: Tensors, { images, targets }: Tensors): { loss: Tensor; running: Tensors } {
+    const { y, running } = batchNormTraining(
+      conv2d(images!, p.conv!, { padding: 1 }),
+      { weight: p.scale!, bias: p.shift! },
+      { mean: state.mean!, variance: state.variance! },
+    );
+    const pooled = maxPool(relu(y), { size: 3, stride: 2, padding: 1 });
+    const features = relu(conv2d(conv2d(pooled, p.strided!, { stride: 2, padding: 1 }), p.point!));
+    const logits = dense(globalAveragePool(features), p.dense!, p.bias!);
+    return { loss: softmaxCrossEntropy(logits, targets!).mean(), running: { ...running } };
+  },
+  step(model: { parameters: Tensors; state: Tensors }, batch: Tensors, learningRate: Tensor) {
     const result = gradients(model.parameters, (p) => {
-      const { y, running } = batchNormTraining(
-        conv2d(images!, p.conv!, { padding: 1 }),
-        { weight: p.scale!, bias: p.shift! },
-        { mean: model.state.mean!, variance: model.state.variance! },
-      );
-      const pooled = maxPool(relu(y), { size: 3, stride: 2, padding: 1 });
-      const features = relu(conv2d(conv2d(pooled, p.strided!, { stride: 2, padding: 1 }), p.point!));
-      const logits = dense(globalAveragePool(features), p.dense!, p.bias!);
-      return { loss: softmaxCrossEntropy(logits, targets!).mean(), extra: { ...running } };
+      const { loss, running } = network.loss(p, model.state, batch);
+      return { loss, extra: running };
     });
     const parameters = zipTensors(model.parameters, result.gradients, (w, g) => w.sub(g.mul(learningRate)));
     return { model: { parameters, state: result.extra }, loss: result.loss };

@@ -2,7 +2,7 @@ import { Key } from '../../runs/index.js';
 import type { Tensor } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
 import { CompileError } from './errors.js';
-import { inPrecision, type Precision } from './precision.js';
+import { inPrecision, type Precision, precisions } from './precision.js';
 import { record, type Source } from './record.js';
 import { describeLeaf, isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
 
@@ -43,11 +43,8 @@ export function compile<Inputs extends unknown[], Output>(
   options: CompileOptions = {},
 ): Compiled<Inputs, Output> {
   const { name = step.name || 'step', precision = 'float32', xla = false, cacheSize = 8 } = options;
-  if (!['float32', 'bfloat16', 'float64'].includes(precision)) {
-    throw new RangeError(
-      `${name}: precision is "float32", "bfloat16" or "float64"; got "${precision as string}"` +
-        ' (float16 would need loss scaling, which is not built yet)',
-    );
+  if (!precisions.includes(precision)) {
+    throw new RangeError(`${name}: precision is one of ${precisions.join(', ')}; got "${precision as string}"`);
   }
   if (!(Number.isInteger(cacheSize) && cacheSize > 0)) {
     throw new RangeError(`${name}: cacheSize is a whole number above 0; got ${cacheSize}`);

@@ -4,10 +4,13 @@ import { type ArgDef, DataType, groupByArgument, opDefinition, type TensorInfo }
 import type { Program, RecordedOp } from './program.js';
 
 /**
- * What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. float64 is slow, and is
- * for checking gradients (see `inDouble`).
+ * What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. float16 is for GPUs
+ * without bfloat16: its range is small, so a step takes its gradients with a scaled loss (`dynamicLossScaling`).
+ * float64 is slow, and is for checking gradients (see `inDouble`).
  */
-export type Precision = 'float32' | 'bfloat16' | 'float64';
+export type Precision = (typeof precisions)[number];
+
+export const precisions = ['float32', 'bfloat16', 'float16', 'float64'] as const;
 
 /**
  * Always in low precision: where the time goes, and where sums are kept in float32 inside the op. Statistics and
@@ -55,6 +58,9 @@ const followInputs = new Set([
   'Transpose',
 ]);
 
+/** pathlab's own ops run on CPUs, where float16 serves only to try out what a GPU will do: they have no kernel for it. */
+const customOps = 'Pathlab';
+
 /**
  * Gives the listed ops (`alwaysLow`, `followInputs`) inputs and outputs of low precision, with casts at the borders
  * only; every other op stays as it was recorded. This is what PyTorch calls autocast (Micikevicius et al., "Mixed
@@ -64,6 +70,7 @@ export function inPrecision(program: Program, precision: Precision): Program {
   if (precision === 'float32') return program;
   if (precision === 'float64') return inDouble(program);
   const low = DataType[precision];
+  const mayBeLow = (op: string) => precision === 'bfloat16' || !op.startsWith(customOps);
   const ops: RecordedOp[] = [];
   /** The low-precision value of a float32 value. */
   const lowOf = new Map<number, number>();
@@ -110,7 +117,7 @@ export function inPrecision(program: Program, precision: Precision): Program {
       followInputs.has(recorded.op) &&
       typedInputs.some((id) => madeLow.has(id)) &&
       typedInputs.every((id) => madeLow.has(id) || isConstant.has(id));
-    if (!computesInFloat || !(alwaysLow.has(recorded.op) || follows)) {
+    if (!computesInFloat || !mayBeLow(recorded.op) || !(alwaysLow.has(recorded.op) || follows)) {
       ops.push({ ...recorded, inputs: recorded.inputs.map((id) => toFull(id, origin)) });
       for (const { id } of recorded.outputs) inFull.add(id);
       continue;
