@@ -48,13 +48,16 @@ export {
 // The TensorFlow runtime.
 
 export {
+  type Activation,
   type Attribute,
   askedDevice,
+  attention,
   attribute,
   averagePool,
   type BatchNormParameters,
   batchNormInference,
   batchNormTraining,
+  biasActivation,
   bytesOf,
   type Compiled,
   CompileError,
@@ -73,7 +76,9 @@ export {
   elementsOf,
   executeOne,
   executeOp,
+  type GeluOptions,
   gather,
+  gelu,
   globalAveragePool,
   gradients,
   groupNorm,
@@ -303,6 +308,10 @@ export {
   type ResnetOptions,
   resnet,
   toTorch,
+  type VitOptions,
+  vit,
+  vitBase32,
+  vitSmall16,
 } from './models/index.js';
 
 // What features are worth.

@@ -12,12 +12,15 @@ export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
 export { hasGpuKernels, type MissingKernel, withoutGpuKernel } from './kernels.js';
+export { type AdamwStep, type AdamwTensors, adamwUpdate } from './ops/adamw-update.js';
+export { attention } from './ops/attention.js';
 export {
   type BatchNormParameters,
   batchNormInference,
   batchNormTraining,
   type RunningStatistics,
 } from './ops/batch-norm.js';
+export { type Activation, biasActivation, type GeluOptions, gelu } from './ops/bias-activation.js';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.js';
 export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.js';
 export { dense } from './ops/dense.js';

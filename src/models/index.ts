@@ -2,3 +2,4 @@ export { type Head, projector } from './heads.js';
 export type { ModelTensors } from './pass.js';
 export { type Backbone, type ResnetOptions, resnet } from './resnet.js';
 export { fromTorch, toTorch } from './torch-layout.js';
+export { type VitOptions, vit, vitBase32, vitSmall16 } from './vit.js';

@@ -12,13 +12,14 @@ export interface Backbone {
   /**
    * @param images `[batch, height, width, 3]`, normalized
    * @param options.training whether batch norm uses the batch's statistics and moves the running ones
+   * @param options.key decides what stochastic depth drops in training; fold it for each step
    * @returns `features` `[batch, featureSize]`; the last map of each stage `[batch, height, width, channels]`; the state
    *   after the pass
    */
   apply(
     model: ModelTensors,
     images: Tensor,
-    options: { training: boolean },
+    options: { training: boolean; key?: Key },
   ): { features: Tensor; stages: Tensor[]; state: Tensors };
 }
 

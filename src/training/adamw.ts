@@ -1,4 +1,4 @@
-import { mapTensors, type Tensor, type Tensors, tensorNamed, tf, withoutPrefix, withPrefix } from '../engine/index.js';
+import { adamwUpdate, mapTensors, type Tensor, type Tensors, tensorNamed, tf, withPrefix } from '../engine/index.js';
 import { isBiasOrNorm, type Optimizer } from './optimizer.js';
 
 export interface AdamwOptions {
@@ -32,28 +32,28 @@ export function adamw({
     update: (parameters, gradients, state, learningRate) =>
       tf.tidy(() => {
         const step = tensorNamed(state, 'step').add(1) as Tensor;
-        const first = blend(withoutPrefix(state, 'first/'), gradients, beta1);
-        const squares = mapTensors(gradients, (gradient) => gradient.square());
-        const second = blend(withoutPrefix(state, 'second/'), squares, beta2);
-        const rate = learningRate.div(bias(beta1, step)) as Tensor;
-        const secondBias = bias(beta2, step).sqrt();
-        const shrink = learningRate.mul(weightDecay) as Tensor;
+        const scalar = typeof weightDecay === 'number' ? tf.scalar(weightDecay) : weightDecay;
+        const none = tf.scalar(0);
+        const first: Tensors = {};
+        const second: Tensors = {};
         const moved = mapTensors(parameters, (parameter, name) => {
-          const root = tensorNamed(second, name).sqrt().div(secondBias).add(epsilon);
-          const kept = exclude(name, parameter) ? parameter : parameter.sub(parameter.mul(shrink));
-          return kept.sub(tensorNamed(first, name).div(root).mul(rate));
+          const before = {
+            parameter,
+            first: tensorNamed(state, `first/${name}`),
+            second: tensorNamed(state, `second/${name}`),
+          };
+          const after = adamwUpdate(before, tensorNamed(gradients, name), {
+            betas: [beta1, beta2],
+            epsilon,
+            learningRate,
+            weightDecay: exclude(name, parameter) ? none : scalar,
+            step,
+          });
+          first[name] = after.first;
+          second[name] = after.second;
+          return after.parameter;
         });
         return { parameters: moved, state: { ...withPrefix(first, 'first/'), ...withPrefix(second, 'second/'), step } };
       }),
   };
-}
-
-/** Running means: beta old + (1 - beta) new. */
-function blend(old: Tensors, now: Tensors, beta: number): Tensors {
-  return mapTensors(old, (mean, name) => mean.mul(beta).add(tensorNamed(now, name).mul(1 - beta)));
-}
-
-/** 1 - beta^step. The power is so near to 1 at first that the difference would have few right digits in float32. */
-function bias(beta: number, step: Tensor): Tensor {
-  return tf.expm1(step.mul(Math.log(beta))).neg();
 }

@@ -44,7 +44,9 @@ function compileOptions(file) {
   return [
     ...['-std=c++17', '-fPIC', '-fvisibility=hidden', '-Wno-deprecated-declarations', '-Wno-unknown-pragmas'],
     // Loops marked `omp simd` may sum in another order. -ffast-math may too, everywhere, and loses NaNs.
-    ...(file === forAnyCpu ? ['-O2'] : ['-O3', native, '-fopenmp-simd', '-fno-math-errno', '-fno-trapping-math']),
+    ...(file === forAnyCpu
+      ? ['-O2']
+      : ['-O3', native, '-fopenmp-simd', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math']),
     // As the wheel was compiled.
     ...['-D_GLIBCXX_USE_CXX11_ABI=1', '-DEIGEN_MAX_ALIGN_BYTES=64'],
     `-I${join(tensorflowFolder(), 'include')}`,
