@@ -8,6 +8,7 @@ import {
   dropPath,
   executeOp,
   gather,
+  gelu,
   gradients,
   groupNorm,
   hasGpuKernels,
@@ -28,7 +29,7 @@ import {
   withoutGpuKernel,
 } from '../engine/index.js';
 import { simclrSettings } from '../experiments/index.js';
-import { projector, resnet } from '../models/index.js';
+import { projector, resnet, vit } from '../models/index.js';
 import { simclrStep } from '../pretrain/index.js';
 import { type Key, key } from '../runs/index.js';
 import { accumulatedGradients, adamw, clipByGlobalNorm, lars, movingAverage, sgd } from '../training/index.js';
@@ -112,6 +113,18 @@ function auditedSteps(): AuditedStep[] {
     },
   );
 
+  const transformer = vit({ imageSize: side, patchSize: 8, width: 16, depth: 2, heads: 2, dropPathRate: 0.1 });
+  const transformerStep = audited(
+    'ViT step',
+    training,
+    (parameters: Tensors, images: Tensor, random: Key) =>
+      gradients(parameters, (parameters) => {
+        const { features } = transformer.apply({ parameters, state: {} }, images, { training: true, key: random });
+        return { loss: gelu(features, { approximate: 'tanh' }).mean() };
+      }),
+    () => [transformer.initialize(root).parameters, images(), root],
+  );
+
   const evaluation = audited(
     'evaluation',
     float32,
@@ -139,6 +152,7 @@ function auditedSteps(): AuditedStep[] {
     simclr(lars({ momentum: 0.9, weightDecay: 1e-6 }), 'LARS'),
     simclr(sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-4 }), 'SGD'),
     supervised,
+    transformerStep,
     audited('ops with their gradients', training, everyOp, () => [opInputs(root), root]),
     audited(
       'initialization',
