@@ -1,4 +1,5 @@
 import { attribute, compile, executeOne, executeOp, type Tensor, tf, uploadStrings } from '../engine/index.js';
+import { imagesOfDecoded } from './resized-crop.js';
 
 /** What the pictures of a batch are, encoded. */
 export interface DecodeOptions {
@@ -59,13 +60,6 @@ function decodeOne(string: Tensor, ratio: number): Tensor {
       attribute.string('dct_method', 'INTEGER_ACCURATE'),
     ],
     [string],
-  );
-}
-
-/** Bytes, as `decodeJpegs` gives them, as float32 in 0..1. */
-export function imagesOfDecoded(bytes: Tensor): Tensor {
-  return tf.tidy(() =>
-    executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [bytes]).div(255),
   );
 }
 

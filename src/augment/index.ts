@@ -1,5 +1,18 @@
-export { type DecodeOptions, decodeJpegs, imagesOfDecoded, jpegDecoder, ratioFor } from './decode.js';
+export { type DecodeOptions, decodeJpegs, jpegDecoder, ratioFor } from './decode.js';
 export { drawViewParameters } from './draw.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
 export { checkRecipe, type Range, selfSupervisedViews, supervisedViews, type ViewRecipe } from './recipe.js';
+export { imagesOfDecoded } from './resized-crop.js';
+export {
+  drawHedJitter,
+  type HedJitter,
+  hedJitter,
+  type LabStatistics,
+  labStatistics,
+  type MacenkoStains,
+  macenkoNormalize,
+  macenkoReference,
+  macenkoStains,
+  reinhardNormalize,
+} from './stain/index.js';
 export { applyViews, centerView, imagesFromBytes, randomViews, simclrViews } from './views.js';

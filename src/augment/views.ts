@@ -1,9 +1,10 @@
-import { type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
+import { isByteTensor, type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
 import type { Key } from '../runs/index.js';
 import { applyBlend, blendsOf, clip, shiftHue } from './color.js';
 import { drawViewParameters } from './draw.js';
 import type { ViewRecipe } from './recipe.js';
 import { alongColumns, alongRows, blurMatrix, resizeMatrix } from './resample.js';
+import { resizedCrops } from './resized-crop.js';
 
 /** RGB bytes, `[batch, height, width, 3]`, as float32 in 0..1. */
 export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, number, number, number]): Tensor {
@@ -18,20 +19,21 @@ export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, numb
  * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`).
  * Where torchvision works on Pillow images it rounds to bytes after each of them; here nothing is rounded.
  *
- * @param images `[batch, height, width, 3]` in 0..1
+ * @param images `[batch, height, width, 3]`, float32 in 0..1 or bytes (see `decodeJpegs`)
  * @param parameters of `views` = batch, or a multiple of it: several views of the first image, of the second, and so on
  * @returns `[views, size, size, 3]` in 0..1
  */
 export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewRecipe): Tensor {
-  const { batch, height, width } = imageShape(images);
+  const { batch } = imageShape(images, 'or bytes');
   const { size } = recipe;
   const cropRows = tensorNamed(parameters, 'cropRows');
   const cropColumns = tensorNamed(parameters, 'cropColumns');
   const views = cropRows.shape[0]!;
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
   return tf.tidy(() => {
-    const shrunk = alongRows(resizeMatrix(cropRows, height, size), images);
-    let planes = alongColumns(resizeMatrix(cropColumns, width, size), tf.transpose(shrunk, [0, 3, 1, 2]));
+    const crops = resizedCrops(images, { rows: cropRows, columns: cropColumns }, size);
+    if (!changesColor(parameters) && !parameters.blurSigma) return clip(crops);
+    let planes = tf.transpose(crops, [0, 3, 1, 2]);
     planes = recolor(planes.reshape([views, 3, size * size]), parameters).reshape([views, 3, size, size]);
     const { blurSigma } = parameters;
     if (!blurSigma) return clip(tf.transpose(planes, [0, 2, 3, 1]));
@@ -39,6 +41,10 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
     const blur = blurMatrix(blurSigma, size, recipe.blur.kernelSize);
     return clip(alongRows(blur, tf.transpose(alongColumns(blur, planes), [0, 2, 3, 1])));
   });
+}
+
+function changesColor({ hueShift, grayscale }: Tensors): boolean {
+  return hueShift !== undefined || grayscale !== undefined;
 }
 
 /** Color jitter and grayscale; `planes` is `[batch, 3, pixels]`. */
@@ -60,17 +66,17 @@ function recolor(planes: Tensor, parameters: Tensors): Tensor {
 /**
  * One random view of each image. The same key gives the same views, bit for bit on the same machine.
  *
- * @param images `[batch, height, width, 3]` in 0..1
+ * @param images `[batch, height, width, 3]`, float32 in 0..1 or bytes
  * @returns `[batch, size, size, 3]` in 0..1
  */
 export function randomViews(images: Tensor, recipe: ViewRecipe, key: Key): Tensor {
-  const { batch, height, width } = imageShape(images);
+  const { batch, height, width } = imageShape(images, 'or bytes');
   return tf.tidy(() => applyViews(images, drawViewParameters(recipe, batch, { height, width }, key), recipe));
 }
 
 /** Two independent views of each image (SimCLR, arXiv 2002.05709, section 2.1): row i of both shows image i. */
 export function simclrViews(images: Tensor, recipe: ViewRecipe, key: Key): { first: Tensor; second: Tensor } {
-  const { batch, height, width } = imageShape(images);
+  const { batch, height, width } = imageShape(images, 'or bytes');
   const { size } = recipe;
   return tf.tidy(() => {
     const views = applyViews(images, drawViewParameters(recipe, 2 * batch, { height, width }, key), recipe);
@@ -109,9 +115,10 @@ function halfRoundedToEven(margin: number): number {
   return margin % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }
 
-function imageShape(images: Tensor): { batch: number; height: number; width: number } {
+function imageShape(images: Tensor, orBytes?: 'or bytes'): { batch: number; height: number; width: number } {
   const [batch, height, width, channels] = images.shape;
-  if (images.rank !== 4 || channels !== 3 || images.dtype !== 'float32') {
+  const fits = images.dtype === 'float32' || (orBytes !== undefined && isByteTensor(images));
+  if (images.rank !== 4 || channels !== 3 || !fits) {
     throw new RangeError(
       `images are float32 [batch, height, width, 3] in 0..1; got ${images.dtype} [${images.shape}]` +
         ' (imagesFromBytes makes them from bytes)',

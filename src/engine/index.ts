@@ -42,6 +42,7 @@ export {
   attribute,
   executeOne,
   executeOp,
+  isByteTensor,
   isTensorFlowLoaded,
   type Tensor,
   tf,

@@ -13,6 +13,8 @@ interface Backend {
   binding: Binding;
   executeMultipleOutputs(name: string, attributes: Attribute[], inputs: Tensor[], outputCount: number): Tensor[];
   createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): Tensor;
+  /** What is behind each tensor; its dtype is TensorFlow's own. */
+  tensorMap: { get(dataId: object): { dtype: number } };
 }
 
 interface Binding {
@@ -169,6 +171,11 @@ export function uploadBytes(bytes: Uint8Array, shape: readonly number[]): Tensor
   } finally {
     raw.dispose();
   }
+}
+
+/** Whether a tensor holds bytes. tfjs shows them as int32; TensorFlow takes one for the other nowhere. */
+export function isByteTensor(tensor: Tensor): boolean {
+  return tensor.dtype === 'int32' && backend().tensorMap.get(tensor.dataId).dtype === dataTypes.uint8;
 }
 
 /** Byte strings, such as encoded images, as a tensor of TensorFlow's strings, `[strings.length]`. */

@@ -1,7 +1,6 @@
 import { Key } from '../../runs/index.js';
-import { type Tensor, tf } from '../runtime.js';
+import { isByteTensor, type Tensor, tf } from '../runtime.js';
 import { CompileError } from './errors.js';
-import { DataType, nodeBackend } from './native.js';
 
 /** A leaf of nested records and arrays, and where it sits: `[0].parameters.conv1.weight`. */
 export interface Leaf {
@@ -70,10 +69,8 @@ export function describeLeaf({ path, value }: Leaf): string {
   return `${path}: ${Object.is(value, -0) ? '-0' : String(value)}`;
 }
 
-/** tfjs shows bytes as int32; TensorFlow takes one for the other nowhere. */
 function dtypeOf(tensor: Tensor): string {
-  const isBytes = tensor.dtype === 'int32' && nodeBackend().tensorMap.get(tensor.dataId).dtype === DataType.uint8;
-  return isBytes ? 'uint8' : tensor.dtype;
+  return isByteTensor(tensor) ? 'uint8' : tensor.dtype;
 }
 
 export function isEmpty(value: unknown): value is Empty {

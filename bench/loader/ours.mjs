@@ -1,0 +1,68 @@
+// Batches from shards in pathlab: the peer of bench/peers/webdataset_loader.py, with the same protocol.
+//
+// Arguments: folder of shards, batch, side of the views in px. Reads a number of batches a line; answers a line of JSON
+// with the ms that each took to come and the peak memory.
+import { createInterface } from 'node:readline';
+import {
+  applyViews,
+  batchLoader,
+  compile,
+  decodeJpegs,
+  describeDevice,
+  disposeTensors,
+  drawViewParameters,
+  key,
+  openShardDataset,
+  uploadStrings,
+} from '../../dist/index.js';
+
+const [folder, ...numbers] = process.argv.slice(2);
+const [batchSize, size] = numbers.map(Number);
+const dataset = await openShardDataset(folder);
+const image = { height: dataset.size, width: dataset.size };
+const recipe = {
+  size,
+  crop: { scale: [0.8, 1], ratio: [3 / 4, 4 / 3] },
+  flips: { horizontal: 0.5, vertical: 0.5 },
+};
+const root = key('loader');
+const loader = batchLoader(dataset, { batchSize, key: root, bufferSize: 256 });
+const makeViews = compile(function makeViews(encoded, parameters) {
+  return applyViews(decodeJpegs(encoded, image), parameters, recipe);
+});
+
+let step = 0;
+async function nextViews() {
+  const { images } = await loader.next();
+  const encoded = uploadStrings(images);
+  const parameters = drawViewParameters(recipe, batchSize, image, root.fold(step++));
+  try {
+    return await makeViews(encoded, parameters);
+  } finally {
+    encoded.dispose();
+    disposeTensors(parameters);
+  }
+}
+
+// Two batches are being made while one is used, so that every core has work while the last pictures of a batch decode.
+const ahead = [nextViews(), nextViews()];
+async function take() {
+  ahead.push(nextViews());
+  return ahead.shift();
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const times = [];
+  // What was made while nobody asked does not count.
+  for (let made = ahead.length; made > 0; made--) (await take()).dispose();
+  for (let batch = 0; batch < Number(line); batch++) {
+    const began = performance.now();
+    const views = await take();
+    if (String(views.shape) !== String([batchSize, size, size, 3])) throw new Error(`a batch is [${views.shape}]`);
+    views.dispose();
+    times.push(performance.now() - began);
+  }
+  const peakMiB = process.resourceUsage().maxRSS / 1024;
+  const { tensorflow, tfjs } = describeDevice();
+  console.log(JSON.stringify({ times, peakMiB, version: `TensorFlow ${tensorflow}, tfjs ${tfjs}` }));
+}
