@@ -303,6 +303,7 @@ export {
   sampleSlidePath,
   selectPatches,
   shardFolder,
+  slidesOnDisk,
   splitBySlide,
   syntheticCohort,
   type TableSource,

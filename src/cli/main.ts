@@ -14,6 +14,10 @@ const commands: Record<string, Command> = {
     about: 'download the slides of a dataset (fetch --help)',
     run: async (args) => (await import('./fetch.js')).fetch(args),
   },
+  compile: {
+    about: 'cut the slides of a dataset into shards (compile --help)',
+    run: async (args) => (await import('./compile.js')).compile(args),
+  },
   synth: {
     about: 'write a synthetic slide (synth --help)',
     run: async (args) => (await import('./synth.js')).synth(args),

@@ -61,5 +61,6 @@ export { groupsOf, hashBits, hashDistance, type NearPair, nearPairs, perceptualH
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export type { DatasetSlide, SlideSource } from './slide-source.js';
+export { slidesOnDisk } from './slides-on-disk.js';
 export { type SlideSplit, splitBySlide } from './split.js';
 export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

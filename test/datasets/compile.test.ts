@@ -4,10 +4,13 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  batchLoader,
   type CompiledDataset,
   type CompileProgress,
   compileDataset,
+  type DatasetSlide,
   describePlan,
+  openShardDataset,
   planCompile,
   readShard,
   readShardIndex,
@@ -188,6 +191,108 @@ describe('compileDataset', () => {
 
     const stopped = compileDataset({ ...dataset, slides }, { data: temporaryFolder(), maxFailures: 2 });
     await expect(stopped).rejects.toThrow(/more than 2 of 7 slides failed/);
+  });
+
+  it('labels patches from polygons, by what covers most of them', async () => {
+    const folder = temporaryFolder();
+    const [one, other] = dataset.slides as [DatasetSlide, DatasetSlide];
+    const slide = await openSlide(one.path);
+    const half = slide.width / 2;
+    const corners = [
+      [-50, -50],
+      [half, -50],
+      [half, slide.height + 50],
+      [-50, slide.height + 50],
+      [-50, -50],
+    ];
+    const feature = (name: string, ring: number[][]) => ({
+      type: 'Feature',
+      properties: { classification: { name } },
+      geometry: { type: 'Polygon', coordinates: [ring] },
+    });
+    const outside = corners.map(([x, y]) => [x! + 1e6, y!]);
+    const write = (name: string, ring: number[][], group: string) => {
+      const path = join(folder, name);
+      writeFileSync(path, JSON.stringify({ type: 'FeatureCollection', features: [feature(group, ring)] }));
+      return path;
+    };
+    const slides = [
+      { ...one, annotation: write('half.geojson', corners, 'Tumor') },
+      { ...other, annotation: null },
+      { ...other, id: 'far', annotation: write('far.geojson', outside, 'Tumor') },
+      { ...other, id: 'strange', annotation: write('strange.geojson', corners, 'Necrosis') },
+    ];
+    const classes = [
+      { name: 'normal', label: 0 },
+      { name: 'tumor', label: 1 },
+    ];
+    const labels = { from: 'annotation', classes, outside: 'normal', groups: { Tumor: 'tumor' } } as const;
+    const definition = { ...dataset.definition, labels };
+    const { report, folder: made } = await compileDataset({ definition, slides }, { data: folder });
+    expect(report.failures.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/lies outside the slide/),
+      expect.stringMatching(/class "Necrosis", which has no label/),
+    ]);
+    const { patches } = await readShard(join(made, `${one.id}.tar`));
+    for (const { facts } of patches) {
+      const side = 200 / slide.mpp;
+      const share = Math.min(1, Math.max(0, (half - facts.x) / side));
+      expect(facts.scores.share_tumor).toBeCloseTo(share, 1);
+      expect(facts.class).toBe(share > 0.5 ? 'tumor' : 'normal');
+    }
+    expect(new Set(patches.map(({ facts }) => facts.class)).size).toBe(2);
+    expect(
+      (await readShard(join(made, `${other.id}.tar`))).patches.every(({ facts }) => facts.class === 'normal'),
+    ).toBe(true);
+    await slide.close();
+  });
+
+  it('puts masks beside the images, pixel for pixel', async () => {
+    const folder = temporaryFolder();
+    const [one, other] = dataset.slides as [DatasetSlide, DatasetSlide];
+    const slide = await openSlide(one.path);
+    const { width, height } = slide;
+    await slide.close();
+    const write = async (name: string, value: number, [across, down]: [number, number]) => {
+      const path = join(folder, name);
+      const bytes = Buffer.alloc(across * down, value).fill(3, 0, across * Math.floor(down / 3));
+      await sharp(bytes, { raw: { width: across, height: down, channels: 1 } })
+        .png()
+        .toFile(path);
+      return path;
+    };
+    const slides = [
+      { ...one, mask: await write('good.png', 5, [width, height]) },
+      { ...other, mask: await write('small.png', 5, [width, height >> 1]) },
+      { ...other, id: 'unknown', mask: await write('unknown.png', 9, [width, height]) },
+      { ...other, id: 'none' },
+    ];
+    const classes = [
+      { name: 'stroma', label: 1 },
+      { name: 'cancer', label: 4 },
+    ];
+    const labels = { from: 'mask', classes, values: { '*': { 3: 'stroma', 5: 'cancer' } } } as const;
+    const definition = { ...dataset.definition, labels };
+    const { report, folder: made } = await compileDataset({ definition, slides }, { data: folder });
+    expect(Object.fromEntries(report.failures.map(({ slide, reason }) => [slide, reason]))).toEqual({
+      none: expect.stringMatching(/none has no mask/),
+      [other.id]: expect.stringMatching(/mask small\.png is \d+ x \d+ px and does not fit/),
+      unknown: expect.stringMatching(/holds the value 9/),
+    });
+    const shard = join(made, `${one.id}.tar`);
+    const { patches } = await readShard(shard);
+    for (const { facts, mask } of patches) {
+      const png = readFileSync(shard).subarray(mask!.offset, mask!.offset + mask!.length);
+      expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64, channels: 1, depth: 'uchar' });
+      const data = await sharp(png).extractChannel(0).raw().toBuffer();
+      const border = Math.floor(height / 3);
+      const label = (row: number) => (facts.y + ((row + 0.5) * 200) / 64 / 0.5 < border ? 1 : 4);
+      for (const row of [0, 31, 63]) expect(data[row * 64 + 7]).toBe(label(row));
+      expect(facts.scores.share_cancer! + facts.scores.share_stroma!).toBeCloseTo(1, 6);
+    }
+    const loaded = await openShardDataset(made);
+    const { masks } = await batchLoader(loaded, { batchSize: 2 }).next();
+    expect(await sharp(masks[1]).metadata()).toMatchObject({ format: 'png', width: 64 });
   });
 
   it('stops when it is asked to, and leaves nothing half done', async () => {

@@ -202,7 +202,8 @@ async function madeBy(
   record: DatasetSlide & { bytes: number; fingerprint: string },
   { settings, labels }: { settings: CutSettings; labels: LabelRule },
 ): Promise<string> {
-  const { path: _, record: drawn, mask, annotation, ...facts } = record;
+  // A file's whole hash is not always known; its fingerprint is.
+  const { path: _, sha256: __, record: drawn, mask, annotation, ...facts } = record;
   const fingerprint = async (path: string | null) => path && (await fingerprintOf(path)).fingerprint;
   return sha256(
     canonicalJson({

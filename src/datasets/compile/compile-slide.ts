@@ -16,11 +16,11 @@ import {
   tissueMask,
 } from '../../slides/index.js';
 import type { LabelRule } from '../definition.js';
-import { labelOfPatch } from '../labels.js';
 import { type ShardPatch, ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { type CutSettings, jpegQuality } from './dataset.js';
 import { inOrder } from './in-order.js';
+import { openPatchLabels, type PatchLabels } from './patch-labels.js';
 
 /** What is known of a slide as a whole; it stands at the end of its shard. */
 export interface SlideFacts {
@@ -69,14 +69,12 @@ const patchesInFlight = 4;
 export async function compileSlide(
   path: string,
   record: DatasetSlide & { bytes: number; fingerprint: string },
-  { settings, made, signal }: CutJob,
+  { settings, labels: rule, made, signal }: CutJob,
 ): Promise<void> {
-  if (record.mask || record.annotation) {
-    throw new Error(`${record.id} has a mask or polygons, which this version does not cut`);
-  }
   await removeUnfinished(path);
   const slide = await openSlide(record.path, { mpp: record.mpp });
   let writer: ShardWriter | undefined;
+  let labels: PatchLabels | undefined;
   try {
     const mask = await tissueMask(slide);
     const index = patchGrid(slide, mask, {
@@ -90,6 +88,7 @@ export async function compileSlide(
     if (patches === 0) {
       throw new Error(`${record.path} gives no patch: ${whyNone(index)}`);
     }
+    labels = await openPatchLabels(rule, record, slide, index);
     writer = await ShardWriter.create(path, record.id, made);
     const size = settings.geometry.pixels;
     const mpp = settings.geometry.micrometers / size;
@@ -97,16 +96,17 @@ export async function compileSlide(
       throwIfInterrupted(signal, `compiling ${record.id}`);
       const [x, y] = [index.x[patch]!, index.y[patch]!];
       const picture = await slide.readAt({ x, y, width: size, height: size, mpp });
-      const drawn = record.record ? labelOfPatch(record.record, { x, y, side: index.side }) : undefined;
+      const label = await labels!.of(patch);
       return {
         image: await encodeJpeg(picture),
+        mask: label.mask,
         facts: {
-          class: record.class ?? drawn ?? null,
+          class: label.class,
           patient: record.patient,
           site: record.site,
           x,
           y,
-          scores: scoresOf(index, patch),
+          scores: { ...scoresOf(index, patch), ...label.shares },
           synthetic: record.synthetic,
         },
       };
@@ -117,6 +117,7 @@ export async function compileSlide(
     await writer?.abandon();
     throw error;
   } finally {
+    await labels?.close();
     await slide.close();
   }
 }

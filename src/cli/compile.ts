@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util';
+import {
+  type CompileDatasetOptions,
+  compileDataset,
+  describePlan,
+  planCompile,
+  resolveDataset,
+  slidesOnDisk,
+} from '../datasets/index.js';
+import { InterruptedError } from '../runs/index.js';
+import { UsageError } from './usage-error.js';
+
+const help = `pathlab compile NAME [options]
+
+Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
+an interrupt or a failure, it goes on where it stopped; run at the same time on several machines with one shared folder,
+they share the work. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
+
+  --plan             only say what there is to do: slides, patches, bytes, hours
+  --workers N        slides at a time in this process (one a core, at most 4)
+  --max-failures N   slides that may fail before all stops (20)
+  --seed TEXT        decides which patches of a slide are drawn (0)
+  --most N           patches of a slide, at most (the definition's; "all" for no limit)
+  --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
+  --source FOLDER    where \`pathlab fetch\` put the files (data/NAME/source)
+  --from FOLDER      the folder that holds the files, for a dataset that its users download themselves
+  --data FOLDER      where the shards go, in a folder of the dataset's name (data)
+`;
+
+/**
+ * The command `pathlab compile`.
+ *
+ * @param words what follows `compile` on the command line
+ * @returns the exit code: 0, 1 when slides failed, or 130 when it was interrupted
+ * @throws UsageError for what a user can act on, in few lines
+ */
+export async function compile(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseWords(words);
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [name, ...others] = positionals;
+  if (name === undefined || others.length > 0) {
+    throw new UsageError('compile takes one NAME (see pathlab compile --help)');
+  }
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  const wanted = { out: values.source, from: values.from, limit: wholeNumber('limit', values.limit) };
+  const seed = values.seed ?? '0';
+  const options: CompileDatasetOptions = {
+    data: values.data,
+    workers: wholeNumber('workers', values.workers),
+    maxFailures: wholeNumber('max-failures', values['max-failures'], 0),
+    seed: /^\d+$/.test(seed) ? Number(seed) : seed,
+    mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
+    signal: stop.signal,
+    onProgress: ({ slide, outcome, reason, done, total }) =>
+      console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
+  };
+  try {
+    const dataset = await resolveDataset(name, { ...wanted, signal: stop.signal });
+    const { definition } = dataset;
+    const { ready, missing } = slidesOnDisk(dataset);
+    if (values.plan) {
+      console.log(describePlan(planCompile(dataset, options)));
+      console.log(`missing   ${missing.length} slides are not in ${dataset.folder}`);
+      return 0;
+    }
+    if (missing.length > 0) {
+      const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
+      console.error(
+        `${missing.length} slides are not in ${dataset.folder} (${some}); \`pathlab fetch ${name}\` brings them`,
+      );
+    }
+    const { folder, report } = await compileDataset({ definition, slides: ready }, options);
+    console.log(`${report.counts.patches} patches of ${report.slides.length} slides; ${report.failures.length} failed`);
+    console.log(folder);
+    return report.failures.length > 0 || missing.length > 0 ? 1 : 0;
+  } catch (error) {
+    if (error instanceof InterruptedError || stop.signal.aborted) {
+      console.error('compile was interrupted; run it again and it goes on from there');
+      return 130;
+    }
+    throw new UsageError((error as Error).message);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+function parseWords(words: readonly string[]) {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args: [...words],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        plan: { type: 'boolean' },
+        workers: text,
+        'max-failures': text,
+        seed: text,
+        most: text,
+        limit: text,
+        source: text,
+        from: text,
+        data: text,
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} (see pathlab compile --help)`);
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text) || Number(text) < least) {
+    throw new UsageError(`--${name} takes a whole number, ${least} or more; got "${text}"`);
+  }
+  return Number(text);
+}

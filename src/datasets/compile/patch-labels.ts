@@ -1,0 +1,118 @@
+import sharp from 'sharp';
+import {
+  type LabelSource,
+  openLabelImage,
+  type PatchIndex,
+  polygonLabels,
+  readLabelPatch,
+  readPolygons,
+  type Slide,
+} from '../../slides/index.js';
+import type { DatasetClass, LabelRule } from '../definition.js';
+import { labelOfPatch } from '../labels.js';
+import type { DatasetSlide } from '../slide-source.js';
+
+/** What a patch shows. */
+export interface PatchLabel {
+  /** Name of its class; null where it has none. */
+  class: string | null;
+  /** PNG, the class's number at each pixel of the image; only where labels come from masks. */
+  mask?: Uint8Array;
+  /** Share of the patch that is of each class, as `share_<class>`; only where labels lie within the patch. */
+  shares: Readonly<Record<string, number>>;
+}
+
+/** Labels of one slide's patches. */
+export interface PatchLabels {
+  of(patch: number): Promise<PatchLabel>;
+  close(): Promise<void>;
+}
+
+/** Side of the grid on which polygons are sampled to tell a patch's class, px. */
+const polygonGrid = 128;
+
+/**
+ * Opens what a definition's rule takes labels from. A patch with labels within it is of the class that covers most of
+ * it; of two that cover the same, of the one with the smaller number.
+ *
+ * @throws Error when the slide lacks its mask, or mask or polygons do not fit the slide or the rule
+ */
+export async function openPatchLabels(
+  rule: LabelRule,
+  record: DatasetSlide,
+  slide: Slide,
+  index: PatchIndex,
+): Promise<PatchLabels> {
+  if (rule.from === 'annotation') {
+    const source = await annotationSource(rule, record, slide);
+    return {
+      of: async (patch) => majority(rule.classes, await readLabelPatch(source, index, patch, polygonGrid)),
+      close: () => source.close(),
+    };
+  }
+  if (rule.from === 'mask') {
+    if (!record.mask) throw new Error(`${record.id} has no mask, from which its labels come`);
+    const source = await openLabelImage(record.mask, slide);
+    const numbers = maskNumbers(rule, record);
+    const size = index.geometry.pixels;
+    return {
+      async of(patch) {
+        const labels = (await readLabelPatch(source, index, patch)).map((value) => {
+          const number = numbers[value]!;
+          if (number >= 0) return number;
+          throw new Error(`the mask of ${record.id} holds the value ${value}, which is in no class of the definition`);
+        });
+        const mask = await sharp(labels, { raw: { width: size, height: size, channels: 1 } })
+          .toColorspace('b-w')
+          .png()
+          .toBuffer();
+        return { ...majority(rule.classes, labels), mask };
+      },
+      close: () => source.close(),
+    };
+  }
+  const { record: drawn } = record;
+  return {
+    async of(patch) {
+      const place = { x: index.x[patch]!, y: index.y[patch]!, side: index.side };
+      return { class: record.class ?? (drawn && labelOfPatch(drawn, place)) ?? null, shares: {} };
+    },
+    async close() {},
+  };
+}
+
+async function annotationSource(
+  { classes, groups, outside }: Extract<LabelRule, { from: 'annotation' }>,
+  { annotation }: DatasetSlide,
+  slide: Slide,
+): Promise<LabelSource> {
+  const numberOf = (name: string) => classes.find((one) => one.name === name)!.label;
+  const { polygons } = annotation ? await readPolygons(annotation) : { polygons: [] };
+  // In the order of the groups: a later one lies over an earlier one, so that exclusions come last.
+  const labels = Object.fromEntries(Object.entries(groups).map(([group, name]) => [group, numberOf(name)]));
+  return polygonLabels(polygons, slide, { labels, background: numberOf(outside) });
+}
+
+/** Class number of each value that a mask can hold; -1 for none. */
+function maskNumbers(
+  { classes, values }: Extract<LabelRule, { from: 'mask' }>,
+  { id, site }: DatasetSlide,
+): Int16Array {
+  const own = (site !== null ? values[site] : undefined) ?? values['*'];
+  if (!own)
+    throw new Error(`${id} is of the site ${JSON.stringify(site)}, for which the definition maps no mask values`);
+  const numbers = new Int16Array(256).fill(-1);
+  for (const [value, name] of Object.entries(own)) {
+    numbers[Number(value)] = classes.find((one) => one.name === name)!.label;
+  }
+  return numbers;
+}
+
+function majority(classes: readonly DatasetClass[], labels: Uint8Array): PatchLabel {
+  const counts = new Int32Array(256);
+  for (const label of labels) counts[label]!++;
+  const inOrder = [...classes].sort((one, other) => one.label - other.label);
+  const most = inOrder.reduce((best, one) => (counts[one.label]! > counts[best.label]! ? one : best));
+  const shares = inOrder.map(({ name, label }) => [`share_${name}`, counts[label]! / labels.length] as const);
+  return { class: most.name, shares: Object.fromEntries(shares) };
+}
