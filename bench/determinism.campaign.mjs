@@ -22,7 +22,7 @@ let versions;
 for (const shape of shapes) {
   for (const precision of ['float32', 'bfloat16']) {
     for (const [intraOp, interOp] of threads) {
-      const settings = { ...shape, precision, steps: 8, optimizer: 'adamw', watch: false };
+      const settings = { ...shape, precision, steps: 8, optimizer: 'adamw' };
       const environment = { TF_NUM_INTRAOP_THREADS: String(intraOp), TF_NUM_INTEROP_THREADS: String(interOp) };
       const runs = await Promise.all(Array.from({ length: times }, () => runProbe(settings, environment)));
       const hashes = runs.map(({ hash }) => hash);

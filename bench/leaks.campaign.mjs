@@ -1,5 +1,7 @@
 // npm run campaign -- leaks [STEPS]: does a long training keep its memory? 1,000 steps by default, in float32 and
-// bfloat16: the number of tensors is constant, and resident memory grows by less than 1 % after step 50.
+// bfloat16: the number of tensors is constant, and the memory in use (resident, after collecting garbage, less the free
+// pages that malloc keeps) grows by less than 1 % after step 50. A third run shows all that is resident: malloc's free
+// pages go up and down by some percent with it.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { growth, runProbe } from './training-probe/run.mjs';
@@ -11,11 +13,12 @@ if (!(Number.isInteger(steps) && steps >= 100)) {
 }
 const largest = 0.01;
 const rows = [];
-for (const [precision, optimizer] of [
-  ['float32', 'adamw'],
-  ['bfloat16', 'lars'],
+for (const [precision, optimizer, watch] of [
+  ['float32', 'adamw', 'in use'],
+  ['bfloat16', 'lars', 'in use'],
+  ['float32', 'adamw', 'resident'],
 ]) {
-  const settings = { steps, batch: 16, side: 48, width: 0.5, precision, optimizer, watch: true };
+  const settings = { steps, batch: 16, side: 48, width: 0.5, precision, optimizer, watch };
   const { seen, device, lastLoss } = await runProbe(settings);
   // At the last step no batch is made ahead.
   const counts = (numbers) => [...new Set(numbers.slice(0, -1))];
@@ -23,6 +26,7 @@ for (const [precision, optimizer] of [
   const row = {
     precision,
     optimizer,
+    memory: watch,
     steps,
     lastLoss,
     tensors: counts(seen.tensors),
@@ -36,11 +40,11 @@ for (const [precision, optimizer] of [
     device: device.name,
     threads: device.threads,
   };
-  row.well = row.tensors.length === 1 && row.nativeTensors.length === 1 && grown < largest;
+  row.well = row.tensors.length === 1 && row.nativeTensors.length === 1 && (watch === 'resident' || grown < largest);
   rows.push(row);
   console.log(
     `${precision}, ${optimizer}: ${row.tensors.join(', ')} tensors (${row.nativeTensors.join(', ')} native) in ${steps} ` +
-      `steps; memory grows by ${(100 * grown).toFixed(2)} % after step 50, to ${seen.megabytes.at(-1).toFixed(0)} MB`,
+      `steps; memory ${watch} grows by ${(100 * grown).toFixed(2)} % after step 50, to ${seen.megabytes.at(-1).toFixed(0)} MB`,
   );
 }
 const folder = new URL('./results/', import.meta.url);
@@ -50,7 +54,7 @@ const content = {
   date: new Date().toISOString(),
   node: process.version,
   cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
-  about: 'resident memory after collecting garbage, MB; growth is that of the median of the last tenth over the first',
+  about: 'MB; growth is that of the median of the last tenth over the first tenth after step 50',
   rows,
 };
 const path = new URL('leaks.json', folder).pathname;

@@ -4,6 +4,7 @@
 // Arguments: JSON with what `probe` takes. Run with --expose-gc. Answers one line of JSON.
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import koffi from 'koffi';
 import {
   adamw,
   applyViews,
@@ -27,9 +28,19 @@ import {
   train,
 } from '../../dist/index.js';
 
+/** Gives the pages that malloc keeps for later back, so that what is left is in use; undefined where libc has no such. */
+function mallocTrim() {
+  try {
+    return koffi.load('libc.so.6').func('int malloc_trim(size_t)');
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * @param {{steps: number, batch: number, side: number, width: number, precision: string, optimizer: 'adamw' | 'lars',
- *   watch: boolean}} settings with `watch`, memory is looked at after every ten steps
+ *   watch: 'in use' | 'resident' | undefined}} settings with `watch`, memory is looked at after every ten steps: all
+ *   that is resident, or what is in use of it
  */
 async function probe({ steps, batch, side, width, precision, optimizer: optimizerName, watch }) {
   const root = key('training-probe');
@@ -43,6 +54,7 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
     'int32',
   );
   const order = batchOrder({ count, batchSize: batch, key: root.fold('order') });
+  const trim = watch === 'in use' ? mallocTrim() : undefined;
   const seen = { steps: [], tensors: [], native: [], megabytes: [] };
   const { tensors, history } = await train({
     steps,
@@ -77,6 +89,7 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
       if (!watch || kind !== 'step' || step % 10 !== 0) return;
       await setImmediate();
       globalThis.gc();
+      trim?.(0);
       seen.steps.push(step);
       seen.tensors.push(tf.memory().numTensors);
       seen.native.push(tf.backend().binding.getNumOfTensors());

@@ -32,7 +32,15 @@ import { simclrSettings } from '../experiments/index.js';
 import { projector, resnet, vit } from '../models/index.js';
 import { simclrStep } from '../pretrain/index.js';
 import { type Key, key } from '../runs/index.js';
-import { accumulatedGradients, adamw, clipByGlobalNorm, lars, movingAverage, sgd } from '../training/index.js';
+import {
+  accumulatedGradients,
+  adamw,
+  clipByGlobalNorm,
+  dynamicLossScaling,
+  lars,
+  movingAverage,
+  sgd,
+} from '../training/index.js';
 
 /** A step of the project, with inputs that it can be recorded with: their sizes do not matter, their dtypes do. */
 interface AuditedStep {
@@ -42,7 +50,7 @@ interface AuditedStep {
   record(precision: Precision): ReturnType<typeof recordedOps>;
 }
 
-const training: Precision[] = ['float32', 'bfloat16'];
+const training: Precision[] = ['float32', 'bfloat16', 'float16'];
 const float32: Precision[] = ['float32'];
 const batch = 4;
 const side = 32;
@@ -114,15 +122,22 @@ function auditedSteps(): AuditedStep[] {
   );
 
   const transformer = vit({ imageSize: side, patchSize: 8, width: 16, depth: 2, heads: 2, dropPathRate: 0.1 });
+  const scaled = dynamicLossScaling(decayed);
   const transformerStep = audited(
     'ViT step',
     training,
-    (parameters: Tensors, images: Tensor, random: Key) =>
-      gradients(parameters, (parameters) => {
+    (parameters: Tensors, optimizer: Tensors, images: Tensor, rate: Tensor, random: Key) => {
+      const compute = (parameters: Tensors) => {
         const { features } = transformer.apply({ parameters, state: {} }, images, { training: true, key: random });
         return { loss: gelu(features, { approximate: 'tanh' }).mean() };
-      }),
-    () => [transformer.initialize(root).parameters, images(), root],
+      };
+      const result = gradients(parameters, compute, { lossScale: scaled.lossScale(optimizer) });
+      return { loss: result.loss, updated: scaled.update(parameters, result.gradients, optimizer, rate) };
+    },
+    () => {
+      const { parameters } = transformer.initialize(root);
+      return [parameters, scaled.initialize(parameters), images(), rate(), root];
+    },
   );
 
   const evaluation = audited(

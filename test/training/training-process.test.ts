@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { growth, runProbe } from '../../bench/training-probe/run.mjs';
 
-const settings = { batch: 8, side: 32, width: 0.125, precision: 'float32', optimizer: 'adamw', watch: false };
+const settings = { batch: 8, side: 32, width: 0.125, precision: 'float32', optimizer: 'adamw' };
 
 describe('a training in a process of its own', () => {
   it('gives the same bits as the same training in another, and other bits with another precision', async () => {
@@ -18,7 +18,7 @@ describe('a training in a process of its own', () => {
   }, 120_000);
 
   it('keeps its tensors and its memory (1,000 steps: npm run campaign -- leaks)', async () => {
-    const { seen } = await runProbe({ ...settings, steps: 150, watch: true });
+    const { seen } = await runProbe({ ...settings, steps: 150, watch: 'in use' });
     // At the last step no batch is made ahead.
     for (const counts of [seen.tensors, seen.native]) expect(new Set(counts.slice(0, -1)).size).toBe(1);
     expect(growth(seen, 50)).toBeLessThan(0.02);

@@ -173,7 +173,10 @@ export function opDefinition(op: string): OpDef {
       .map((definition) => [definition.getName(), definition]),
   );
   const definition = definitions.get(op);
-  if (!definition) throw new Error(`TensorFlow knows no op named ${op}`);
+  if (!definition) {
+    const remedy = op.startsWith('Pathlab') ? '; set-up has not built it yet: run `npm run setup`' : '';
+    throw new Error(`TensorFlow knows no op named ${op}${remedy}`);
+  }
   return definition;
 }
 
