@@ -18,6 +18,11 @@ export class Worker {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
+  /** Gives the process a line before its first steps. */
+  send(line) {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
   /**
    * @param {number} steps
    * @returns {Promise<{times: number[], loss: number, peakMiB: number, version: string}>} times in ms

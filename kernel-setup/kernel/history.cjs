@@ -22,13 +22,13 @@ class History {
   }
 }
 
-/** `*` for any text and `?` for one character, as in file names. */
+/** `*` for any text, `?` for one character and `[abc]` for one of these, as in file names. */
 function globPattern(pattern) {
-  const escaped = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^${escaped}$`, 's');
+  const parts = pattern.replace(/\[(.[^\]]*)\]|[.+^${}()|[\]\\*?]/g, (mark, set) => {
+    if (set !== undefined) return `[${set.replace(/[\\\]]/g, '\\$&')}]`;
+    return { '*': '.*', '?': '.' }[mark] ?? `\\${mark}`;
+  });
+  return new RegExp(`^${parts}$`, 's');
 }
 
 module.exports = { History };

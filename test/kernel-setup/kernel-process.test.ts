@@ -120,7 +120,7 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
       'const early = 1;',
       'const late = 2;',
     ]);
-    expect(await codes({ hist_access_type: 'search', pattern: '*earl? = *', raw: true, output: false })).toEqual([
+    expect(await codes({ hist_access_type: 'search', pattern: '*[de]arl? = *', raw: true, output: false })).toEqual([
       'const early = 1;',
     ]);
   });
@@ -128,6 +128,8 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
   test('is_complete tells code that goes on', async () => {
     expect((await kernel.isComplete('const a = {')).reply).toMatchObject({ status: 'incomplete', indent: '  ' });
     expect((await kernel.isComplete('const a = 1;')).reply.status).toBe('complete');
+    expect((await kernel.isComplete('await (fetch("a"))')).reply.status).toBe('complete');
+    expect((await kernel.isComplete('const = 1;')).reply.status).toBe('invalid');
   });
 });
 

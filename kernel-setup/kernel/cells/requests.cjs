@@ -3,6 +3,13 @@ const { post } = require('./post.cjs');
 
 const cleanEndWithin = 60_000; // ms
 
+/** tslab's fault: it takes code that cannot be parsed for complete. */
+function parses(typescript, code) {
+  // A file with an `export` is a module, in which `await` is allowed at the top level.
+  const file = typescript.createSourceFile('cell.ts', `export {};${code}`, typescript.ScriptTarget.ES2022);
+  return file.parseDiagnostics.length === 0;
+}
+
 /** @returns a function that takes one request */
 function handlerOf({ executor, input, tslab, state }) {
   const answering = (work) => (request) => {
@@ -23,7 +30,8 @@ function handlerOf({ executor, input, tslab, state }) {
     },
     is_complete: answering(({ code }) => {
       const { completed, indent } = tslab.isCompleteCode(code);
-      return completed ? { status: 'complete' } : { status: 'incomplete', indent };
+      if (!completed) return { status: 'incomplete', indent };
+      return { status: parses(tslab.typescript, code) ? 'complete' : 'invalid' };
     }),
     complete: answering(({ code, cursor_pos: position }) => {
       const { start, end, candidates } = executor.complete(code, position);

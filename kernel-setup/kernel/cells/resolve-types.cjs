@@ -27,14 +27,22 @@ function resolveTypesOfExports(typescript) {
       return { resolvedModule: undefined };
     };
     const known = new Map();
-    host.resolveModuleNameLiterals = (literals, containingFile) =>
-      literals.map(({ text }) => {
+    /** Files that import what was not there: it may come, so they are looked at again each time. */
+    const lacking = new Set();
+    // Without this TypeScript takes every file for outdated, and a completion costs as much as a compilation.
+    host.hasInvalidatedResolutions = (file) => lacking.has(file);
+    host.resolveModuleNameLiterals = (literals, containingFile) => {
+      const resolutions = literals.map(({ text }) => {
         // What a package imports does not change while the kernel runs; what a cell imports may.
         if (!containingFile.includes('/node_modules/')) return resolve(text, containingFile);
         const key = `${path.dirname(containingFile)}\0${text}`;
         if (!known.has(key)) known.set(key, resolve(text, containingFile));
         return known.get(key);
       });
+      const isWhole = containingFile.includes('/node_modules/') || resolutions.every((found) => found.resolvedModule);
+      lacking[isWhole ? 'delete' : 'add'](containingFile);
+      return resolutions;
+    };
     return host;
   };
 }
