@@ -43,7 +43,7 @@ class CellProcess {
   #start() {
     const pipes = { stdout: makePipe(), stderr: makePipe() };
     const [stdout, stderr] = Object.values(pipes).map(({ writeEnd }) => writeEnd);
-    this.#child = spawn(process.execPath, [...process.execArgv, path.join(__dirname, 'cells/main.cjs')], {
+    this.#child = spawn(process.execPath, [...nodeOptions(), path.join(__dirname, 'cells/main.cjs')], {
       stdio: ['ignore', stdout, stderr, 'pipe', 'pipe'],
     });
     for (const { writeEnd } of Object.values(pipes)) closeSync(writeEnd);
@@ -119,6 +119,15 @@ class CellProcess {
     }
     this.#onEnd({ code, signal, log: this.#log });
   }
+}
+
+/** This process's own options, which the kernelspec gives, with another heap if the shell asks for one. */
+function nodeOptions() {
+  const asked = process.env.PATHLAB_HEAP_MB;
+  if (!asked) return process.execArgv;
+  if (!/^[1-9]\d*$/.test(asked)) throw new Error(`PATHLAB_HEAP_MB is "${asked}"; it takes a number of megabytes`);
+  const others = process.execArgv.filter((option) => !option.startsWith('--max-old-space-size'));
+  return [...others, `--max-old-space-size=${asked}`];
 }
 
 module.exports = { CellProcess };

@@ -17,7 +17,7 @@ function describeEnd({ code, signal, log }) {
   const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
   const full = log.some((line) => heapIsFull.test(line));
   const reason = full
-    ? 'Its JavaScript heap was full: `npm run setup -- --heap MEGABYTES` makes it larger.'
+    ? 'Its JavaScript heap was full: start Jupyter with a larger PATHLAB_HEAP_MB (megabytes).'
     : (reasons[signal] ?? '');
   const evalue = [`the kernel's process ${how}, and its variables are lost.`, reason].filter(Boolean).join(' ');
   const lines = log.length > 0 ? ['The last lines that it wrote:', ...log.map((line) => `    ${line}`)] : [];

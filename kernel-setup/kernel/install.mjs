@@ -8,6 +8,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
@@ -18,15 +19,34 @@ import { join } from 'node:path';
  * @returns {string} the kernelspec's path
  */
 export function installKernelspec({ venv, heapMegabytes }) {
-  const folder = join(venv, 'share', 'jupyter', 'kernels', 'pathlab');
+  const launcher = '{resource_dir}/../../../../../kernel-setup/kernel/main.cjs';
+  return writeKernelspec(join(venv, 'share', 'jupyter'), { node: 'node', launcher, heapMegabytes });
+}
+
+/**
+ * Makes the kernel known to every Jupyter and VS Code of this user. This spec names the project by its path, and the
+ * Node that runs this, since other programs start it with a PATH of their own.
+ *
+ * @param {{ projectRoot: string, heapMegabytes: number, data?: string }} options `data` is Jupyter's data folder
+ * @returns {string} the kernelspec's path
+ */
+export function installUserKernelspec({ projectRoot, heapMegabytes, data = userDataFolder() }) {
+  const launcher = join(projectRoot, 'kernel-setup/kernel/main.cjs');
+  return writeKernelspec(data, { node: process.execPath, launcher, heapMegabytes });
+}
+
+/** Where Jupyter keeps what belongs to a user (`jupyter --paths`). */
+function userDataFolder() {
+  if (process.env.JUPYTER_DATA_DIR) return process.env.JUPYTER_DATA_DIR;
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Jupyter');
+  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'jupyter');
+}
+
+function writeKernelspec(data, { node, launcher, heapMegabytes }) {
+  const folder = join(data, 'kernels', 'pathlab');
   const file = join(folder, 'kernel.json');
   const spec = {
-    argv: [
-      'node',
-      `--max-old-space-size=${heapMegabytes}`,
-      '{resource_dir}/../../../../../kernel-setup/kernel/main.cjs',
-      '{connection_file}',
-    ],
+    argv: [node, `--max-old-space-size=${heapMegabytes}`, launcher, '{connection_file}'],
     display_name: 'TypeScript (pathlab)',
     language: 'typescript',
     interrupt_mode: 'signal',

@@ -1,7 +1,10 @@
 import { parseArgs } from 'node:util';
+import { installUserKernelspec } from '../kernel/install.mjs';
 import { explain } from './failures.mjs';
 import { Fault } from './fault.mjs';
 import { setUp } from './main.mjs';
+import { projectRoot } from './paths.mjs';
+import { heapMegabytes } from './steps/kernel.mjs';
 
 /** Options of set-up, as every command that sets up takes them. */
 export const setUpOptions = {
@@ -30,12 +33,19 @@ export async function trySetUp(options) {
 export async function main(args) {
   let options;
   try {
-    options = parseArgs({ args, options: setUpOptions }).values;
+    options = parseArgs({ args, options: { ...setUpOptions, user: { type: 'boolean' } } }).values;
     if (!['cpu', 'gpu', undefined].includes(options.device))
       throw new Error(`--device takes cpu or gpu, not ${options.device}`);
   } catch (error) {
-    console.error(`set-up: ${error.message}\n  Remedy: npm run setup -- [--device cpu|gpu] [--force] [--quiet]`);
+    console.error(
+      `set-up: ${error.message}\n  Remedy: npm run setup -- [--device cpu|gpu] [--force] [--quiet] [--user]`,
+    );
     return 1;
   }
-  return (await trySetUp(options)) ? 0 : 1;
+  if (!(await trySetUp(options))) return 1;
+  if (options.user) {
+    const file = installUserKernelspec({ projectRoot, heapMegabytes: heapMegabytes() });
+    console.log(`set-up: every Jupyter of this user knows the kernel by ${file}`);
+  }
+  return 0;
 }

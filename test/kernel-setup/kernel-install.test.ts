@@ -13,10 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 // @ts-expect-error plain JavaScript, because it runs before anything is installed
-import { installKernelspec } from '../../kernel-setup/kernel/install.mjs';
+import { installKernelspec, installUserKernelspec } from '../../kernel-setup/kernel/install.mjs';
 // @ts-expect-error as above
 import { installPapermillModule } from '../../kernel-setup/python/install.mjs';
-import { projectRoot } from './kernel-client.js';
+import { Kernel, projectRoot, resultOf } from './kernel-client.js';
 
 let folder: string;
 beforeEach(() => {
@@ -46,6 +46,20 @@ test('the kernelspec finds the launcher from where it lies, and is written only 
   installKernelspec({ projectRoot: folder, venv, heapMegabytes: 1024 });
   expect(readFileSync(file, 'utf8')).toContain('=1024');
   expect(readdirSync(join(venv, 'share/jupyter/kernels/pathlab'))).toEqual(['kernel.json']);
+});
+
+test('for the user the kernelspec names the project and Node, and works from elsewhere', async () => {
+  installUserKernelspec({ projectRoot, heapMegabytes: 1024, data: folder });
+  // Jupyter looks here first, before the project's own environment.
+  const kernel = await Kernel.start({ folder, env: { JUPYTER_PATH: folder, PATHLAB_HEAP_MB: '300' } });
+  try {
+    const { outputs } = await kernel.run(
+      "import { getHeapStatistics } from 'node:v8';\nMath.round(getHeapStatistics().heap_size_limit / 2 ** 20) < 400",
+    );
+    expect(resultOf(outputs)).toBe('true');
+  } finally {
+    await kernel.close();
+  }
 });
 
 test('the papermill module is put whole into site-packages, and mended when it is not', () => {
