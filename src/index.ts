@@ -228,6 +228,7 @@ export {
   type BucketSource,
   batchesInOrder,
   batchLoader,
+  type CohortKind,
   type CompileDatasetOptions,
   type CompiledDataset,
   type CompilePlan,
@@ -259,6 +260,7 @@ export {
   hashBits,
   hashDistance,
   type LabelRule,
+  type LeakCounts,
   type ListFacts,
   type LoaderState,
   type LoadPatchSetOptions,
@@ -277,6 +279,7 @@ export {
   type PatchPlace,
   type PatchSet,
   type PatchSource,
+  type PlantedLeak,
   patchTable,
   perceptualHash,
   planCompile,
@@ -298,6 +301,8 @@ export {
   type SplitRule,
   type SyntheticCohort,
   type SyntheticCohortOptions,
+  type SyntheticDataset,
+  type SyntheticDatasetOptions,
   sampleManifestName,
   sampleSlide,
   sampleSlidePath,
@@ -306,7 +311,9 @@ export {
   slidesOnDisk,
   splitBySlide,
   syntheticCohort,
+  syntheticDataset,
   type TableSource,
+  tissueOfOrgan,
 } from './datasets/index.js';
 
 // Networks.

@@ -3,8 +3,10 @@ import { parseArgs } from 'node:util';
 import { syntheticCohort } from '../datasets/index.js';
 import { InterruptedError, key } from '../runs/index.js';
 import { tissueKinds } from '../slides/index.js';
+import { synthCohort } from './synth-cohort.js';
 
 const help = `pathlab synth --out FOLDER [options]
+pathlab synth cohort --kind KIND --out FOLDER [options]     (a dataset of many patients; synth cohort --help)
 
 Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each with a JSON record
 (what was drawn where). Slides that are there already, made with the same options, are kept.
@@ -27,6 +29,7 @@ Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each wit
  * @throws Error on wrong options, in one line for the user
  */
 export async function synth(words: readonly string[]): Promise<number> {
+  if (words[0] === 'cohort') return synthCohort(words.slice(1));
   const { values } = parseArgs({
     args: [...words],
     options: {

@@ -11,6 +11,15 @@ export {
   type ShardDataset,
 } from './batches/index.js';
 export {
+  type CohortKind,
+  type LeakCounts,
+  type PlantedLeak,
+  type SyntheticDataset,
+  type SyntheticDatasetOptions,
+  syntheticDataset,
+  tissueOfOrgan,
+} from './cohort/index.js';
+export {
   type CompileDatasetOptions,
   type CompiledDataset,
   type CompilePlan,

@@ -5,7 +5,7 @@ import { Lattice } from './noise.js';
 export const marginMicrometers = 200;
 
 /** Reach of the tissue's uneven outline beyond the planned rectangle, um. */
-const overhang = 30;
+export const overhang = 30;
 
 /** Which part of a slide is which kind of tissue. */
 export interface Layout {
@@ -91,7 +91,7 @@ function evenDraw(count: number, kinds: number, key: Key): number[] {
 }
 
 /** Distance from the edge of a rectangle with round corners, um; negative outside. */
-function insideRounded(x: number, y: number, width: number, height: number): number {
+export function insideRounded(x: number, y: number, width: number, height: number): number {
   const corner = 45;
   const fromMiddleX = Math.abs(x - width / 2) - (width / 2 - corner);
   const fromMiddleY = Math.abs(y - height / 2) - (height / 2 - corner);

@@ -28,8 +28,10 @@ export function paintTissue(
     hematoxylin: new Uint8ClampedArray(width * height),
     eosin: new Uint8ClampedArray(width * height),
     material: new Uint8Array(width * height),
+    ground: new Uint8Array(width * height),
   };
   paintGround(painting, plan, grain, random);
+  painting.ground.set(painting.material);
   const inEpithelium = {
     ground: 'cytoplasm',
     share: materialShares.nucleus * (1 - stromalPart),

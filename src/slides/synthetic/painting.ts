@@ -12,6 +12,8 @@ export interface Painting {
   eosin: Uint8ClampedArray;
   /** One of `material` at each pixel. */
   material: Uint8Array;
+  /** The same before nuclei were placed. */
+  ground: Uint8Array;
 }
 
 /** The share, 0 to 1, that a value stands for. */

@@ -1,14 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
-import sharp from 'sharp';
-import { type Key, key as keyOf, sha256, throwIfInterrupted, writeFileAtomic } from '../../runs/index.js';
-import { type TissueKind, tissueKind, tissueKinds } from './kinds/index.js';
+import { type Key, sha256, writeFileAtomic } from '../../runs/index.js';
+import { drawLayout } from './draw-layout.js';
+import { tissueKind, tissueKinds } from './kinds/index.js';
 import { labelMap, marginMicrometers, planLayout } from './layout.js';
-import { Grain } from './noise.js';
-import { paintTissue } from './paint-tissue.js';
 import type { TissueStyle } from './plan.js';
+import { slideTiff } from './slide-tiff.js';
 import { colorTable, drawStain, type SlideStain } from './stains.js';
-import { withImageDescription } from './tiff-description.js';
-import { drawUptake, uptakeStep } from './uptake.js';
 
 /** Raised whenever the same key would give other pixels. */
 export const syntheticGeneratorVersion = 1;
@@ -79,21 +75,15 @@ export async function renderSyntheticSlide(
   const kinds = settings.kinds.map(tissueKind);
   const layout = planLayout(settings, kinds.length, key.fold('layout'));
   const { umPerPixel } = settings;
-  const width = Math.round(layout.widthMicrometers / umPerPixel);
-  const height = Math.round(layout.heightMicrometers / umPerPixel);
   const random = key.fold('slide').generator();
   const stain = drawStain(random);
   const style: TissueStyle = { scale: random.between(0.88, 1.14), nucleusDiameter: random.between(6.3, 7.5) };
-  const colors = colorTable(stain);
-  const pixels: Uint8Array = Buffer.alloc(width * height * 3, colors.subarray(0, 3));
-  const { widthMicrometers, heightMicrometers } = layout;
-  const hematoxylinUptake = drawUptake(widthMicrometers, heightMicrometers, key.fold('hematoxylin').generator());
-  const eosinUptake = drawUptake(widthMicrometers, heightMicrometers, key.fold('eosin').generator());
-  for (const [index, block] of layout.blocks.entries()) {
-    throwIfInterrupted(signal, 'drawing a synthetic slide');
-    drawBlock(index, kinds[block.kind]!);
-    await setImmediate();
-  }
+  const { pixels, width, height } = await drawLayout(
+    layout,
+    { kinds, umPerPixel, style, colors: colorTable(stain) },
+    key,
+    signal,
+  );
   const record: SyntheticSlideRecord = {
     synthetic: true,
     generatorVersion: syntheticGeneratorVersion,
@@ -108,39 +98,6 @@ export async function renderSyntheticSlide(
     labelMap: labelMap(layout, labelCellMicrometers),
   };
   return { pixels, width, height, record };
-
-  function drawBlock(index: number, kind: TissueKind): void {
-    const block = layout.blocks[index]!;
-    const left = Math.floor(block.left / umPerPixel);
-    const top = Math.floor(block.top / umPerPixel);
-    const blockWidth = Math.ceil(block.right / umPerPixel) - left;
-    const blockHeight = Math.ceil(block.bottom / umPerPixel) - top;
-    const paint = key.fold('block').fold(index).generator();
-    const size = { width: blockWidth, height: blockHeight, umPerPixel };
-    const painting = paintTissue(kind, size, style, grain(), paint);
-    const lastColumn = layout.widthMicrometers - 1;
-    const micrometers = Int32Array.from({ length: blockWidth }, (_, column) =>
-      Math.min(lastColumn, Math.floor((left + column) * umPerPixel)),
-    );
-    for (let row = 0; row < blockHeight; row++) {
-      const y = Math.min(layout.heightMicrometers - 1, Math.floor((top + row) * umPerPixel));
-      const planeRow = y * layout.widthMicrometers;
-      const uptakeRow = Math.floor(y / uptakeStep) * hematoxylinUptake.columns;
-      let at = row * blockWidth;
-      let pixel = 3 * ((top + row) * width + left);
-      for (let column = 0; column < blockWidth; column++, at++, pixel += 3) {
-        const x = micrometers[column]!;
-        if (layout.plane[planeRow + x] !== index) continue;
-        const place = uptakeRow + Math.floor(x / uptakeStep);
-        const hematoxylin = Math.min(255, Math.round(painting.hematoxylin[at]! * hematoxylinUptake.values[place]!));
-        const eosin = Math.min(255, Math.round(painting.eosin[at]! * eosinUptake.values[place]!));
-        const color = 3 * (256 * hematoxylin + eosin);
-        pixels[pixel] = colors[color]!;
-        pixels[pixel + 1] = colors[color + 1]!;
-        pixels[pixel + 2] = colors[color + 2]!;
-      }
-    }
-  }
 }
 
 /**
@@ -157,21 +114,10 @@ export async function writeSyntheticSlide(
 ): Promise<SyntheticSlideFile> {
   const recordPath = syntheticRecordPath(path);
   const { pixels, width, height, record } = await renderSyntheticSlide(options, key, signal);
-  const pixelsPerMillimeter = 1000 / record.umPerPixel;
-  const tiff = await sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false })
-    .tiff({
-      compression: 'jpeg',
-      quality: 80,
-      pyramid: true,
-      tile: true,
-      tileWidth: 256,
-      tileHeight: 256,
-      xres: pixelsPerMillimeter,
-      yres: pixelsPerMillimeter,
-      resolutionUnit: 'cm',
-    })
-    .toBuffer();
-  const file = withImageDescription(tiff, describe(record));
+  const file = await slideTiff(
+    { pixels, width, height },
+    { umPerPixel: record.umPerPixel, jpegQuality: 80, description: describe(record) },
+  );
   const written = { ...record, file: { bytes: file.length, sha256: sha256(file) } };
   await writeFileAtomic(path, file);
   await writeFileAtomic(recordPath, `${JSON.stringify(written)}\n`);
@@ -230,12 +176,4 @@ export function syntheticSlideSettings(options: SyntheticSlideOptions): Required
     );
   }
   return settings;
-}
-
-let sharedGrain: Grain | undefined;
-
-/** The grain is the same for every slide: only where it is laid differs. */
-function grain(): Grain {
-  sharedGrain ??= new Grain(keyOf('synthetic grain').generator());
-  return sharedGrain;
 }

@@ -1,0 +1,99 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type CohortKind, syntheticDataset } from '../datasets/index.js';
+import { InterruptedError, key } from '../runs/index.js';
+
+const help = `pathlab synth cohort --kind KIND --out FOLDER [options]
+
+Draws a SYNTHETIC dataset in the form of a real one: slides of many patients and sites as pyramidal TIFFs, their masks
+or polygons, slides.csv, and a definition that pathlab compile takes. Slides that are there already are kept.
+
+  --kind KIND          ptcga200, pcam200, segpanda200 or segpanda200-both-providers
+  --out FOLDER         where it goes
+  --seed TEXT          a number or a word; the same seed gives the same bytes (0)
+  --patients N         of each class (ptcga200), of each of tumor and normal (pcam200), in all (segpanda200) (3)
+  --slides N           the most slides of a patient (1)
+  --sites N            how many sites (all that the kind has)
+  --classes N          ptcga200: so many of the classes (20)
+  --columns N          tissue of a slide, or of a biopsy's core, in patches of 200 um
+  --rows N
+  --leaks A,B,C        doubles to plant: the same file, scanned again, scanned again at another site (0,0,0)
+  --threads N          that draw (one a core, at most 4)
+`;
+
+/**
+ * The command `pathlab synth cohort`.
+ *
+ * @returns the exit code: 0, or 130 when it was interrupted
+ * @throws Error on wrong options, in one line for the user
+ */
+export async function synthCohort(words: readonly string[]): Promise<number> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      kind: text,
+      out: text,
+      seed: { type: 'string', default: '0' },
+      patients: { type: 'string', default: '3' },
+      slides: text,
+      sites: text,
+      classes: text,
+      columns: text,
+      rows: text,
+      leaks: { type: 'string', default: '0,0,0' },
+      threads: text,
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  if (!values.out || !values.kind) {
+    throw new Error('synth cohort needs --kind KIND and --out FOLDER (see pathlab synth cohort --help)');
+  }
+  const number = (name: 'patients' | 'slides' | 'sites' | 'classes' | 'columns' | 'rows' | 'threads') =>
+    wholeNumber(name, values[name]);
+  const leaks = values.leaks.split(',').map((count) => wholeNumber('leaks', count)!);
+  if (leaks.length !== 3) throw new Error(`--leaks takes three whole numbers with commas; got "${values.leaks}"`);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const dataset = await syntheticDataset(
+      {
+        // Checked with the other options.
+        kind: values.kind as CohortKind,
+        patients: number('patients')!,
+        slidesPerPatient: number('slides'),
+        sites: number('sites'),
+        classes: number('classes'),
+        columns: number('columns'),
+        rows: number('rows'),
+        leaks: { exact: leaks[0], near: leaks[1], rescanned: leaks[2] },
+      },
+      key(/^\d+$/.test(values.seed) ? Number(values.seed) : values.seed),
+      {
+        folder: resolve(values.out),
+        threads: number('threads'),
+        signal: stop.signal,
+        onProgress: (done, total) => console.error(`slide ${done} of ${total}`),
+      },
+    );
+    console.log(dataset.definitionPath);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    console.error(error.message);
+    return 130;
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
+
+function wholeNumber(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number; got "${text}"`);
+  return Number(text);
+}

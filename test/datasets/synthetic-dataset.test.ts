@@ -1,0 +1,202 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { synth } from '../../src/cli/synth.js';
+import {
+  resolveDataset,
+  type SyntheticDataset,
+  type SyntheticDatasetOptions,
+  syntheticDataset,
+  tissueOfOrgan,
+} from '../../src/datasets/index.js';
+import { key, sha256 } from '../../src/runs/index.js';
+import { openSlide, renderSection, type SyntheticSection, tissueKinds } from '../../src/slides/index.js';
+import { forCellsInside } from '../../src/slides/synthetic/polygon.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'pathlab-dataset-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const digests = (place: string) =>
+  Object.fromEntries(
+    readdirSync(place, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => [
+        join(parentPath, name).slice(place.length),
+        sha256(readFileSync(join(parentPath, name))),
+      ])
+      .sort(),
+  );
+const sectionOf = (dataset: SyntheticDataset, id: string) =>
+  (JSON.parse(readFileSync(join(dataset.folder, 'records', `${id}.json`), 'utf8')) as { section: SyntheticSection })
+    .section;
+
+describe('a synthetic dataset in the form of PTCGA200', () => {
+  const options: SyntheticDatasetOptions = {
+    kind: 'ptcga200',
+    patients: 3,
+    slidesPerPatient: 2,
+    classes: 2,
+    columns: 1,
+    rows: 1,
+    leaks: { exact: 1, near: 1, rescanned: 1 },
+  };
+  const place = join(folder, 'ptcga200');
+  let dataset: SyntheticDataset;
+  beforeAll(async () => {
+    dataset = await syntheticDataset(options, key(1), { folder: place });
+  }, 120_000);
+
+  it('has the patients, sites and classes that were asked for, with and without a second slide', () => {
+    const own = dataset.slides.filter(({ id }) => !id.includes('double'));
+    expect(own).toHaveLength(9);
+    expect(new Set(own.map(({ patient }) => patient)).size).toBe(6);
+    expect(new Set(own.map(({ class: name }) => name))).toEqual(new Set(['adrenal_gland', 'bile_liver']));
+    for (const { id, patient, site, synthetic } of own) {
+      expect(patient).toBe(id.replace(/-DX\d$/, ''));
+      expect(site).toBe(id.split('-')[1]);
+      expect(synthetic).toBe(true);
+    }
+    const sites = (name: string) => new Set(own.filter((slide) => slide.class === name).map(({ site }) => site));
+    expect(sites('adrenal_gland').size).toBe(2);
+  });
+
+  it('is a definition that resolves to its own slides', async () => {
+    const resolved = await resolveDataset(dataset.definitionPath, { out: join(folder, 'out') });
+    expect(resolved.definition.synthetic).toBe(true);
+    expect(resolved.definition.title).toMatch(/^SYNTHETIC/);
+    expect(resolved.lock.synthetic).toBe(true);
+    // A file that is there twice is taken once.
+    const twice = dataset.leaks.find(({ kind }) => kind === 'exact')!.slides;
+    const wanted = dataset.slides
+      .map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }))
+      .filter(({ id }) => id !== twice[1]);
+    expect(twice).toContain(resolved.lock.excluded[0]!.id);
+    const found = resolved.slides.map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }));
+    expect(found.sort(byId)).toEqual(wanted.sort(byId));
+  });
+
+  it("says of each slide that it is synthetic, at its scanner's magnification", async () => {
+    const { id, path } = dataset.slides[0]!;
+    const slide = await openSlide(path);
+    expect(slide.synthetic).toBe(true);
+    expect(slide.mpp).toBeCloseTo(sectionOf(dataset, id).scanner.umPerPixel, 6);
+    await slide.close();
+  });
+
+  it('plants what it says: the same file, the same scanner, another site', () => {
+    const byKind = Object.fromEntries(dataset.leaks.map(({ kind, slides, patients }) => [kind, { slides, patients }]));
+    expect(Object.keys(byKind).sort()).toEqual(['exact', 'near', 'rescanned']);
+    const slide = (id: string) => dataset.slides.find((each) => each.id === id)!;
+    for (const [kind, { slides, patients }] of Object.entries(byKind)) {
+      const [original, double] = slides.map(slide);
+      expect([original!.patient, double!.patient]).toEqual(patients);
+      expect(patients[0]).not.toBe(patients[1]);
+      expect(original!.sha256 === double!.sha256).toBe(kind === 'exact');
+      expect(original!.site === double!.site).toBe(kind !== 'rescanned');
+      expect(sectionOf(dataset, double!.id).tissue).toEqual(sectionOf(dataset, original!.id).tissue);
+    }
+  });
+
+  it('is the same again, keeps what is whole, and draws again what is damaged', async () => {
+    const first = digests(place);
+    const [kept, damaged] = [dataset.slides[0]!.path, dataset.slides[1]!.path];
+    const writtenAt = statSync(kept).mtimeMs;
+    writeFileSync(damaged, 'not a slide');
+    rmSync(join(place, 'records', `${dataset.slides[2]!.id}.json`));
+    await syntheticDataset(options, key(1), { folder: place, threads: 1 });
+    expect(digests(place)).toEqual(first);
+    expect(statSync(kept).mtimeMs).toBe(writtenAt);
+  }, 120_000);
+
+  it('does not mix seeds in a folder, and refuses options that make no dataset', async () => {
+    await expect(syntheticDataset(options, key(2), { folder: place })).rejects.toThrow(/another seed/);
+    const refused = (wrong: object) => syntheticDataset({ ...options, ...wrong }, key(1), { folder: place });
+    await expect(refused({ patients: 0 })).rejects.toThrow(/patients is a whole number from 1 to 99; got 0/);
+    await expect(refused({ sites: 9 })).rejects.toThrow(/sites is a whole number from 1 to 5; got 9/);
+    await expect(refused({ kind: 'pcam200' })).rejects.toThrow(/classes can be chosen for ptcga200 only/);
+    await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to double/);
+    await expect(refused({ sites: 1 })).rejects.toThrow(/two sites or more/);
+  });
+});
+
+describe('masks and polygons', () => {
+  it('a mask holds what was drawn, at each pixel and each level, red', async () => {
+    const dataset = await syntheticDataset({ kind: 'segpanda200', patients: 6, columns: 3, rows: 1 }, key(3), {
+      folder: join(folder, 'panda'),
+    });
+    const last = dataset.slides.at(-1)!;
+    const { mask, width, height } = await renderSection(sectionOf(dataset, last.id));
+    const slide = await openSlide(last.mask!);
+    const read = await slide.readRegion({ x: 0, y: 0, level: 0, width, height });
+    const coarse = await slide.readRegion({ x: 0, y: 0, level: 1, ...slide.levels[1]! });
+    await slide.close();
+    expect(read.pixels.every((value, at) => value === (at % 3 === 0 ? mask[at / 3] : 0))).toBe(true);
+    // Grade group 5: benign, patterns 4 and 5, and no 3.
+    expect(new Set(mask)).toEqual(new Set([0, 1, 2, 4, 5]));
+    expect([...new Set(coarse.pixels)].every((value) => mask.includes(value))).toBe(true);
+  }, 120_000);
+
+  it('polygons enclose the tumors, and a hole in one', async () => {
+    const dataset = await syntheticDataset({ kind: 'pcam200', patients: 1 }, key(3), { folder: join(folder, 'pcam') });
+    const [normal, tumor] = dataset.slides;
+    expect(normal!.annotation).toBeNull();
+    const xml = readFileSync(tumor!.annotation!, 'utf8');
+    expect(xml.match(/PartOfGroup="_0"/g)).toHaveLength(2);
+    expect(xml.match(/PartOfGroup="_2"/g)).toHaveLength(1);
+    const { features } = JSON.parse(readFileSync(tumor!.annotation!.replace('.xml', '.geojson'), 'utf8'));
+    expect(features).toHaveLength(3);
+
+    // Values of their own for tumor and the rest: the polygons must tell them apart but for pixels on the edge.
+    const section = sectionOf(dataset, tumor!.id);
+    const valued = (value: number) => ({ stroma: value, epithelium: value });
+    const tissue = {
+      ...section.tissue,
+      mask: valued(1),
+      lesions: section.tissue.lesions.map((lesion) => ({ ...lesion, mask: valued(2) })),
+    };
+    const { mask, width, height, annotations } = await renderSection({ ...section, tissue });
+    const inside = new Uint8Array(width * height);
+    for (const { group, points } of annotations) {
+      forCellsInside(points, { width, height }, (cell) => {
+        inside[cell] = group === '_2' ? 0 : 1;
+      });
+    }
+    const tissueCells = mask.filter((value) => value > 0).length;
+    const wrong = mask.filter((value, at) => value > 0 && (value === 2) !== (inside[at] === 1)).length;
+    expect(mask.filter((value) => value === 2).length / tissueCells).toBeGreaterThan(0.2);
+    expect(wrong / tissueCells).toBeLessThan(0.005);
+  }, 120_000);
+
+  it('every class of PTCGA200 has a tissue kind of its own', () => {
+    expect(new Set(Object.values(tissueOfOrgan)).size).toBe(20);
+    expect(Object.values(tissueOfOrgan).every((name) => tissueKinds.some((kind) => kind.name === name))).toBe(true);
+  });
+});
+
+describe('pathlab synth cohort', () => {
+  it('writes what syntheticDataset draws', async () => {
+    const out = join(folder, 'command');
+    const words = '--kind ptcga200 --patients 1 --classes 1 --columns 1 --rows 1 --seed 5'.split(' ');
+    expect(await synth(['cohort', ...words, '--out', out])).toBe(0);
+    const same = join(folder, 'same');
+    await syntheticDataset({ kind: 'ptcga200', patients: 1, classes: 1, columns: 1, rows: 1 }, key(5), {
+      folder: same,
+    });
+    expect(digests(out)).toEqual(digests(same));
+  });
+
+  it('says what is wrong with what it was given', async () => {
+    await expect(synth(['cohort'])).rejects.toThrow(/needs --kind KIND and --out FOLDER/);
+    await expect(synth(['cohort', '--kind', 'x', '--out', folder])).rejects.toThrow(/x/);
+    const words = ['cohort', '--kind', 'pcam200', '--out', folder];
+    await expect(synth([...words, '--patients', 'many'])).rejects.toThrow(
+      /--patients takes a whole number; got "many"/,
+    );
+    await expect(synth([...words, '--leaks', '1'])).rejects.toThrow(/three whole numbers/);
+  });
+});
+
+function byId(one: { id: string }, other: { id: string }): number {
+  return one.id < other.id ? -1 : 1;
+}
