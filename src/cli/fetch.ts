@@ -85,6 +85,13 @@ async function plan(name: string, options: FetchOptions): Promise<number> {
   }
   console.log(`  licence     ${facts.licence}`);
   console.log(`  goes to     ${dataset.out}`);
+  for (const leak of facts.split ?? []) {
+    console.log(
+      `  split       by ${leak.by}, fold ${leak.fold}: train ${leak.train}, validation ${leak.validation}, test ${leak.test}; ` +
+        `on two sides: ${leak.patientsOnTwoSides} patients, ${leak.sitesOnTwoSides} sites; ` +
+        `${(100 * leak.heldOutWithPatientInTraining).toFixed(1)} % of the held-out slides have their patient in training`,
+    );
+  }
   for (const [label, slides] of Object.entries(facts.classes)) console.log(`  class       ${label}: ${slides}`);
   for (const { reason, slides } of facts.excluded) console.log(`  left out    ${slides}: ${reason}`);
   for (const note of facts.notes) console.log(`  note        ${note}`);

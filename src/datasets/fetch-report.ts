@@ -1,6 +1,7 @@
 import type { DownloadResult } from '../runs/index.js';
 import type { ResolvedDataset } from './fetch.js';
 import { filesOf } from './lock-file.js';
+import { type RuleLeak, ruleLeaks } from './splits/index.js';
 
 /** What a dataset's list holds and leaves out. */
 export interface ListFacts {
@@ -24,6 +25,8 @@ export interface ListFacts {
   withoutPatient: number;
   withoutSite: number;
   classes: Record<string, number>;
+  /** What the definition's own split rule leaves on two sides, with the paper's seed; null where the slides are too few. */
+  split: readonly RuleLeak[] | null;
   /** How many slides are left out for each reason (numbers and names in a reason count as one). */
   excluded: { reason: string; slides: number; examples: string[] }[];
 }
@@ -36,7 +39,8 @@ export interface FetchReport extends ListFacts {
 }
 
 /** Counts what a list holds; of what is wanted, if a limit was set. */
-export function listFacts({ definition, lock, slides, resolution }: ResolvedDataset): ListFacts {
+export function listFacts(dataset: ResolvedDataset): ListFacts {
+  const { definition, lock, slides, resolution } = dataset;
   const files = slides.flatMap(filesOf);
   const distinct = (values: readonly (string | null)[]) => new Set(values.filter((value) => value !== null)).size;
   const classes: Record<string, number> = {};
@@ -60,8 +64,19 @@ export function listFacts({ definition, lock, slides, resolution }: ResolvedData
     withoutPatient: slides.filter(({ patient }) => patient === null).length,
     withoutSite: slides.filter(({ site }) => site === null).length,
     classes: Object.fromEntries(Object.entries(classes).sort(([one], [other]) => (one < other ? -1 : 1))),
+    split: leaksOf(dataset),
     excluded: byReason(lock.excluded),
   };
+}
+
+function leaksOf({ definition, slides }: ResolvedDataset): readonly RuleLeak[] | null {
+  // A site, say, is known of no slide, or a few slides were drawn for a first try.
+  const { folds, validation, test } = definition.split;
+  const sides = folds * (Number(validation > 0) + Number(test > 0));
+  const all = slides.map((slide) => ({ ...slide, sha256: slide.file.sha256 ?? slide.file.md5 }));
+  const by = definition.split.by;
+  const groups = new Set(all.map((slide) => (by === 'slide' ? slide.id : slide[by])).filter((name) => name !== null));
+  return groups.size > sides ? ruleLeaks(all, { ...definition.split, stratified: false }, undefined) : null;
 }
 
 export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult, ready: number): FetchReport {

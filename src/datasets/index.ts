@@ -71,5 +71,30 @@ export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export type { DatasetSlide, SlideSource } from './slide-source.js';
 export { slidesOnDisk } from './slides-on-disk.js';
-export { type SlideSplit, splitBySlide } from './split.js';
+export {
+  type Apart,
+  type AuditOptions,
+  auditSplit,
+  auditText,
+  compareRules,
+  type DatasetSplit,
+  type DividedSlide,
+  divide,
+  type Fold,
+  foldTable,
+  hashPictures,
+  type Leak,
+  leakTable,
+  type NearDuplicate,
+  nearDuplicatePictures,
+  type PairPicture,
+  paperSeed,
+  type RuleLeak,
+  ruleLeaks,
+  type Side,
+  type SlideSplit,
+  type SplitAudit,
+  sidesOf,
+  splitBySlide,
+} from './splits/index.js';
 export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

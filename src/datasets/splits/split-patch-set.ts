@@ -1,5 +1,5 @@
-import type { Key } from '../runs/index.js';
-import type { PatchSet } from './patch-set.js';
+import type { Key } from '../../runs/index.js';
+import type { PatchSet } from '../patch-set.js';
 
 /** Patches divided by slide: no slide has patches on both sides. Lists hold places in the patch set. */
 export interface SlideSplit {

@@ -1,0 +1,215 @@
+import { type ColumnTable, table } from 'arquero';
+import { nearPairs } from '../perceptual-hash.js';
+import type { DividedSlide, Fold } from './divide.js';
+import { sidesOf } from './divide.js';
+
+/** What may be asked to be on one side only. */
+export type Apart = 'slide' | 'patient' | 'site';
+
+export interface AuditOptions {
+  /** What must not be on two sides. */
+  apart: readonly Apart[];
+  /** The rows' perceptual hashes, in the rows' order; null for a row without a picture. */
+  hashes?: readonly (Uint32Array | null)[];
+  /** Pictures whose hashes differ in at most this many of 256 bits are near-duplicates. */
+  nearDistance?: number;
+}
+
+/** Something that is on more than one side. */
+export interface Leak {
+  kind: Apart | 'exact duplicate';
+  /** Which slide, patient or site; or the SHA-256 of the bytes. */
+  value: string;
+  /** Rows of it on each side. */
+  sides: Readonly<Record<string, number>>;
+  /** Up to five of their ids on each side. */
+  examples: readonly string[];
+}
+
+export interface NearDuplicate {
+  /** Places in the table. */
+  rows: readonly [number, number];
+  ids: readonly [string, string];
+  sides: readonly [string, string];
+  distance: number;
+}
+
+export interface SplitAudit {
+  /** Rows on each side. */
+  counts: Readonly<Record<string, number>>;
+  apart: readonly Apart[];
+  leaks: readonly Leak[];
+  /** Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. */
+  nearDuplicates: readonly NearDuplicate[];
+  /** How near; null where pictures were not compared. */
+  nearDistance: number | null;
+  /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
+  unknown: Readonly<Record<string, number>>;
+  /** Whether nothing that was asked for, and no exact duplicate, is on two sides, and all rows could be checked. */
+  clean: boolean;
+}
+
+/** Altered copies of real patches stay below it, different patches far above (see `perceptualHash`). */
+const nearDefault = 24;
+
+/**
+ * Proves that a split keeps apart what it must, or lists what it does not.
+ *
+ * @param rows a row a slide or a patch, with the columns `id` and `side`, and those of `slide`, `patient`, `site` and
+ *   `sha256` (of the file's or picture's bytes) that are to be checked
+ * @throws Error when a column that is asked for is missing
+ */
+export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit {
+  const columns = rows.columnNames();
+  for (const name of ['id', 'side', ...options.apart]) {
+    if (!columns.includes(name)) throw new Error(`the table has no column "${name}", which the audit is to check`);
+  }
+  const values = (name: string) => rows.array(name) as (string | null | undefined)[];
+  const ids = values('id') as string[];
+  const sides = values('side') as string[];
+  const counts: Record<string, number> = {};
+  for (const side of sides) counts[side] = (counts[side] ?? 0) + 1;
+  const checked: [Leak['kind'], string][] = options.apart.map((what) => [what, what]);
+  if (columns.includes('sha256')) checked.push(['exact duplicate', 'sha256']);
+  const leaks: Leak[] = [];
+  const unknown: Record<string, number> = {};
+  for (const [kind, column] of checked) {
+    const cells = values(column);
+    unknown[kind] = cells.filter((cell) => cell === null || cell === undefined || cell === '').length;
+    leaks.push(...leaksOf(kind, cells, sides, ids));
+  }
+  const nearDistance = options.hashes ? (options.nearDistance ?? nearDefault) : null;
+  return {
+    counts,
+    apart: options.apart,
+    leaks,
+    nearDuplicates: options.hashes ? nearDuplicates(options.hashes, nearDistance!, sides, ids) : [],
+    nearDistance,
+    unknown,
+    clean: leaks.length === 0 && options.apart.every((what) => unknown[what] === 0),
+  };
+}
+
+function leaksOf(
+  kind: Leak['kind'],
+  cells: readonly (string | null | undefined)[],
+  sides: readonly string[],
+  ids: readonly string[],
+): Leak[] {
+  const found = new Map<string, number[]>();
+  cells.forEach((cell, row) => {
+    if (cell === null || cell === undefined || cell === '') return;
+    const rows = found.get(cell);
+    if (rows) rows.push(row);
+    else found.set(cell, [row]);
+  });
+  const leaks: Leak[] = [];
+  for (const [value, rows] of found) {
+    const bySide = new Map<string, number[]>();
+    for (const row of rows) {
+      const members = bySide.get(sides[row]!);
+      if (members) members.push(row);
+      else bySide.set(sides[row]!, [row]);
+    }
+    if (bySide.size < 2) continue;
+    leaks.push({
+      kind,
+      value,
+      sides: Object.fromEntries([...bySide].map(([side, members]) => [side, members.length]).sort()),
+      examples: [...bySide.values()].flatMap((members) => members.slice(0, 5).map((row) => ids[row]!)),
+    });
+  }
+  return leaks.sort((one, other) => (one.value < other.value ? -1 : 1));
+}
+
+function nearDuplicates(
+  hashes: readonly (Uint32Array | null)[],
+  distance: number,
+  sides: readonly string[],
+  ids: readonly string[],
+): NearDuplicate[] {
+  if (hashes.length !== ids.length) {
+    throw new RangeError(`there are ${hashes.length} hashes for ${ids.length} rows; each row needs one, or null`);
+  }
+  const places = hashes.flatMap((hash, row) => (hash ? [row] : []));
+  const pairs = nearPairs(
+    places.map((row) => hashes[row]!),
+    distance,
+  );
+  return pairs
+    .map(({ one, other, distance: bits }) => ({ rows: [places[one]!, places[other]!] as const, distance: bits }))
+    .filter(({ rows: [one, other] }) => sides[one] !== sides[other])
+    .map(({ rows: [one, other], distance: bits }) => ({
+      rows: [one, other],
+      ids: [ids[one]!, ids[other]!],
+      sides: [sides[one]!, sides[other]!],
+      distance: bits,
+    }));
+}
+
+/** The table that `auditSplit` reads, of the slides of one fold. */
+export function foldTable(slides: readonly (DividedSlide & { sha256?: string | null })[], fold: Fold): ColumnTable {
+  const sides = sidesOf(fold);
+  const placed = slides.filter(({ id }) => sides.has(id));
+  return table({
+    id: placed.map(({ id }) => id),
+    side: placed.map(({ id }) => sides.get(id)!),
+    slide: placed.map(({ id }) => id),
+    patient: placed.map(({ patient }) => patient),
+    site: placed.map(({ site }) => site),
+    class: placed.map((slide) => slide.class),
+    sha256: placed.map(({ sha256 }) => sha256 ?? null),
+  });
+}
+
+/** An audit's leaks as a table: kind, value, sides, rows, examples. */
+export function leakTable({ leaks, nearDuplicates: near }: SplitAudit): ColumnTable {
+  const rows = [
+    ...leaks.map(({ kind, value, sides, examples }) => ({
+      kind: kind as string,
+      value,
+      sides: Object.entries(sides)
+        .map(([side, count]) => `${side} ${count}`)
+        .join(', '),
+      examples: examples.join(', '),
+    })),
+    ...near.map(({ ids, sides, distance }) => ({
+      kind: 'near-duplicate',
+      value: `${distance} of 256 bits`,
+      sides: sides.join(', '),
+      examples: ids.join(', '),
+    })),
+  ];
+  const column = (name: 'kind' | 'value' | 'sides' | 'examples') => rows.map((row) => row[name]);
+  return table({
+    kind: column('kind'),
+    value: column('value'),
+    sides: column('sides'),
+    examples: column('examples'),
+  });
+}
+
+/** An audit in a sentence or two. */
+export function auditText({
+  leaks,
+  nearDuplicates: near,
+  nearDistance,
+  apart,
+  unknown,
+  counts,
+  clean,
+}: SplitAudit): string {
+  const sides = Object.entries(counts)
+    .map(([side, count]) => `${side} ${count}`)
+    .join(', ');
+  const kinds = [...apart, 'exact duplicate'].map((kind) => {
+    const count = leaks.filter((leak) => leak.kind === kind).length;
+    const blind = unknown[kind] ? ` (${unknown[kind]} rows do not say)` : '';
+    return `${count} ${kind}${count === 1 ? '' : 's'} on two sides${kind in unknown ? blind : ' (not checked)'}`;
+  });
+  const alike =
+    nearDistance === null
+      ? ''
+      : `; ${near.length} pairs on two sides look alike (at most ${nearDistance} of 256 bits differ)`;
+  return `${clean ? 'Clean' : 'NOT CLEAN'}: ${kinds.join(', ')}${alike}. Sides: ${sides}.`;
+}

@@ -1,0 +1,168 @@
+import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
+import type { SplitRule } from '../definition.js';
+
+/** What a slide (or ready patch) must tell to be put on a side. */
+export interface DividedSlide {
+  id: string;
+  patient: string | null;
+  site: string | null;
+  class: string | null;
+}
+
+/** The sides of one fold: ids, in order. */
+export interface Fold {
+  train: readonly string[];
+  validation: readonly string[];
+  test: readonly string[];
+}
+
+export type Side = keyof Fold;
+
+export interface DatasetSplit {
+  rule: SplitRule;
+  folds: readonly Fold[];
+  /** Slides on no side, because it is not known which patient or site they are of. */
+  leftOut: readonly string[];
+  /** Hash of all of this, for provenance. */
+  sha256: string;
+}
+
+/** Slides that must be on one side. */
+interface Group {
+  name: string;
+  slides: DividedSlide[];
+  /** The class of most of its slides. */
+  class: string;
+}
+
+/**
+ * Divides slides into training, validation and test, once for each fold. All that one slide, patient or site has is on
+ * one side. What is held out in one fold (validation and test) is held out in no other: the folds are disjoint draws.
+ * The result depends on the slides, the rule and the key alone, not on the order in which the slides come.
+ *
+ * Shares are of slides, and each side that is asked for gets at least one group; stratified, at least one of each class,
+ * so that rare classes have a larger share of it.
+ *
+ * @throws Error when there are too few slides, patients or sites (of a class) for the rule
+ */
+export function divide(slides: readonly DividedSlide[], rule: SplitRule, key: Key): DatasetSplit {
+  checkRule(rule);
+  const known = slides.filter((slide) => groupName(slide, rule) !== null);
+  const groups = groupsOf(known, rule);
+  const strata = rule.stratified ? byClass(groups) : new Map([['', groups]]);
+  const folds = Array.from({ length: rule.folds }, () => ({ validation: [] as string[], test: [] as string[] }));
+  for (const [name, members] of strata) drawSides(members, name, rule, key, folds);
+  const ids = known.map(({ id }) => id).sort();
+  const whole = folds.map(({ validation, test }) => {
+    const heldOut = new Set([...validation, ...test]);
+    return { train: ids.filter((id) => !heldOut.has(id)), validation: validation.sort(), test: test.sort() };
+  });
+  const leftOut = slides
+    .filter((slide) => groupName(slide, rule) === null)
+    .map(({ id }) => id)
+    .sort();
+  return { rule, folds: whole, leftOut, sha256: sha256(canonicalJson({ rule, folds: whole, leftOut })) };
+}
+
+/** The side of each slide of a fold. */
+export function sidesOf(fold: Fold): Map<string, Side> {
+  const sides: Side[] = ['train', 'validation', 'test'];
+  return new Map(sides.flatMap((side) => fold[side].map((id) => [id, side] as const)));
+}
+
+function checkRule({ validation, test, folds }: SplitRule): void {
+  for (const [name, share] of Object.entries({ validation, test })) {
+    if (!(share >= 0 && share < 1)) throw new RangeError(`${name} is a share from 0 to below 1; got ${share}`);
+  }
+  if (!(Number.isSafeInteger(folds) && folds > 0))
+    throw new RangeError(`folds is a whole number above 0; got ${folds}`);
+  if (folds * (validation + test) > 1) {
+    throw new RangeError(`${folds} folds cannot each hold out another ${100 * (validation + test)} % of the slides`);
+  }
+}
+
+function groupName(slide: DividedSlide, { by }: SplitRule): string | null {
+  return by === 'slide' ? slide.id : slide[by];
+}
+
+function groupsOf(slides: readonly DividedSlide[], rule: SplitRule): Group[] {
+  const groups = new Map<string, DividedSlide[]>();
+  for (const slide of slides) {
+    const name = groupName(slide, rule)!;
+    const members = groups.get(name);
+    if (members) members.push(slide);
+    else groups.set(name, [slide]);
+  }
+  return [...groups].map(([name, members]) => ({ name, slides: members, class: commonest(members) }));
+}
+
+function commonest(slides: readonly DividedSlide[]): string {
+  const counts = new Map<string, number>();
+  for (const slide of slides) counts.set(slide.class ?? '', (counts.get(slide.class ?? '') ?? 0) + 1);
+  return [...counts].sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1))[0]![0];
+}
+
+function byClass(groups: readonly Group[]): Map<string, Group[]> {
+  const strata = new Map<string, Group[]>();
+  for (const group of groups) {
+    const members = strata.get(group.class);
+    if (members) members.push(group);
+    else strata.set(group.class, [group]);
+  }
+  return new Map([...strata].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** Deals some groups out to the held-out sides of all folds; the rest is for training. */
+function drawSides(
+  groups: readonly Group[],
+  stratum: string,
+  rule: SplitRule,
+  key: Key,
+  folds: { validation: string[]; test: string[] }[],
+): void {
+  // Each group's place follows from its own name, so that neither the order nor the other groups change it.
+  const rank = new Map(groups.map(({ name }) => [name, key.fold('split').fold(name).toString()]));
+  const waiting = [...groups].sort((one, other) => {
+    const [a, b] = [rank.get(one.name)!, rank.get(other.name)!];
+    return a < b ? -1 : a > b ? 1 : one.name < other.name ? -1 : 1;
+  });
+  const all = groups.reduce((sum, group) => sum + group.slides.length, 0);
+  for (const fold of folds) {
+    for (const side of ['test', 'validation'] as const) {
+      if (rule[side] === 0) continue;
+      const taken = takeAbout(waiting, Math.max(1, Math.round(rule[side] * all)));
+      if (taken.length === 0 || waiting.length === 0) throw tooFew(groups.length, stratum, rule);
+      fold[side].push(...taken.flatMap(({ slides }) => slides.map(({ id }) => id)));
+    }
+  }
+}
+
+/** Takes groups off the list, in its order, passing over those that are too large for what is still missing. */
+function takeAbout(waiting: Group[], target: number): Group[] {
+  const taken: Group[] = [];
+  let count = 0;
+  for (const group of waiting) {
+    if (count + group.slides.length > 1.02 * target) continue;
+    taken.push(group);
+    count += group.slides.length;
+  }
+  const left = waiting.filter((group) => !taken.includes(group));
+  // What is left is too large, but the smallest of it may still bring the side nearer to its target.
+  const least = Math.min(...left.map(({ slides }) => slides.length));
+  if (taken.length === 0 || Math.abs(count + least - target) < Math.abs(count - target)) {
+    const smallest = left.find(({ slides }) => slides.length === least);
+    if (smallest) taken.push(smallest);
+  }
+  for (const group of taken) waiting.splice(waiting.indexOf(group), 1);
+  return taken;
+}
+
+function tooFew(count: number, stratum: string, { by, folds, validation, test, stratified }: SplitRule): Error {
+  const sides = Number(validation > 0) + Number(test > 0);
+  const of = stratified ? ` of the class "${stratum}"` : '';
+  const what = by === 'slide' ? 'slides' : `${by}s`;
+  return new Error(
+    `${folds} folds that each hold out other ${what}${of} need at least ${folds * sides + 1}; there are ${count}. ` +
+      'Ask for fewer folds, or for a rule that is not stratified',
+  );
+}

@@ -1,0 +1,15 @@
+export {
+  type Apart,
+  type AuditOptions,
+  auditSplit,
+  auditText,
+  foldTable,
+  type Leak,
+  leakTable,
+  type NearDuplicate,
+  type SplitAudit,
+} from './audit.js';
+export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf } from './divide.js';
+export { hashPictures, nearDuplicatePictures, type PairPicture } from './pictures.js';
+export { compareRules, paperSeed, type RuleLeak, ruleLeaks } from './rules.js';
+export { type SlideSplit, splitBySlide } from './split-patch-set.js';

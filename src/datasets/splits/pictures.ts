@@ -1,0 +1,62 @@
+import sharp, { type SharpInput } from 'sharp';
+import { perceptualHash } from '../perceptual-hash.js';
+import type { NearDuplicate } from './audit.js';
+
+/** A picture of a pair, as picture grids draw them: RGB, 0 to 255. */
+export interface PairPicture {
+  pixels: Uint8Array;
+  width: number;
+  height: number;
+  caption: string;
+  mark?: string;
+}
+
+/**
+ * Perceptual hashes of pictures, for `auditSplit`.
+ *
+ * @param pictures files or encoded bytes
+ */
+export async function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Array[]> {
+  const hashes = new Array<Uint32Array>(pictures.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < pictures.length) {
+      const index = next++;
+      hashes[index] = await perceptualHash(pictures[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, worker));
+  return hashes;
+}
+
+/**
+ * The pictures of near-duplicates, two and two, for a picture grid of two columns.
+ *
+ * @param pictures file or encoded bytes of each row of the audited table
+ * @param options.most so many pairs, the nearest
+ * @param options.mark drawn over each, such as "synthetic"
+ */
+export async function nearDuplicatePictures(
+  pairs: readonly NearDuplicate[],
+  pictures: readonly SharpInput[],
+  options: { most?: number; mark?: string } = {},
+): Promise<PairPicture[]> {
+  const shown: PairPicture[] = [];
+  for (const { rows, ids, sides, distance } of pairs.slice(0, options.most ?? 12)) {
+    for (const place of [0, 1] as const) {
+      const { data, info } = await sharp(pictures[rows[place]]!)
+        .removeAlpha()
+        .toColourspace('srgb')
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      shown.push({
+        pixels: data,
+        width: info.width,
+        height: info.height,
+        caption: `${sides[place]}: ${ids[place]} (${distance} bits)`,
+        ...(options.mark !== undefined && { mark: options.mark }),
+      });
+    }
+  }
+  return shown;
+}

@@ -1,0 +1,72 @@
+import { type ColumnTable, table } from 'arquero';
+import { type Key, key } from '../../runs/index.js';
+import type { SplitRule } from '../definition.js';
+import { type Apart, auditSplit, foldTable } from './audit.js';
+import { type DividedSlide, divide } from './divide.js';
+
+/** The paper's seed, for a first look at what its rule leaks. */
+export const paperSeed = 1234;
+
+/** What a rule leaks in one fold. */
+export interface RuleLeak {
+  by: Apart;
+  /** From 1. */
+  fold: number;
+  train: number;
+  validation: number;
+  test: number;
+  leftOut: number;
+  /** Patients, sites and contents that are on two sides. */
+  patientsOnTwoSides: number;
+  sitesOnTwoSides: number;
+  exactDuplicatesOnTwoSides: number;
+  /** Share of the held-out slides of a known patient whose patient is also in training. */
+  heldOutWithPatientInTraining: number;
+}
+
+/** Divides slides by a rule and counts what it leaves on two sides, fold by fold. */
+export function ruleLeaks(
+  slides: readonly (DividedSlide & { sha256?: string | null })[],
+  rule: SplitRule,
+  from: Key = key(paperSeed),
+): RuleLeak[] {
+  const split = divide(slides, rule, from);
+  const patients = new Map(slides.map(({ id, patient }) => [id, patient]));
+  return split.folds.map((fold, index) => {
+    const { leaks } = auditSplit(foldTable(slides, fold), { apart: ['patient', 'site'] });
+    const inTraining = new Set(fold.train.map((id) => patients.get(id)));
+    const heldOut = [...fold.validation, ...fold.test].filter((id) => patients.get(id) !== null);
+    const count = (kind: string) => leaks.filter((leak) => leak.kind === kind).length;
+    return {
+      by: rule.by,
+      fold: index + 1,
+      train: fold.train.length,
+      validation: fold.validation.length,
+      test: fold.test.length,
+      leftOut: split.leftOut.length,
+      patientsOnTwoSides: count('patient'),
+      sitesOnTwoSides: count('site'),
+      exactDuplicatesOnTwoSides: count('exact duplicate'),
+      heldOutWithPatientInTraining:
+        heldOut.length === 0 ? 0 : heldOut.filter((id) => inTraining.has(patients.get(id)!)).length / heldOut.length,
+    };
+  });
+}
+
+/** What the same shares leak divided by slide, by patient and by site; a rule that the slides are too few for is left out. */
+export function compareRules(
+  slides: readonly (DividedSlide & { sha256?: string | null })[],
+  rule: SplitRule,
+  from: Key = key(paperSeed),
+): ColumnTable {
+  const leaks = (['slide', 'patient', 'site'] as const).flatMap((by) => {
+    try {
+      return ruleLeaks(slides, { ...rule, by }, from);
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      return [];
+    }
+  });
+  const columns = Object.keys(leaks[0] ?? {}) as (keyof RuleLeak)[];
+  return table(Object.fromEntries(columns.map((name) => [name, leaks.map((leak) => leak[name])])));
+}

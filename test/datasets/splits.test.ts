@@ -1,0 +1,294 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { table } from 'arquero';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { startGdc } from '../../bench/data-servers.mjs';
+import {
+  auditSplit,
+  auditText,
+  compareRules,
+  type DividedSlide,
+  divide,
+  foldTable,
+  hashDistance,
+  hashPictures,
+  leakTable,
+  nearDuplicatePictures,
+  nearPairs,
+  perceptualHash,
+  resolveDataset,
+  ruleLeaks,
+  type SplitRule,
+  sidesOf,
+} from '../../src/datasets/index.js';
+import { drawPictureGrid } from '../../src/report/index.js';
+import { key, projectRoot } from '../../src/runs/index.js';
+import { facts, gdcHits, rowsOf } from './facts.js';
+
+/** 600 slides of 200 patients at ten sites, in three classes of which one is rare. */
+const slides: DividedSlide[] = Array.from({ length: 600 }, (_, n) => ({
+  id: `s${n}`,
+  patient: `p${n % 200}`,
+  site: `site${(n % 200) % 10}`,
+  class: n % 200 < 10 ? 'rare' : n % 2 === 0 ? 'even' : 'odd',
+}));
+const paper: SplitRule = { by: 'slide', validation: 0.02, test: 0.01, folds: 3, stratified: false };
+
+describe('divide', () => {
+  it('follows the paper: 2 % and 1 % of the slides, three disjoint draws', () => {
+    const { folds, leftOut } = divide(slides, paper, key(1));
+    expect(leftOut).toEqual([]);
+    expect(folds.map((fold) => [fold.train.length, fold.validation.length, fold.test.length])).toEqual(
+      Array(3).fill([582, 12, 6]),
+    );
+    const heldOut = folds.flatMap(({ validation, test }) => [...validation, ...test]);
+    expect(new Set(heldOut).size).toBe(54);
+    for (const fold of folds) {
+      expect([...fold.train, ...fold.validation, ...fold.test].sort()).toEqual(slides.map(({ id }) => id).sort());
+    }
+  });
+
+  it('depends on slides and key, not on their order', () => {
+    const one = divide(slides, paper, key(1));
+    expect(
+      divide(
+        key(9)
+          .generator()
+          .shuffle([...slides]),
+        paper,
+        key(1),
+      ),
+    ).toEqual(one);
+    expect(divide(slides, paper, key(2)).folds).not.toEqual(one.folds);
+    expect(divide(slides, paper, key(2)).sha256).not.toBe(one.sha256);
+  });
+
+  it.each(['patient', 'site'] as const)('keeps each %s on one side', (by) => {
+    const rule = by === 'site' ? { ...paper, validation: 0.1, test: 0.1 } : paper;
+    const { folds } = divide(slides, { ...rule, by }, key(3));
+    for (const fold of folds) {
+      const sides = sidesOf(fold);
+      const seen = new Map<string, string>();
+      for (const slide of slides) {
+        const side = sides.get(slide.id)!;
+        expect(seen.get(slide[by]!) ?? side).toBe(side);
+        seen.set(slide[by]!, side);
+      }
+    }
+  });
+
+  it('stratified, has every class on every side, and all in like proportion', () => {
+    const { folds } = divide(slides, { ...paper, validation: 0.1, test: 0.1, stratified: true }, key(4));
+    const classes = new Map(slides.map((slide) => [slide.id, slide.class]));
+    for (const fold of folds) {
+      for (const side of ['validation', 'test'] as const) {
+        const counts = Object.fromEntries(['rare', 'even', 'odd'].map((name) => [name, 0]));
+        for (const id of fold[side]) counts[classes.get(id)!]!++;
+        expect(counts).toEqual({ rare: 3, even: 29, odd: 29 });
+      }
+    }
+  });
+
+  it('names the slides of which the patient is not known, and leaves them out', () => {
+    const some = slides.map((slide) => (slide.id === 's7' ? { ...slide, patient: null } : slide));
+    const split = divide(some, { ...paper, by: 'patient' }, key(1));
+    expect(split.leftOut).toEqual(['s7']);
+    expect(split.folds.every((fold) => !sidesOf(fold).has('s7'))).toBe(true);
+  });
+
+  it('says when there are too few', () => {
+    expect(() => divide(slides.slice(0, 6), paper, key(1))).toThrow(
+      /3 folds that each hold out other slides need at least 7; th/,
+    );
+    expect(() => divide(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
+    const one = slides.map((slide) => ({ ...slide, class: slide.id === 's1' ? 'single' : 'all' }));
+    expect(() => divide(one, { ...paper, stratified: true }, key(1))).toThrow(
+      /of the class "single" need at least 7; there are 1/,
+    );
+  });
+});
+
+describe('auditSplit', () => {
+  const rows = table({
+    id: ['a', 'b', 'c', 'd'],
+    side: ['train', 'train', 'test', 'test'],
+    patient: ['p1', 'p2', 'p1', 'p3'],
+    site: ['x', 'x', 'y', 'y'],
+    sha256: ['1', '2', '3', '2'],
+  });
+
+  it('finds the patient and the exact duplicate that were planted', () => {
+    const audit = auditSplit(rows, { apart: ['patient', 'site'] });
+    expect(audit.clean).toBe(false);
+    expect(audit.leaks).toEqual([
+      { kind: 'patient', value: 'p1', sides: { test: 1, train: 1 }, examples: ['a', 'c'] },
+      { kind: 'exact duplicate', value: '2', sides: { test: 1, train: 1 }, examples: ['b', 'd'] },
+    ]);
+    expect(auditText(audit)).toBe(
+      'NOT CLEAN: 1 patient on two sides, 0 sites on two sides, 1 exact duplicate on two sides. Sides: train 2, test 2.',
+    );
+    expect(leakTable(audit).array('value')).toEqual(['p1', '2']);
+  });
+
+  it('finds nothing in a split by patient, and much in the paper’s', () => {
+    for (const [by, clean] of [
+      ['patient', true],
+      ['slide', false],
+    ] as const) {
+      const { folds } = divide(slides, { ...paper, by }, key(5));
+      for (const fold of folds) expect(auditSplit(foldTable(slides, fold), { apart: ['patient'] }).clean).toBe(clean);
+    }
+  });
+
+  it('proves nothing of rows that do not say what they are of', () => {
+    const audit = auditSplit(table({ id: ['a', 'b'], side: ['train', 'test'], patient: ['p', null] }), {
+      apart: ['patient'],
+    });
+    expect([audit.clean, audit.unknown]).toEqual([false, { patient: 1 }]);
+    expect(auditText(audit)).toMatch(
+      /0 patients on two sides \(1 rows do not say\), 0 exact duplicates on two sides \(not checked\)/,
+    );
+    expect(() => auditSplit(table({ id: ['a'], side: ['train'] }), { apart: ['site'] })).toThrow(/no column "site"/);
+  });
+
+  it('tells what each rule leaks', () => {
+    const rules = compareRules(slides, { ...paper, validation: 0.1, test: 0.1 });
+    expect(rules.numRows()).toBe(9);
+    const leaks = (by: string) =>
+      ruleLeaks(slides, { ...paper, by: by as 'slide' }).map((leak) => leak.patientsOnTwoSides);
+    expect(leaks('slide').every((count) => count >= 15)).toBe(true);
+    expect(leaks('patient')).toEqual([0, 0, 0]);
+    const [first] = ruleLeaks(slides, paper);
+    expect(first!.heldOutWithPatientInTraining).toBeGreaterThan(0.9);
+  });
+});
+
+/** Smooth blobs of colour, `n` different ones. */
+async function picture(n: number, change: (image: sharp.Sharp) => sharp.Sharp = (image) => image): Promise<Buffer> {
+  const generator = key('picture').fold(n).generator();
+  const data = Uint8Array.from({ length: 8 * 8 * 3 }, () => generator.integer(256));
+  const image = sharp(data, { raw: { width: 8, height: 8, channels: 3 } }).resize(160, 160, { kernel: 'cubic' });
+  return change(sharp(await image.png().toBuffer()))
+    .png()
+    .toBuffer();
+}
+
+describe('near-duplicates', () => {
+  it('are pictures that were recompressed, scaled or tinted, and not others', async () => {
+    const [original, other] = await Promise.all(
+      [picture(1), picture(2)].map(async (made) => perceptualHash(await made)),
+    );
+    const changed = await Promise.all([
+      picture(1, (image) => image.resize(97, 97)),
+      picture(1, (image) => image.linear(0.95, 5)),
+      sharp(await picture(1))
+        .jpeg({ quality: 60 })
+        .toBuffer(),
+    ]);
+    for (const each of changed) expect(hashDistance(original!, await perceptualHash(each))).toBeLessThanOrEqual(24);
+    expect(hashDistance(original!, other!)).toBeGreaterThan(60);
+  });
+
+  it('are all found, as comparing every pair finds them', () => {
+    const generator = key('hashes').generator();
+    const hashes = Array.from({ length: 120 }, () => Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32)));
+    for (let n = 0; n < 60; n++) {
+      const near = Uint32Array.from(hashes[n]!);
+      for (let flip = 0; flip < n % 14; flip++) near[generator.integer(8)]! ^= 1 << generator.integer(32);
+      hashes.push(near);
+    }
+    const expected: string[] = [];
+    for (let one = 0; one < hashes.length; one++) {
+      for (let other = one + 1; other < hashes.length; other++) {
+        if (hashDistance(hashes[one]!, hashes[other]!) <= 10) expected.push(`${one} ${other}`);
+      }
+    }
+    expect(expected.length).toBeGreaterThan(40);
+    expect(
+      nearPairs(hashes, 10)
+        .map(({ one, other }) => `${one} ${other}`)
+        .sort(),
+    ).toEqual(expected.sort());
+  });
+
+  it('on two sides are listed, with pictures for a grid', async () => {
+    const pictures = [
+      await picture(1),
+      await picture(2),
+      await picture(1, (image) => image.resize(120, 120)),
+      await picture(3),
+    ];
+    const rows = table({ id: ['a', 'b', 'c', 'd'], side: ['train', 'train', 'test', 'test'] });
+    const audit = auditSplit(rows, { apart: [], hashes: await hashPictures(pictures) });
+    expect(audit.nearDuplicates.map(({ ids, sides }) => [ids, sides])).toEqual([
+      [
+        ['a', 'c'],
+        ['train', 'test'],
+      ],
+    ]);
+    const shown = await nearDuplicatePictures(audit.nearDuplicates, pictures, { mark: 'synthetic' });
+    expect(shown.map(({ width, caption }) => [width, caption.split(' (')[0]])).toEqual([
+      [160, 'train: a'],
+      [120, 'test: c'],
+    ]);
+    const figure = await drawPictureGrid(shown, { columns: 2, alt: 'pairs' });
+    expect(figure.png.length).toBeGreaterThan(1000);
+  });
+
+  const idc = join(projectRoot, '../shared/data/patches/breast-idc');
+  it.skipIf(!existsSync(idc))('are found among real patches, where one was planted (shared data)', async () => {
+    const rows = readFileSync(join(idc, 'index.csv'), 'utf8').trim().split(/\r?\n/).slice(1, 301);
+    const files = rows.map((row) => join(idc, row.split(',')[0]!));
+    const pictures = [...files, await sharp(files[5]!).jpeg({ quality: 80 }).toBuffer()];
+    const sides = pictures.map((_, n) => (n < 200 ? 'train' : 'test'));
+    const audit = auditSplit(table({ id: pictures.map((_, n) => `${n}`), side: sides }), {
+      apart: [],
+      hashes: await hashPictures(pictures),
+    });
+    expect(audit.nearDuplicates.map(({ ids }) => ids)).toContainEqual(['5', '300']);
+    expect(audit.nearDuplicates.length).toBeLessThan(5);
+  });
+});
+
+describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => {
+  it('leaves patients of TCGA on two sides, and a split by patient or site does not', async () => {
+    const server = await startGdc(gdcHits());
+    try {
+      const out = '/nowhere/pathlab';
+      const { lock } = await resolveDataset('ptcga200', { endpoint: server.url, out });
+      const [leak] = ruleLeaks(lock.slides, paper);
+      expect(leak!.patientsOnTwoSides).toBeGreaterThan(50);
+      expect(leak!.heldOutWithPatientInTraining).toBeGreaterThan(0.2);
+      for (const by of ['patient', 'site'] as const) {
+        const clean = ruleLeaks(lock.slides, { ...paper, by });
+        expect(clean.map(({ patientsOnTwoSides }) => patientsOnTwoSides)).toEqual([0, 0, 0]);
+        if (by === 'site') expect(clean.map(({ sitesOnTwoSides }) => sitesOnTwoSides)).toEqual([0, 0, 0]);
+        // The shares are kept as nearly as whole patients and sites allow.
+        for (const { test, validation, train } of clean) {
+          const all = test + validation + train;
+          expect(test / all).toBeGreaterThan(0.008);
+          expect(test / all).toBeLessThan(0.012);
+          expect(validation / all).toBeGreaterThan(0.018);
+          expect(validation / all).toBeLessThan(0.022);
+        }
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('divides PANDA by provider', () => {
+    const panda = rowsOf('panda-cases.csv', ',').map((row) => ({
+      id: row.image_id!,
+      patient: null,
+      site: row.data_provider!,
+      class: row.isup_grade!,
+    }));
+    const { folds } = divide(panda, { ...paper, stratified: true }, key(1));
+    expect(folds[0]!.train.length + folds[0]!.validation.length + folds[0]!.test.length).toBe(10_616);
+    expect(() => divide(panda, { ...paper, by: 'site' }, key(1))).toThrow(
+      /hold out other sites need at least 7; there are 2/,
+    );
+  });
+});
