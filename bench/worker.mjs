@@ -24,7 +24,7 @@ export class Worker {
   }
 
   /**
-   * @param {number} steps
+   * @param {number | string} steps
    * @returns {Promise<{times: number[], loss: number, peakMiB: number, version: string}>} times in ms
    */
   async run(steps) {

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import sharp from 'sharp';
-import { projectRoot, writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../runs/index.js';
+import { useOwnFont } from '../slides/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 
 /** The font of every picture; the project brings it, because a bare machine has none and would draw empty boxes. */
@@ -30,13 +29,6 @@ export async function drawSvg(svg: string): Promise<Figure> {
     width: Math.round(drawn.info.width / pixelRatio),
     height: Math.round(drawn.info.height / pixelRatio),
   };
-}
-
-/** fontconfig reads its settings once, when the process first draws text. */
-function useOwnFont(): void {
-  const fonts = join(projectRoot, 'node_modules', '@expo-google-fonts', 'source-sans-3');
-  if (!existsSync(fonts)) throw new Error(`the font of the charts is missing (${fonts}); run: npm run setup`);
-  process.env.FONTCONFIG_FILE = join(projectRoot, 'kernel-setup', 'fonts.conf');
 }
 
 /** A figure as an output, with the words for who cannot see it. */

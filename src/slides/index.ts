@@ -11,6 +11,7 @@ export {
 } from './labels/index.js';
 export { type Magnification, type Resampling, resampling } from './magnification.js';
 export { slideOverview } from './overlay.js';
+export { useOwnFont } from './own-font.js';
 export {
   type PatchGeometry,
   type PatchGridOptions,

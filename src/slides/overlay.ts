@@ -1,14 +1,27 @@
 import sharp from 'sharp';
+import { useOwnFont } from './own-font.js';
 import type { PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';
-import { thumbnail } from './thumbnail.js';
+import { type Thumbnail, thumbnail } from './thumbnail.js';
 import type { TissueMask } from './tissue/mask.js';
+import { type RejectionReason, rejectionReasons } from './tissue/scores.js';
+
+const tissueColor = '#e0b000';
+const patchColor = '#1f5fbf';
+const notDrawnColor = '#7fa8d9';
+const reasons: Record<RejectionReason, { color: string; words: string }> = {
+  tissue: { color: '#8a8a8a', words: 'too little tissue' },
+  pen: { color: '#0b8f4d', words: 'pen' },
+  black: { color: '#000000', words: 'black' },
+  blur: { color: '#c2410c', words: 'out of focus' },
+};
 
 /**
- * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline (yellow) and the patches (blue; places
- * with too little tissue are left without a frame).
+ * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline, the patches, and the places that gave none,
+ * colored by the reason. Places with too little tissue are shown only where there is some. A legend with counts stands
+ * below.
  *
- * @param maxSize longest side of the picture, px
+ * @param maxSize longest side of the thumbnail, px
  */
 export async function slideOverview(
   slide: Slide,
@@ -16,19 +29,86 @@ export async function slideOverview(
   index: PatchIndex,
   maxSize = 900,
 ): Promise<Uint8Array> {
+  useOwnFont();
   const small = await thumbnail(slide, maxSize);
-  const frame = (x: number, y: number) =>
-    `<rect x="${(x / small.downsample).toFixed(1)}" y="${(y / small.downsample).toFixed(1)}" ` +
-    `width="${(index.side / small.downsample).toFixed(1)}" height="${(index.side / small.downsample).toFixed(1)}"/>`;
-  const frames = Array.from(index.x, (x, patch) => frame(x, index.y[patch]!)).join('');
+  const { rejected, notDrawn } = index;
+  const frames = [
+    drawFrames(notDrawn, index.side, small, `stroke="${notDrawnColor}" fill="none" stroke-dasharray="3 2"`),
+    ...rejectionReasons.map((reason) => {
+      const shown = (place: number) =>
+        rejected.reason[place] === reason && (reason !== 'tissue' || rejected.scores.tissue[place]! > 0);
+      const mark = `stroke="${reasons[reason].color}" fill="${reasons[reason].color}" fill-opacity="0.25"`;
+      return drawFrames(rejected, index.side, small, mark, shown);
+    }),
+    drawFrames(index, index.side, small, `stroke="${patchColor}" fill="none"`),
+  ].join('');
+  const entries = legendEntries(index);
+  const legend = drawLegend(entries, small.width);
+  const outlinePath = outline(mask, mask.downsample / small.downsample);
   const drawing =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${small.width}" height="${small.height}">` +
-    `<path d="${outline(mask, mask.downsample / small.downsample)}" fill="none" stroke="#e0b000" stroke-width="2"/>` +
-    `<g fill="none" stroke="#1f5fbf" stroke-width="1.5">${frames}</g></svg>`;
-  return sharp(small.pixels, { raw: { width: small.width, height: small.height, channels: 3 } })
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${small.width}" height="${small.height + legend.height}">` +
+    `<path d="${outlinePath}" fill="none" stroke="${tissueColor}" stroke-width="2"/>${frames}` +
+    `<g transform="translate(0 ${small.height})">${legend.svg}</g></svg>`;
+  // sharp lays pictures over each other before it makes room, so the room is made first.
+  const withRoom = await sharp(small.pixels, { raw: { width: small.width, height: small.height, channels: 3 } })
+    .extend({ bottom: legend.height, background: '#ffffff' })
+    .png()
+    .toBuffer();
+  return sharp(withRoom)
     .composite([{ input: Buffer.from(drawing) }])
     .png()
     .toBuffer();
+}
+
+function drawFrames(
+  places: { x: Int32Array; y: Int32Array },
+  side: number,
+  { downsample }: Thumbnail,
+  mark: string,
+  shown: (place: number) => boolean = () => true,
+): string {
+  const inset = 0.75;
+  const length = (side / downsample - 2 * inset).toFixed(1);
+  const drawn = Array.from(places.x, (x, place) => {
+    if (!shown(place)) return '';
+    const [left, top] = [x, places.y[place]!].map((at) => (at / downsample + inset).toFixed(1));
+    return `<rect x="${left}" y="${top}" width="${length}" height="${length}"/>`;
+  }).join('');
+  return `<g stroke-width="1.5" ${mark}>${drawn}</g>`;
+}
+
+interface LegendEntry {
+  color: string;
+  words: string;
+}
+
+function legendEntries({ x, notDrawn, rejected, passed }: PatchIndex): LegendEntry[] {
+  const counts = rejectionReasons.map((reason) => rejected.reason.filter((other) => other === reason).length);
+  return [
+    { color: tissueColor, words: 'tissue' },
+    { color: patchColor, words: `patches: ${x.length}` },
+    ...(notDrawn.x.length > 0 ? [{ color: notDrawnColor, words: `not drawn: ${notDrawn.x.length} of ${passed}` }] : []),
+    ...rejectionReasons.map((reason, at) => ({ ...reasons[reason], words: `${reasons[reason].words}: ${counts[at]}` })),
+  ].filter(
+    (_, entry, all) => entry < all.length - rejectionReasons.length || counts[entry - all.length + counts.length]! > 0,
+  );
+}
+
+/** Entries from left to right, in as many lines as the width asks for. */
+function drawLegend(entries: readonly LegendEntry[], width: number): { svg: string; height: number } {
+  const lineHeight = 24;
+  let [x, line] = [8, 0];
+  const drawn = entries.map(({ color, words }) => {
+    const needed = 30 + 7.5 * words.length;
+    if (x > 8 && x + needed > width) [x, line] = [8, line + 1];
+    const y = line * lineHeight + 6;
+    const entry =
+      `<rect x="${x}" y="${y}" width="12" height="12" fill="${color}" fill-opacity="0.5" stroke="${color}" stroke-width="2"/>` +
+      `<text x="${x + 18}" y="${y + 11}" font-family="Source Sans 3" font-size="14" fill="#222">${words}</text>`;
+    x += needed;
+    return entry;
+  });
+  return { svg: drawn.join(''), height: (line + 1) * lineHeight };
 }
 
 /** The border between tissue and glass as an SVG path of mask pixels' edges, enlarged by `scale`. */

@@ -163,7 +163,7 @@ describe('slideOverview', () => {
     const index = patchGrid(slide, mask);
     const png = await slideOverview(slide, mask, index, 500);
     const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-    expect([info.width, info.height]).toEqual([500, 400]);
+    expect([info.width, info.height]).toEqual([500, 424]);
     const isBlue = (x: number, y: number) => {
       const [red, , blue] = data.subarray(3 * (y * info.width + x));
       return blue! - red! > 60;

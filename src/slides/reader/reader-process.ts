@@ -93,7 +93,7 @@ export class ReaderProcess {
     }
     const { job, slot } = first;
     try {
-      if ('error' in answer) job.fail(new Error(answer.error));
+      if ('error' in answer) job.fail(new Error(this.inWords(answer.error, job)));
       else {
         const lengths = answer.lengths ?? [];
         job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
@@ -106,6 +106,11 @@ export class ReaderProcess {
     this.startClock();
     if (this.inFlight.length === 0) this.holdParent(false);
     this.onIdle();
+  }
+
+  private inWords(error: string, { slide }: Job): string {
+    if (!/allocation failed|out of memory/i.test(error)) return error;
+    return `${slide.path}: reading it needs more memory than a reader process may have, ${this.memoryLimit / 2 ** 20} MiB`;
   }
 
   /** The time of the first job in line runs; the others wait for it. */
