@@ -69,6 +69,7 @@ export {
   crossEntropy,
   type DeviceDescription,
   dense,
+  depthwiseConv2d,
   describeDevice,
   disposeTensors,
   dropout,

@@ -24,6 +24,7 @@ export { type Activation, biasActivation, type GeluOptions, gelu } from './ops/b
 export { type Conv2dOptions, conv2d } from './ops/conv2d.js';
 export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.js';
 export { dense } from './ops/dense.js';
+export { depthwiseConv2d } from './ops/depthwise-conv2d.js';
 export { dropout, dropPath } from './ops/dropout.js';
 export { gather } from './ops/gather.js';
 export { groupNorm } from './ops/group-norm.js';

@@ -1,0 +1,39 @@
+import { attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+import { type Conv2dOptions, padSides } from './conv2d.js';
+
+/**
+ * Depthwise convolution: each channel has kernels of its own (Howard et al., 2017; arXiv 1704.04861). PyTorch's Conv2d
+ * with as many groups as channels.
+ *
+ * @param x `[batch, height, width, channels]`
+ * @param weight `[kernel height, kernel width, channels, multiplier]`: so many kernels for each channel
+ * @returns `[batch, (height + 2 padding - kernel) / stride + 1, …, channels * multiplier]`, the outputs of a channel side
+ *   by side
+ */
+export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
+  if (x.rank !== 4 || weight.rank !== 4 || x.shape[3] !== weight.shape[2]) {
+    throw new RangeError(
+      `depthwiseConv2d: x is [${x.shape}], so the weight is [height, width, ${x.shape.at(-1)}, multiplier]; it is [${weight.shape}]`,
+    );
+  }
+  if (padding > 0) return depthwiseConv2d(padSides(x, padding), weight, { stride });
+  const attributes = [
+    attribute.type('T', 'float32'),
+    attribute.ints('strides', [1, stride, stride, 1]),
+    attribute.string('padding', 'VALID'),
+    attribute.ints('explicit_paddings', []),
+    attribute.string('data_format', 'NHWC'),
+    attribute.ints('dilations', [1, 1, 1, 1]),
+  ];
+  const sizes = ({ shape }: Tensor) => tf.tensor1d(shape, 'int32');
+  return withGradient([x, weight], (save) => {
+    save([x, weight]);
+    return {
+      value: executeOne('DepthwiseConv2dNative', attributes, [x, weight]),
+      gradient: (dy, [x, weight]) => [
+        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [sizes(x!), weight!, dy]),
+        () => executeOne('DepthwiseConv2dNativeBackpropFilter', attributes, [x!, sizes(weight!), dy]),
+      ],
+    };
+  });
+}
