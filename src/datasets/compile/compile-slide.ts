@@ -1,8 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import sharp from 'sharp';
-import { key, throwIfInterrupted } from '../../runs/index.js';
+import { key } from '../../runs/index.js';
 import {
+  encodePatches,
   focusMap,
   type Magnification,
   openSlide,
@@ -10,16 +10,14 @@ import {
   patchGrid,
   type RejectionReason,
   type Resampling,
-  type RgbImage,
   rejectionReasons,
   type Slide,
   tissueMask,
 } from '../../slides/index.js';
 import type { LabelRule } from '../definition.js';
-import { type ShardPatch, ShardWriter } from '../shards/index.js';
+import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { type CutSettings, jpegQuality } from './dataset.js';
-import { inOrder } from './in-order.js';
 import { openPatchLabels, type PatchLabels } from './patch-labels.js';
 
 /** What is known of a slide as a whole; it stands at the end of its shard. */
@@ -57,9 +55,6 @@ export interface CutJob {
   signal: AbortSignal | undefined;
 }
 
-/** Patches of one slide that are read and encoded at a time. */
-const patchesInFlight = 4;
-
 /**
  * Cuts one slide into one shard. The shard's bytes depend on the slide and the settings alone.
  *
@@ -90,28 +85,23 @@ export async function compileSlide(
     }
     labels = await openPatchLabels(rule, record, slide, index);
     writer = await ShardWriter.create(path, record.id, made);
-    const size = settings.geometry.pixels;
-    const mpp = settings.geometry.micrometers / size;
-    const cut = async (patch: number): Promise<ShardPatch> => {
-      throwIfInterrupted(signal, `compiling ${record.id}`);
-      const [x, y] = [index.x[patch]!, index.y[patch]!];
-      const picture = await slide.readAt({ x, y, width: size, height: size, mpp });
-      const label = await labels!.of(patch);
-      return {
-        image: await encodeJpeg(picture),
+    // Encoded by the processes that read the slide, in the grid's order.
+    for await (const { patch, data } of encodePatches(slide, index, { quality: jpegQuality, signal })) {
+      const label = await labels.of(patch);
+      await writer.append({
+        image: data,
         mask: label.mask,
         facts: {
           class: label.class,
           patient: record.patient,
           site: record.site,
-          x,
-          y,
+          x: index.x[patch]!,
+          y: index.y[patch]!,
           scores: { ...scoresOf(index, patch), ...label.shares },
           synthetic: record.synthetic,
         },
-      };
-    };
-    await inOrder(patches, patchesInFlight, cut, (patch) => writer!.append(patch));
+      });
+    }
     await writer.finish(slideFacts(record, slide, { patches, index, tissueMethod: mask.method }));
   } catch (error) {
     await writer?.abandon();
@@ -171,13 +161,6 @@ function whyNone(index: PatchIndex): string {
 function scoresOf(index: PatchIndex, patch: number): Record<string, number> {
   const measured = Object.entries(index.scores).map(([name, values]) => [name, values[patch] as number] as const);
   return Object.fromEntries(measured.filter(([, value]) => Number.isFinite(value)));
-}
-
-/** As the shards hold images: quality 90, no chroma subsampling. */
-export async function encodeJpeg({ pixels, width, height }: RgbImage): Promise<Buffer> {
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' })
-    .toBuffer();
 }
 
 /** What a killed process left of this shard. Only the owner of the slide's claim comes here. */
