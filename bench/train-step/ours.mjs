@@ -1,12 +1,9 @@
 // A ResNet-50 training step in pathlab: the peer of bench/peers/torch_resnet50.py, with the same protocol.
 //
-// Arguments: precision, batch, image side in px, classes. Reads a number of steps a line; answers a line of JSON with
-// their times in ms, the last loss and the peak memory.
-import { createInterface } from 'node:readline';
+// Arguments: precision, batch, image side in px, classes.
 import {
   compile,
   dense,
-  describeDevice,
   disposeTensors,
   gradients,
   key,
@@ -16,6 +13,7 @@ import {
   softmaxCrossEntropy,
   tf,
 } from '../../dist/index.js';
+import { serveSteps } from '../serve-steps.mjs';
 
 const [precision, ...numbers] = process.argv.slice(2);
 const [batch, size, classes] = numbers.map(Number);
@@ -48,19 +46,11 @@ const labels = Array.from({ length: batch }, (_, row) => row % classes);
 const targets = tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), classes).toFloat());
 const learningRate = tf.scalar(0.01);
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const times = [];
-  let loss = Number.NaN;
-  for (let i = 0; i < Number(line); i++) {
-    const began = performance.now();
-    const output = await step(tensors, images, targets, learningRate);
-    for (const record of Object.values(tensors)) disposeTensors(record);
-    tensors = output.tensors;
-    loss = (await output.loss.data())[0];
-    output.loss.dispose();
-    times.push(performance.now() - began);
-  }
-  const peakMiB = process.resourceUsage().maxRSS / 1024;
-  const { tensorflow, tfjs } = describeDevice();
-  console.log(JSON.stringify({ times, loss, peakMiB, version: `TensorFlow ${tensorflow}, tfjs ${tfjs}` }));
-}
+await serveSteps(async () => {
+  const output = await step(tensors, images, targets, learningRate);
+  for (const record of Object.values(tensors)) disposeTensors(record);
+  tensors = output.tensors;
+  const [loss] = await output.loss.data();
+  output.loss.dispose();
+  return loss;
+});

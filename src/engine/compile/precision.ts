@@ -18,6 +18,7 @@ export const precisions = ['float32', 'bfloat16', 'float16', 'float64'] as const
  */
 const alwaysLow = new Set([
   'BatchMatMulV2',
+  'BiasAdd',
   'Conv2D',
   'Conv2DBackpropFilter',
   'Conv2DBackpropInput',

@@ -1,0 +1,80 @@
+// A training step in pathlab and in PyTorch, in each precision. Every way to run it in PyTorch is timed; the fastest then
+// runs in turns with pathlab, so that both see the same machine, and the ratio is that of their medians.
+import { availableParallelism, cpus } from 'node:os';
+import { report } from './report.mjs';
+import { median, Worker } from './worker.mjs';
+
+/**
+ * @param {object} duel
+ * @param {string} duel.name the benchmark's
+ * @param {string} duel.work what a step does
+ * @param {(precision: string) => string[]} duel.ours the command that runs pathlab's
+ * @param {(precision: string, variant: string[], threads: number) => string[]} duel.peer the command that runs PyTorch's
+ * @param {string[][]} duel.variants the ways to run it in PyTorch
+ */
+export async function duelOfSteps({ name, work, ours, peer, variants }) {
+  const threads = availableParallelism();
+  const quick = process.argv.includes('--quick');
+  const survey = { warmup: 2, steps: quick ? 2 : 5 };
+  const duel = { rounds: quick ? 2 : 6, steps: quick ? 2 : 4 };
+  const startOurs = (precision) => new Worker(`pathlab ${precision}`, ours(precision));
+  const startPeer = (precision, variant) =>
+    new Worker(`PyTorch ${precision} ${variant.join(' ')}`, peer(precision, variant, threads));
+
+  const rows = [];
+  const ratios = {};
+  const versions = {};
+  for (const precision of ['float32', 'bfloat16']) {
+    const surveyed = [];
+    for (const variant of variants) {
+      const worker = startPeer(precision, variant);
+      const [first] = (await worker.run(survey.warmup)).times;
+      const { times, peakMiB, version } = await worker.run(survey.steps);
+      await worker.end();
+      versions.pytorch = version;
+      surveyed.push({ variant, ms: median(times), peakMiB, firstStepMs: first });
+      console.error(`PyTorch ${precision} ${variant.join(' ')}: ${median(times).toFixed(0)} ms`);
+    }
+    const best = surveyed.reduce((one, other) => (other.ms < one.ms ? other : one));
+
+    const [mine, theirs] = [startOurs(precision), startPeer(precision, best.variant)];
+    const [firstStepMs] = (await mine.run(survey.warmup)).times;
+    await theirs.run(survey.warmup);
+    const all = { mine: [], theirs: [] };
+    let last;
+    for (let round = 0; round < duel.rounds; round++) {
+      last = { mine: await mine.run(duel.steps), theirs: await theirs.run(duel.steps) };
+      all.mine.push(...last.mine.times);
+      all.theirs.push(...last.theirs.times);
+    }
+    await Promise.all([mine.end(), theirs.end()]);
+    versions.pathlab = last.mine.version;
+    ratios[precision] = median(all.theirs) / median(all.mine);
+
+    const row = (side, ms, peakMiB, firstStepMs, times) => ({ precision, side, ms, peakMiB, firstStepMs, times });
+    const bestName = best.variant.join(' ');
+    rows.push(row('pathlab, compiled', median(all.mine), last.mine.peakMiB, firstStepMs, all.mine));
+    rows.push(
+      row(`PyTorch ${bestName}, in turns`, median(all.theirs), last.theirs.peakMiB, best.firstStepMs, all.theirs),
+    );
+    for (const { variant, ms, peakMiB, firstStepMs } of surveyed) {
+      rows.push(row(`PyTorch ${variant.join(' ')}`, ms, peakMiB, firstStepMs));
+    }
+  }
+
+  report(name, {
+    work,
+    machine: { cpu: cpus()[0].model.trim(), threads },
+    versions,
+    columns: {
+      precision: 'precision',
+      side: 'side',
+      ms: 'median step, ms',
+      peakMiB: 'peak memory, MiB',
+      firstStepMs: 'first step, ms',
+    },
+    rows,
+    ratios,
+    quick,
+  });
+}
