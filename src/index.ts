@@ -438,6 +438,9 @@ export {
 // Settings of the experiments.
 
 export {
+  type CompileExperiment,
+  type CompileParameters,
+  compileExperiment,
   type Scale,
   type SimclrExperiment,
   type SimclrParameters,
@@ -451,6 +454,7 @@ export {
   type ChartOptions,
   clearOutput,
   closeUps,
+  countsChart,
   type DisplayMetadata,
   display,
   drawChart,
@@ -474,6 +478,7 @@ export {
   progress,
   resultsFrame,
   type ShownPatches,
+  shardPictures,
   showChart,
   showPicture,
   showPictureGrid,

@@ -1,3 +1,4 @@
+export { type CompileExperiment, type CompileParameters, compileExperiment } from './compile-datasets.js';
 export {
   type Scale,
   type SimclrExperiment,

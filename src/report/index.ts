@@ -16,6 +16,7 @@ export {
   trainingChart,
 } from './charts.js';
 export { closeUps } from './close-ups.js';
+export { countsChart } from './counts-chart.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
@@ -29,6 +30,7 @@ export {
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
 export { resultsFrame } from './results-table.js';
+export { shardPictures } from './shard-pictures.js';
 export { display, html } from './show.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
 export { type ShownPatches, showViews } from './views.js';

@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CohortKind, SyntheticDatasetOptions } from '../datasets/index.js';
+import { projectRoot } from '../runs/index.js';
+import type { Scale } from './pretrain-simclr.js';
+
+/** What the parameters cell of notebooks 01 to 03 gives. */
+export interface CompileParameters {
+  scale: Scale;
+  /** Folder of files that the user downloaded, at paper scale. */
+  from?: string;
+}
+
+/** What a compile notebook works on. */
+export interface CompileExperiment {
+  /** The synthetic dataset to draw; null at paper scale. */
+  synthetic: SyntheticDatasetOptions | null;
+}
+
+/** Every step, on a few slides of two by two patches; a division in three folds needs seven of them. */
+const smoke: Partial<Record<CohortKind, Omit<SyntheticDatasetOptions, 'kind'>>> = {
+  ptcga200: { patients: 3, classes: 4, columns: 2, rows: 2, leaks: { exact: 1, near: 1 } },
+  pcam200: { patients: 4, columns: 3, rows: 3 },
+  segpanda200: { patients: 7, columns: 2, rows: 1 },
+};
+
+const demo: typeof smoke = {
+  ptcga200: { patients: 3, slidesPerPatient: 2, columns: 3, rows: 2, leaks: { exact: 1, near: 1, rescanned: 1 } },
+  pcam200: { patients: 5, columns: 5, rows: 4 },
+  segpanda200: { patients: 8, columns: 6, rows: 2 },
+};
+
+/**
+ * The experiment of notebooks 01 to 03 at a scale.
+ *
+ * @throws Error at paper scale where the dataset's files have not been fetched
+ */
+export function compileExperiment(kind: CohortKind, { scale, from }: CompileParameters): CompileExperiment {
+  if (scale === 'paper') {
+    const lock = join(projectRoot, 'data', kind, 'source', 'lock.json');
+    if (from === undefined && !existsSync(lock)) {
+      throw new Error(
+        `scale "paper" compiles the real ${kind}, whose files are not here: there is no ${lock}. Get them with ` +
+          `"npx --no-install pathlab fetch ${kind}", or name the folder that holds them with the parameter from; ` +
+          'scale "demo" draws synthetic slides in its form',
+      );
+    }
+    return { synthetic: null };
+  }
+  if (from !== undefined) throw new RangeError(`from is for scale "paper"; scale "${scale}" draws its own slides`);
+  const options = { smoke, demo }[scale as 'smoke' | 'demo']?.[kind];
+  if (!options) throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
+  return { synthetic: { kind, ...options } };
+}

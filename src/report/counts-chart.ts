@@ -1,0 +1,24 @@
+import type { VegaLiteSpec } from './chart.js';
+import { palette } from './style.js';
+
+/** How many patches each name has, the names in their order: one bar each. */
+export function countsChart(
+  counts: Readonly<Record<string, number>>,
+  options: { title: string; subtitle?: string; of: string },
+): { spec: VegaLiteSpec; alt: string } {
+  const values = Object.entries(counts).map(([name, patches]) => ({ name, patches }));
+  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 240 } };
+  const x = { field: 'patches', type: 'quantitative', title: options.of, axis: { tickMinStep: 1, format: ',d' } };
+  const spec = {
+    title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
+    width: 480,
+    height: { step: 20 },
+    data: { values },
+    layer: [
+      { mark: { type: 'bar', color: palette[0] }, encoding: { x, y } },
+      { mark: { type: 'text', align: 'left', dx: 4 }, encoding: { x, y, text: { field: 'patches', format: ',d' } } },
+    ],
+  };
+  const words = values.map(({ name, patches }) => `${name} ${patches}`).join(', ');
+  return { spec, alt: `${options.title}, ${options.of}: ${words}` };
+}
