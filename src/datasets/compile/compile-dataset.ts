@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
@@ -26,6 +27,7 @@ import {
 } from './dataset.js';
 import { fingerprintOf } from './fingerprint.js';
 import { type CompileReport, finishFolder, type SlideFailure } from './report.js';
+import { removeUnfinished } from './unfinished.js';
 
 export interface CompileDatasetOptions extends CutOptions {
   /** Where datasets lie; by default the project's `data`. */
@@ -87,8 +89,7 @@ export async function compileDataset(
   }
   const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
   for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
-  const report = await finishFolder(job.folder, dataset, job.settings, job.failures);
-  return { folder: job.folder, report };
+  return { folder: job.folder, report: await job.finish() };
 }
 
 /** One process's part of a compilation. */
@@ -135,6 +136,28 @@ class Job {
     if (this.stopped) throw this.stopped;
   }
 
+  /** Writes index, report and card. Processes that share the folder do so in turn, and write the same. */
+  async finish(): Promise<CompileReport> {
+    const claimPath = join(this.folder, 'claims', '_index.json');
+    let claim = await this.claim(claimPath);
+    while (!claim) {
+      await sleep(lookEvery);
+      claim = await this.claim(claimPath);
+    }
+    try {
+      for (const name of ['index.arrow', 'report.json', 'CARD.md']) await removeUnfinished(join(this.folder, name));
+      return await finishFolder(this.folder, this.dataset, this.settings, this.failures);
+    } finally {
+      await claim.release();
+    }
+  }
+
+  /** Undefined while another that is at work has it. */
+  private async claim(path: string): Promise<Claim | undefined> {
+    const claim = await Claim.take(path);
+    return claim ?? ((await this.watch.clearIfStale(path)) ? Claim.take(path) : undefined);
+  }
+
   /** @returns false when another process works on the slide */
   private async tryOne(record: DatasetSlide): Promise<boolean> {
     const shard = join(this.folder, `${record.id}.tar`);
@@ -142,13 +165,13 @@ class Job {
       const file = await fingerprintOf(record.path);
       const { labels } = this.dataset.definition;
       const made = await madeBy({ ...record, ...file }, { settings: this.settings, labels });
+      const claimPath = join(this.folder, 'claims', `${record.id}.json`);
       if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
+        await this.tidy(claimPath, shard);
         this.tell(record, 'there already');
         return true;
       }
-      const claimPath = join(this.folder, 'claims', `${record.id}.json`);
-      const claim =
-        (await Claim.take(claimPath)) ?? ((await this.watch.clearIfStale(claimPath)) && (await Claim.take(claimPath)));
+      const claim = await this.claim(claimPath);
       if (!claim) return false;
       try {
         // Another may have finished it between the look and the claim.
@@ -173,6 +196,14 @@ class Job {
       this.fail(record, error as Error);
     }
     return true;
+  }
+
+  /** Takes away what a process left that was killed when its shard was done. */
+  private async tidy(claimPath: string, shard: string): Promise<void> {
+    if (!existsSync(claimPath)) return;
+    const claim = await this.claim(claimPath);
+    if (!claim) return;
+    await removeUnfinished(shard).finally(() => claim.release());
   }
 
   private tell({ id }: DatasetSlide, outcome: CompileProgress['outcome'], reason?: string): void {

@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { key } from '../../runs/index.js';
 import {
   encodePatches,
@@ -19,6 +17,7 @@ import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { type CutSettings, jpegQuality } from './dataset.js';
 import { openPatchLabels, type PatchLabels } from './patch-labels.js';
+import { removeUnfinished } from './unfinished.js';
 
 /** What is known of a slide as a whole; it stands at the end of its shard. */
 export interface SlideFacts {
@@ -161,13 +160,4 @@ function whyNone(index: PatchIndex): string {
 function scoresOf(index: PatchIndex, patch: number): Record<string, number> {
   const measured = Object.entries(index.scores).map(([name, values]) => [name, values[patch] as number] as const);
   return Object.fromEntries(measured.filter(([, value]) => Number.isFinite(value)));
-}
-
-/** What a killed process left of this shard. Only the owner of the slide's claim comes here. */
-async function removeUnfinished(path: string): Promise<void> {
-  const folder = dirname(path);
-  const prefix = `${basename(path)}.`;
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(prefix) && name.endsWith('.partial')) await rm(join(folder, name), { force: true });
-  }
 }
