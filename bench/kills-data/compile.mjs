@@ -33,6 +33,26 @@ export async function prepareCompile(slides) {
   return new Trials(folder, path, definition, filesOf(made), performance.now() - began);
 }
 
+/**
+ * The campaign's half: as many trials as kills.
+ *
+ * @param {{kills: number, seed: string | number, onKill?: (result: object) => void}} options
+ */
+export async function compileKills({ kills, seed, onKill = () => {} }) {
+  const trials = await prepareCompile(6);
+  try {
+    const results = [];
+    for (let kill = 0; kill < kills; kill++) {
+      const result = await trials.run(key(seed).fold(kill).generator());
+      results.push(result);
+      onKill(result);
+    }
+    return results;
+  } finally {
+    trials.close();
+  }
+}
+
 class Trials {
   constructor(folder, dataset, definition, expected, milliseconds) {
     Object.assign(this, { folder, dataset, definition, expected, milliseconds });
@@ -42,7 +62,7 @@ class Trials {
    * Begins to compile, kills, compiles again, and looks at what is there each time.
    *
    * @param {import('../../dist/index.js').Generator} random
-   * @returns {Promise<{processes: number, workers: number, killed: number, killedAtMs: number, shardsThere: number, faults: string[]}>}
+   * @returns {Promise<{processes: number, workers: number, killed: number, killedAtSeconds: number, shardsThere: number, faults: string[]}>}
    */
   async run(random) {
     const data = mkdtempSync(join(this.folder, 'trial-'));
@@ -52,10 +72,10 @@ class Trials {
     const workers = 1 + random.integer(3);
     // Of two, sometimes one lives on and is to take over what the other has begun.
     const killed = processes === 2 ? 1 + random.integer(2) : 1;
-    const killedAtMs = random.uniform() * this.milliseconds;
+    const killedAtSeconds = (random.uniform() * this.milliseconds) / 1000;
     const running = Array.from({ length: processes }, () => this.begin(data, workers));
     await Promise.all(running.map(({ begun }) => begun));
-    await sleep(killedAtMs);
+    await sleep(killedAtSeconds * 1000);
     for (const { process } of running.slice(0, killed)) process.kill('SIGKILL');
     const ends = await Promise.all(running.map(({ ended }) => ended));
     if (ends.slice(killed).some((end) => end.code !== 0))
@@ -66,7 +86,7 @@ class Trials {
     if (again.code !== 0) faults.push(`the run after the kill failed: ${again.said}`);
     await this.look(folder, faults, { whole: true });
     rmSync(data, { recursive: true });
-    return { processes, workers, killed, killedAtMs: Math.round(killedAtMs), shardsThere, faults };
+    return { processes, workers, killed, killedAtSeconds, shardsThere, faults };
   }
 
   begin(data, workers) {
