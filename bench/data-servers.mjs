@@ -96,8 +96,9 @@ export async function sendFile(request, response, { content, etag = `"${md5(cont
 async function sendBody(response, part, fault, bytesPerSecond) {
   const { dropAfter, trickle } = fault;
   if (dropAfter !== undefined) {
-    response.write(part.subarray(0, dropAfter));
-    await sleep(20);
+    await new Promise((sent) => response.write(part.subarray(0, dropAfter), sent));
+    // Long enough for the client to take what came, also on a busy machine.
+    await sleep(500);
     response.destroy();
     return;
   }

@@ -77,13 +77,15 @@ await lab.showTable(
 // %%
 let source = 'pcam200';
 if (experiment.synthetic) {
-  const drawing = lab.progress('synthetic slides', 1);
+  let drawing: lab.Progress | undefined;
   const drawn = await lab.syntheticDataset(experiment.synthetic, lab.key(seed).fold('slides'), {
-    onProgress: (done, total) => drawing.update(done / total),
+    onProgress: (done, total) => {
+      drawing ??= lab.progress('synthetic slides', total);
+      drawing.update(done);
+    },
     signal: lab.interruptSignal(),
   });
-  drawing.update(1);
-  drawing.finish();
+  drawing?.finish();
   source = drawn.definitionPath;
 }
 const dataset = await lab.resolveDataset(source, { from });
@@ -134,7 +136,10 @@ const compiled = await lab.compileDataset(
   {
     seed,
     workers,
-    onProgress: ({ done }) => compiling.update(done),
+    onProgress: (event) => {
+      compiling.update(event.done);
+      void run.emit({ kind: 'slide', ...event });
+    },
     signal: lab.interruptSignal(),
   },
 );

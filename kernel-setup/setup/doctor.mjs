@@ -38,6 +38,7 @@ const details = {
   tensorflow: (facts) => `${facts.distribution} ${facts.version}, chosen for the ${facts.device.toUpperCase()}`,
   addon: (facts) => `built from ${readStamp('addon').fingerprint.slice(0, 12)}, sha256 ${facts.sha256.slice(0, 12)}`,
   ops: (facts) => `built for this CPU by ${facts.compiler}`,
+  'slide-library': (facts) => `${facts.file}, sha256 ${facts.sha256.slice(0, 12)}`,
   kernel: () => '.venv/share/jupyter/kernels/pathlab',
   'package-build': () => 'dist/ is made from the present src/',
 };

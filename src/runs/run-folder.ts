@@ -73,6 +73,8 @@ function notebookCode(path: string): string {
 /** A run's folder, open for writing. */
 export class Run {
   readonly started = new Date();
+  /** Events written so far, one after the other. */
+  private told: Promise<void> = Promise.resolve();
   private constructor(
     readonly notebook: string,
     readonly folder: string,
@@ -113,10 +115,11 @@ export class Run {
     return join(this.folder, 'figures');
   }
 
-  /** Appends one line to `events.jsonl`. */
-  async emit(event: RunEvent): Promise<void> {
+  /** Appends one line to `events.jsonl`, in the order of the calls, also of those that nobody waits for. */
+  emit(event: RunEvent): Promise<void> {
     const line = JSON.stringify({ time: new Date().toISOString(), ...event });
-    await appendFile(join(this.folder, 'events.jsonl'), `${line}\n`);
+    this.told = this.told.then(() => appendFile(join(this.folder, 'events.jsonl'), `${line}\n`));
+    return this.told;
   }
 
   /** Writes one JSON file of the folder, whole or not at all. */

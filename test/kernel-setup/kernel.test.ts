@@ -77,7 +77,7 @@ describe('one kernel', () => {
     });
 
     test('one that comes after the cell shows under it', async () => {
-      const request = await kernel.send("setTimeout(() => { throw new Error('too late'); }, 30);");
+      const request = await kernel.send("setTimeout(() => { throw new Error('too late'); }, 1000);");
       expect((await kernel.wait(request)).reply.status).toBe('ok');
       expect(streamText(await kernel.outputsWith(request, 'Error: too late'), 'stderr')).toContain('Error: too late');
     });
