@@ -115,60 +115,7 @@ describe.skipIf(!browserPath)('JupyterLab in Chromium (needs Chromium)', () => {
     await page.evaluate('jupyterapp.commands.execute("docmanager:save")');
     await page.close();
   }, 300_000);
-
-  it('an error, an interrupt and a completion look as they should', async () => {
-    const sources = [
-      "throw new RangeError('on purpose')",
-      'await null; while (true) {}',
-      'const patchSize = 256; patchSize',
-      '',
-    ];
-    writeFileSync(join(folder, 'by-hand.ipynb'), JSON.stringify(notebookOf(sources)));
-    const page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
-    await page.goto(`${address}/lab/tree/by-hand.ipynb?token=${token}`);
-    const cell = (index: number) => page.locator('.jp-Notebook .jp-CodeCell').nth(index);
-    await cell(3).waitFor({ timeout: 60_000 });
-    await untilTrue('the kernel is ready', 60, async () => (await kernelStatus(page)) === 'idle');
-    const run = async (index: number) => {
-      await cell(index).locator('.cm-content').click();
-      await page.keyboard.press('Control+Enter');
-    };
-
-    await run(0);
-    const error = cell(0).locator('.jp-OutputArea-output');
-    await error.waitFor({ timeout: 60_000 });
-    expect(await error.innerText()).toMatch(/----> +1 \| throw new RangeError[\s\S]*RangeError: on purpose/);
-
-    await run(1);
-    await untilTrue('the loop runs', 60, async () => (await kernelStatus(page)) === 'busy');
-    await page.evaluate('jupyterapp.commands.execute("notebook:interrupt-kernel")');
-    await cell(1).locator('.jp-OutputArea-output', { hasText: 'Interrupted' }).waitFor({ timeout: 60_000 });
-    await run(2);
-    await cell(2).locator('.jp-OutputArea-output', { hasText: '256' }).waitFor({ timeout: 60_000 });
-
-    await cell(3).locator('.cm-content').click();
-    await page.keyboard.type('patchS');
-    await page.keyboard.press('Tab');
-    // One match is put in at once; of several, the first of a list.
-    const match = page.locator('.jp-Completer-item', { hasText: 'patchSize' });
-    const isComplete = async () => (await cell(3).locator('.cm-content').innerText()).includes('patchSize');
-    await untilTrue('the name is offered', 60, async () => (await isComplete()) || (await match.count()) > 0);
-    if (!(await isComplete())) await match.first().click();
-    expect(await isComplete()).toBe(true);
-    await page.screenshot({ path: join(folder, 'by-hand.png') });
-    await page.evaluate('jupyterapp.commands.execute("docmanager:save")');
-    await page.close();
-  }, 300_000);
 });
-
-/** A notebook for the kernel with these code cells. */
-function notebookOf(sources: readonly string[]): object {
-  const kernelspec = { name: 'pathlab', display_name: 'TypeScript (pathlab)', language: 'typescript' };
-  const cells = sources.map((source, index) => ({
-    ...{ cell_type: 'code', id: `cell-${index}`, metadata: {}, source, outputs: [], execution_count: null },
-  }));
-  return { nbformat: 4, nbformat_minor: 5, metadata: { kernelspec }, cells };
-}
 
 async function kernelStatus(page: Page): Promise<string> {
   return page.evaluate('jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status ?? "unknown"');
