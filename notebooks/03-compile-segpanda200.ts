@@ -27,9 +27,9 @@
 //
 // | scale | what it is | on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step, on a few small synthetic slides | seconds |
-// | `demo` | the default: a synthetic cohort | about a minute |
-// | `paper` | the real definition, compiled from slides that were fetched before; refused where they are not here | days |
+// | `smoke` | every step, on a few small synthetic slides | under 30 s |
+// | `demo` | the default: a synthetic cohort | under a minute |
+// | `paper` | the real definition, compiled from slides that were fetched before; refused where they are not here | `npx --no-install pathlab compile segpanda200 --plan` says |
 //
 // The same without a browser: `npm run notebook -- 03-compile-segpanda200 -p scale demo -p seed 2`
 
@@ -54,19 +54,7 @@ const parameters = { scale, seed, from, workers };
 const experiment = lab.compileExperiment('segpanda200', { scale, from });
 const run = await lab.openRun({ notebook: '03-compile-segpanda200', parameters, out });
 const figure = (name: string) => join(run.figures, name);
-const definition = lab.readDefinition('segpanda200');
-await lab.showTable(
-  [
-    { what: 'title', value: definition.title },
-    { what: 'patches', value: JSON.stringify(definition.geometry) },
-    { what: 'split', value: JSON.stringify(definition.split) },
-    { what: 'licence', value: definition.licence.name },
-    { what: 'citation', value: definition.citation },
-    ...definition.exclusions.map(({ id, reason }) => ({ what: `without ${id}`, value: reason })),
-    ...definition.notes.map((value) => ({ what: 'note', value })),
-  ],
-  { columns: { what: definition.name, value: '' } },
-);
+await lab.showDefinition(lab.readDefinition('segpanda200'));
 
 // %% [markdown]
 // ## The slides
@@ -75,36 +63,26 @@ await lab.showTable(
 // Radboud's values: 0 background, 1 stroma, 2 benign, 3 to 5 the patterns.
 
 // %%
-let source = 'segpanda200';
-if (experiment.synthetic) {
-  let drawing: lab.Progress | undefined;
-  const drawn = await lab.syntheticDataset(experiment.synthetic, lab.key(seed).fold('slides'), {
-    onProgress: (done, total) => {
-      drawing ??= lab.progress('synthetic slides', total);
-      drawing.update(done);
-    },
-    signal: lab.interruptSignal(),
-  });
-  drawing?.finish();
-  source = drawn.definitionPath;
-}
-const dataset = await lab.resolveDataset(source, { from });
+let drawing: lab.Progress | undefined;
+const dataset = await lab.experimentDataset(experiment, lab.key(seed).fold('slides'), {
+  onProgress: (done, total) => {
+    drawing ??= lab.progress('synthetic slides', total);
+    drawing.update(done);
+  },
+  signal: lab.interruptSignal(),
+});
+drawing?.finish();
 const { ready, missing } = lab.slidesOnDisk(dataset);
-const facts = lab.listFacts(dataset);
-await lab.showTable(
-  [
-    { what: 'definition', value: facts.title },
-    { what: 'list', value: facts.resolution },
-    { what: 'slides', value: `${facts.slides}, ${missing.length} of them not here` },
-    { what: 'patients', value: String(facts.patients) },
-    { what: 'sites', value: String(facts.sites) },
-    ...facts.excluded.map(({ reason, slides }) => ({
-      what: `${slides} left out`,
-      value: reason,
-    })),
-  ],
-  { columns: { what: facts.synthetic ? 'SYNTHETIC' : facts.dataset, value: '' } },
-);
+await lab.showSlideList(dataset, missing);
+
+// %% [markdown]
+// ## What a split leaks
+//
+// The paper divides by slide. The same shares are divided here by slide, by patient and by site, and what then is on two
+// sides is counted, fold by fold. Where there are too few patients or sites for a rule, it has no row.
+
+// %%
+await lab.showSplitRules(dataset);
 
 // %% [markdown]
 // ## Tissue and patches
@@ -143,23 +121,12 @@ const compiled = await lab.compileDataset(
     signal: lab.interruptSignal(),
   },
 );
-compiling.update(ready.length);
 compiling.finish();
 const { report } = compiled;
-await lab.showTable(
-  [
-    { what: 'patches', value: String(report.counts.patches) },
-    { what: 'of them synthetic', value: String(report.counts.synthetic) },
-    { what: 'slides', value: String(report.slides.length) },
-    { what: 'slides that failed', value: String(report.failures.length) },
-    { what: 'JPEG', value: `${(report.counts.bytes / 2 ** 20).toFixed(1)} MiB` },
-    ...report.failures.map(({ slide: id, reason }) => ({ what: id, value: reason })),
-  ],
-  { columns: { what: 'Compiled', value: '' } },
-);
+await lab.showCompiled(report);
 
 // %%
-await lab.showPictureGrid(await lab.shardPictures(compiled, { each: 3, most: 12 }), {
+await lab.showPictureGrid(await lab.shardPictures(compiled, { each: 3, most: 15 }), {
   columns: 6,
   cell: 150,
   alt: 'patches of biopsies, as the shards hold them, each with its mask of six classes',
@@ -172,34 +139,11 @@ await lab.showPictureGrid(await lab.shardPictures(compiled, { each: 3, most: 12 
 // A patch counts for the class that its mask shows most.
 
 // %% tags=["key-figure"]
-const synthetic = report.counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset;
-const byClass = lab.countsChart(report.counts.byClass, {
-  title: 'Patches of each class',
-  subtitle: synthetic,
-  of: 'patches',
-});
-await lab.showChart(byClass.spec, { alt: byClass.alt, save: figure('classes.png') });
+await lab.showCounts(report, 'class', { save: figure('classes.png') });
 
 // %%
-const bySite = lab.countsChart(report.counts.bySite, {
-  title: 'Patches of each site',
-  subtitle: synthetic,
-  of: 'patches',
-});
-await lab.showChart(bySite.spec, { alt: bySite.alt, save: figure('sites.png') });
-
-// %%
-const perPatient = Object.values(report.counts.byPatient);
-const spread: Record<string, number> = {};
-for (const count of [...perPatient].sort((one, other) => one - other)) {
-  spread[`${count} patches`] = (spread[`${count} patches`] ?? 0) + 1;
-}
-const byPatient = lab.countsChart(spread, {
-  title: `Patches of ${perPatient.length} patients`,
-  subtitle: synthetic,
-  of: 'patients',
-});
-await lab.showChart(byPatient.spec, { alt: byPatient.alt, save: figure('patients.png') });
+await lab.showCounts(report, 'site', { save: figure('sites.png') });
+await lab.showCounts(report, 'patient', { save: figure('patients.png') });
 
 // %% [markdown]
 // ## What is kept
@@ -208,25 +152,20 @@ await lab.showChart(byPatient.spec, { alt: byPatient.alt, save: figure('patients
 // list of slides.
 
 // %%
-const cardPath = join(compiled.folder, 'CARD.md');
+const { counts } = report;
+const about = `${counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset}, ${report.slides.length} slides`;
 await run.saveMetrics([
-  { name: 'patches', value: report.counts.patches, about: `${synthetic}, ${report.slides.length} slides` },
-  { name: 'patients', value: perPatient.length, about: synthetic },
+  { name: 'patches', value: counts.patches, about },
+  { name: 'patients', value: Object.keys(counts.byPatient).length, about },
 ]);
 const provenance = await lab.recordProvenance(run, {
   seed,
   device: lab.describeDevice(),
-  data: ready.map(({ id, origin, licence, synthetic: drawn, sha256 }) => ({
-    name: id,
-    origin,
-    licence,
-    synthetic: drawn,
-    sha256,
-  })),
+  data: ready.map(lab.dataFacts),
   choices: {
     'settings of the shards': report.settingsHash,
-    'SHA-256 of the list': facts.listSha256,
-    'SHA-256 of the card': await lab.digestOfFile(cardPath),
+    'SHA-256 of the list': dataset.lock.listSha256,
+    'SHA-256 of the card': await lab.digestOfFile(join(compiled.folder, 'CARD.md')),
   },
 });
 await lab.showProvenance(provenance);

@@ -375,13 +375,7 @@ const splitHash = lab.sha256(lab.canonicalJson([split.trainSlides, split.heldOut
 const provenance = await lab.recordProvenance(run, {
   seed,
   device: lab.describeDevice(),
-  data: patches.sources.map(({ id, origin, licence, synthetic, sha256 }) => ({
-    name: id,
-    origin,
-    licence,
-    synthetic,
-    sha256,
-  })),
+  data: patches.sources.map(lab.dataFacts),
   splits: { 'train and held-out slides': splitHash },
   weights: { 'backbone.safetensors': await lab.digestOfFile(weights) },
 });

@@ -69,7 +69,7 @@ export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatche
 export { groupsOf, hashBits, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
-export type { DatasetSlide, SlideSource } from './slide-source.js';
+export { type DatasetSlide, dataFacts, type SlideSource } from './slide-source.js';
 export { slidesOnDisk } from './slides-on-disk.js';
 export {
   type Apart,

@@ -16,6 +16,11 @@ export interface SlideSource {
   record?: SyntheticSlideRecord;
 }
 
+/** What provenance keeps of a slide that was read. */
+export function dataFacts({ id, origin, licence, synthetic, sha256 }: Omit<SlideSource, 'path'>) {
+  return { name: id, origin, licence, synthetic, sha256 };
+}
+
 /** A slide (or ready patch) of a dataset, its files in place, as compiling takes it. `null`: not known, or none. */
 export interface DatasetSlide extends SlideSource {
   patient: string | null;

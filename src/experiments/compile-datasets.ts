@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CohortKind, SyntheticDatasetOptions } from '../datasets/index.js';
-import { projectRoot } from '../runs/index.js';
+import {
+  type CohortKind,
+  type ResolvedDataset,
+  resolveDataset,
+  type SyntheticDatasetOptions,
+  syntheticDataset,
+} from '../datasets/index.js';
+import { type Key, projectRoot } from '../runs/index.js';
 import type { Scale } from './pretrain-simclr.js';
 
 /** What the parameters cell of notebooks 01 to 03 gives. */
@@ -13,8 +19,11 @@ export interface CompileParameters {
 
 /** What a compile notebook works on. */
 export interface CompileExperiment {
+  kind: CohortKind;
   /** The synthetic dataset to draw; null at paper scale. */
   synthetic: SyntheticDatasetOptions | null;
+  /** Folder of files that the user downloaded, at paper scale. */
+  from: string | undefined;
 }
 
 /** Every step, on a few slides of two by two patches; a division in three folds needs seven of them. */
@@ -45,10 +54,21 @@ export function compileExperiment(kind: CohortKind, { scale, from }: CompilePara
           'scale "demo" draws synthetic slides in its form',
       );
     }
-    return { synthetic: null };
+    return { kind, synthetic: null, from };
   }
   if (from !== undefined) throw new RangeError(`from is for scale "paper"; scale "${scale}" draws its own slides`);
   const options = { smoke, demo }[scale as 'smoke' | 'demo']?.[kind];
   if (!options) throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
-  return { synthetic: { kind, ...options } };
+  return { kind, synthetic: { kind, ...options }, from };
+}
+
+/** The list of an experiment's slides: at the small scales they are drawn first, or are there from before. */
+export async function experimentDataset(
+  { kind, synthetic, from }: CompileExperiment,
+  key: Key,
+  watch: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
+): Promise<ResolvedDataset> {
+  if (!synthetic) return resolveDataset(kind, { from });
+  const { definitionPath } = await syntheticDataset(synthetic, key, watch);
+  return resolveDataset(definitionPath);
 }

@@ -1,4 +1,9 @@
-export { type CompileExperiment, type CompileParameters, compileExperiment } from './compile-datasets.js';
+export {
+  type CompileExperiment,
+  type CompileParameters,
+  compileExperiment,
+  experimentDataset,
+} from './compile-datasets.js';
 export {
   type Scale,
   type SimclrExperiment,

@@ -16,7 +16,7 @@ export {
   trainingChart,
 } from './charts.js';
 export { closeUps } from './close-ups.js';
-export { countsChart } from './counts-chart.js';
+export { showCompiled, showCounts, showDefinition, showSlideList, showSplitRules } from './dataset-page.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
