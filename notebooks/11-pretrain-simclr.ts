@@ -34,7 +34,7 @@
 // | --- | --- | --- |
 // | `smoke` | every step of the page, too short to learn much | under 30 s |
 // | `demo` | the default | under 3 min |
-// | `paper` | the paper's settings on PTCGA200; refused until pathlab can compile that dataset | – |
+// | `paper` | the paper's settings on PTCGA200; refused until this page can train on its shards | – |
 //
 // The same without a browser: `npm run notebook -- 11-pretrain-simclr -p scale demo -p seed 2`
 

@@ -159,8 +159,8 @@ export function simclrExperiment(parameters: SimclrParameters): SimclrExperiment
   const { scale, neighbors } = parameters;
   if (scale === 'paper') {
     throw new Error(
-      'scale "paper" trains on PTCGA200, which this version of pathlab cannot compile from its slides yet; ' +
-        'its settings are what simclrSettings({ scale: "paper" }) gives. Use scale "demo" or "smoke"',
+      'scale "paper" trains on the shards of PTCGA200, which this notebook cannot read yet; its settings are what ' +
+        'simclrSettings({ scale: "paper" }) gives. Use scale "demo" or "smoke"',
     );
   }
   check('neighbors', neighbors, (value) => Number.isSafeInteger(value) && value >= 1, 'a whole number of 1 or more');
