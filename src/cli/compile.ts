@@ -65,13 +65,14 @@ export async function compile(words: readonly string[]): Promise<number> {
     const { ready, missing } = slidesOnDisk(dataset);
     if (values.plan) {
       console.log(describePlan(planCompile(dataset, options)));
-      console.log(`missing   ${missing.length} slides are not in ${dataset.folder}`);
+      console.log(`missing   ${missing.length} slides are not in ${dataset.folder} as they arrived`);
       return 0;
     }
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
-        `${missing.length} slides are not in ${dataset.folder} (${some}); \`pathlab fetch ${name}\` brings them`,
+        `${missing.length} slides are not in ${dataset.folder} as they arrived (${some}); ` +
+          `\`pathlab fetch ${name}\` brings them`,
       );
     }
     const { folder, report } = await compileDataset({ definition, slides: ready }, options);

@@ -19,6 +19,7 @@ import {
   share,
   text,
   truth,
+  twice,
   webAddress,
 } from './shape.js';
 
@@ -204,14 +205,6 @@ function namedClasses(labels: Exclude<LabelRule, { from: 'none' }>): [place: str
 
 function listed(classes: readonly DatasetClass[]): string {
   return classes.map(({ name }) => name).join(', ');
-}
-
-/** One sentence for each value that is there more than once. */
-export function twice(values: readonly (string | number)[], place: string, field: string): string[] {
-  const seen = new Set<string | number>();
-  const repeated = new Set<string | number>();
-  for (const value of values) (seen.has(value) ? repeated : seen).add(value);
-  return [...repeated].map((value) => `${place} has the ${field} ${JSON.stringify(value)} more than once`);
 }
 
 /** An object whose own field says which of several shapes it has; the shape itself is checked afterwards. */

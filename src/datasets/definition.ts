@@ -1,8 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { canonicalJson, projectRoot, sha256 } from '../runs/index.js';
 import type { PatchGeometry } from '../slides/index.js';
-import { definitionFaults } from './definition-rules.js';
 
 /**
  * What a dataset is made of: a file of `data-manifests/`, or one of the user's own. It says where the slides (or
@@ -147,54 +143,4 @@ export interface SplitRule {
   folds: number;
   /** Keep the classes' proportions on each side. */
   stratified: boolean;
-}
-
-/**
- * Reads a definition and checks every field.
- *
- * @param nameOrPath a name in `data-manifests/`, or the path of a `.json` file
- * @throws Error that names the file and each field that is missing, unknown or wrong
- */
-export function readDefinition(nameOrPath: string, root = projectRoot): DatasetDefinition {
-  const path = definitionPath(nameOrPath, root);
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`the dataset definition ${path} cannot be read: ${(error as Error).message}`);
-  }
-  return checkDefinition(content, path);
-}
-
-/** Checks a definition that is in memory already, and returns it. */
-export function checkDefinition(content: unknown, path: string): DatasetDefinition {
-  const wrong = definitionFaults(content);
-  const name = basename(path, '.json');
-  if (wrong.length === 0 && (content as DatasetDefinition).name !== name) {
-    wrong.push(`name is "${(content as DatasetDefinition).name}", the file's is "${name}"`);
-  }
-  if (wrong.length > 0) throw new Error(`the dataset definition ${path} is wrong: ${wrong.join('; ')}`);
-  return content as DatasetDefinition;
-}
-
-/** The file of a definition. */
-export function definitionPath(nameOrPath: string, root = projectRoot): string {
-  if (nameOrPath.endsWith('.json')) return resolve(nameOrPath);
-  if (!/^[a-z0-9-]+$/.test(nameOrPath)) {
-    throw new RangeError(
-      `"${nameOrPath}" is neither a definition's name (a-z, 0-9 and - only) nor the path of a .json file`,
-    );
-  }
-  return join(root, 'data-manifests', `${nameOrPath}.json`);
-}
-
-/** The folder that a definition's relative paths start from. */
-export function definitionFolder(nameOrPath: string, root = projectRoot): string {
-  return dirname(definitionPath(nameOrPath, root));
-}
-
-/** Hash of what a definition asks for; what was found when it was resolved is not part of that. */
-export function definitionSha256(definition: DatasetDefinition): string {
-  const { expected: _, resolvedSha256: __, ...asked } = definition;
-  return sha256(canonicalJson(asked));
 }

@@ -1,6 +1,6 @@
 import type { DownloadResult } from '../runs/index.js';
-import type { ResolvedDataset } from './fetch.js';
 import { filesOf } from './lock-file.js';
+import type { ResolvedDataset } from './resolve-dataset.js';
 import { type RuleLeak, ruleLeaks } from './splits/index.js';
 
 /** What a dataset's list holds and leaves out. */

@@ -35,24 +35,20 @@ export {
   type SlideFailure,
   shardFolder,
 } from './compile/index.js';
-export {
-  type BucketSource,
-  checkDefinition,
-  type DatasetClass,
-  type DatasetDefinition,
-  type DatasetGeometry,
-  type DatasetOrigin,
-  definitionFolder,
-  definitionSha256,
-  type FolderSource,
-  type GdcSource,
-  type LabelRule,
-  type PandaSource,
-  readDefinition,
-  type SplitRule,
-  type TableSource,
+export type {
+  BucketSource,
+  DatasetClass,
+  DatasetDefinition,
+  DatasetGeometry,
+  DatasetOrigin,
+  FolderSource,
+  GdcSource,
+  LabelRule,
+  PandaSource,
+  SplitRule,
+  TableSource,
 } from './definition.js';
-export { type FetchedDataset, type FetchOptions, fetchDataset, type ResolvedDataset, resolveDataset } from './fetch.js';
+export { type FetchedDataset, fetchDataset } from './fetch.js';
 export { type FetchReport, type ListFacts, listFacts } from './fetch-report.js';
 export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
 export {
@@ -67,6 +63,8 @@ export {
 export { readSlideManifest, type SlideManifest } from './manifest.js';
 export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
 export { groupsOf, hashBits, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
+export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
+export { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export { type DatasetSlide, dataFacts, type SlideSource } from './slide-source.js';

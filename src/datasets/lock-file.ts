@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { canonicalJson, sha256 } from '../runs/index.js';
-import { twice } from './definition-rules.js';
+import { readJsonFile } from './json-file.js';
 import {
   count,
   exactly,
@@ -17,6 +16,7 @@ import {
   sha256Digest,
   text,
   truth,
+  twice,
 } from './shape.js';
 
 /** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
@@ -119,7 +119,8 @@ export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
   return `{\n${fields.join(',\n')},\n  "slides": [\n${lines(slides)}\n  ],\n  "excluded": [\n${lines(excluded)}\n  ]\n}\n`;
 }
 
-function inOrder<T extends { id: string }>(list: readonly T[]): T[] {
+/** In the order of ids, which does not depend on the machine's language. */
+export function inOrder<T extends { id: string }>(list: readonly T[]): T[] {
   return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
 }
 
@@ -129,12 +130,7 @@ function inOrder<T extends { id: string }>(list: readonly T[]): T[] {
  * @throws Error that names the file and what is wrong in it, slide by slide (the first five)
  */
 export function readLockFile(path: string): LockFile {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`the lock file ${path} cannot be read: ${(error as Error).message}`);
-  }
+  const content = readJsonFile(path, 'the lock file');
   const wrong = lockFaults(content);
   if (wrong.length > 0) {
     const more = wrong.length > 5 ? `; and ${wrong.length - 5} more` : '';

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../runs/index.js';
+import { readJsonFile } from './json-file.js';
 import {
   count,
   faults,
@@ -51,14 +51,10 @@ export interface SlideManifest {
 export function readSlideManifest(name: string, root = projectRoot): SlideManifest {
   if (!/^[a-z0-9-]+$/.test(name)) throw new RangeError(`"${name}" is no manifest's name: a-z, 0-9 and - only`);
   const path = join(root, 'data-manifests', `${name}.json`);
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`the manifest ${path} cannot be read: ${(error as Error).message}`);
-  }
+  const content = readJsonFile(path, 'the manifest');
   const wrong = faults(content, shape, "a slide's manifest");
-  if ((content as SlideManifest).name !== name) wrong.push(`name is not "${name}", the file's name`);
+  if (wrong.length === 0 && (content as SlideManifest).name !== name)
+    wrong.push(`name is not "${name}", the file's name`);
   if (wrong.length > 0) throw new Error(`the manifest ${path} is wrong: ${wrong.join('; ')}`);
   return content as SlideManifest;
 }

@@ -105,6 +105,14 @@ export function faults(value: unknown, shape: Shape, what: string, prefix = ''):
   return found;
 }
 
+/** One sentence for each value that is there more than once. */
+export function twice(values: readonly (string | number)[], place: string, field: string): string[] {
+  const seen = new Set<string | number>();
+  const repeated = new Set<string | number>();
+  for (const value of values) (seen.has(value) ? repeated : seen).add(value);
+  return [...repeated].map((value) => `${place} has the ${field} ${JSON.stringify(value)} more than once`);
+}
+
 /** A value in an error: all of it if short. */
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing';

@@ -1,20 +1,21 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ResolvedDataset } from './fetch.js';
-import { filesOf } from './lock-file.js';
+import { arrivedAs } from '../runs/index.js';
+import { filesOf, type LockedFile } from './lock-file.js';
+import type { ResolvedDataset } from './resolve-dataset.js';
 import type { DatasetSlide } from './slide-source.js';
 
 /**
- * The slides of a resolved dataset whose files all lie in their place with the size that the list says, and the ids of
- * the others. Nothing is downloaded and no file is read.
+ * The slides of a resolved dataset whose files are all in their place, and the ids of the others. A downloaded file must
+ * lie as it arrived, by its record; one without a record, or touched since, is for `fetchDataset` to check. A file of the
+ * user's was read when the list was made. Nothing is downloaded and no slide is read.
  */
 export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready: DatasetSlide[]; missing: string[] } {
-  const isThere = (path: string, bytes: number) =>
-    statSync(join(folder, path), { throwIfNoEntry: false })?.size === bytes;
   const ready: DatasetSlide[] = [];
   const missing: string[] = [];
   for (const slide of slides) {
-    if (!filesOf(slide).every(({ path, bytes }) => isThere(path, bytes))) {
+    const digests = filesOf(slide).map((file) => sha256InPlace(folder, file));
+    if (digests.includes(undefined)) {
       missing.push(slide.id);
       continue;
     }
@@ -25,7 +26,7 @@ export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready
       synthetic: lock.synthetic,
       licence: lock.licence,
       origin: lock.origin,
-      sha256: file.sha256 ?? '',
+      sha256: digests[0]!,
       ...(mpp !== null && { mpp }),
       patient,
       site,
@@ -35,4 +36,11 @@ export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready
     });
   }
   return { ready, missing };
+}
+
+/** Undefined where the file is not in its place. */
+function sha256InPlace(folder: string, file: LockedFile): string | undefined {
+  if (file.remote !== null) return arrivedAs(folder, file)?.sha256;
+  const size = statSync(join(folder, file.path), { throwIfNoEntry: false })?.size;
+  return size === file.bytes ? (file.sha256 ?? undefined) : undefined;
 }

@@ -1,5 +1,6 @@
 export { Claim, ClaimWatch } from './claims.js';
 export {
+  arrivedAs,
   checkAddress,
   DiskFullError,
   type Download,
@@ -17,13 +18,9 @@ export {
   requestDefaults,
   retryDefaults,
   shownAddress,
-  standing,
-  TransferError,
-  type WantedFile,
-  WrongContentError,
   withRetries,
 } from './download/index.js';
-export { projectRoot, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
+export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export {
   InterruptedError,

@@ -23,8 +23,9 @@ import {
   readDefinition,
   readLockFile,
   resolveDataset,
+  slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { key, projectRoot } from '../../src/runs/index.js';
+import { key, projectRoot, sha256 } from '../../src/runs/index.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 let folder: string;
@@ -220,6 +221,25 @@ describe('the Camelyon bucket', () => {
       { id: 'tumor_002', reason: 'it must have polygons, and the source has none for it' },
     ]);
     expect(server.requests.filter(({ path: asked }) => asked.includes('list-type=2')).length).toBe(3);
+  });
+
+  it('has slides on disk by what arrived, whose SHA-256 they have, and not by size', async () => {
+    const content = { normal_001: bytes(3000, 'a'), normal_120: bytes(3000, 'c') };
+    const objects = Object.entries(content).map(([id, file]) => [`CAMELYON16/images/${id}.tif`, file] as const);
+    const server = await started(startBucket(Object.fromEntries(objects)));
+    const path = definitionLike('pcam200', small);
+    const options = { ...quick, out, endpoint: server.url };
+    const { ready } = await fetchDataset(path, options);
+    expect(ready.map((slide) => slide.sha256)).toEqual(Object.values(content).map(sha256));
+    const dataset = await resolveDataset(path, options);
+    expect(slidesOnDisk(dataset)).toEqual({ ready, missing: [] });
+    writeFileSync(ready[0]!.path, bytes(3000, 'damage'));
+    rmSync(join(out, 'received/images/normal_120.tif.json'));
+    expect(slidesOnDisk(dataset)).toEqual({ ready: [], missing: ['normal_001', 'normal_120'] });
+    const asked = server.requests.length;
+    expect((await fetchDataset(path, options)).ready).toEqual(ready);
+    expect(server.requests.slice(asked).map((request) => request.path)).toEqual(['/CAMELYON16/images/normal_001.tif']);
+    expect(slidesOnDisk(dataset)).toEqual({ ready, missing: [] });
   });
 
   it.skipIf(!facts)('gives its public list of slides (shared data)', async () => {

@@ -12,7 +12,9 @@ import {
   writeFileAtomic,
 } from '../../runs/index.js';
 import { type SectionFiles, syntheticGeneratorVersion } from '../../slides/index.js';
-import { checkDefinition, type DatasetDefinition, readDefinition } from '../definition.js';
+import type { DatasetDefinition } from '../definition.js';
+import { inParallel } from '../in-parallel.js';
+import { checkDefinition, readDefinition } from '../read-definition.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { DrawPool, type WrittenFiles } from './draw-pool.js';
 import { type PlannedSlide, type PlantedLeak, planCohort } from './plan.js';
@@ -78,28 +80,22 @@ async function drawAll(
   watch: { threads?: number; onProgress?: (done: number, total: number) => void; signal?: AbortSignal },
 ): Promise<WrittenFiles[]> {
   const pool = new DrawPool(watch.threads);
-  const written = new Array<WrittenFiles>(planned.length);
-  let next = 0;
   let done = 0;
-  const drawInTurn = async () => {
-    while (next < planned.length) {
-      if (watch.signal?.aborted) {
-        throw new InterruptedError(
-          `drawing synthetic slides was interrupted; ${done} of ${planned.length} are in ${folder}`,
-        );
-      }
-      const index = next++;
-      written[index] = (await finished(folder, planned[index]!)) ?? (await drawOne(folder, planned[index]!, pool));
-      watch.onProgress?.(++done, planned.length);
+  const drawInTurn = async (slide: PlannedSlide) => {
+    if (watch.signal?.aborted) {
+      throw new InterruptedError(
+        `drawing synthetic slides was interrupted; ${done} of ${planned.length} are in ${folder}`,
+      );
     }
+    const written = (await finished(folder, slide)) ?? (await drawOne(folder, slide, pool));
+    watch.onProgress?.(++done, planned.length);
+    return written;
   };
   try {
-    const drawers = await Promise.allSettled(Array.from({ length: pool.size }, drawInTurn));
-    for (const drawer of drawers) if (drawer.status === 'rejected') throw drawer.reason;
+    return await inParallel(planned, drawInTurn, pool.size);
   } finally {
     await pool.close();
   }
-  return written;
 }
 
 async function drawOne(folder: string, slide: PlannedSlide, pool: DrawPool): Promise<WrittenFiles> {

@@ -1,5 +1,6 @@
-import { type DatasetDefinition, type DatasetOrigin, definitionSha256 } from '../definition.js';
-import { type LockedSlide, type LockFile, listSha256, slideFaults } from '../lock-file.js';
+import type { DatasetDefinition, DatasetOrigin } from '../definition.js';
+import { inOrder, type LockedSlide, type LockFile, listSha256, slideFaults } from '../lock-file.js';
+import { definitionSha256 } from '../read-definition.js';
 import { listBucket } from './bucket.js';
 import { listFolder } from './folder.js';
 import { type AskOptions, listGdc } from './gdc.js';
@@ -44,8 +45,8 @@ export async function resolveDefinition(
     licence: definition.licence.name,
     resolvedFrom: list.from,
     listSha256: listSha256(slides),
-    slides: byId(slides),
-    excluded: byId(excluded),
+    slides: inOrder(slides),
+    excluded: inOrder(excluded),
   };
 }
 
@@ -91,7 +92,7 @@ function withoutRepeated(
 ): ListedSlide[] {
   if (unit === 'patches') return [...slides];
   const first = new Map<string, string>();
-  return byId(slides).filter(({ id, file }) => {
+  return inOrder(slides).filter(({ id, file }) => {
     const digest = file.sha256 ?? file.md5;
     if (digest === null) return true;
     const other = first.get(digest);
@@ -137,10 +138,6 @@ function classified(
     );
   }
   return kept;
-}
-
-function byId<T extends { id: string }>(list: readonly T[]): T[] {
-  return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
 }
 
 function more(count: number): string {

@@ -44,7 +44,7 @@ export async function downloadFile(folder: string, file: Download, options: Tran
     for (let whole = 1; ; whole++) {
       await receive(partial, file, options);
       const found = { bytes: partial.received, ...partial.digests() };
-      const wrong = differences(file, await readReceived(folder, file.path), found);
+      const wrong = differences(file, readReceived(folder, file.path), found);
       if (wrong.length === 0) {
         const modifiedMs = await partial.modifiedMs();
         const record = { path: file.path, ...found, etag: partial.etag, modifiedMs };

@@ -7,7 +7,7 @@ export {
   downloadAll,
   gigabytes,
 } from './downloads.js';
-export { DiskFullError, TransferError, WrongContentError } from './failures.js';
-export { type ReceivedRecord, readReceived, standing, type WantedFile } from './received.js';
+export { DiskFullError } from './failures.js';
+export { arrivedAs, type ReceivedRecord, readReceived } from './received.js';
 export { type RequestOptions, readText, request, requestDefaults } from './request.js';
 export { type RetryOptions, retryDefaults, withRetries } from './retry.js';

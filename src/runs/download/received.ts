@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../files.js';
 
@@ -26,10 +26,10 @@ export interface ReceivedRecord {
 }
 
 /** The record of a file that arrived earlier; undefined if none did. */
-export async function readReceived(folder: string, path: string): Promise<ReceivedRecord | undefined> {
+export function readReceived(folder: string, path: string): ReceivedRecord | undefined {
   let text: string;
   try {
-    text = await readFile(recordPath(folder, path), 'utf8');
+    text = readFileSync(recordPath(folder, path), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -64,12 +64,9 @@ export async function standing(
   const place = join(folder, wanted.path);
   const facts = await stat(place).catch(() => undefined);
   if (!facts) return undefined;
-  const record = await readReceived(folder, wanted.path);
-  const untouched =
-    record !== undefined && facts.size === record.bytes && facts.mtimeMs === record.modifiedMs && !everyByte;
-  const found = untouched
-    ? { bytes: record.bytes, sha256: record.sha256, md5: record.md5 }
-    : { bytes: facts.size, ...(await digests(place)) };
+  const record = readReceived(folder, wanted.path);
+  const untouched = !everyByte && isUntouched(facts, record);
+  const found = untouched ? record : { bytes: facts.size, ...(await digests(place)) };
   const wrong = differences(wanted, record, found);
   if (wrong.length > 0) {
     await quarantine(folder, wanted.path, place, wrong);
@@ -79,6 +76,23 @@ export async function standing(
   const fresh = { path: wanted.path, ...found, etag: record?.etag ?? wanted.etag, modifiedMs: facts.mtimeMs };
   await writeReceived(folder, fresh);
   return fresh;
+}
+
+/**
+ * The record of a file that lies as it arrived and is what the list says; undefined for any other. No file is read, and
+ * none is moved: `standing` has the last word on those that have no record or were touched.
+ */
+export function arrivedAs(folder: string, wanted: WantedFile): ReceivedRecord | undefined {
+  const facts = statSync(join(folder, wanted.path), { throwIfNoEntry: false });
+  const record = facts && readReceived(folder, wanted.path);
+  return facts && isUntouched(facts, record) && differences(wanted, record, record).length === 0 ? record : undefined;
+}
+
+function isUntouched(
+  facts: { size: number; mtimeMs: number },
+  record: ReceivedRecord | undefined,
+): record is ReceivedRecord {
+  return record !== undefined && facts.size === record.bytes && facts.mtimeMs === record.modifiedMs;
 }
 
 /** In what a file differs from what the list says, and from what arrived at the first download. */
