@@ -18,6 +18,7 @@ import {
   syntheticSlideSettings,
   writeSyntheticSlide,
 } from '../slides/index.js';
+import { inParallel } from './in-parallel.js';
 import type { SlideSource } from './slide-source.js';
 
 export interface SyntheticCohortOptions extends SyntheticSlideOptions {
@@ -51,22 +52,16 @@ export async function syntheticCohort(
     throw new RangeError(`slides must be a whole number from 1 to 9999; got ${count}`);
   }
   const folder = asked ?? join(projectRoot, 'data', 'synthetic', cohortHash(slideOptions, key));
-  const slides = new Array<SlideSource>(count);
-  let next = 0;
   let done = 0;
-  const drawInTurn = async () => {
-    while (next < count) {
-      if (watch.signal?.aborted) {
-        throw new InterruptedError(`drawing synthetic slides was interrupted; ${done} of ${count} are in ${folder}`);
-      }
-      const index = next++;
-      slides[index] = await slideOf(folder, index, slideOptions, key, watch.signal);
-      watch.onProgress?.(++done, count);
+  const drawInTurn = async (index: number) => {
+    if (watch.signal?.aborted) {
+      throw new InterruptedError(`drawing synthetic slides was interrupted; ${done} of ${count} are in ${folder}`);
     }
+    const slide = await slideOf(folder, index, slideOptions, key, watch.signal);
+    watch.onProgress?.(++done, count);
+    return slide;
   };
-  const drawers = await Promise.allSettled(Array.from({ length: slidesInFlight }, drawInTurn));
-  for (const drawer of drawers) if (drawer.status === 'rejected') throw drawer.reason;
-  return { folder, slides };
+  return { folder, slides: await inParallel([...new Array(count).keys()], drawInTurn, slidesInFlight) };
 }
 
 async function slideOf(

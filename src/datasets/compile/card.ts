@@ -1,4 +1,4 @@
-import type { CompileReport } from './report.js';
+import { type CompileReport, unknownName } from './report.js';
 
 /** The dataset card that lies beside the shards, in Markdown. */
 export function datasetCard(report: CompileReport): string {
@@ -29,7 +29,7 @@ export function datasetCard(report: CompileReport): string {
       `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
     ),
     row('slides', `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`),
-    row('patients', '(unknown)' in counts.byPatient ? `${patients - 1} known` : String(patients)),
+    row('patients', unknownName in counts.byPatient ? `${patients - 1} known` : String(patients)),
     row(
       'patches a slide',
       settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,

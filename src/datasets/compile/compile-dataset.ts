@@ -26,7 +26,8 @@ import {
   settingsHash,
 } from './dataset.js';
 import { fingerprintOf } from './fingerprint.js';
-import { type CompileReport, finishFolder, type SlideFailure } from './report.js';
+import { finishFolder } from './finish-folder.js';
+import type { CompileReport, SlideFailure } from './report.js';
 import { removeUnfinished } from './unfinished.js';
 
 export interface CompileDatasetOptions extends CutOptions {

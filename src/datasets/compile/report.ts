@@ -1,9 +1,5 @@
-import { join } from 'node:path';
-import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
-import { type IndexedShard, packShard, readShard, shardVersion, writeShardIndex } from '../shards/index.js';
-import { datasetCard } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { aboutDataset, type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
+import type { CutSettings } from './dataset.js';
 
 /** A slide that gave no shard, and why. */
 export interface SlideFailure {
@@ -40,59 +36,3 @@ export interface CompileReport {
 
 /** Under this name the counts list patches without a class, patient or site. */
 export const unknownName = '(unknown)';
-
-/**
- * Writes index, report and card from the shards that are there. They depend on the shards alone, so that it does not
- * matter who writes them last.
- *
- * @throws Error when a shard is damaged
- */
-export async function finishFolder(
-  folder: string,
-  dataset: SlideDataset,
-  settings: CutSettings,
-  failures: readonly SlideFailure[],
-): Promise<CompileReport> {
-  const failed = new Set(failures.map(({ slide }) => slide));
-  const shards: IndexedShard[] = [];
-  const slides: CompileReport['slides'][number][] = [];
-  const counts = { patches: 0, bytes: 0, byClass: {}, byPatient: {}, bySite: {}, synthetic: 0 };
-  for (const id of dataset.slides.map((slide) => slide.id).sort()) {
-    if (failed.has(id)) continue;
-    const shard = `${id}.tar`;
-    const { slide, patches } = await readShard<SlideFacts>(join(folder, shard)).catch((error: Error) => {
-      throw new Error(`${error.message}; delete it and compile again`, { cause: error });
-    });
-    shards.push(
-      packShard({ shard, slide: id, patient: slide.patient, site: slide.site, synthetic: slide.synthetic }, patches),
-    );
-    slides.push({ ...slide, shard });
-    for (const { facts, image, mask } of patches) {
-      counts.patches++;
-      counts.bytes += image.length + (mask?.length ?? 0);
-      if (facts.synthetic) counts.synthetic++;
-      count(counts.byClass, facts.class);
-      count(counts.byPatient, facts.patient);
-      count(counts.bySite, facts.site);
-    }
-  }
-  const report: CompileReport = {
-    ...aboutDataset(dataset.definition),
-    shardVersion,
-    jpegQuality,
-    settings,
-    settingsHash: settingsHash(settings),
-    slides,
-    failures: [...failures].sort((one, other) => (one.slide < other.slide ? -1 : 1)),
-    counts,
-  };
-  await writeShardIndex(join(folder, 'index.arrow'), shards);
-  await writeFileAtomic(join(folder, 'CARD.md'), datasetCard(report));
-  await writeFileAtomic(join(folder, 'report.json'), `${canonicalJson(report)}\n`);
-  return report;
-}
-
-function count(counts: Record<string, number>, name: string | null): void {
-  const key = name ?? unknownName;
-  counts[key] = (counts[key] ?? 0) + 1;
-}

@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FolderSource } from '../definition.js';
+import { inParallel } from '../in-parallel.js';
 import type { SourceList } from './listed.js';
-import { inParallel, localFile } from './local-file.js';
+import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
 const isImage = /\.(png|jpe?g|tiff?|webp)$/i;

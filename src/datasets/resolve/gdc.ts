@@ -8,10 +8,7 @@ export type AskOptions = RequestOptions &
   RetryOptions & { onPage?: (slides: number, total: number | undefined) => void };
 
 const pageSize = 1000;
-const fields = [
-  ...['file_id', 'file_name', 'md5sum', 'file_size'],
-  ...['cases.submitter_id', 'cases.primary_site', 'cases.project.project_id'],
-];
+const fields = ['file_id', 'file_name', 'md5sum', 'file_size', 'cases.submitter_id', 'cases.primary_site'];
 
 interface Hit {
   file_id: string;

@@ -22,20 +22,3 @@ export async function localFile(folder: string, path: string, where: string): Pr
   if (facts.size === 0) throw new Error(`${where}: ${place} is empty`);
   return { path, remote: null, bytes: facts.size, md5: null, sha256: await digestOfFile(place), etag: null };
 }
-
-/** Works on items several at a time; the results keep the items' order. */
-export async function inParallel<T, R>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index]!, index);
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, worker));
-  return results;
-}

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import sharp from 'sharp';
 import type { PandaSource } from '../definition.js';
+import { inParallel } from '../in-parallel.js';
 import { groupsOf, nearPairs, perceptualHash } from '../perceptual-hash.js';
 import type { ListedSlide, SourceList } from './listed.js';
-import { inParallel, localFile } from './local-file.js';
+import { localFile } from './local-file.js';
 import { readRows } from './table.js';
 
 /**

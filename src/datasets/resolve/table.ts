@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ColumnTable, fromCSV } from 'arquero';
 import type { TableSource } from '../definition.js';
+import { inParallel } from '../in-parallel.js';
 import type { ListedSlide, SourceList } from './listed.js';
-import { inParallel, localFile } from './local-file.js';
+import { localFile } from './local-file.js';
 
 /**
  * Reads a user's table of slides or patches.

@@ -1,3 +1,5 @@
+import { fileName } from '../shape.js';
+
 /**
  * Checks a name that becomes that of a file or folder: of a dataset, or of a slide.
  *
@@ -5,11 +7,8 @@
  * @throws RangeError when the name could lead out of its folder, hide, or be read differently on another machine
  */
 export function requireSafeName(name: string, what: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name) && !name.includes('..')) return;
-  throw new RangeError(
-    `${what} ${JSON.stringify(name)} cannot name a file: letters, digits, ".", "_" and "-" only, the first a letter ` +
-      'or digit, no "..", at most 128',
-  );
+  if (fileName.holds(name)) return;
+  throw new RangeError(`${what} ${JSON.stringify(name)} cannot name a file: it must be ${fileName.is}`);
 }
 
 /**

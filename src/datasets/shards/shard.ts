@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { canonicalJson, temporaryName } from '../../runs/index.js';
+import { canonicalJson, syncFolder, temporaryName } from '../../runs/index.js';
 import {
   commentOf,
   readTarHeader,
@@ -89,8 +89,7 @@ export class ShardWriter {
     await this.file.sync();
     await this.file.close();
     await rename(this.temporary, this.path);
-    const folder = await open(dirname(this.path), 'r');
-    await folder.sync().finally(() => folder.close());
+    await syncFolder(dirname(this.path));
   }
 
   /** Leaves nothing behind. */

@@ -1,4 +1,5 @@
 import sharp, { type SharpInput } from 'sharp';
+import { inParallel } from '../in-parallel.js';
 import { perceptualHash } from '../perceptual-hash.js';
 import type { NearDuplicate } from './audit.js';
 
@@ -16,17 +17,8 @@ export interface PairPicture {
  *
  * @param pictures files or encoded bytes
  */
-export async function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Array[]> {
-  const hashes = new Array<Uint32Array>(pictures.length);
-  let next = 0;
-  const worker = async () => {
-    while (next < pictures.length) {
-      const index = next++;
-      hashes[index] = await perceptualHash(pictures[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: 4 }, worker));
-  return hashes;
+export function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Array[]> {
+  return inParallel(pictures, perceptualHash);
 }
 
 /**
