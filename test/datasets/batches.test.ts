@@ -2,7 +2,8 @@ import { readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { chunksOf, SampleOrder } from '../../src/datasets/batches/sample-order.js';
+import { BalancedOrder } from '../../src/datasets/batches/balanced-order.js';
+import { chunksOf, SampleOrder, type SampleStream } from '../../src/datasets/batches/sample-order.js';
 import {
   type BatchLoader,
   batchesInOrder,
@@ -86,6 +87,34 @@ describe('batchLoader', () => {
         expect(other.patches).toEqual(one.patches);
         expect(other.images.map((image) => image.length)).toEqual(one.images.map((image) => image.length));
         expect(await take(resumed, 30)).toEqual(await take(loader, 30));
+      }
+    }
+  });
+
+  it('passes over whole epochs as if it had given their samples', () => {
+    const shards = Int32Array.from({ length: 100 }, (_, row) => Math.floor(row / 30));
+    const labels = Int32Array.from({ length: 100 }, (_, row) => row % 3);
+    const chunks = chunksOf(rows(100), shards);
+    const worker = (index: number, count: number) => ({ bufferSize: 20, worker: { index, count } });
+    const streams: (() => SampleStream)[] = [
+      () => new SampleOrder(chunks, { key: key('skip'), ...worker(0, 1) }),
+      () => new SampleOrder(chunks, { key: key('skip'), ...worker(1, 2) }),
+      () => new SampleOrder(chunks, { key: undefined, ...worker(0, 1) }),
+      () =>
+        new BalancedOrder({ shards, labels } as ShardDataset, Int32Array.from(rows(100)), {
+          key: key('skip'),
+          bufferSize: 20,
+        }),
+    ];
+    for (const stream of streams) {
+      for (const parts of [[0], [99], [100], [101, 3], [50, 50, 60], [777]]) {
+        const [stepped, skipped] = [stream(), stream()];
+        for (const part of parts) {
+          for (let sample = 0; sample < part; sample++) stepped.next();
+          skipped.skip(part);
+        }
+        const next = (one: SampleStream) => rows(150).map(() => one.next().patch);
+        expect(next(skipped)).toEqual(next(stepped));
       }
     }
   });

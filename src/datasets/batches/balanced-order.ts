@@ -34,4 +34,13 @@ export class BalancedOrder implements SampleStream {
   next(): Sample {
     return this.draw.pick(this.classes).next();
   }
+
+  skip(samples: number): void {
+    const drawn = new Map(this.classes.map((order) => [order, 0]));
+    for (let sample = 0; sample < samples; sample++) {
+      const order = this.draw.pick(this.classes);
+      drawn.set(order, drawn.get(order)! + 1);
+    }
+    for (const [order, count] of drawn) order.skip(count);
+  }
 }

@@ -100,8 +100,9 @@ export function batchLoader(dataset: ShardDataset, options: BatchLoaderOptions, 
   const stream: SampleStream = balanced
     ? new BalancedOrder(dataset, patches, { key: key!.fold('worker').fold(worker.index), bufferSize })
     : new SampleOrder(chunksOf(patches, dataset.shards), { key, bufferSize, worker });
-  for (let skipped = 0; skipped < (state?.taken ?? 0); skipped++) stream.next();
-  return new Loader(dataset, stream, { batchSize, stepsPerEpoch, order, taken: state?.taken ?? 0 });
+  const taken = state?.taken ?? 0;
+  stream.skip(taken);
+  return new Loader(dataset, stream, { batchSize, stepsPerEpoch, order, taken });
 }
 
 function checkPatches(patches: Int32Array, dataset: ShardDataset): void {

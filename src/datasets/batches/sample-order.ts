@@ -33,6 +33,8 @@ export interface Sample {
 /** An endless row of samples. */
 export interface SampleStream {
   next(): Sample;
+  /** Passes over so many samples. */
+  skip(samples: number): void;
   /** What waits to be drawn from: what will come out soon. */
   readonly waiting: readonly Sample[];
 }
@@ -81,6 +83,23 @@ export class SampleOrder implements SampleStream {
     const last = this.buffer.pop()!;
     if (place < this.buffer.length) this.buffer[place] = last;
     return drawn;
+  }
+
+  skip(samples: number): void {
+    for (let left = samples; left > 0; ) {
+      if (this.buffer.length === 0 && this.incoming.length === 0) {
+        this.beginEpoch();
+        const patches = this.incoming.reduce((sum, { length }) => sum + length, 0);
+        // A whole epoch: the next one depends on the key alone.
+        if (patches <= left) {
+          this.incoming = [];
+          left -= patches;
+          continue;
+        }
+      }
+      this.next();
+      left--;
+    }
   }
 
   private fill(): void {
