@@ -13,9 +13,10 @@ const cosines = Float64Array.from({ length: frequencies * scaledSide }, (_, inde
 
 /**
  * Hash of how a picture looks (pHash, after Zauner: Implementation and benchmarking of perceptual image hash functions,
- * 2010): is each of the 16 x 16 lowest frequencies of its brightness above their median? Of 120 real patches of 50 px,
- * copies that were recompressed (JPEG 50), halved, doubled or tinted differed in at most 22 of the 256 bits, and
- * different patches in at least 92.
+ * 2010): is each of the 16 x 16 lowest frequencies of its brightness above their median? Of 120 real breast patches of
+ * 50 px, 99 of 100 copies that were recompressed (JPEG 50), halved, doubled or tinted differ in at most 24 of the 256
+ * bits, and different patches in at least 90 (`test/datasets/splits.test.ts`). The frequencies of a nearly blank picture
+ * are noise, which recompressing changes more.
  *
  * @param picture anything that sharp reads
  * @returns eight whole numbers of 32 bits
@@ -72,7 +73,9 @@ export interface NearPair {
 }
 
 /**
- * All pairs of hashes that differ in at most so many bits, nearest first.
+ * Pairs of hashes that differ in at most so many bits, nearest first: all pairs of different hashes, and of those that are
+ * equal each with the first. Thousands of blank pictures hash alike, and their pairs among one another would be the square
+ * of that; which items hang together, and whether two sides share any, is the same without them.
  *
  * Two hashes at distance `most` agree wholly in at least one of `most + 1` parts, so that only hashes that share a part
  * are compared (as in Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling, WWW 2007).
@@ -81,29 +84,46 @@ export function nearPairs(hashes: readonly Uint32Array[], most: number): NearPai
   if (!(Number.isSafeInteger(most) && most >= 0 && most < hashBits)) {
     throw new RangeError(`a distance is a whole number from 0 to ${hashBits - 1} bits; got ${most}`);
   }
+  const equal = bucketsBy(hashes.keys(), (index) => hashes[index]!.join());
+  const pairs = equal.flatMap(([one, ...others]) => others.map((other) => ({ one: one!, other, distance: 0 })));
   const parts = most + 1;
-  const pairs = new Map<string, NearPair>();
   for (let part = 0; part < parts; part++) {
     const first = Math.floor((part * hashBits) / parts);
     const end = Math.floor(((part + 1) * hashBits) / parts);
-    const buckets = new Map<string, number[]>();
-    hashes.forEach((hash, index) => {
-      let name = '';
-      for (let bit = first; bit < end; bit++) name += (hash[bit >> 5]! >>> (bit & 31)) & 1;
-      const bucket = buckets.get(name);
-      if (bucket) bucket.push(index);
-      else buckets.set(name, [index]);
-    });
-    for (const bucket of buckets.values()) {
-      for (const [place, one] of bucket.entries()) {
-        for (const other of bucket.slice(place + 1)) {
+    const buckets = bucketsBy(
+      equal.map(([one]) => one!),
+      (index) => bitsFrom(hashes[index]!, first, end),
+    );
+    for (const bucket of buckets) {
+      for (let at = 0; at < bucket.length; at++) {
+        for (let next = at + 1; next < bucket.length; next++) {
+          const [one, other] = [bucket[at]!, bucket[next]!];
           const distance = hashDistance(hashes[one]!, hashes[other]!);
-          if (distance <= most) pairs.set(`${one} ${other}`, { one, other, distance });
+          if (distance <= most) pairs.push({ one, other, distance });
         }
       }
     }
   }
-  return [...pairs.values()].sort((a, b) => a.distance - b.distance || a.one - b.one || a.other - b.other);
+  pairs.sort((a, b) => a.distance - b.distance || a.one - b.one || a.other - b.other);
+  // Those that share several parts were found several times.
+  return pairs.filter(({ one, other }, at) => one !== pairs[at - 1]?.one || other !== pairs[at - 1]?.other);
+}
+
+/** Items with the same name together, in the order in which they come. */
+function bucketsBy(items: Iterable<number>, name: (item: number) => string): number[][] {
+  const buckets = new Map<string, number[]>();
+  for (const item of items) {
+    const bucket = buckets.get(name(item));
+    if (bucket) bucket.push(item);
+    else buckets.set(name(item), [item]);
+  }
+  return [...buckets.values()];
+}
+
+function bitsFrom(hash: Uint32Array, first: number, end: number): string {
+  let bits = '';
+  for (let bit = first; bit < end; bit++) bits += (hash[bit >> 5]! >>> (bit & 31)) & 1;
+  return bits;
 }
 
 /** For each item the lowest place of those that pairs tie it to, itself if to none. */

@@ -11,6 +11,7 @@ import {
   type DividedSlide,
   divide,
   foldTable,
+  groupsOf,
   hashDistance,
   hashPictures,
   leakTable,
@@ -212,6 +213,34 @@ describe('near-duplicates', () => {
     ).toEqual(expected.sort());
   });
 
+  it('of equal hashes are each paired with the first: no square of blank pictures, and the same groups and sides', () => {
+    const blank = new Uint32Array(8);
+    const many = nearPairs(new Array<Uint32Array>(20_000).fill(blank), 24);
+    expect(many.length).toBe(19_999);
+    expect(new Set(groupsOf(20_000, many))).toEqual(new Set([0]));
+
+    const generator = key('repeated').generator();
+    const flipped = (hash: Uint32Array, bits: number) => {
+      const near = Uint32Array.from(hash);
+      for (let flip = 0; flip < bits; flip++) near[generator.integer(8)]! ^= 1 << generator.integer(32);
+      return near;
+    };
+    for (let trial = 0; trial < 40; trial++) {
+      const kinds = Array.from({ length: 3 }, () => Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32)));
+      const all = [...kinds, ...kinds.map((hash) => flipped(hash, 4)), ...kinds.map((hash) => flipped(hash, 7))];
+      const hashes = Array.from({ length: 12 }, () => generator.pick(all));
+      const side = hashes.map(() => generator.integer(3));
+      const every = hashes.flatMap((hash, one) =>
+        hashes.flatMap((each, other) => (other > one && hashDistance(hash, each) <= 6 ? [{ one, other }] : [])),
+      );
+      const pairs = nearPairs(hashes, 6);
+      const crosses = ({ one, other }: { one: number; other: number }) => side[one] !== side[other];
+      expect(groupsOf(12, pairs)).toEqual(groupsOf(12, every));
+      expect(pairs.some(crosses)).toBe(every.some(crosses));
+      expect(every).toEqual(expect.arrayContaining(pairs.map(({ one, other }) => ({ one, other }))));
+    }
+  });
+
   it('on two sides are listed, with pictures for a grid', async () => {
     const pictures = [
       await picture(1),
@@ -237,6 +266,24 @@ describe('near-duplicates', () => {
   });
 
   const idc = join(projectRoot, '../shared/data/patches/breast-idc');
+  it.skipIf(!existsSync(idc))('are told from other real patches by their hashes (shared data)', async () => {
+    const rows = readFileSync(join(idc, 'index.csv'), 'utf8').trim().split(/\r?\n/).slice(1);
+    const files = Array.from({ length: 120 }, (_, n) => join(idc, rows[41 * n]!.split(',')[0]!));
+    const hashes = await hashPictures(files);
+    const copies = await Promise.all(
+      files.flatMap((file) => [
+        sharp(file).jpeg({ quality: 50 }).toBuffer(),
+        sharp(file).resize(25, 25).png().toBuffer(),
+        sharp(file).resize(100, 100).png().toBuffer(),
+        sharp(file).linear([0.95, 1, 1.05], [5, 0, -5]).png().toBuffer(),
+      ]),
+    );
+    const fromCopies = (await hashPictures(copies)).map((hash, n) => hashDistance(hash, hashes[Math.floor(n / 4)]!));
+    expect(fromCopies.filter((bits) => bits > 24).length / copies.length).toBeLessThan(0.01);
+    const others = hashes.flatMap((hash, n) => hashes.slice(n + 1).map((other) => hashDistance(hash, other)));
+    expect(Math.min(...others)).toBeGreaterThanOrEqual(90);
+  });
+
   it.skipIf(!existsSync(idc))('are found among real patches, where one was planted (shared data)', async () => {
     const rows = readFileSync(join(idc, 'index.csv'), 'utf8').trim().split(/\r?\n/).slice(1, 301);
     const files = rows.map((row) => join(idc, row.split(',')[0]!));

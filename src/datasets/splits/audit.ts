@@ -39,17 +39,23 @@ export interface SplitAudit {
   counts: Readonly<Record<string, number>>;
   apart: readonly Apart[];
   leaks: readonly Leak[];
-  /** Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. */
+  /**
+   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Of pictures with
+   * one hash, as blank ones have, each is paired with the first alone.
+   */
   nearDuplicates: readonly NearDuplicate[];
   /** How near; null where pictures were not compared. */
   nearDistance: number | null;
   /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
   unknown: Readonly<Record<string, number>>;
-  /** Whether nothing that was asked for, and no exact duplicate, is on two sides, and all rows could be checked. */
+  /**
+   * Whether nothing that was asked for, and no exact duplicate that is known, is on two sides, and every row says what it
+   * is of. Rows without a hash of their bytes are counted in `unknown`.
+   */
   clean: boolean;
 }
 
-/** Altered copies of real patches stay below it, different patches far above (see `perceptualHash`). */
+/** Nearly all altered copies of real patches stay below it, different patches far above (see `perceptualHash`). */
 const nearDefault = 24;
 
 /**
