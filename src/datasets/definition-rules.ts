@@ -154,9 +154,12 @@ export function definitionFaults(content: unknown): string[] {
   return found;
 }
 
-function splitFaults({ split }: DatasetDefinition): string[] {
-  if (split.validation + split.test < 1) return [];
-  return [`split.validation + split.test leave nothing to train on: ${split.validation} + ${split.test}`];
+function splitFaults({ split: { validation, test, folds } }: DatasetDefinition): string[] {
+  if (validation + test >= 1) {
+    return [`split.validation + split.test leave nothing to train on: ${validation} + ${test}`];
+  }
+  if (folds * (validation + test) <= 1) return [];
+  return [`split: ${folds} folds cannot each hold out another ${validation} + ${test} of the slides`];
 }
 
 /** Classes that the map names and the list does not have, and classes that are there twice. */
@@ -178,6 +181,12 @@ function labelFaults(labels: LabelRule): string[] {
   const known = new Set(classes.map(({ label }) => label));
   for (let label = 0; label < known.size; label++) {
     if (!known.has(label)) found.push(`labels.classes have no class with the label ${label}: labels count from 0`);
+  }
+  for (const [site, map] of labels.from === 'mask' ? Object.entries(labels.values) : []) {
+    for (const value of Object.keys(map)) {
+      if (/^(0|[1-9]\d{0,2})$/.test(value) && Number(value) < 256) continue;
+      found.push(`labels.values["${site}"]["${value}"] is no value of a mask's pixel, a whole number from 0 to 255`);
+    }
   }
   for (const [place, name] of namedClasses(labels)) {
     if (!classes.some((known) => known.name === name)) {

@@ -1,7 +1,7 @@
 import type { DownloadResult } from '../runs/index.js';
 import { filesOf } from './lock-file.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
-import { type RuleLeak, ruleLeaks } from './splits/index.js';
+import { type RuleLeak, ruleLeaksIfEnough } from './splits/index.js';
 
 /** What a dataset's list holds and leaves out. */
 export interface ListFacts {
@@ -25,7 +25,10 @@ export interface ListFacts {
   withoutPatient: number;
   withoutSite: number;
   classes: Record<string, number>;
-  /** What the definition's own split rule leaves on two sides, with the paper's seed; null where the slides are too few. */
+  /**
+   * What the definition's own split rule leaves on two sides, with the paper's seed; null where the slides (or those of a
+   * class, or with a known site) are too few for it.
+   */
   split: readonly RuleLeak[] | null;
   /** How many slides are left out for each reason (numbers and names in a reason count as one). */
   excluded: { reason: string; slides: number; examples: string[] }[];
@@ -70,13 +73,8 @@ export function listFacts(dataset: ResolvedDataset): ListFacts {
 }
 
 function leaksOf({ definition, slides }: ResolvedDataset): readonly RuleLeak[] | null {
-  // A site, say, is known of no slide, or a few slides were drawn for a first try.
-  const { folds, validation, test } = definition.split;
-  const sides = folds * (Number(validation > 0) + Number(test > 0));
   const all = slides.map((slide) => ({ ...slide, sha256: slide.file.sha256 ?? slide.file.md5 }));
-  const by = definition.split.by;
-  const groups = new Set(all.map((slide) => (by === 'slide' ? slide.id : slide[by])).filter((name) => name !== null));
-  return groups.size > sides ? ruleLeaks(all, { ...definition.split, stratified: false }, undefined) : null;
+  return ruleLeaksIfEnough(all, definition.split);
 }
 
 export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult, ready: number): FetchReport {

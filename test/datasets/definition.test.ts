@@ -118,6 +118,18 @@ describe('readDefinition', () => {
       (d) => Object.assign(d.split, { validation: 0.5, test: 0.5 }),
       /nothing to train/,
     ],
+    [
+      'folds hold out more than there is',
+      'pcam200',
+      (d) => Object.assign(d.split, { validation: 0.2, test: 0.2 }),
+      /split: 3 folds cannot each hold out another 0\.2 \+ 0\.2 of the slides/,
+    ],
+    [
+      'a mask value is none',
+      'segpanda200',
+      (d) => Object.assign(d.labels.values.radboud, { '05': 'stroma', 256: 'stroma' }),
+      /labels\.values\["radboud"\]\["256"\] .* 0 to 255; .*\["05"\]/,
+    ],
     ['slides have no geometry', 'pcam200', (d) => Object.assign(d, { geometry: null }), /geometry is null, but/],
     [
       'geometry is wrong',

@@ -324,6 +324,16 @@ describe("a user's own data", () => {
     expect(readdirSync(out).sort()).toEqual(['lock.json', 'report.json']);
   });
 
+  it('is listed also where it is too little for its split', async () => {
+    write({ ...files, 'files/9.png': 'nine', 'table.csv': `${table}9.png,1,009\n` });
+    const split = { by: 'slide', validation: 0.5, test: 0.4, folds: 1, stratified: false };
+    const dataset = await resolveDataset(
+      tableDefinition((definition) => Object.assign(definition, { split })),
+      { out },
+    );
+    expect(listFacts(dataset)).toMatchObject({ slides: 3, split: null });
+  });
+
   it.each<[string, string, RegExp]>([
     [
       'a path that leaves',

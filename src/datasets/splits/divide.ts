@@ -9,6 +9,11 @@ export interface DividedSlide {
   class: string | null;
 }
 
+/** There are too few slides, patients or sites for a rule. */
+export class TooFewError extends Error {
+  override name = 'TooFewError';
+}
+
 /** The sides of one fold: ids, in order. */
 export interface Fold {
   train: readonly string[];
@@ -43,7 +48,7 @@ interface Group {
  * Shares are of slides, and each side that is asked for gets at least one group; stratified, at least one of each class,
  * so that rare classes have a larger share of it.
  *
- * @throws Error when there are too few slides, patients or sites (of a class) for the rule
+ * @throws TooFewError when there are too few slides, patients or sites (of a class) for the rule
  */
 export function divide(slides: readonly DividedSlide[], rule: SplitRule, key: Key): DatasetSplit {
   checkRule(rule);
@@ -157,11 +162,11 @@ function takeAbout(waiting: Group[], target: number): Group[] {
   return taken;
 }
 
-function tooFew(count: number, stratum: string, { by, folds, validation, test, stratified }: SplitRule): Error {
+function tooFew(count: number, stratum: string, { by, folds, validation, test, stratified }: SplitRule): TooFewError {
   const sides = Number(validation > 0) + Number(test > 0);
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
-  return new Error(
+  return new TooFewError(
     `${folds} folds that each hold out other ${what}${of} need at least ${folds * sides + 1}; there are ${count}. ` +
       'Ask for fewer folds, or for a rule that is not stratified',
   );

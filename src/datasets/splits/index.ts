@@ -11,5 +11,5 @@ export {
 } from './audit.js';
 export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf } from './divide.js';
 export { hashPictures, nearDuplicatePictures, type PairPicture } from './pictures.js';
-export { compareRules, paperSeed, type RuleLeak, ruleLeaks } from './rules.js';
+export { compareRules, paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
 export { type SlideSplit, splitBySlide } from './split-patch-set.js';

@@ -2,7 +2,7 @@ import { type ColumnTable, table } from 'arquero';
 import { type Key, key } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
 import { type Apart, auditSplit, foldTable } from './audit.js';
-import { type DividedSlide, divide } from './divide.js';
+import { type DividedSlide, divide, TooFewError } from './divide.js';
 
 /** The paper's seed, for a first look at what its rule leaks. */
 export const paperSeed = 1234;
@@ -53,20 +53,25 @@ export function ruleLeaks(
   });
 }
 
+/** What a rule leaks; null where the slides are too few for it. */
+export function ruleLeaksIfEnough(...asked: Parameters<typeof ruleLeaks>): RuleLeak[] | null {
+  try {
+    return ruleLeaks(...asked);
+  } catch (error) {
+    if (error instanceof TooFewError) return null;
+    throw error;
+  }
+}
+
 /** What the same shares leak divided by slide, by patient and by site; a rule that the slides are too few for is left out. */
 export function compareRules(
   slides: readonly (DividedSlide & { sha256?: string | null })[],
   rule: SplitRule,
   from: Key = key(paperSeed),
 ): ColumnTable {
-  const leaks = (['slide', 'patient', 'site'] as const).flatMap((by) => {
-    try {
-      return ruleLeaks(slides, { ...rule, by }, from);
-    } catch (error) {
-      if (error instanceof RangeError) throw error;
-      return [];
-    }
-  });
+  const leaks = (['slide', 'patient', 'site'] as const).flatMap(
+    (by) => ruleLeaksIfEnough(slides, { ...rule, by }, from) ?? [],
+  );
   const columns = Object.keys(leaks[0] ?? {}) as (keyof RuleLeak)[];
   return table(Object.fromEntries(columns.map((name) => [name, leaks.map((leak) => leak[name])])));
 }
