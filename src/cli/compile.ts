@@ -7,7 +7,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../datasets/index.js';
-import { InterruptedError } from '../runs/index.js';
+import { interruptible, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
@@ -44,23 +44,18 @@ export async function compile(words: readonly string[]): Promise<number> {
   if (name === undefined || others.length > 0) {
     throw new UsageError('compile takes one NAME (see pathlab compile --help)');
   }
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
   const wanted = { out: values.source, from: values.from, limit: wholeNumber('limit', values.limit) };
-  const seed = values.seed ?? '0';
   const options: CompileDatasetOptions = {
     data: values.data,
     workers: wholeNumber('workers', values.workers),
     maxFailures: wholeNumber('max-failures', values['max-failures'], 0),
-    seed: /^\d+$/.test(seed) ? Number(seed) : seed,
+    seed: seedOf(values.seed ?? '0'),
     mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
-    signal: stop.signal,
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
   };
-  try {
-    const dataset = await resolveDataset(name, { ...wanted, signal: stop.signal });
+  return interruptible('compile', async (signal) => {
+    const dataset = await resolveDataset(name, { ...wanted, signal });
     const { definition } = dataset;
     const { ready, missing } = slidesOnDisk(dataset);
     if (values.plan) {
@@ -75,19 +70,11 @@ export async function compile(words: readonly string[]): Promise<number> {
           `\`pathlab fetch ${name}\` brings them`,
       );
     }
-    const { folder, report } = await compileDataset({ definition, slides: ready }, options);
+    const { folder, report } = await compileDataset({ definition, slides: ready }, { ...options, signal });
     console.log(`${report.counts.patches} patches of ${report.slides.length} slides; ${report.failures.length} failed`);
     console.log(folder);
     return report.failures.length > 0 || missing.length > 0 ? 1 : 0;
-  } catch (error) {
-    if (error instanceof InterruptedError || stop.signal.aborted) {
-      console.error('compile was interrupted; run it again and it goes on from there');
-      return 130;
-    }
-    throw new UsageError((error as Error).message);
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-  }
+  });
 }
 
 function parseWords(words: readonly string[]) {
@@ -112,12 +99,4 @@ function parseWords(words: readonly string[]) {
   } catch (error) {
     throw new UsageError(`${(error as Error).message} (see pathlab compile --help)`);
   }
-}
-
-function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text) || Number(text) < least) {
-    throw new UsageError(`--${name} takes a whole number, ${least} or more; got "${text}"`);
-  }
-  return Number(text);
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
-import { DiskFullError, type DownloadProgress, gigabytes, InterruptedError, shownAddress } from '../runs/index.js';
+import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
+import { decimal, interruptible, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -38,37 +39,21 @@ export async function fetch(words: readonly string[]): Promise<number> {
   }
   const [name, ...others] = positionals;
   if (name === undefined || others.length > 0) throw new UsageError('fetch takes one NAME (see pathlab fetch --help)');
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
   const options: FetchOptions = {
     out: values.out,
     from: values.from,
     endpoint: values.endpoint === undefined ? undefined : address(values.endpoint),
     limit: wholeNumber('limit', values.limit),
     parallel: wholeNumber('parallel', values.parallel),
-    bytesPerSecond: scaled('bandwidth', values.bandwidth, 1e6),
-    diskBudgetBytes: scaled('disk', values.disk, 1e9),
+    bytesPerSecond: decimal('bandwidth', values.bandwidth, 1e6),
+    diskBudgetBytes: decimal('disk', values.disk, 1e9),
     redirectHosts: values['redirect-host'],
     refresh: values.refresh,
     everyByte: values.verify,
-    signal: stop.signal,
     onPage: (slides, total) => console.error(`list: ${slides}${total === undefined ? '' : ` of ${total}`}`),
     onProgress: tellProgress,
   };
-  try {
-    return await (values.plan ? plan(name, options) : bring(name, options));
-  } catch (error) {
-    if (error instanceof InterruptedError || stop.signal.aborted) {
-      console.error('fetch was interrupted; run it again and it goes on from there');
-      return 130;
-    }
-    // What a user can act on comes without the program's own stack.
-    if (error instanceof DiskFullError || error instanceof Error) throw new UsageError(error.message);
-    throw error;
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-  }
+  return interruptible('fetch', (signal) => (values.plan ? plan : bring)(name, { ...options, signal }));
 }
 
 async function plan(name: string, options: FetchOptions): Promise<number> {
@@ -144,7 +129,7 @@ function parseWords(words: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(`${(error as Error).message} (see pathlab fetch --help)`);
   }
 }
 
@@ -154,16 +139,4 @@ function address(text: string): string {
   } catch {
     throw new UsageError(`--endpoint takes an address; got "${text}"`);
   }
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[1-9]\d*$/.test(text)) throw new UsageError(`--${name} takes a whole number above 0; got "${text}"`);
-  return Number(text);
-}
-
-function scaled(name: string, text: string | undefined, unit: number): number | undefined {
-  if (text === undefined) return undefined;
-  if (!(Number(text) > 0)) throw new UsageError(`--${name} takes a number above 0; got "${text}"`);
-  return Number(text) * unit;
 }

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type CohortKind, syntheticDataset } from '../datasets/index.js';
-import { InterruptedError, key } from '../runs/index.js';
+import { key } from '../runs/index.js';
+import { interruptible, seedOf, wholeNumber } from './options.js';
+import { UsageError } from './usage-error.js';
 
 const help = `pathlab synth cohort --kind KIND --out FOLDER [options]
 
@@ -51,49 +53,31 @@ export async function synthCohort(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (!values.out || !values.kind) {
-    throw new Error('synth cohort needs --kind KIND and --out FOLDER (see pathlab synth cohort --help)');
+    throw new UsageError('synth cohort needs --kind KIND and --out FOLDER (see pathlab synth cohort --help)');
   }
   const number = (name: 'patients' | 'slides' | 'sites' | 'classes' | 'columns' | 'rows' | 'threads') =>
-    wholeNumber(name, values[name]);
-  const leaks = values.leaks.split(',').map((count) => wholeNumber('leaks', count)!);
-  if (leaks.length !== 3) throw new Error(`--leaks takes three whole numbers with commas; got "${values.leaks}"`);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  try {
-    const dataset = await syntheticDataset(
-      {
-        // Checked with the other options.
-        kind: values.kind as CohortKind,
-        patients: number('patients')!,
-        slidesPerPatient: number('slides'),
-        sites: number('sites'),
-        classes: number('classes'),
-        columns: number('columns'),
-        rows: number('rows'),
-        leaks: { exact: leaks[0], near: leaks[1], rescanned: leaks[2] },
-      },
-      key(/^\d+$/.test(values.seed) ? Number(values.seed) : values.seed),
-      {
-        folder: resolve(values.out),
-        threads: number('threads'),
-        signal: stop.signal,
-        onProgress: (done, total) => console.error(`slide ${done} of ${total}`),
-      },
-    );
-    console.log(dataset.definitionPath);
+    wholeNumber(name, values[name], 0);
+  const leaks = values.leaks.split(',').map((count) => wholeNumber('leaks', count, 0)!);
+  if (leaks.length !== 3) throw new UsageError(`--leaks takes three whole numbers with commas; got "${values.leaks}"`);
+  const options = {
+    // Checked with the other options.
+    kind: values.kind as CohortKind,
+    patients: number('patients')!,
+    slidesPerPatient: number('slides'),
+    sites: number('sites'),
+    classes: number('classes'),
+    columns: number('columns'),
+    rows: number('rows'),
+    leaks: { exact: leaks[0], near: leaks[1], rescanned: leaks[2] },
+  };
+  const watch = {
+    folder: resolve(values.out),
+    threads: number('threads'),
+    onProgress: (done: number, total: number) => console.error(`slide ${done} of ${total}`),
+  };
+  return interruptible('synth cohort', async (signal) => {
+    const { definitionPath } = await syntheticDataset(options, key(seedOf(values.seed)), { ...watch, signal });
+    console.log(definitionPath);
     return 0;
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    console.error(error.message);
-    return 130;
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-  }
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number; got "${text}"`);
-  return Number(text);
+  });
 }

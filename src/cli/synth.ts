@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { syntheticCohort } from '../datasets/index.js';
-import { InterruptedError, key } from '../runs/index.js';
+import { key } from '../runs/index.js';
 import { tissueKinds } from '../slides/index.js';
+import { decimal, interruptible, seedOf, wholeNumber } from './options.js';
 import { synthCohort } from './synth-cohort.js';
+import { UsageError } from './usage-error.js';
 
 const help = `pathlab synth --out FOLDER [options]
 pathlab synth cohort --kind KIND --out FOLDER [options]     (a dataset of many patients; synth cohort --help)
@@ -48,7 +50,7 @@ export async function synth(words: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  if (!values.out) throw new Error('synth needs --out FOLDER, where the slides go (see pathlab synth --help)');
+  if (!values.out) throw new UsageError('synth needs --out FOLDER, where the slides go (see pathlab synth --help)');
   const options = {
     folder: resolve(values.out),
     slides: wholeNumber('slides', values.slides)!,
@@ -58,34 +60,12 @@ export async function synth(words: readonly string[]): Promise<number> {
     umPerPixel: decimal('mpp', values.mpp),
     kinds: values.kinds?.split(','),
   };
-  const seed = /^\d+$/.test(values.seed) ? Number(values.seed) : values.seed;
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  try {
-    const cohort = await syntheticCohort(options, key(seed), {
-      signal: stop.signal,
+  return interruptible('synth', async (signal) => {
+    const cohort = await syntheticCohort(options, key(seedOf(values.seed)), {
+      signal,
       onProgress: (done, total) => console.error(`slide ${done} of ${total}`),
     });
     for (const slide of cohort.slides) console.log(slide.path);
     return 0;
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    console.error(error.message);
-    return 130;
-  } finally {
-    process.removeListener('SIGINT', interrupt);
-  }
-}
-
-function wholeNumber(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`--${name} takes a whole number above 0; got "${text}"`);
-  return Number(text);
-}
-
-function decimal(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d+(\.\d+)?$|^\.\d+$/.test(text)) throw new Error(`--${name} takes a number above 0; got "${text}"`);
-  return Number(text);
+  });
 }

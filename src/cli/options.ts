@@ -1,0 +1,45 @@
+import { InterruptedError } from '../runs/index.js';
+import { UsageError } from './usage-error.js';
+
+/** An option's whole number; undefined where it was not given. */
+export function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
+  const bound = least === 0 ? '' : ` above ${least - 1}`;
+  throw new UsageError(`--${name} takes a whole number${bound}; got "${text}"`);
+}
+
+/** An option's number above 0, in the unit given; undefined where it was not given. */
+export function decimal(name: string, text: string | undefined, unit = 1): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number(text) > 0) return Number(text) * unit;
+  throw new UsageError(`--${name} takes a number above 0; got "${text}"`);
+}
+
+/** A seed that is a number is one, so that `--seed 0` is the seed 0 of notebooks; any other word is taken as it is. */
+export function seedOf(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/**
+ * Runs a command that Ctrl-C interrupts, and that goes on where it stopped when it is run again.
+ *
+ * @returns its exit code, or 130 when it was interrupted
+ * @throws UsageError with the message of what went wrong
+ */
+export async function interruptible(name: string, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    return await work(stop.signal);
+  } catch (error) {
+    if (error instanceof InterruptedError || stop.signal.aborted) {
+      console.error(`${name} was interrupted; run it again and it goes on from there`);
+      return 130;
+    }
+    throw new UsageError((error as Error).message);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+  }
+}
