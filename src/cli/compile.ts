@@ -17,7 +17,7 @@ an interrupt or a failure, it goes on where it stopped; run at the same time on 
 they share the work. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
-  --workers N        slides at a time in this process (one a core, at most 4)
+  --workers N        slides under way at a time (one a core, at most 4); as many processes as cores read them
   --max-failures N   slides that may fail before all stops (20)
   --seed TEXT        decides which patches of a slide are drawn (0)
   --most N           patches of a slide, at most (the definition's; "all" for no limit)

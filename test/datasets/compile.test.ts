@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -111,12 +112,11 @@ describe('compileDataset', () => {
 
   it('plans without opening a slide', () => {
     const nowhere = dataset.slides.map((slide) => ({ ...slide, path: '/nowhere' }));
-    const plan = planCompile(
-      { ...dataset, slides: nowhere },
-      { mostPatchesPerSlide: 500, workers: 2, data: '/nowhere' },
-    );
-    expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, workers: 2 });
-    expect(plan.bytes).toBeCloseTo(2000 * (126_000 / 64), -3);
+    const plan = planCompile({ ...dataset, slides: nowhere }, { mostPatchesPerSlide: 500, data: '/nowhere' });
+    const cores = availableParallelism();
+    expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, cores });
+    expect(plan.hours).toBeCloseTo((2000 * (0.033 / 64)) / 3600 / cores, 9);
+    expect(plan.bytes).toBeCloseTo(2000 * (136_000 / 64), -3);
     expect(describePlan(plan)).toMatch(
       /slides {4}4, of which 0 have a shard\npatches {3}at most 2,000 \(200 um, 64 px\)/,
     );

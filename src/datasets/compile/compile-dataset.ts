@@ -33,7 +33,7 @@ import { removeUnfinished } from './unfinished.js';
 export interface CompileDatasetOptions extends CutOptions {
   /** Where datasets lie; by default the project's `data`. */
   data?: string;
-  /** Slides compiled at a time in this process; by default one a core, at most 4. The shards are the same. */
+  /** Slides under way at a time in this process; by default one a core, at most 4. The shards are the same. */
   workers?: number;
   /** Slides that may fail, each with its reason in the report, before all stops. */
   maxFailures?: number;
