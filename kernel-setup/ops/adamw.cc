@@ -1,7 +1,7 @@
 // One step of AdamW (Loshchilov and Hutter, 2019; arXiv 1711.05101) for one tensor, with torch.optim.AdamW's arithmetic,
-// in one pass over memory. In a compiled step the three results take the memory of what they replace where nothing else
-// needs it.
+// in one pass over memory.
 
+#include <algorithm>
 #include <cmath>
 #include "op.h"
 
@@ -33,9 +33,9 @@ class AdamW {
     const float decay = static_cast<float>(1 - rate * *weight_decay.data<float>());
     const float step_size = static_cast<float>(rate / (1 - std::pow(beta1_, steps)));
     const float correction = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2_, steps)));
-    const Tensor new_parameter = context.OutputInPlaceOf(0, 0, shape);
-    const Tensor new_mean = context.OutputInPlaceOf(2, 1, shape);
-    const Tensor new_square = context.OutputInPlaceOf(3, 2, shape);
+    const Tensor new_parameter = context.Output<float>(0, shape);
+    const Tensor new_mean = context.Output<float>(1, shape);
+    const Tensor new_square = context.Output<float>(2, shape);
     const float keep2 = static_cast<float>(beta2_);
     const float rest1 = static_cast<float>(1 - beta1_), rest2 = static_cast<float>(1 - beta2_);
     const int64_t elements = parameter.elements();
@@ -71,7 +71,7 @@ const bool registered = Register({"PathlabAdamW",
                                     const ShapeContext shapes(raw, status);
                                     for (int output = 0; output < 3; output++) shapes.SetOutput(output, shapes.Axes(0));
                                   }}) &&
-                        RegisterKernel<AdamW>("PathlabAdamW", TF_FLOAT);
+                        RegisterKernel<AdamW, float>("PathlabAdamW");
 
 }  // namespace
 }  // namespace pathlab

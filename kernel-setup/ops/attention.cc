@@ -7,7 +7,6 @@
 #include <cmath>
 #include "functions.h"
 #include "multiply.h"
-#include "number.h"
 #include "op.h"
 
 namespace pathlab {
@@ -113,6 +112,15 @@ Sizes SizesOf(const Tensor &qkv) {
   return {qkv.size(0), qkv.size(1), qkv.size(3), qkv.size(4)};
 }
 
+// Calls `work` for each head of each sample with where its values begin in qkv, in y, and in the sums.
+template <typename Work>
+void ForHeads(const Context &context, const Sizes &sizes, const Work &work) {
+  context.Parallel(sizes.batch * sizes.heads, [&](int64_t item) {
+    const int64_t token = item / sizes.heads * sizes.tokens, column = item % sizes.heads * sizes.size;
+    work(3 * token * sizes.row() + column, token * sizes.row() + column, item * sizes.tokens);
+  });
+}
+
 template <typename T>
 class Attention {
   using Word = typename WordOf<T>::type;
@@ -124,13 +132,10 @@ class Attention {
   void Compute(Context &context) {
     const Tensor qkv = context.Input(0);
     const Sizes sizes = SizesOf(qkv);
-    const Tensor y = context.Output<T>(0, {sizes.batch, sizes.tokens, sizes.heads, sizes.size}, Number<T>::dtype);
-    const Tensor log_sums = context.Output<float>(1, {sizes.batch, sizes.heads, sizes.tokens}, TF_FLOAT);
-    context.Parallel(sizes.batch * sizes.heads, [&](int64_t item) {
-      const int64_t sample = item / sizes.heads, head = item % sizes.heads;
-      Head(sizes, qkv.data<T>() + sample * sizes.tokens * 3 * sizes.row() + head * sizes.size,
-           y.data<T>() + sample * sizes.tokens * sizes.row() + head * sizes.size,
-           log_sums.data<float>() + item * sizes.tokens);
+    const Tensor y = context.Output<T>(0, {sizes.batch, sizes.tokens, sizes.heads, sizes.size});
+    const Tensor log_sums = context.Output<float>(1, {sizes.batch, sizes.heads, sizes.tokens});
+    ForHeads(context, sizes, [&](int64_t wide, int64_t narrow, int64_t sums) {
+      Head(sizes, qkv.data<T>() + wide, y.data<T>() + narrow, log_sums.data<float>() + sums);
     });
   }
 
@@ -189,13 +194,10 @@ class AttentionGrad {
     const Shape shape = {sizes.batch, sizes.tokens, sizes.heads, sizes.size};
     Require(dy.shape() == shape && y.shape() == shape && log_sums.elements() == sizes.batch * sizes.heads * sizes.tokens,
             "dy is " + dy.Describe() + " and y is " + y.Describe() + ", but qkv is " + qkv.Describe());
-    const Tensor dqkv = context.Output<T>(0, qkv.shape(), Number<T>::dtype);
-    context.Parallel(sizes.batch * sizes.heads, [&](int64_t item) {
-      const int64_t sample = item / sizes.heads, head = item % sizes.heads;
-      const int64_t place = sample * sizes.tokens * sizes.row() + head * sizes.size;
-      const int64_t wide = sample * sizes.tokens * 3 * sizes.row() + head * sizes.size;
-      Head(sizes, dy.data<T>() + place, qkv.data<T>() + wide, y.data<T>() + place,
-           log_sums.data<float>() + item * sizes.tokens, dqkv.data<T>() + wide);
+    const Tensor dqkv = context.Output<T>(0, qkv.shape());
+    ForHeads(context, sizes, [&](int64_t wide, int64_t narrow, int64_t sums) {
+      Head(sizes, dy.data<T>() + narrow, qkv.data<T>() + wide, y.data<T>() + narrow, log_sums.data<float>() + sums,
+           dqkv.data<T>() + wide);
     });
   }
 
@@ -276,10 +278,8 @@ const bool registered =
                 const ShapeContext shapes(raw, status);
                 shapes.SetOutput(0, shapes.Axes(1));
               }}) &&
-    RegisterKernel<Attention<float>>("PathlabAttention", TF_FLOAT) &&
-    RegisterKernel<Attention<Bfloat16>>("PathlabAttention", TF_BFLOAT16) &&
-    RegisterKernel<AttentionGrad<float>>("PathlabAttentionGrad", TF_FLOAT) &&
-    RegisterKernel<AttentionGrad<Bfloat16>>("PathlabAttentionGrad", TF_BFLOAT16);
+    RegisterKernels<Attention>("PathlabAttention") &&
+    RegisterKernels<AttentionGrad>("PathlabAttentionGrad");
 
 }  // namespace
 }  // namespace pathlab

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include "number.h"
 #include "op.h"
 
 namespace pathlab {
@@ -72,11 +71,6 @@ void Statistics(const Context &context, const T *x, const Blocks &blocks, double
   }
 }
 
-void RequireChannels(const char *what, const Tensor &tensor, int64_t channels) {
-  Require(tensor.rank() == 1 && tensor.size(0) == channels,
-          std::string(what) + " is " + tensor.Describe() + ", but x has " + std::to_string(channels) + " channels");
-}
-
 // What the norm does to a channel's values: scale * x + shift. The gradient works it out as the op itself did, so that
 // both agree on the sign of a value.
 struct Line {
@@ -103,11 +97,11 @@ class BatchNorm {
     Require(channels > 0 && x.elements() > channels,
             "x is " + x.Describe() + ": the variance takes more than one value a channel");
     const Blocks blocks(x.elements() / channels, channels);
-    RequireChannels("weight", weight, channels);
-    RequireChannels("bias", bias, channels);
-    const Tensor mean = context.Output<float>(1, {channels}, TF_FLOAT);
-    const Tensor variance = context.Output<float>(2, {channels}, TF_FLOAT);
-    const Tensor inverse_deviation = context.Output<float>(3, {channels}, TF_FLOAT);
+    RequireColumns("weight", weight, channels);
+    RequireColumns("bias", bias, channels);
+    const Tensor mean = context.Output<float>(1, {channels});
+    const Tensor variance = context.Output<float>(2, {channels});
+    const Tensor inverse_deviation = context.Output<float>(3, {channels});
 
     std::vector<double> means(channels), squares(channels);
     Statistics(context, x.data<T>(), blocks, means.data(), squares.data());
@@ -118,7 +112,7 @@ class BatchNorm {
     }
     const Line line(weight, bias, mean, inverse_deviation);
 
-    const Tensor y = context.Output<T>(0, x.shape(), Number<T>::dtype);
+    const Tensor y = context.Output<T>(0, x.shape());
     const T *in = x.data<T>();
     T *out = y.data<T>();
     const float *a = line.scale.data(), *b = line.shift.data();
@@ -170,13 +164,13 @@ class BatchNormGrad {
     const Tensor mean = context.Input(4), inverse_deviation = context.Input(5);
     const int64_t channels = x.size(-1);
     const Blocks blocks(x.elements() / channels, channels);
-    RequireChannels("weight", weight, channels);
-    RequireChannels("bias", bias, channels);
-    RequireChannels("mean", mean, channels);
-    RequireChannels("inverse_deviation", inverse_deviation, channels);
+    RequireColumns("weight", weight, channels);
+    RequireColumns("bias", bias, channels);
+    RequireColumns("mean", mean, channels);
+    RequireColumns("inverse_deviation", inverse_deviation, channels);
     Require(dy.shape() == x.shape(), "dy is " + dy.Describe() + ", but x is " + x.Describe());
-    const Tensor dweight = context.Output<float>(1, {channels}, TF_FLOAT);
-    const Tensor dbias = context.Output<float>(2, {channels}, TF_FLOAT);
+    const Tensor dweight = context.Output<float>(1, {channels});
+    const Tensor dbias = context.Output<float>(2, {channels});
     const float *center = mean.data<float>(), *inverse = inverse_deviation.data<float>();
     const Line line(weight, bias, mean, inverse_deviation);
     const float *a = line.scale.data(), *b = line.shift.data();
@@ -194,7 +188,7 @@ class BatchNormGrad {
         along[c] = -a[c] * inverse[c] * inverse[c] * sums_with_x[c] / blocks.rows;
         offset[c] = -a[c] * sums[c] / blocks.rows;
       }
-      const Tensor dx = context.Output<T>(0, x.shape(), Number<T>::dtype);
+      const Tensor dx = context.Output<T>(0, x.shape());
       T *out = dx.data<T>();
       const float *slopes = along.data(), *constant = offset.data();
       BatchNorm<T>::ForRows(context, blocks, [=](int64_t i, int64_t c) {
@@ -205,7 +199,7 @@ class BatchNormGrad {
     if (shortcuts_ > 0 && relu_) {
       const Tensor y = context.Input(6);
       Require(y.shape() == x.shape(), "y is " + y.Describe() + ", but x is " + x.Describe());
-      const Tensor behind = context.Output<T>(3, x.shape(), Number<T>::dtype);
+      const Tensor behind = context.Output<T>(3, x.shape());
       T *passed = behind.data<T>();
       const T *value = y.data<T>();
       differentiate([=](int64_t i, int64_t) {
@@ -298,10 +292,8 @@ const bool registered =
                 shapes.SetOutput(2, shapes.Axes(2));
                 if (shapes.InputCount() > 6) shapes.SetOutput(3, shapes.Axes(1));
               }}) &&
-    RegisterKernel<BatchNorm<float>>("PathlabBatchNorm", TF_FLOAT) &&
-    RegisterKernel<BatchNorm<Bfloat16>>("PathlabBatchNorm", TF_BFLOAT16) &&
-    RegisterKernel<BatchNormGrad<float>>("PathlabBatchNormGrad", TF_FLOAT) &&
-    RegisterKernel<BatchNormGrad<Bfloat16>>("PathlabBatchNormGrad", TF_BFLOAT16);
+    RegisterKernels<BatchNorm>("PathlabBatchNorm") &&
+    RegisterKernels<BatchNormGrad>("PathlabBatchNormGrad");
 
 }  // namespace
 }  // namespace pathlab

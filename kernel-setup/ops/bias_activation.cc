@@ -1,7 +1,6 @@
 // activation(x + bias) over the last axis, and its gradient with that of the bias, in one pass over memory each.
 
 #include "functions.h"
-#include "number.h"
 #include "op.h"
 
 namespace pathlab {
@@ -13,7 +12,8 @@ constexpr int64_t kRowsPerBlock = 32;
 int64_t Blocks(int64_t rows) { return (rows + kRowsPerBlock - 1) / kRowsPerBlock; }
 
 struct Relu {
-  static float Value(float x) { return x > 0 ? x : 0; }
+  // A NaN stays one, as in TensorFlow's own.
+  static float Value(float x) { return x < 0 ? 0 : x; }
   static float Slope(float x) { return x > 0 ? 1 : 0; }
 };
 
@@ -36,12 +36,6 @@ struct GeluTanh {
   }
 };
 
-template <typename T>
-void RequireFits(const Tensor &x, const Tensor &bias) {
-  Require(x.rank() >= 1 && bias.rank() == 1 && bias.size(0) == x.size(-1),
-          "x is " + x.Describe() + ", but the bias is " + bias.Describe());
-}
-
 template <typename T, typename Activation>
 class BiasActivation {
  public:
@@ -49,9 +43,9 @@ class BiasActivation {
 
   void Compute(Context &context) {
     const Tensor x = context.Input(0), bias = context.Input(1);
-    RequireFits<T>(x, bias);
     const int64_t columns = x.size(-1), rows = columns ? x.elements() / columns : 0;
-    const Tensor y = context.Output<T>(0, x.shape(), Number<T>::dtype);
+    RequireColumns("bias", bias, columns);
+    const Tensor y = context.Output<T>(0, x.shape());
     context.Parallel(Blocks(rows), [&](int64_t block) {
       const int64_t end = std::min(rows, (block + 1) * kRowsPerBlock);
       const float *shift = bias.data<float>();
@@ -72,11 +66,11 @@ class BiasActivationGrad {
 
   void Compute(Context &context) {
     const Tensor dy = context.Input(0), x = context.Input(1), bias = context.Input(2);
-    RequireFits<T>(x, bias);
-    Require(dy.shape() == x.shape(), "dy is " + dy.Describe() + ", but x is " + x.Describe());
     const int64_t columns = x.size(-1), rows = columns ? x.elements() / columns : 0;
-    const Tensor dx = context.Output<T>(0, x.shape(), Number<T>::dtype);
-    const Tensor dbias = context.Output<float>(1, {columns}, TF_FLOAT);
+    RequireColumns("bias", bias, columns);
+    Require(dy.shape() == x.shape(), "dy is " + dy.Describe() + ", but x is " + x.Describe());
+    const Tensor dx = context.Output<T>(0, x.shape());
+    const Tensor dbias = context.Output<float>(1, {columns});
     std::vector<float> sums(columns * Blocks(rows));
     context.Parallel(Blocks(rows), [&](int64_t block) {
       float *own = sums.data() + columns * block;
@@ -120,10 +114,10 @@ bool RegisterActivation(const char *op, const char *gradient) {
                      shapes.SetOutput(0, shapes.Axes(1));
                      shapes.SetOutput(1, shapes.Axes(2));
                    }}) &&
-         RegisterKernel<BiasActivation<float, Activation>>(op, TF_FLOAT) &&
-         RegisterKernel<BiasActivation<Bfloat16, Activation>>(op, TF_BFLOAT16) &&
-         RegisterKernel<BiasActivationGrad<float, Activation>>(gradient, TF_FLOAT) &&
-         RegisterKernel<BiasActivationGrad<Bfloat16, Activation>>(gradient, TF_BFLOAT16);
+         RegisterKernel<BiasActivation<float, Activation>, float>(op) &&
+         RegisterKernel<BiasActivation<Bfloat16, Activation>, Bfloat16>(op) &&
+         RegisterKernel<BiasActivationGrad<float, Activation>, float>(gradient) &&
+         RegisterKernel<BiasActivationGrad<Bfloat16, Activation>, Bfloat16>(gradient);
 }
 
 const bool registered = RegisterActivation<Relu>("PathlabBiasRelu", "PathlabBiasReluGrad") &&

@@ -2,7 +2,6 @@
 // memory: a row stays in the first-level cache while it is read three times.
 
 #include <cmath>
-#include "number.h"
 #include "op.h"
 
 namespace pathlab {
@@ -60,11 +59,6 @@ void GradientOfRow(const T *dy, const T *x, const float *weight, float mean, flo
   }
 }
 
-void RequireColumns(const char *what, const Tensor &tensor, int64_t columns) {
-  Require(tensor.rank() == 1 && tensor.size(0) == columns,
-          std::string(what) + " is " + tensor.Describe() + ", but the rows of x have " + std::to_string(columns) + " columns");
-}
-
 template <typename T>
 class LayerNorm {
  public:
@@ -77,9 +71,9 @@ class LayerNorm {
     RequireColumns("bias", bias, columns);
     Shape outer = x.shape();
     outer.pop_back();
-    const Tensor y = context.Output<T>(0, x.shape(), Number<T>::dtype);
-    const Tensor mean = context.Output<float>(1, outer, TF_FLOAT);
-    const Tensor inverse_deviation = context.Output<float>(2, outer, TF_FLOAT);
+    const Tensor y = context.Output<T>(0, x.shape());
+    const Tensor mean = context.Output<float>(1, outer);
+    const Tensor inverse_deviation = context.Output<float>(2, outer);
     context.Parallel(Blocks(rows), [&](int64_t block) {
       const int64_t end = std::min(rows, (block + 1) * kRowsPerBlock);
       for (int64_t row = block * kRowsPerBlock; row < end; row++) {
@@ -105,9 +99,9 @@ class LayerNormGrad {
     RequireColumns("weight", weight, columns);
     Require(dy.shape() == x.shape(), "dy is " + dy.Describe() + ", but x is " + x.Describe());
     Require(mean.elements() == rows && inverse_deviation.elements() == rows, "the saved statistics are not those of x");
-    const Tensor dx = context.Output<T>(0, x.shape(), Number<T>::dtype);
-    const Tensor dweight = context.Output<float>(1, {columns}, TF_FLOAT);
-    const Tensor dbias = context.Output<float>(2, {columns}, TF_FLOAT);
+    const Tensor dx = context.Output<T>(0, x.shape());
+    const Tensor dweight = context.Output<float>(1, {columns});
+    const Tensor dbias = context.Output<float>(2, {columns});
     // Each block's own sums: those of weight, then those of bias.
     std::vector<float> sums(2 * columns * Blocks(rows));
     context.Parallel(Blocks(rows), [&](int64_t block) {
@@ -153,10 +147,8 @@ const bool registered =
                 shapes.SetOutput(1, shapes.Axes(2));
                 shapes.SetOutput(2, shapes.Axes(2));
               }}) &&
-    RegisterKernel<LayerNorm<float>>("PathlabLayerNorm", TF_FLOAT) &&
-    RegisterKernel<LayerNorm<Bfloat16>>("PathlabLayerNorm", TF_BFLOAT16) &&
-    RegisterKernel<LayerNormGrad<float>>("PathlabLayerNormGrad", TF_FLOAT) &&
-    RegisterKernel<LayerNormGrad<Bfloat16>>("PathlabLayerNormGrad", TF_BFLOAT16);
+    RegisterKernels<LayerNorm>("PathlabLayerNorm") &&
+    RegisterKernels<LayerNormGrad>("PathlabLayerNormGrad");
 
 }  // namespace
 }  // namespace pathlab

@@ -1,5 +1,5 @@
-// Products of the small matrices that stay in a core's own cache, where a call of a library would cost as much as the
-// product. C is float32; the factors are float32 or, where the CPU multiplies pairs of bfloat16, such pairs.
+// Products of the small matrices that stay in a core's own cache, without a library. C is float32; the factors are
+// float32 or, where the CPU multiplies pairs of bfloat16, such pairs.
 
 #ifndef PATHLAB_MULTIPLY_H_
 #define PATHLAB_MULTIPLY_H_

@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+#include "number.h"
 #include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 #include "tensorflow/c/tf_tensor.h"
@@ -116,20 +117,10 @@ class Context {
   }
 
   template <typename T>
-  Tensor Output(int index, const Shape &shape, TF_DataType dtype) const {
+  Tensor Output(int index, const Shape &shape) const {
     Status status;
-    TF_Tensor *tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), static_cast<int>(shape.size()),
-                                          Elements(shape) * sizeof(T), status);
-    status.ThrowIfFailed();
-    return Tensor(tensor);
-  }
-
-  // An output in the memory of one of the inputs if nothing else needs that, and in new memory otherwise.
-  Tensor OutputInPlaceOf(int input, int index, const Shape &shape) const {
-    Status status;
-    int forwarded = -1;
-    TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, shape.data(),
-                                                        static_cast<int>(shape.size()), &forwarded, status);
+    TF_Tensor *tensor = TF_AllocateOutput(context_, index, Number<T>::dtype, shape.data(),
+                                          static_cast<int>(shape.size()), Elements(shape) * sizeof(T), status);
     status.ThrowIfFailed();
     return Tensor(tensor);
   }
@@ -150,6 +141,12 @@ class Context {
 
 inline void Require(bool holds, const std::string &message) {
   if (!holds) throw OpError(message);
+}
+
+// Of a tensor with one value for each column of x, its last axis.
+inline void RequireColumns(const char *what, const Tensor &tensor, int64_t columns) {
+  Require(tensor.rank() == 1 && tensor.size(0) == columns,
+          std::string(what) + " is " + tensor.Describe() + ", but the rows of x have " + std::to_string(columns) + " columns");
 }
 
 // Shapes of an op's outputs, worked out while a step is recorded.
@@ -210,8 +207,8 @@ inline bool Register(const OpDefinition &definition) {
 }
 
 // Makes a kernel known for the CPU, for one dtype of the op's attribute T.
-template <typename Kernel>
-bool RegisterKernel(const char *op, TF_DataType dtype) {
+template <typename Kernel, typename T>
+bool RegisterKernel(const char *op) {
   const auto create = [](TF_OpKernelConstruction *construction) -> void * {
     try {
       return new Kernel(Construction(construction));
@@ -235,11 +232,17 @@ bool RegisterKernel(const char *op, TF_DataType dtype) {
   const auto destroy = [](void *kernel) { delete static_cast<Kernel *>(kernel); };
   TF_KernelBuilder *builder = TF_NewKernelBuilder(op, "CPU", create, compute, destroy);
   Status status;
-  TF_KernelBuilder_TypeConstraint(builder, "T", dtype, status);
+  TF_KernelBuilder_TypeConstraint(builder, "T", Number<T>::dtype, status);
   status.ThrowIfFailed();
   TF_RegisterKernelBuilder(op, builder, status);
   status.ThrowIfFailed();
   return true;
+}
+
+// The same for the dtypes that networks compute in.
+template <template <typename> class Kernel>
+bool RegisterKernels(const char *op) {
+  return RegisterKernel<Kernel<float>, float>(op) && RegisterKernel<Kernel<Bfloat16>, Bfloat16>(op);
 }
 
 }  // namespace pathlab

@@ -1,10 +1,9 @@
 // Crops of images, flipped or not, resized to a square by the triangle filter with antialiasing: the same weights as
-// Pillow's and PyTorch's (upsample_bilinear2d_aa). An output pixel depends on a few input pixels along each axis, so
-// this is some thirty times less work than the matrix products that TensorFlow's own ops need for it.
+// Pillow's and PyTorch's (upsample_bilinear2d_aa). An output pixel depends on a few input pixels along each axis, and
+// only those are read; the matrix products that TensorFlow's own ops need for it go through all.
 
 #include <algorithm>
 #include <cmath>
-#include "number.h"
 #include "op.h"
 
 namespace pathlab {
@@ -113,7 +112,7 @@ class ResizedCrop {
       rows[view] = TapsOf(crop_rows.data<float>() + 3 * view, height, size);
       columns[view] = TapsOf(crop_columns.data<float>() + 3 * view, width, size);
     }
-    const Tensor output = context.Output<float>(0, {views, size, size, kChannels}, TF_FLOAT);
+    const Tensor output = context.Output<float>(0, {views, size, size, kChannels});
     context.Parallel(views, [&](int64_t view) {
       const float *crop = crop_columns.data<float>() + 3 * view;
       const int64_t left = static_cast<int64_t>(crop[0]), right = left + static_cast<int64_t>(crop[1]);
@@ -140,8 +139,8 @@ const bool registered =
                 const auto square = shapes.Joined(shapes.Axes(3), shapes.Axes(3));
                 shapes.SetOutput(0, shapes.Joined(shapes.Joined(shapes.Axes(1, 0, 1), square), shapes.Axes(0, 3, 4)));
               }}) &&
-    RegisterKernel<ResizedCrop<uint8_t>>("PathlabResizedCrop", TF_UINT8) &&
-    RegisterKernel<ResizedCrop<float>>("PathlabResizedCrop", TF_FLOAT);
+    RegisterKernel<ResizedCrop<uint8_t>, uint8_t>("PathlabResizedCrop") &&
+    RegisterKernel<ResizedCrop<float>, float>("PathlabResizedCrop");
 
 }  // namespace
 }  // namespace pathlab

@@ -90,6 +90,13 @@ describe('biasActivation', () => {
     });
   }
 
+  it('hands on what is no number, so that it shows', () => {
+    for (const activation of ['relu', 'gelu', 'gelu-tanh'] as Activation[]) {
+      const y = biasActivation(tf.tensor1d([Number.NaN, 1]), tf.zeros([2]), activation);
+      expect(Array.from(y.dataSync(), Number.isNaN), activation).toEqual([true, false]);
+    }
+  });
+
   it('refuses a bias of another length and an unknown activation', () => {
     expect(() => biasActivation(tf.zeros([2, 3]), tf.zeros([2]), 'gelu')).toThrow(/so bias is \[3\]; it is \[2\]/);
     expect(() => biasActivation(tf.zeros([2, 3]), tf.zeros([3]), 'swish' as Activation)).toThrow(/knows relu, gelu/);
