@@ -17,6 +17,7 @@ import {
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
+import { hasLossScale } from './loss-scaling.js';
 import type { Schedule } from './schedules.js';
 
 /**
@@ -61,7 +62,7 @@ export interface TrainOptions {
   learningRate: Schedule;
   /** What the steps draw from: each gets this key folded with its number, so that a resumed run draws the same. */
   random: Key;
-  /** What the step's costly ops compute in; float32 by default. */
+  /** What the step's costly ops compute in; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
   precision?: Precision;
   imagesPerStep: number;
   checkpoint?: CheckpointFolder & { everySteps: number };
@@ -86,7 +87,8 @@ export interface TrainingResult {
  * that was interrupted or killed and started again ends with the same bits as one that was not.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
- * @throws Error if the loss is not finite, naming the step and the last good checkpoint
+ * @throws Error if the loss is not finite, naming the step and the last good checkpoint, or if precision is float16 and
+ *   the optimizer scales no loss
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   const { steps, checkpoint, evaluate, signal } = options;
@@ -115,6 +117,13 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   const step = compile(options.step, { name: 'the training step', precision: options.precision });
   const batches = batchesAhead(options.batch);
   try {
+    if (options.precision === 'float16' && !hasLossScale(tensors.optimizer)) {
+      throw new Error(
+        'training in float16 needs loss scaling, or gradients below 6e-8 are lost: make the optimizer with ' +
+          'dynamicLossScaling(…), and give its lossScale(tensors.optimizer) to gradients(…, { lossScale }). ' +
+          'bfloat16 needs neither.',
+      );
+    }
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runEvaluation();
 

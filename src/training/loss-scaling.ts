@@ -73,6 +73,11 @@ export function dynamicLossScaling(
   };
 }
 
+/** Whether an optimizer's state is one of `dynamicLossScaling`. */
+export function hasLossScale(state: Tensors): boolean {
+  return scaleName in state;
+}
+
 /** A boolean scalar. */
 function allFinite(gradients: Tensors): Tensor {
   // A sum of zeros, or of something that is not: 0 times infinity is no number.

@@ -17,8 +17,10 @@ import {
 import { InterruptedError, projectRoot } from '../../src/runs/index.js';
 import {
   adamw,
+  dynamicLossScaling,
   loadLatestCheckpoint,
   movingAverage,
+  sgd,
   type TrainingEvent,
   type TrainingTensors,
   train,
@@ -145,6 +147,20 @@ describe('train', () => {
     const stopped = await interruptAfter(2, options);
     expect(stopped).toBeInstanceOf(InterruptedError);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('refuses float16 without loss scaling, which would lose small gradients in silence', async () => {
+    const options = smallTraining(2);
+    const before = tf.memory().numTensors;
+    await expect(train({ ...options, precision: 'float16' })).rejects.toThrow(
+      /float16 needs loss scaling.*dynamicLossScaling.*lossScale/,
+    );
+    expect(tf.memory().numTensors).toBe(before);
+    const { tensors } = await train({
+      ...smallTraining(2, 1, dynamicLossScaling(sgd(), { initial: 8 })),
+      precision: 'float16',
+    });
+    expect(tensors.optimizer['loss_scaling.finite_steps']!.dataSync()[0]).toBe(2);
   });
 
   it('after an interrupt goes on to the same bits, with the same history', async () => {

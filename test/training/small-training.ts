@@ -1,12 +1,19 @@
-import { conv2d, gradients, randomNormal, tf } from '../../src/engine/index.js';
+import { conv2d, gradients, randomNormal, type Tensors, tf } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
-import { batchOrder, lars, type TrainOptions, warmupCosine } from '../../src/training/index.js';
+import {
+  batchOrder,
+  lars,
+  type Optimizer,
+  type ScaledOptimizer,
+  type TrainOptions,
+  warmupCosine,
+} from '../../src/training/index.js';
 
 /** A small training with everything that a real one has: convolutions, state, momentum, an order of batches. */
 export function smallTraining(
   steps: number,
   seed = 1,
-  optimizer = lars({ weightDecay: 1e-4, trustCoefficient: 0.1 }),
+  optimizer: Optimizer | ScaledOptimizer = lars({ weightDecay: 1e-4, trustCoefficient: 0.1 }),
 ): TrainOptions {
   const root = key(seed);
   const order = batchOrder({ count: 40, batchSize: 8, key: root.fold('order') });
@@ -31,11 +38,13 @@ export function smallTraining(
         return { images: tf.gather(data, items), answers: tf.gather(answers, items) };
       }),
     step: (tensors, { images, answers }, learningRate) => {
-      const result = gradients(tensors.parameters, (parameters) => {
+      const lossScale = 'lossScale' in optimizer ? optimizer.lossScale(tensors.optimizer) : undefined;
+      const compute = (parameters: Tensors) => {
         const features = conv2d(images!, parameters['conv1.weight']!, { padding: 1 }).abs().mean([1, 2]);
         const logits = tf.matMul(features, parameters['fc.weight']!).add(parameters['fc.bias']!).squeeze([1]);
         return { loss: logits.sub(answers!).square().mean() };
-      });
+      };
+      const result = gradients(tensors.parameters, compute, { lossScale });
       const updated = optimizer.update(tensors.parameters, result.gradients, tensors.optimizer, learningRate);
       const average = tensors.state.average!.mul(0.9).add(result.loss.mul(0.1));
       return {
