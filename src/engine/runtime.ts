@@ -32,7 +32,7 @@ export interface Attribute {
 }
 
 /** Numbers of TensorFlow's C API: `TF_AttrType` and `TF_DataType`. */
-const attributeTypes = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 };
+export const attributeTypes = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 };
 const dataTypes = { float32: 1, int32: 3, uint8: 4, string: 7, complex64: 8, int64: 9, bool: 10, bfloat16: 14 };
 
 const require = createRequire(import.meta.url);

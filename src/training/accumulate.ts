@@ -13,7 +13,8 @@ export interface PartOfBatch {
 /**
  * Loss and gradients of a batch that is too large to be taken at once: the batch is cut into `parts` along its first
  * dimension, one part after the other runs, and their means are taken. A part's activations are freed before the next
- * one begins. Every part adds its ops to the step (of a ResNet-50 some 20 MB on the host), so take few large ones. For a loss that is a mean over items, and a network without batch norm, it is what the whole batch gives.
+ * one begins. Every part adds its ops to the step, so take few large ones. For a loss that is a mean over items, and a
+ * network without batch norm, it is what the whole batch gives.
  *
  * @param batch tensors of one length
  * @param carried handed to the first part

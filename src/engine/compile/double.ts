@@ -1,9 +1,7 @@
-import type { Attribute } from '../runtime.js';
+import { type Attribute, attributeTypes } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
 import { DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
-import type { Program, RecordedOp } from './program.js';
-
-const typeAttribute = 4;
+import { castOp, firstFreeId, givenValues, type Program, type RecordedOp } from './program.js';
 
 /**
  * Computes a recorded step in float64, so that central differences tell a wrong gradient from rounding. Inputs,
@@ -12,17 +10,15 @@ const typeAttribute = 4;
  * @throws CompileError for an op that TensorFlow defines without float64, naming its line
  */
 export function inDouble(program: Program): Program {
-  const { inputs, seeds, captures, constants } = program;
-  const given = [...inputs, ...seeds, ...captures, ...constants];
-  const infos = new Map(given.map((info) => [info.id, info]));
+  const infos = new Map(givenValues(program).map((info) => [info.id, info]));
   /** The float64 value of a float32 value. */
   const doubleOf = new Map<number, TensorInfo>();
   const ops: RecordedOp[] = [];
-  let nextId = 1 + Math.max(-1, ...given.map(({ id }) => id), ...outputsOf(program).map(({ id }) => id));
+  let nextId = firstFreeId(program);
 
   const cast = (from: TensorInfo, dtype: number, origin: Error): TensorInfo => {
     const to = { ...from, id: nextId++, dtype };
-    ops.push({ op: 'Cast', attributes: [typed('DstT', dtype)], inputs: [from.id], outputs: [to], origin });
+    ops.push(castOp(from.id, to, origin));
     return to;
   };
   const widened = (id: number, origin: Error): number => {
@@ -61,16 +57,8 @@ export function inDouble(program: Program): Program {
   return { ...program, ops, outputs };
 }
 
-function outputsOf({ ops }: Program): TensorInfo[] {
-  return ops.flatMap(({ outputs }) => outputs);
-}
-
-function typed(name: string, dtype: number): Attribute {
-  return { name, type: typeAttribute, value: dtype };
-}
-
 function widenedAttribute(attribute: Attribute): Attribute {
-  const isFloat = attribute.type === typeAttribute && attribute.value === DataType.float32;
+  const isFloat = attribute.type === attributeTypes.type && attribute.value === DataType.float32;
   return isFloat ? { ...attribute, value: DataType.float64 } : attribute;
 }
 

@@ -1,7 +1,6 @@
-import type { Attribute } from '../runtime.js';
 import { inDouble } from './double.js';
 import { type ArgDef, DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
-import type { Program, RecordedOp } from './program.js';
+import { castOp, firstFreeId, givenValues, type Program, type RecordedOp } from './program.js';
 
 /**
  * What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. float16 is for GPUs
@@ -32,7 +31,10 @@ const alwaysLow = new Set([
   'PathlabBatchNormGrad',
 ]);
 
-/** In low precision if low-precision ops made all that goes in, but for numbers written in the step: they move numbers about, or lose no more than their inputs have lost. */
+/**
+ * In low precision if low-precision ops made all that goes in, but for numbers written in the step: they move numbers
+ * about, or lose no more than their inputs have lost.
+ */
 const followInputs = new Set([
   'Add',
   'AddN',
@@ -86,32 +88,23 @@ export function inPrecision(program: Program, precision: Precision): Program {
   /** Values that a low-precision op made, and that float32 would not make more exact. */
   const madeLow = new Set<number>();
   let nextId = firstFreeId(program);
-  const { inputs, seeds, captures, constants } = program;
-  const isConstant = new Set(constants.map(({ id }) => id));
-  const inFull = new Set([...inputs, ...seeds, ...captures, ...constants].map(({ id }) => id));
-  const infos = new Map([...inputs, ...seeds, ...captures, ...constants].map((info) => [info.id, info]));
-
-  const cast = (from: number, to: TensorInfo, source: number, origin: Error) =>
-    ops.push({
-      op: 'Cast',
-      attributes: [typed('SrcT', source), typed('DstT', to.dtype)],
-      inputs: [from],
-      outputs: [to],
-      origin,
-    });
+  const given = givenValues(program);
+  const isConstant = new Set(program.constants.map(({ id }) => id));
+  const inFull = new Set(given.map(({ id }) => id));
+  const infos = new Map(given.map((info) => [info.id, info]));
 
   const toLow = (id: number, origin: Error): number => {
     const existing = lowOf.get(id);
     if (existing !== undefined) return existing;
     const info = { ...infos.get(id)!, id: nextId++, dtype: low };
-    cast(id, info, DataType.float32, origin);
+    ops.push(castOp(id, info, origin));
     lowOf.set(id, info.id);
     return info.id;
   };
 
   const toFull = (id: number, origin: Error): number => {
     if (!inFull.has(id)) {
-      cast(lowOf.get(id)!, infos.get(id)!, low, origin);
+      ops.push(castOp(lowOf.get(id)!, infos.get(id)!, origin));
       inFull.add(id);
     }
     return id;
@@ -149,15 +142,6 @@ export function inPrecision(program: Program, precision: Precision): Program {
   const nowhere = new Error('the output of the step');
   for (const id of program.outputs) toFull(id, nowhere);
   return { ...program, ops };
-}
-
-function firstFreeId({ inputs, seeds, captures, constants, ops }: Program): number {
-  const infos = [...inputs, ...seeds, ...captures, ...constants, ...ops.flatMap(({ outputs }) => outputs)];
-  return 1 + infos.reduce((largest, { id }) => Math.max(largest, id), -1);
-}
-
-function typed(name: string, dtype: number): Attribute {
-  return { name, type: 4, value: dtype };
 }
 
 /** Ids of the inputs whose dtype is the op's attribute T. */

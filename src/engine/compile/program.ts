@@ -1,4 +1,4 @@
-import type { Attribute, Tensor } from '../runtime.js';
+import { type Attribute, attributeTypes, type Tensor } from '../runtime.js';
 import type { FoldPath } from './keys.js';
 import type { TensorInfo } from './native.js';
 
@@ -42,6 +42,23 @@ export interface Program {
   ops: RecordedOp[];
   /** Ids of the values that it gives. */
   outputs: number[];
+}
+
+/** All that a program has before its first op. */
+export function givenValues({ inputs, seeds, captures, constants }: Program): TensorInfo[] {
+  return [...inputs, ...seeds, ...captures, ...constants];
+}
+
+/** An id above all that the program uses. */
+export function firstFreeId(program: Program): number {
+  const infos = [...givenValues(program), ...program.ops.flatMap(({ outputs }) => outputs)];
+  return 1 + infos.reduce((largest, { id }) => Math.max(largest, id), -1);
+}
+
+/** Gives a value in another dtype. */
+export function castOp(from: number, to: TensorInfo, origin: Error): RecordedOp {
+  const attributes = [{ name: 'DstT', type: attributeTypes.type, value: to.dtype }];
+  return { op: 'Cast', attributes, inputs: [from], outputs: [to], origin };
 }
 
 /** The program without what its outputs do not need. Inputs all stay. */

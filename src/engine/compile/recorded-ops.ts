@@ -1,6 +1,8 @@
+import { attributeTypes } from '../runtime.js';
 import { callSite } from './errors.js';
 import { DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
 import { inPrecision, type Precision } from './precision.js';
+import { givenValues } from './program.js';
 import { record } from './record.js';
 import { leavesOf } from './tree.js';
 
@@ -26,15 +28,15 @@ export function recordedOps<Inputs extends unknown[]>(
 ): OpUse[] {
   const { program, release } = record(name, step, inputs, leavesOf(inputs, `${name}: input`));
   try {
-    const { inputs, seeds, captures, constants, ops } = inPrecision(program, precision);
-    const infos = new Map([...inputs, ...seeds, ...captures, ...constants].map((info) => [info.id, info]));
-    return ops.map(({ op, attributes, inputs, outputs, origin }) => {
+    const lowered = inPrecision(program, precision);
+    const infos = new Map(givenValues(lowered).map((info) => [info.id, info]));
+    return lowered.ops.map(({ op, attributes, inputs, outputs, origin }) => {
       const types: Record<string, number[]> = {};
       for (const attribute of opDefinition(op).getAttrList()) {
         const fallback = attribute.getDefaultValue();
         if (attribute.getType() === 'type' && fallback) types[attribute.getName()] = [fallback.getType()];
       }
-      for (const { name, type, value } of attributes) if (type === typeAttribute) types[name] = [value as number];
+      for (const { name, type, value } of attributes) if (type === attributeTypes.type) types[name] = [value as number];
       const used = inputs.map((id) => infos.get(id)!);
       Object.assign(types, typesOf(op, used));
       for (const info of outputs) infos.set(info.id, info);
@@ -44,8 +46,6 @@ export function recordedOps<Inputs extends unknown[]>(
     release();
   }
 }
-
-const typeAttribute = 4;
 
 /** What an op's inputs say of its type attributes. */
 function typesOf(op: string, inputs: readonly TensorInfo[]): Record<string, number[]> {

@@ -21,10 +21,10 @@ export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: C
   }
   const same = stride === 1 && height === width && height === 2 * padding + 1;
   if (padding > 0 && !same) {
-    // With padding of its own kind TensorFlow leaves oneDNN for kernels of half the speed, in bfloat16 a tenth.
+    // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
     return conv2d(padSides(x, padding), weight, { stride });
   }
-  const attributes = attributesOf(stride, same);
+  const attributes = convolutionAttributes(stride, same ? 'SAME' : 'VALID');
   const pointwise = height === 1 && width === 1 && stride === 1;
   return withGradient([x, weight], (save) => {
     save([x, weight]);
@@ -41,7 +41,7 @@ export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: C
   });
 }
 
-/** oneDNN's matrix product is several times as fast as its weight gradient of a 1x1 convolution: the same sums. */
+/** A matrix product gives the same sums, and oneDNN's is faster than its weight gradient of a 1x1 convolution. */
 function pointwiseWeightGradient(x: Tensor, dy: Tensor): Tensor {
   const inChannels = x.shape[3]!;
   const outChannels = dy.shape[3]!;
@@ -56,18 +56,19 @@ export function padSides(x: Tensor, pixels: number, value = 0): Tensor {
   return tf.pad(x, [[0, 0], sides, sides, [0, 0]], value);
 }
 
-function attributesOf(stride: number, same: boolean): Attribute[] {
+/** Of TensorFlow's convolutions and their gradients. */
+export function convolutionAttributes(stride: number, padding: 'SAME' | 'VALID'): Attribute[] {
   return [
     attribute.type('T', 'float32'),
     attribute.ints('strides', [1, stride, stride, 1]),
-    attribute.string('padding', same ? 'SAME' : 'VALID'),
+    attribute.string('padding', padding),
     attribute.ints('explicit_paddings', []),
     attribute.string('data_format', 'NHWC'),
     attribute.ints('dilations', [1, 1, 1, 1]),
-    attribute.bool('use_cudnn_on_gpu', true),
   ];
 }
 
-function shapeOf({ shape }: Tensor): Tensor {
+/** The shape as a tensor, as gradients of convolutions take it. */
+export function shapeOf({ shape }: Tensor): Tensor {
   return tf.tensor1d(shape, 'int32');
 }

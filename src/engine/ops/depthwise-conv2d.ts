@@ -1,5 +1,5 @@
-import { attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
-import { type Conv2dOptions, padSides } from './conv2d.js';
+import { executeOne, type Tensor, withGradient } from '../runtime.js';
+import { type Conv2dOptions, convolutionAttributes, padSides, shapeOf } from './conv2d.js';
 
 /**
  * Depthwise convolution: each channel has kernels of its own (Howard et al., 2017; arXiv 1704.04861). PyTorch's Conv2d
@@ -17,22 +17,14 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
     );
   }
   if (padding > 0) return depthwiseConv2d(padSides(x, padding), weight, { stride });
-  const attributes = [
-    attribute.type('T', 'float32'),
-    attribute.ints('strides', [1, stride, stride, 1]),
-    attribute.string('padding', 'VALID'),
-    attribute.ints('explicit_paddings', []),
-    attribute.string('data_format', 'NHWC'),
-    attribute.ints('dilations', [1, 1, 1, 1]),
-  ];
-  const sizes = ({ shape }: Tensor) => tf.tensor1d(shape, 'int32');
+  const attributes = convolutionAttributes(stride, 'VALID');
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {
       value: executeOne('DepthwiseConv2dNative', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
-        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [sizes(x!), weight!, dy]),
-        () => executeOne('DepthwiseConv2dNativeBackpropFilter', attributes, [x!, sizes(weight!), dy]),
+        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!), weight!, dy]),
+        () => executeOne('DepthwiseConv2dNativeBackpropFilter', attributes, [x!, shapeOf(weight!), dy]),
       ],
     };
   });

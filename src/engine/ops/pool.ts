@@ -11,7 +11,7 @@ export function maxPool(
   x: Tensor,
   { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
 ): Tensor {
-  // With padding of its own kind TensorFlow leaves oneDNN for kernels of a fifth of the speed.
+  // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
   if (padding > 0) return maxPool(padSides(x, padding, Number.NEGATIVE_INFINITY), { size, stride });
   const attributes = [...poolAttributes(x, size, stride), attribute.ints('explicit_paddings', [])];
   return withGradient([x], (save) => {
