@@ -1,42 +1,22 @@
 // What compiling costs: the first call of a ResNet-50 training step (recording, TensorFlow's optimizer, its memory)
-// beyond what later calls take, and what finding the recording again costs with that step's 480 tensors. It has no peer.
-import {
-  compile,
-  crossEntropy,
-  dense,
-  describeDevice,
-  gradients,
-  key,
-  randomNormal,
-  resnet,
-  sgd,
-  tf,
-} from '../dist/index.js';
+// beyond what later calls take, and what finding the recording again costs with that step's 431 tensors. It has no peer.
+import { compile, describeDevice, key, randomNormal, resnet, sgd, tf } from '../dist/index.js';
+import { classifierTraining } from './classifier-training.mjs';
 import { reportValue } from './report.mjs';
+import { median } from './worker.mjs';
 
 const rounds = 3;
 const calls = 30;
-const root = key('compile');
-const backbone = resnet({ depth: 50 });
-const optimizer = sgd({ momentum: 0.9 });
-
-function trainStep(tensors, images, labels, rate) {
-  const result = gradients(tensors.parameters, (parameters) => {
-    const { features, state } = backbone.apply({ parameters, state: tensors.state }, images, { training: true });
-    const logits = dense(features, parameters['fc.weight'], parameters['fc.bias']);
-    return { loss: crossEntropy(logits, labels), extra: state };
-  });
-  const { parameters, state } = optimizer.update(tensors.parameters, result.gradients, tensors.optimizer, rate);
-  return { tensors: { parameters, state: result.extra, optimizer: state }, loss: result.loss };
-}
-
-const { parameters, state } = backbone.initialize(root);
-parameters['fc.weight'] = randomNormal(root.fold('fc'), [10, backbone.featureSize], 0, 0.01);
-parameters['fc.bias'] = tf.zeros([10]);
-const tensors = { parameters, state, optimizer: optimizer.initialize(parameters) };
+const random = key('compile');
+const { trainStep, tensors } = classifierTraining({
+  backbone: resnet({ depth: 50 }),
+  optimizer: sgd({ momentum: 0.9 }),
+  classes: 10,
+  random,
+});
 const inputs = [
   tensors,
-  randomNormal(root.fold('images'), [2, 64, 64, 3]),
+  randomNormal(random.fold('images'), [2, 64, 64, 3]),
   tf.tensor1d([1, 2], 'int32'),
   tf.scalar(0.1),
 ];
@@ -47,7 +27,6 @@ async function timed(step) {
   return performance.now() - began;
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const first = [];
 const later = [];
 for (let round = 0; round < rounds; round++) {

@@ -2,6 +2,7 @@
 // is the main row; LARS shows what it costs beside the ops to hand over 301 tensors and to take 200, either way.
 import { compile, describeDevice, key, lars, randomNormal, tf } from '../dist/index.js';
 import { report } from './report.mjs';
+import { median } from './worker.mjs';
 
 const rounds = 7;
 const calls = 10;
@@ -40,7 +41,6 @@ async function timed(step, inputs) {
   return (performance.now() - began) / calls;
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const rows = [];
 const ratios = {};
 for (const { name, work, isMain, options } of steps) {

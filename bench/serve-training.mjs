@@ -1,19 +1,45 @@
 import { createInterface } from 'node:readline';
-import { describeDevice } from '../dist/index.js';
+import { compile, describeDevice, disposeTensors, key, randomNormal, tf } from '../dist/index.js';
+import { classifierTraining } from './classifier-training.mjs';
 
 /**
- * The protocol of a benchmark's worker: reads a number of steps a line; answers a line of JSON with their times in ms,
- * the last loss and the peak memory.
+ * A worker of step-duel.mjs: reads a number of training steps a line; answers a line of JSON with their times in ms, the
+ * last loss and the peak memory. Its arguments are the precision, the batch, the images' side in px and the number of
+ * classes; bench/peers/torch_training.py is the same in PyTorch.
  *
- * @param {() => Promise<number>} step runs one step and gives its loss
+ * @param {(size: number) => import('../dist/index.js').Backbone} backboneFor makes the backbone for the images' side
+ * @param {import('../dist/index.js').Optimizer} optimizer
+ * @param {number} rate
  */
-export async function serveSteps(step) {
+export async function serveTraining(backboneFor, optimizer, rate) {
+  const [precision, ...numbers] = process.argv.slice(2);
+  const [batch, size, classes] = numbers.map(Number);
+  const random = key(1);
+  const training = classifierTraining({ backbone: backboneFor(size), optimizer, classes, random });
+  const step = compile(training.trainStep, { precision });
+  let { tensors } = training;
+  const images = randomNormal(random.fold('images'), [batch, size, size, 3]);
+  const labels = tf.tensor1d(
+    Array.from({ length: batch }, (_, row) => row % classes),
+    'int32',
+  );
+  const learningRate = tf.scalar(rate);
+
+  async function runStep() {
+    const output = await step(tensors, images, labels, learningRate);
+    disposeTensors(...Object.values(tensors));
+    tensors = output.tensors;
+    const [loss] = await output.loss.data();
+    output.loss.dispose();
+    return loss;
+  }
+
   for await (const line of createInterface({ input: process.stdin })) {
     const times = [];
     let loss = Number.NaN;
     for (let i = 0; i < Number(line); i++) {
       const began = performance.now();
-      loss = await step();
+      loss = await runStep();
       times.push(performance.now() - began);
     }
     const peakMiB = process.resourceUsage().maxRSS / 1024;

@@ -1,16 +1,14 @@
-"""A ResNet-50 training step in PyTorch: the peer of bench/train-step/ours.mjs, with the same protocol.
+"""A ResNet-50 training step in PyTorch: the peer of bench/train-step/ours.mjs, served by torch_training.py.
 
-Arguments: precision (float32, bfloat16), memory format (nchw, channels_last), mode (eager, compile), threads.
-Reads a number of steps a line; answers a line of JSON with their times in ms, the last loss and the peak memory.
+Arguments: precision (float32, bfloat16), memory format (nchw, channels_last), mode (eager, compile), threads, batch,
+image side in px, classes.
 """
 
-import json
-import resource
 import sys
-import time
 
 import torch
 from torch import nn
+from torch_training import serve
 
 
 class Bottleneck(nn.Module):
@@ -50,31 +48,11 @@ def main(precision, memory_format, mode, threads, batch, size, classes):
     torch.manual_seed(1)
     model = resnet50(classes)
     images = torch.randn(batch, 3, size, size)
-    labels = torch.arange(batch) % classes
     if memory_format == "channels_last":
         model = model.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    if mode == "compile":
-        model = torch.compile(model)
-
-    def step():
-        optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = nn.functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    for line in sys.stdin:
-        times = []
-        loss = float("nan")
-        for _ in range(int(line)):
-            began = time.perf_counter()
-            loss = step()
-            times.append(1000 * (time.perf_counter() - began))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"times": times, "loss": loss, "peakMiB": peak, "version": torch.__version__}), flush=True)
+    serve(model, optimizer, images, classes, precision, mode)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { median } from '../worker.mjs';
 
 const program = fileURLToPath(new URL('probe.mjs', import.meta.url));
 const run = promisify(execFile);
@@ -24,6 +25,5 @@ export async function runProbe(settings, environment = {}) {
 export function growth({ steps, megabytes }, from) {
   const values = megabytes.filter((_, place) => steps[place] >= from);
   const part = Math.max(3, Math.floor(values.length / 10));
-  const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
   return median(values.slice(-part)) / median(values.slice(0, part)) - 1;
 }
