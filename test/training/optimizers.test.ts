@@ -18,14 +18,13 @@ import {
 } from '../../src/training/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
 
-type Results = Record<string, Record<string, number[]>>;
-const fixture = <Content>(name: string) =>
-  JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), 'utf8')) as Content;
-
-const { shapes, results } = fixture<{ shapes: Record<string, number[]>; results: Results }>(
-  'torch-optimizers/optimizers',
-);
-const torchAdamw = fixture<{ results: Results; schedules: Record<string, number[]> }>('torch-adamw/adamw');
+const { shapes, results, schedules } = JSON.parse(
+  readFileSync(new URL('../fixtures/torch-optimizers/optimizers.json', import.meta.url), 'utf8'),
+) as {
+  shapes: Record<string, number[]>;
+  results: Record<string, Record<string, number[]>>;
+  schedules: Record<string, number[]>;
+};
 
 const draw = (stream: (index: number) => number): Tensors =>
   Object.fromEntries(
@@ -65,28 +64,23 @@ function expectSame(parameters: Tensors, expected: Record<string, number[]>): vo
 }
 
 describe('twenty steps as in PyTorch and timm', () => {
-  const optimizers: Record<string, Optimizer> = {
-    sgd: sgd(),
-    'sgd momentum': sgd({ momentum: 0.9 }),
-    'sgd momentum decay': sgd({ momentum: 0.9, weightDecay: 1e-2 }),
-    'sgd nesterov': sgd({ momentum: 0.9, weightDecay: 1e-2, nesterov: true }),
-    lars: lars({ momentum: 0.9, weightDecay: 1e-2, trustCoefficient: 0.02 }),
-    'lars published': lars({ momentum: 0.9, weightDecay: 1e-6 }),
+  const rate = (step: number) => 0.01 + 0.002 * step;
+  const plain = adamw({ weightDecay: 0 });
+  const runs: Record<string, Run> = {
+    sgd: { optimizer: sgd() },
+    'sgd momentum': { optimizer: sgd({ momentum: 0.9 }) },
+    'sgd momentum decay': { optimizer: sgd({ momentum: 0.9, weightDecay: 1e-2 }) },
+    'sgd nesterov': { optimizer: sgd({ momentum: 0.9, weightDecay: 1e-2, nesterov: true }) },
+    lars: { optimizer: lars({ momentum: 0.9, weightDecay: 1e-2, trustCoefficient: 0.02 }) },
+    'lars published': { optimizer: lars({ momentum: 0.9, weightDecay: 1e-6 }) },
+    adamw: { optimizer: plain, rate },
+    'adamw decay': { optimizer: adamw({ weightDecay: 0.1, exclude: () => false }), rate },
+    'adamw published': { optimizer: adamw({ weightDecay: 5e-5, betas: [0.9, 0.95], epsilon: 1e-6 }), rate },
+    'adamw clipped': { optimizer: plain, rate, change: (gradients) => clipByGlobalNorm(gradients, 1).gradients },
+    'adamw averaged': { optimizer: plain, rate, decay: 0.9 },
   };
   it.each(Object.keys(results))('%s', (name) => {
-    expectSame(run({ optimizer: optimizers[name]! }), results[name]!);
-  });
-
-  const plain = adamw({ weightDecay: 0 });
-  const adamwRuns: Record<string, Run> = {
-    adamw: { optimizer: plain },
-    'adamw decay': { optimizer: adamw({ weightDecay: 0.1, exclude: () => false }) },
-    'adamw published': { optimizer: adamw({ weightDecay: 5e-5, betas: [0.9, 0.95], epsilon: 1e-6 }) },
-    'adamw clipped': { optimizer: plain, change: (gradients) => clipByGlobalNorm(gradients, 1).gradients },
-    'adamw averaged': { optimizer: plain, decay: 0.9 },
-  };
-  it.each(Object.keys(torchAdamw.results))('%s', (name) => {
-    expectSame(run({ ...adamwRuns[name]!, rate: (step) => 0.01 + 0.002 * step }), torchAdamw.results[name]!);
+    expectSame(run(runs[name]!), results[name]!);
   });
 });
 
@@ -270,8 +264,8 @@ describe('schedules', () => {
   };
 
   it("are PyTorch's", () => {
-    expectRates(cosine({ from: 0.3, to: 0.01, steps: 12 }), torchAdamw.schedules.cosine!);
-    expectRates(stepwise({ rate: 0.3, falls: [3, 7], factor: 0.2 }), torchAdamw.schedules.stepwise!);
+    expectRates(cosine({ from: 0.3, to: 0.01, steps: 12 }), schedules.cosine!);
+    expectRates(stepwise({ rate: 0.3, falls: [3, 7], factor: 0.2 }), schedules.stepwise!);
   });
 
   it('stay at their end', () => {
