@@ -4,6 +4,7 @@ import {
   averagePool,
   crossEntropy,
   dense,
+  depthwiseConv2d,
   dropout,
   dropPath,
   executeOp,
@@ -190,6 +191,7 @@ function opInputs(root: Key): Tensors {
   return {
     images: randomNormal(root, [batch, 8, 8, 4]),
     kernel: randomNormal(root, [3, 3, 4, 4]),
+    depthwise: randomNormal(root, [3, 3, 4, 1]),
     weight: tf.ones([4]),
     bias: tf.zeros([4]),
     indices: tf.tensor2d([0, 1, 2, 3, 0, 1, 2, 3], [batch, 2], 'int32'),
@@ -199,9 +201,9 @@ function opInputs(root: Key): Tensors {
 
 /** The ops that no step above uses yet. */
 function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
-  return gradients(parameters, ({ images, kernel, weight, bias }) => {
+  return gradients(parameters, ({ images, kernel, depthwise, weight, bias }) => {
     let x = groupNorm(images!, { weight: weight!, bias: bias! }, 2);
-    x = standardizedConv2d(x, kernel!, { padding: 1 });
+    x = depthwiseConv2d(standardizedConv2d(x, kernel!, { padding: 1 }), depthwise!, { padding: 1 });
     x = layerNorm(x, { weight: weight!, bias: bias! });
     x = maxPool(averagePool(x, { size: 3, stride: 1, padding: 1, countPadding: false }), { size: 2, stride: 1 });
     x = resizeBilinear(x, [8, 8]);

@@ -3,26 +3,34 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /** Where set-up puts the library: beside tfjs-node's addon. */
-const folder = () =>
+const besideAddon = () =>
   join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json')), 'lib', 'napi-v8');
 
 let loaded = false;
 
 /**
  * Loads pathlab's own TensorFlow ops (kernel-setup/ops) where they serve: their kernels are the CPU's. They stay away
- * on a GPU, where set-up has not built them, and where `PATHLAB_CUSTOM_OPS` is `off`; functions that have one then
- * compute from TensorFlow's own ops.
+ * on a GPU, and where `PATHLAB_CUSTOM_OPS` is `off`; functions that have one then compute from TensorFlow's own ops.
  *
- * @throws Error if the library was built for a CPU with instructions that this one lacks
+ * @throws Error if the library is not there, or was built for a CPU with instructions that this one lacks
  */
-export function loadCustomOps(binding: { isUsingGpuDevice(): boolean; loadLibrary(path: string): void }): void {
+export function loadCustomOps(
+  binding: { isUsingGpuDevice(): boolean; loadLibrary(path: string): void },
+  folder = besideAddon(),
+): void {
   const wanted = process.env.PATHLAB_CUSTOM_OPS || 'on';
   if (wanted !== 'on' && wanted !== 'off') {
     throw new Error(`PATHLAB_CUSTOM_OPS is "${wanted}"; it takes on or off, or leave it unset`);
   }
-  const library = join(folder(), 'pathlab_ops.so');
-  if (wanted === 'off' || binding.isUsingGpuDevice() || !existsSync(library)) return;
-  const { cpuFlags } = JSON.parse(readFileSync(join(folder(), 'pathlab_ops.json'), 'utf8')) as { cpuFlags: string[] };
+  if (wanted === 'off' || binding.isUsingGpuDevice()) return;
+  const library = join(folder, 'pathlab_ops.so');
+  if (!existsSync(library)) {
+    throw new Error(
+      `pathlab's TensorFlow ops are not built: there is no ${library}\n` +
+        'Run `npm run setup`: it builds them. (PATHLAB_CUSTOM_OPS=off does without.)',
+    );
+  }
+  const { cpuFlags } = JSON.parse(readFileSync(join(folder, 'pathlab_ops.json'), 'utf8')) as { cpuFlags: string[] };
   const missing = missingFlags(cpuFlags);
   if (missing.length > 0) {
     throw new Error(

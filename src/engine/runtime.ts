@@ -42,7 +42,7 @@ let loaded: TensorFlow | undefined;
  * `@tensorflow/tfjs-node-gpu`, loaded when first used: importing pathlab costs nothing until a tensor is made.
  *
  * @throws Error with the loader's reason if set-up has not built the native addon or its library is missing, or if
- *   `PATHLAB_DEVICE` asks for a GPU and TensorFlow uses none, or if pathlab's ops were built for another CPU
+ *   `PATHLAB_DEVICE` asks for a GPU and TensorFlow uses none, or if pathlab's ops are not there or not for this CPU
  */
 export const tf: TensorFlow = new Proxy({} as TensorFlow, {
   get: (_target, name) => load()[name as keyof TensorFlow],

@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { opsFile } from '../../kernel-setup/setup/paths.mjs';
+import { loadCustomOps } from '../../src/engine/custom-ops.js';
 import { attribute, describeDevice, executeOp, hasCustomOps, tf } from '../../src/engine/index.js';
 import { binding } from '../../src/engine/runtime.js';
 
@@ -18,6 +22,19 @@ describe("pathlab's own TensorFlow ops", () => {
       });
     expect(run('off').stdout).toBe('false\n');
     expect(run('perhaps').stderr).toContain('PATHLAB_CUSTOM_OPS is "perhaps"; it takes on or off');
+  });
+
+  it('are asked for where set-up has not built them, or built them for another CPU', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pathlab-ops-'));
+    const load = (onGpu = false) =>
+      loadCustomOps({ isUsingGpuDevice: () => onGpu, loadLibrary: () => expect.unreachable() }, folder);
+    expect(load).toThrow(/ops are not built: there is no .*pathlab_ops\.so\nRun `npm run setup`/);
+    expect(() => load(true)).not.toThrow();
+    writeFileSync(join(folder, 'pathlab_ops.so'), '');
+    writeFileSync(join(folder, 'pathlab_ops.json'), JSON.stringify({ cpuFlags: ['of_no_cpu'] }));
+    if (process.platform === 'linux')
+      expect(load).toThrow(/another CPU: this one lacks of_no_cpu\nRun `npm run setup`/);
+    rmSync(folder, { recursive: true });
   });
 
   it.skipIf(!tf.backend() || !hasCustomOps())('name what is wrong with their inputs', () => {
