@@ -1,7 +1,6 @@
 // npm run campaign -- determinism: is the same training the same again, bit by bit? Several shapes, precisions and
 // numbers of threads, each three times in processes that run at once and so disturb each other's threads.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { writeCampaignResult } from './campaign-result.mjs';
 import { runProbe } from './training-probe/run.mjs';
 
 const times = 3;
@@ -49,20 +48,11 @@ const byThreads = shapes.flatMap((shape) =>
     return { ...shape, precision, differentHashes: new Set(own.map(({ hash }) => hash)).size, of: own.length };
   }),
 );
-const folder = new URL('./results/', import.meta.url);
-mkdirSync(folder, { recursive: true });
-const content = {
-  command: 'npm run campaign -- determinism',
-  date: new Date().toISOString(),
-  node: process.version,
-  cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
+writeCampaignResult('determinism', [], {
   about: `training of 8 steps, ${times} runs each, at once; the hash is of all weights, statistics and optimizer state`,
   versions,
   rows,
   byThreads,
-};
-const path = new URL('determinism.json', folder);
-writeFileSync(`${path.pathname}.partial`, `${JSON.stringify(content, null, 2)}\n`);
-renameSync(`${path.pathname}.partial`, path.pathname);
+});
 console.log(`determinism: value ${same} of ${rows.length} settings give the same bits`);
 process.exitCode = same === rows.length ? 0 : 1;

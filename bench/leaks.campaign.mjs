@@ -2,8 +2,7 @@
 // bfloat16: the number of tensors is constant, and the memory in use (resident, after collecting garbage, less the free
 // pages that malloc keeps) grows by less than 1 % after step 50. A third run shows all that is resident: malloc's free
 // pages go up and down by some percent with it.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { writeCampaignResult } from './campaign-result.mjs';
 import { growth, runProbe } from './training-probe/run.mjs';
 
 const steps = Number(process.argv[2] ?? 1000);
@@ -49,21 +48,12 @@ for (const [precision, optimizer, watch] of [
   );
 }
 const well = rows.filter((row) => row.well).length;
-const folder = new URL('./results/', import.meta.url);
-mkdirSync(folder, { recursive: true });
-const content = {
-  command: `npm run campaign -- leaks ${steps}`,
-  date: new Date().toISOString(),
-  node: process.version,
-  cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
+writeCampaignResult('leaks', [steps], {
   about:
     'MB; growth is that of the median of the last tenth over the first tenth after step 50. A row is well if its ' +
     'tensors are constant and its growth is below its bound, where it has one',
   wellRows: `${well} of ${rows.length}`,
   rows,
-};
-const path = new URL('leaks.json', folder).pathname;
-writeFileSync(`${path}.partial`, `${JSON.stringify(content, null, 2)}\n`);
-renameSync(`${path}.partial`, path);
+});
 console.log(`leaks: value ${well} of ${rows.length} trainings keep their memory`);
 process.exitCode = well === rows.length ? 0 : 1;

@@ -2,8 +2,6 @@
 // one in float32? 200 steps by default of a small ResNet-18 that tells textures apart. The band: the mean of the last 50
 // losses differs from float32's by at most 5 % of the first loss. Beside them, as a measure of what chance does, float32
 // from weights that differ by a thousandth.
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import {
   crossEntropy,
   dense,
@@ -18,6 +16,7 @@ import {
   tf,
   train,
 } from '../dist/index.js';
+import { writeCampaignResult } from './campaign-result.mjs';
 
 const steps = Number(process.argv[2] ?? 200);
 const window = 50;
@@ -102,20 +101,11 @@ for (const [precision, options] of [['float32', { perturbed: true }], ['bfloat16
       `float32's ${end.toFixed(3)}: ${(100 * difference).toFixed(2)} % of the first loss`,
   );
 }
-const folder = new URL('./results/', import.meta.url);
-mkdirSync(folder, { recursive: true });
-const content = {
-  command: `npm run campaign -- precision ${steps}`,
-  date: new Date().toISOString(),
-  node: process.version,
-  cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
+writeCampaignResult('precision', [steps], {
   about: `means of ${window} losses each of a ResNet-18 (width x 0.25, ${side} px, batch ${batch})`,
   band,
   rows,
-};
-const path = new URL('precision.json', folder).pathname;
-writeFileSync(`${path}.partial`, `${JSON.stringify(content, null, 2)}\n`);
-renameSync(`${path}.partial`, path);
+});
 const well = rows.filter((row) => row.within && !row.perturbed).length;
 console.log(`precision: value ${well} of 2 precisions learn as float32 does`);
 process.exitCode = well === 2 ? 0 : 1;
