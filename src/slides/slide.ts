@@ -11,7 +11,10 @@ export interface SlideLevel {
   height: number;
   /** Level-0 pixels for each pixel of this level, along a side. */
   downsample: number;
-  /** What decodes it: `jpeg`, tile by tile with libjpeg-turbo; or OpenSlide. Both give the same pixels. */
+  /**
+   * What decodes it: `jpeg`, tile by tile with libjpeg-turbo; or OpenSlide. Both give the same pixels, but OpenSlide, which
+   * takes places in level-0 px, interpolates by less than a pixel where a coarser level's downsample is not whole.
+   */
   reader: 'jpeg' | 'openslide';
 }
 
@@ -32,10 +35,12 @@ const usualTimeLimit = 120;
 const testedFormats = ['aperio', 'generic-tiff'];
 
 let slidesOpened = 0;
+const untestedSaid = new Set<string>();
 
 /**
  * Opens a slide in any format that OpenSlide reads. The file's header is checked, and all reading done, in processes of
- * their own with a limit of time and memory: a slide that crashes or hangs a native library fails alone.
+ * their own with a limit of time and memory: a slide that crashes or hangs a native library fails alone. Of a format that
+ * was not tested (see `Slide.untestedFormat`) the first slide is opened with a warning.
  *
  * @throws Error when there is no such file, it is damaged or in no known format, or it claims absurd sizes
  */
@@ -50,7 +55,15 @@ export async function openSlideIn(pool: ReaderPool, path: string, options: OpenS
     throw new RangeError(`timeLimit is above 0 and up to 86400 s; got ${seconds}`);
   const file: SlideFile = { key: slidesOpened++, path: resolve(path), followLinks: options.followLinks ?? false };
   const facts = await pool.run(file, { do: 'open' }, seconds * 1000, (answer) => answer.facts!);
-  return new Slide(pool, file, facts, seconds * 1000, options.mpp);
+  const slide = new Slide(pool, file, facts, seconds * 1000, options.mpp);
+  if (slide.untestedFormat && !untestedSaid.has(slide.vendor)) {
+    untestedSaid.add(slide.vendor);
+    console.warn(
+      `${slide.path} is in the format "${slide.vendor}": OpenSlide reads it, but no slide of this format was at hand to ` +
+        'test with. Look at its overview before you use its patches.',
+    );
+  }
+  return slide;
 }
 
 /** An open slide; made by `openSlide`. Places on it are given in level-0 pixels. */

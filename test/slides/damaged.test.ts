@@ -1,12 +1,16 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key } from '../../src/runs/index.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { key, projectRoot } from '../../src/runs/index.js';
 import { openSlide, writeSyntheticSlide } from '../../src/slides/index.js';
 import { ReaderPool } from '../../src/slides/reader/pool.js';
 import { openSlideIn } from '../../src/slides/slide.js';
+import { parseTiff, type Tiff } from '../../src/slides/tiff/parse.js';
 import { samplePath } from './sample.js';
 import { tiffOf, tiledPicture } from './tiff-file.js';
 
@@ -72,7 +76,40 @@ describe('what a file claims is checked before native code sees it', () => {
     await expect(openSlide(path)).rejects.toThrow(path);
   });
 
-  it('a big-endian TIFF and a BigTIFF are read as they should be', async () => {
+  it('a tile too short to be a JPEG', async () => {
+    for (const bytes of [1, 2]) {
+      const picture = tiledPicture(256, 256, [{ tag: 325, type: 4, values: [bytes] }]);
+      const slide = await openSlide(write(`short-${bytes}.tif`, tiffOf([picture])), { mpp: 0.5 });
+      await expect(slide.readRegion({ ...region, width: 9, height: 9 })).rejects.toThrow(
+        /short-\d\.tif: level 0: tile 0 cannot be decoded/,
+      );
+      await slide.close();
+    }
+  });
+
+  it('a header is read alike in either order of bytes', async () => {
+    const jpegTables = { tag: 347, type: 3 as const, values: [1, 2, 3] };
+    const [little, big] = await Promise.all(
+      [false, true].map(async (bigEndian) => {
+        const pictures = [[...tiledPicture(300, 200), jpegTables], tiledPicture(70_000, 100)];
+        const file = await open(write(`order-${bigEndian}.tif`, tiffOf(pictures, { bigEndian })));
+        const parsed = await parseTiff(file);
+        await file.close();
+        return parsed!;
+      }),
+    );
+    expect(big!.directories.map(({ width, bitsPerSample }) => [width, bitsPerSample])).toEqual([
+      [300, [8, 8, 8]],
+      [70_000, [8, 8, 8]],
+    ]);
+    const tables = [little, big].map((tiff) => tiff!.directories[0]!.jpegTables!.toString('hex'));
+    expect(tables).toEqual(['010002000300', '000100020003']);
+    const withoutTables = (tiff: Tiff) =>
+      tiff.directories.map((directory) => ({ ...directory, jpegTables: undefined }));
+    expect(withoutTables(big!)).toEqual(withoutTables(little!));
+  });
+
+  it('a classic TIFF and a BigTIFF are read as they should be', async () => {
     for (const bigtiff of [false, true]) {
       const path = join(folder, `big-${bigtiff}.tif`);
       await sharp(whole).tiff({ tile: true, pyramid: true, compression: 'jpeg', bigtiff }).toFile(path);
@@ -110,6 +147,29 @@ describe('files that are no slides', () => {
   });
 });
 
+it('a format that was not tested is said once, when its first slide is opened', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  try {
+    const text = (tag: number, words: string) => ({ tag, type: 2 as const, values: [...Buffer.from(`${words}\0`)] });
+    // Trestle's scanners are known by their software's name.
+    const trestle = [...tiledPicture(256, 256), text(270, 'Background Color = F0F0F0;'), text(305, 'MedScan')];
+    trestle.sort((one, other) => one.tag - other.tag);
+    for (const name of ['one.tif', 'two.tif']) {
+      const slide = await openSlide(write(name, tiffOf([trestle])), { mpp: 0.5 });
+      expect([slide.vendor, slide.untestedFormat]).toEqual(['trestle', true]);
+      await slide.close();
+    }
+    const slide = await openSlide(whole);
+    expect(slide.untestedFormat).toBe(false);
+    await slide.close();
+    expect(warn.mock.calls.map(([words]) => words)).toEqual([
+      expect.stringMatching(/one\.tif is in the format "trestle": OpenSlide reads it, but no slide of this format/),
+    ]);
+  } finally {
+    warn.mockRestore();
+  }
+});
+
 describe('a reader process', () => {
   it('that crashes costs the read in progress; the next in line is read by another', async () => {
     const pool = new ReaderPool(1);
@@ -134,6 +194,54 @@ describe('a reader process', () => {
     process.kill(pool.pids[0]!, 'SIGSTOP');
     await expect(slide.readRegion(region)).rejects.toThrow(/was reading it took longer than 2 s and was stopped/);
     expect((await slide.readRegion(region)).width).toBe(300);
+    await slide.close();
+    pool.end();
+  });
+
+  it('that was ended, as idle ones are, is asked nothing more', async () => {
+    const pool = new ReaderPool(1);
+    const slide = await openSlideIn(pool, whole);
+    const [pid] = pool.pids;
+    pool.end();
+    expect((await slide.readRegion(region)).width).toBe(300);
+    expect(pool.pids).not.toContain(pid);
+    await slide.close();
+    pool.end();
+  });
+
+  it('ends with the process that started it, even while a native call hangs', async () => {
+    // A native call on another thread that comes back after minutes, as a damaged slide may make one.
+    const hang = write(
+      'hang.mjs',
+      `import { createRequire } from 'node:module';
+      const koffi = createRequire(${JSON.stringify(join(projectRoot, 'package.json'))})('koffi');
+      const library = koffi.load(process.platform === 'darwin' ? 'libSystem.dylib' : 'libc.so.6');
+      library.func('unsigned int sleep(unsigned int seconds)').async(300, () => {});`,
+    );
+    const program = join(projectRoot, 'dist', 'slides', 'reader', 'process.js');
+    const reader = spawn(process.execPath, ['--import', hang, program], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    try {
+      // Its answer shows that it runs.
+      const slide = { key: 0, path: whole, followLinks: false };
+      reader.send({ id: 0, slot: 0, slide, request: { do: 'close' } });
+      expect(await once(reader, 'message')).toEqual([{ id: 0 }, undefined]);
+      const ended = once(reader, 'exit');
+      reader.disconnect();
+      expect((await ended)[1]).toBe('SIGKILL');
+    } finally {
+      reader.kill('SIGKILL');
+    }
+  }, 60_000);
+
+  it('closes one slide while every slot is taken by another', async () => {
+    const pool = new ReaderPool(1);
+    const [slide, other] = [await openSlideIn(pool, whole), await openSlideIn(pool, whole)];
+    const reads = Array.from({ length: 4 }, () => slide.readRegion(region));
+    await other.close();
+    expect((await Promise.all(reads)).every(({ width }) => width === 300)).toBe(true);
+    await expect(other.readRegion(region)).rejects.toThrow(/was closed; open it again/);
     await slide.close();
     pool.end();
   });

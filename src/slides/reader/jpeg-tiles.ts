@@ -80,8 +80,8 @@ export class JpegTiles {
     const { directory, prefix } = this;
     const { width, height } = this.tile;
     // The tile's own start marker gives way to the prefix, which has one.
-    const bytes = directory.byteCounts[index]! - 2;
-    const stream = Buffer.allocUnsafeSlow(prefix.length + Math.max(0, bytes));
+    const bytes = Math.max(0, directory.byteCounts[index]! - 2);
+    const stream = Buffer.allocUnsafeSlow(prefix.length + bytes);
     prefix.copy(stream);
     const { bytesRead } = await this.file.read(stream, prefix.length, bytes, directory.offsets[index]! + 2);
     if (bytesRead !== bytes) throw new Error(`${this.name}: tile ${index} is cut short`);

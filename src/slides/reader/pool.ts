@@ -55,9 +55,9 @@ export class ReaderPool {
     );
   }
 
-  /** Ends the processes at once. */
+  /** Ends the processes at once; what is asked afterwards goes to new ones. */
   end(): void {
-    for (const process of [...this.processes]) process.kill('was ended');
+    for (const process of this.processes.splice(0)) process.kill('was ended');
   }
 
   private assign(): void {

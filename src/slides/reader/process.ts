@@ -69,4 +69,5 @@ process.on('message', (question: Question) => {
     process.send?.({ id: question.id, ...reply });
   });
 });
-process.on('disconnect', () => process.exit());
+// process.exit would first wait for native calls on other threads, and one of them may hang.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));

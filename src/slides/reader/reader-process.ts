@@ -97,7 +97,8 @@ export class ReaderProcess {
       else {
         const lengths = answer.lengths ?? [];
         job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
-        this.slots[slot]!.release(lengths.reduce((sum, length) => sum + length, 0));
+        // A slide may be closed while every slot is taken: closing uses none.
+        if (lengths.length > 0) this.slots[slot]!.release(lengths.reduce((sum, length) => sum + length, 0));
       }
     } catch (error) {
       job.fail(error as Error);

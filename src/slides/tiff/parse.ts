@@ -24,7 +24,7 @@ const tags = {
 type TagName = keyof typeof tags;
 const nameOfTag = new Map(Object.entries(tags).map(([name, tag]) => [tag as number, name as TagName]));
 
-/** Bytes of a value of each type, and how to read it. */
+/** Bytes of a value of each type. */
 const typeSizes: Record<number, number> = {
   1: 1,
   2: 1,
@@ -64,7 +64,6 @@ export interface TiffDirectory {
 }
 
 export interface Tiff {
-  big: boolean;
   directories: TiffDirectory[];
   /** Hamamatsu's NDPI bends the format's rules: only its first directory is read. */
   ndpi: boolean;
@@ -103,11 +102,11 @@ export async function parseTiff(file: FileHandle): Promise<Tiff | undefined> {
     }
     const { values, after, ndpi } = await readDirectory(reader, next, directories.length);
     directories.push(directoryOf(values, directories.length));
-    if (ndpi) return { big: reader.big, directories, ndpi, fileBytes };
+    if (ndpi) return { directories, ndpi, fileBytes };
     next = after;
   }
   if (directories.length === 0) throw new Error('is a TIFF without a picture');
-  return { big: reader.big, directories, ndpi: false, fileBytes };
+  return { directories, ndpi: false, fileBytes };
 }
 
 type Values = Partial<Record<TagName, Float64Array | Buffer>>;
