@@ -11,8 +11,13 @@ import {
   tissueOfOrgan,
 } from '../../src/datasets/index.js';
 import { key, sha256 } from '../../src/runs/index.js';
-import { openSlide, renderSection, type SyntheticSection, tissueKinds } from '../../src/slides/index.js';
-import { forCellsInside } from '../../src/slides/synthetic/polygon.js';
+import {
+  openSlide,
+  rasterizePolygon,
+  renderSection,
+  type SyntheticSection,
+  tissueKinds,
+} from '../../src/slides/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pathlab-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -158,9 +163,8 @@ describe('masks and polygons', () => {
     const { mask, width, height, annotations } = await renderSection({ ...section, tissue });
     const inside = new Uint8Array(width * height);
     for (const { group, points } of annotations) {
-      forCellsInside(points, { width, height }, (cell) => {
-        inside[cell] = group === '_2' ? 0 : 1;
-      });
+      const polygon = { name: group, rings: [Float64Array.from(points.flat())] };
+      rasterizePolygon(polygon, { x: 0, y: 0, width, height, pixelSize: 1 }, group === '_2' ? 0 : 1, inside);
     }
     const tissueCells = mask.filter((value) => value > 0).length;
     const wrong = mask.filter((value, at) => value > 0 && (value === 2) !== (inside[at] === 1)).length;

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/runs/index.js';
@@ -206,6 +207,30 @@ describe('labels of a slide', () => {
       expect([...read]).toEqual([...row(100), 9, ...row(101), 9]);
       await labels.close();
     }
+  });
+
+  it('a color profile in a PNG changes no label', async () => {
+    const raw = { width: 400, height: 300, channels: 3 as const };
+    const pixels = Buffer.alloc(400 * 300 * 3);
+    for (let pixel = 0; pixel < 400 * 300; pixel++) pixels[3 * pixel] = pixel % 6;
+    const plain = await sharp(pixels, { raw }).png().toBuffer();
+    const { icc } = await sharp(await sharp(pixels, { raw }).withIccProfile('p3').png().toBuffer()).metadata();
+    const content = Buffer.concat([Buffer.from('iCCPp3\0\0', 'latin1'), deflateSync(icc!)]);
+    const [length, checksum] = [content.length - 4, crc32(content)].map((value) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(value);
+      return bytes;
+    });
+    // After the signature and the header, which comes first.
+    const path = write(
+      'profile.png',
+      Buffer.concat([plain.subarray(0, 33), length!, content, checksum!, plain.subarray(33)]),
+    );
+    expect((await sharp(path).metadata()).hasProfile).toBe(true);
+    const labels = await openLabelImage(path, slide);
+    const read = await labels.read({ x: 0, y: 0, width: 400, height: 300, pixelSize: 4 });
+    expect(read).toEqual(Uint8Array.from({ length: 400 * 300 }, (_, pixel) => pixel % 6));
+    await labels.close();
   });
 
   it('label images of another size, lossy ones, and ones of many bits are errors', async () => {

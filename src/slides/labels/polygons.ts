@@ -15,6 +15,20 @@ export interface PolygonFile {
   withoutArea: number;
 }
 
+/** Edges of the rectangle around a polygon's rings. */
+export function boundsOf(rings: Polygon['rings']): { left: number; top: number; right: number; bottom: number } {
+  const bounds = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const ring of rings) {
+    for (let at = 0; at < ring.length; at += 2) {
+      bounds.left = Math.min(bounds.left, ring[at]!);
+      bounds.right = Math.max(bounds.right, ring[at]!);
+      bounds.top = Math.min(bounds.top, ring[at + 1]!);
+      bounds.bottom = Math.max(bounds.bottom, ring[at + 1]!);
+    }
+  }
+  return bounds;
+}
+
 const mostBytes = 2 ** 28;
 
 /**

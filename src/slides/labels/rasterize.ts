@@ -12,15 +12,26 @@ export interface LabelRegion {
   pixelSize: number;
 }
 
-/**
- * Paints a polygon: a pixel belongs to it when its center lies within by the even-odd rule. A center on an edge belongs
- * to the area on its right or below, so that polygons that share an edge share no pixel and leave none out.
- */
+/** Paints a polygon (see `forRunsInside`). */
 export function rasterizePolygon(polygon: Polygon, region: LabelRegion, label: number, into: Uint8Array): void {
+  forRunsInside(polygon.rings, region, (first, end) => into.fill(label, first, end));
+}
+
+/**
+ * Visits the pixels of a polygon: a pixel belongs to it when its center lies within by the even-odd rule. A center on an
+ * edge belongs to the area on its right or below, so that polygons that share an edge share no pixel and leave none out.
+ *
+ * @param visit is given runs of pixels in a row: the first, and the one after the last
+ */
+export function forRunsInside(
+  rings: Polygon['rings'],
+  region: LabelRegion,
+  visit: (first: number, end: number) => void,
+): void {
   const { x, y, width, height, pixelSize } = region;
   /** Crossings of each row of centers with the edges, in pixels from the left center. */
   const crossings: number[][] = [];
-  for (const ring of polygon.rings) {
+  for (const ring of rings) {
     const count = ring.length / 2;
     for (let corner = 0; corner < count; corner++) {
       const next = (corner + 1) % count;
@@ -44,7 +55,7 @@ export function rasterizePolygon(polygon: Polygon, region: LabelRegion, label: n
     for (let pair = 0; pair + 1 < places.length; pair += 2) {
       const first = Math.max(0, Math.ceil(places[pair]!));
       const last = Math.min(width, Math.ceil(places[pair + 1]!));
-      if (first < last) into.fill(label, row * width + first, row * width + last);
+      if (first < last) visit(row * width + first, row * width + last);
     }
   }
 }

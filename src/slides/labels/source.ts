@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import type { PatchIndex } from '../patch-grid.js';
 import { openSlide, type Slide } from '../slide.js';
 import { slideLimits } from '../tiff/limits.js';
-import type { Polygon } from './polygons.js';
+import { boundsOf, type Polygon } from './polygons.js';
 import { type LabelRegion, rasterizePolygon } from './rasterize.js';
 
 /** Labels of a slide's places: a label image or polygons. Beyond the slide the label is the background's. */
@@ -97,7 +97,8 @@ async function openTiff(path: string): Promise<LabelImage> {
 const mostPngPixels = 2 ** 28;
 
 async function openPng(path: string): Promise<LabelImage> {
-  const opened = sharp(path, { limitInputPixels: mostPngPixels });
+  // A color profile would change labels as it changes colors.
+  const opened = sharp(path, { limitInputPixels: mostPngPixels, ignoreIcc: true });
   const fail = (error: Error): never => {
     throw new Error(`the mask ${path} cannot be read: ${error.message}`);
   };
@@ -145,7 +146,7 @@ export function polygonLabels(
         `polygon ${index + 1} of ${slide.path} is of the class "${polygon.name}", which has no label; there are: ${known}`,
       );
     }
-    const bounds = boundsOf(polygon);
+    const bounds = boundsOf(polygon.rings);
     if (bounds.right <= 0 || bounds.bottom <= 0 || bounds.left >= slide.width || bounds.top >= slide.height) {
       throw new Error(
         `polygon ${index + 1} ("${polygon.name}") lies outside the slide ${slide.path}: from ` +
@@ -169,19 +170,6 @@ export function polygonLabels(
     },
     async close() {},
   };
-}
-
-function boundsOf({ rings }: Polygon): { left: number; top: number; right: number; bottom: number } {
-  const bounds = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-  for (const ring of rings) {
-    for (let at = 0; at < ring.length; at += 2) {
-      bounds.left = Math.min(bounds.left, ring[at]!);
-      bounds.right = Math.max(bounds.right, ring[at]!);
-      bounds.top = Math.min(bounds.top, ring[at + 1]!);
-      bounds.bottom = Math.max(bounds.bottom, ring[at + 1]!);
-    }
-  }
-  return bounds;
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { Generator, Key } from '../../runs/index.js';
+import { boundsOf } from '../labels/polygons.js';
+import { forRunsInside } from '../labels/rasterize.js';
 import type { BlockValues } from './draw-layout.js';
 import { type Block, glass, insideRounded, type Layout, marginMicrometers, overhang } from './layout.js';
 import { Lattice } from './noise.js';
-import { blob, boundsOf, forCellsInside, type Polygon } from './polygon.js';
+import { blob, type Polygon, ringOf } from './polygon.js';
 
 /** An area of a section that is of another kind than the rest. */
 export interface Lesion {
@@ -77,14 +79,14 @@ export function planSection(tissue: SectionTissue, key: Key): SectionLayout {
     },
   ];
   const annotations: Annotation[] = [];
-  const size = { width: widthMicrometers, height: heightMicrometers };
+  const cells = { x: 0, y: 0, width: widthMicrometers, height: heightMicrometers, pixelSize: 1 };
   const give = (points: Polygon, block: number) =>
-    forCellsInside(points, size, (cell) => {
-      if (plane[cell] !== glass) plane[cell] = block;
+    forRunsInside([ringOf(points)], cells, (first, end) => {
+      for (let cell = first; cell < end; cell++) if (plane[cell] !== glass) plane[cell] = block;
     });
   for (const [index, lesion] of tissue.lesions.entries()) {
     const points = edges[index]!;
-    blocks.push({ kind: index + 1, ...boundsOf(points) });
+    blocks.push({ kind: index + 1, ...boundsOf([ringOf(points)]) });
     give(points, index + 1);
     annotations.push({ group: lesion.group, points });
     if (lesion.holeGroup === null) continue;
@@ -141,7 +143,7 @@ function blobs(tissue: SectionTissue, random: Generator): Polygon[] {
 
 /** A blob around the middle of a blob, of a third its width. */
 function insideOf(points: Polygon, random: Generator): Polygon {
-  const { left, top, right, bottom } = boundsOf(points);
+  const { left, top, right, bottom } = boundsOf([ringOf(points)]);
   const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
   return blob(middle, Math.min(right - left, bottom - top) / 6, random);
 }
