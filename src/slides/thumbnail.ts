@@ -1,3 +1,4 @@
+import { forEachBlock } from './blocks.js';
 import type { RgbImage } from './rgb-image.js';
 import type { Slide } from './slide.js';
 
@@ -27,26 +28,15 @@ export async function thumbnail(slide: Slide, maxSize: number): Promise<Thumbnai
   const shrinks = downsample / slide.levels[slide.levelFor(mpp)]!.downsample;
   const side = Math.max(1, Math.min(Math.floor(readSide / shrinks), Math.max(width, height)));
   const pixels = new Uint8Array(width * height * 3);
-  const blocks: { column: number; row: number }[] = [];
-  for (let row = 0; row < height; row += side) {
-    for (let column = 0; column < width; column += side) blocks.push({ column, row });
-  }
-  let next = 0;
-  const readInTurn = async () => {
-    while (next < blocks.length) {
-      const { column, row } = blocks[next++]!;
-      const across = Math.min(side, width - column);
-      const down = Math.min(side, height - row);
-      const [block] = await slide.readManyAt([{ x: column * downsample, y: row * downsample }], {
-        ...{ width: across, height: down, mpp, margin: true },
-      });
-      for (let line = 0; line < down; line++) {
-        const from = 3 * line * across;
-        pixels.set(block!.subarray(from, from + 3 * across), 3 * ((row + line) * width + column));
-      }
+  const grid = { columns: width, rows: height, side, atOnce: slide.parallelReads };
+  await forEachBlock(grid, async ({ column, row, across, down }) => {
+    const [block] = await slide.readManyAt([{ x: column * downsample, y: row * downsample }], {
+      ...{ width: across, height: down, mpp, margin: true },
+    });
+    for (let line = 0; line < down; line++) {
+      const from = 3 * line * across;
+      pixels.set(block!.subarray(from, from + 3 * across), 3 * ((row + line) * width + column));
     }
-  };
-  const readers = await Promise.allSettled(Array.from({ length: slide.parallelReads }, readInTurn));
-  for (const reader of readers) if (reader.status === 'rejected') throw reader.reason;
+  });
   return { pixels, width, height, umPerPixel: mpp, downsample };
 }

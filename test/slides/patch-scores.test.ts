@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key } from '../../src/runs/index.js';
+import { InterruptedError, key } from '../../src/runs/index.js';
 import {
   encodePatches,
   focusMap,
@@ -88,6 +88,10 @@ describe('scores and limits', () => {
   it('sharpness is measured only where it is asked for, and a limit without it is refused', () => {
     expect(Array.from(patchGrid(slide, mask).scores.sharpness).every(Number.isNaN)).toBe(true);
     expect(() => patchGrid(slide, mask, { minimumSharpness: 9 })).toThrow(/focusMap\(slide, mask\)/);
+  });
+
+  it('measuring sharpness is interrupted between reads', async () => {
+    await expect(focusMap(slide, mask, { signal: AbortSignal.abort() })).rejects.toThrow(InterruptedError);
   });
 
   it('unknown presets are refused; known ones differ', async () => {

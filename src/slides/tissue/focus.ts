@@ -1,3 +1,5 @@
+import { throwIfInterrupted } from '../../runs/index.js';
+import { forEachBlock, type GridBlock } from '../blocks.js';
 import type { Slide } from '../slide.js';
 import { type TissueMask, tissueFraction } from './mask.js';
 
@@ -24,6 +26,7 @@ const blockCells = 32;
  * 2000) at a stated pixel size, without which its variance says nothing.
  *
  * @param options.umPerPixel size of the pixels to look at, um; 2 unless said otherwise
+ * @throws InterruptedError when `signal` aborts; reads in flight end first
  */
 export async function focusMap(
   slide: Slide,
@@ -40,29 +43,17 @@ export async function focusMap(
   const rows = Math.ceil(slide.height / cell);
   const zeros = () => new Float64Array(columns * rows);
   const map: FocusMap = { umPerPixel, cell, columns, rows, counts: zeros(), sums: zeros(), squares: zeros() };
-  const blocks: { column: number; row: number }[] = [];
-  for (let row = 0; row < rows; row += blockCells) {
-    for (let column = 0; column < columns; column += blockCells) {
-      const side = blockCells * cell;
-      if (tissueFraction(mask, column * cell, row * cell, side, side) > 0) blocks.push({ column, row });
-    }
-  }
-  let next = 0;
-  const readInTurn = async () => {
-    while (next < blocks.length) {
-      options.signal?.throwIfAborted();
-      const { column, row } = blocks[next++]!;
-      const across = Math.min(blockCells, columns - column);
-      const down = Math.min(blockCells, rows - row);
-      const width = across * cellPixels + 2;
-      const height = down * cellPixels + 2;
-      const place = { x: column * cell - step, y: row * cell - step };
-      const { pixels } = await slide.readAt({ ...place, width, height, mpp: umPerPixel });
-      addLaplacian(map, brightness(pixels), width, { column, row, across, down });
-    }
-  };
-  const readers = await Promise.allSettled(Array.from({ length: 4 }, readInTurn));
-  for (const reader of readers) if (reader.status === 'rejected') throw reader.reason;
+  await forEachBlock({ columns, rows, side: blockCells, atOnce: slide.parallelReads }, async (block) => {
+    throwIfInterrupted(options.signal, `measuring the sharpness of ${slide.path}`);
+    const { column, row, across, down } = block;
+    const side = blockCells * cell;
+    if (tissueFraction(mask, column * cell, row * cell, side, side) === 0) return;
+    const width = across * cellPixels + 2;
+    const height = down * cellPixels + 2;
+    const place = { x: column * cell - step, y: row * cell - step };
+    const { pixels } = await slide.readAt({ ...place, width, height, mpp: umPerPixel });
+    addLaplacian(map, brightness(pixels), width, block);
+  });
   return map;
 }
 
@@ -75,12 +66,7 @@ function brightness(rgb: Uint8Array): Float32Array {
 }
 
 /** Adds a block, whose picture has a margin of one pixel, to the map. */
-function addLaplacian(
-  map: FocusMap,
-  light: Float32Array,
-  width: number,
-  block: { column: number; row: number; across: number; down: number },
-): void {
+function addLaplacian(map: FocusMap, light: Float32Array, width: number, block: GridBlock): void {
   for (let y = 0; y < block.down * cellPixels; y++) {
     const cellRow = (block.row + Math.floor(y / cellPixels)) * map.columns + block.column;
     for (let x = 0; x < block.across * cellPixels; x++) {
