@@ -45,16 +45,15 @@ export async function slideOverview(
   const entries = legendEntries(index);
   const legend = drawLegend(entries, small.width);
   const outlinePath = outline(mask, mask.downsample / small.downsample);
+  const canvas = { width: small.width, height: small.height + legend.height, channels: 3 as const };
   const drawing =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${small.width}" height="${small.height + legend.height}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${canvas.width}" height="${canvas.height}">` +
     `<path d="${outlinePath}" fill="none" stroke="${tissueColor}" stroke-width="2"/>${frames}` +
     `<g transform="translate(0 ${small.height})">${legend.svg}</g></svg>`;
-  // sharp lays pictures over each other before it makes room, so the room is made first.
-  const withRoom = await sharp(small.pixels, { raw: { width: small.width, height: small.height, channels: 3 } })
-    .extend({ bottom: legend.height, background: '#ffffff' })
-    .png()
-    .toBuffer();
-  return sharp(withRoom)
+  // White, so that there is room for the legend below.
+  const pixels = Buffer.alloc(canvas.width * canvas.height * 3, 255);
+  pixels.set(small.pixels);
+  return sharp(pixels, { raw: canvas })
     .composite([{ input: Buffer.from(drawing) }])
     .png()
     .toBuffer();
@@ -83,15 +82,15 @@ interface LegendEntry {
 }
 
 function legendEntries({ x, notDrawn, rejected, passed }: PatchIndex): LegendEntry[] {
-  const counts = rejectionReasons.map((reason) => rejected.reason.filter((other) => other === reason).length);
   return [
     { color: tissueColor, words: 'tissue' },
     { color: patchColor, words: `patches: ${x.length}` },
     ...(notDrawn.x.length > 0 ? [{ color: notDrawnColor, words: `not drawn: ${notDrawn.x.length} of ${passed}` }] : []),
-    ...rejectionReasons.map((reason, at) => ({ ...reasons[reason], words: `${reasons[reason].words}: ${counts[at]}` })),
-  ].filter(
-    (_, entry, all) => entry < all.length - rejectionReasons.length || counts[entry - all.length + counts.length]! > 0,
-  );
+    ...rejectionReasons.flatMap((reason) => {
+      const count = rejected.reason.filter((other) => other === reason).length;
+      return count > 0 ? [{ ...reasons[reason], words: `${reasons[reason].words}: ${count}` }] : [];
+    }),
+  ];
 }
 
 /** Entries from left to right, in as many lines as the width asks for. */
