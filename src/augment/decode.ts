@@ -105,15 +105,3 @@ function whichPicture(images: readonly Uint8Array[], options: DecodeOptions, bat
   }
   return batchError;
 }
-
-/**
- * The coarsest ratio that leaves every crop of a recipe at least as large as its view, so that no view is enlarged from
- * a picture that was made small.
- *
- * @param smallestCrop share of the picture's side that the smallest crop has
- * @param side of the picture, px; @param view side of the view, px
- */
-export function ratioFor(side: number, view: number, smallestCrop: number): 1 | 2 | 4 | 8 {
-  const ratios = [8, 4, 2] as const;
-  return ratios.find((ratio) => (side / ratio) * smallestCrop >= view) ?? 1;
-}

@@ -1,4 +1,4 @@
-export { type DecodeOptions, decodeJpegs, jpegDecoder, ratioFor } from './decode.js';
+export { type DecodeOptions, decodeJpegs, jpegDecoder } from './decode.js';
 export { drawViewParameters } from './draw.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
 export { checkRecipe, type Range, selfSupervisedViews, supervisedViews, type ViewRecipe } from './recipe.js';

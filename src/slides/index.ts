@@ -17,7 +17,6 @@ export {
   type PatchGridOptions,
   type PatchIndex,
   paperGeometry,
-  paperPatchesPerSlide,
   patchGrid,
 } from './patch-grid.js';
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';

@@ -13,9 +13,6 @@ export interface PatchGeometry {
 
 export const paperGeometry: PatchGeometry = { micrometers: 200, pixels: 512 };
 
-/** The paper's limit of patches a slide. */
-export const paperPatchesPerSlide = 500;
-
 /** Where the patches of one slide lie; nothing has been read yet. */
 export interface PatchIndex {
   geometry: PatchGeometry;

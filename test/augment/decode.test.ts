@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeJpegs, jpegDecoder, ratioFor } from '../../src/augment/index.js';
+import { decodeJpegs, jpegDecoder } from '../../src/augment/index.js';
 import { tf, uploadStrings } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
 
@@ -58,6 +58,20 @@ describe('jpegDecoder', () => {
     half.dispose();
   });
 
+  it('rounds each side up at every ratio, and keeps the mean color', async () => {
+    const odd = await jpeg(6, 61, 43);
+    const decodeWhole = jpegDecoder({ height: 43, width: 61 });
+    const whole = await decodeWhole([odd]);
+    for (const ratio of [2, 4, 8] as const) {
+      const smaller = jpegDecoder({ height: 43, width: 61, ratio });
+      const decoded = await smaller([odd]);
+      expect(decoded.shape).toEqual([1, Math.ceil(43 / ratio), Math.ceil(61 / ratio), 3]);
+      expect((await tf.sub(decoded.mean(), whole.mean()).abs().data())[0]).toBeLessThan(0.02);
+      smaller.dispose();
+    }
+    decodeWhole.dispose();
+  });
+
   it('says which picture of a batch is wrong, and why', async () => {
     const [good, other] = images as [Uint8Array, Uint8Array];
     const text = new TextEncoder().encode('this is no picture');
@@ -71,15 +85,5 @@ describe('jpegDecoder', () => {
     expect(() => decodeJpegs(tf.zeros([2]), { height: 8, width: 8 })).toThrow(/byte strings \[batch\]; got float32/);
     const encoded = uploadStrings(images);
     expect(() => decodeJpegs(encoded, { height: 40, width: 56, ratio: 3 as never })).toThrow(/1, 2, 4 or 8; got 3/);
-  });
-});
-
-describe('ratioFor', () => {
-  it('is the coarsest that enlarges no crop', () => {
-    expect(ratioFor(512, 224, 1)).toBe(2);
-    expect(ratioFor(512, 224, 0.8)).toBe(1);
-    expect(ratioFor(512, 64, 1)).toBe(8);
-    expect(ratioFor(512, 96, 0.8)).toBe(4);
-    expect(ratioFor(200, 224, 1)).toBe(1);
   });
 });

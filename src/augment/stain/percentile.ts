@@ -3,7 +3,7 @@ import { attribute, executeOne, executeOp, type Tensor, tf } from '../../engine/
 /**
  * Percentiles of the first `counts` of each row in order, linear between neighbours, as NumPy's `percentile`.
  *
- * @param values `[batch, n]`; those that do not count are infinite
+ * @param values `[batch, n]`; those that do not count are above all that do, and finite
  * @param counts `[batch]`, float32: how many count, 1 or more
  * @param percents 0 to 100
  * @returns one `[batch]` each
