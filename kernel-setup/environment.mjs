@@ -24,7 +24,8 @@ const reasons = {
   'cmake-js':
     'an empty local package: @julusian/jpeg-turbo would compile with it, and it would bring some hundred packages',
   'danfojs-node': 'the results tables that people read and export',
-  koffi: "calls OpenSlide's C library",
+  koffi:
+    "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/slide-library)",
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',
   sharp: 'reads and writes pictures; draws charts to PNG',

@@ -1,5 +1,5 @@
 // The few loops over pixels that reading slides spends its time in, as plain C functions. They trust their arguments:
-// src/slides/reader/library.ts checks sizes before it calls.
+// src/slides/reader/pixels.ts checks sizes before it calls.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>

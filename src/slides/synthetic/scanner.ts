@@ -59,7 +59,7 @@ export function stainAround({ stain }: SyntheticSite, random: Generator): SlideS
   };
 }
 
-/** What the scanner makes of each pair of stain concentrations; see `colorTable`. Glass stays as it is: scanners balance it. */
+/** What the scanner makes of each pair of stain concentrations; see `colorTable`. Scanners balance glass: the gammas leave it. */
 export function scannedColors(stain: SlideStain, { gamma, crosstalk }: Scanner): Uint8Array {
   const table = colorTable(stain);
   const curves = stain.glass.map((glass, channel) =>
