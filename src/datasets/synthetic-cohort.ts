@@ -5,6 +5,7 @@ import {
   canonicalJson,
   digestOfFile,
   InterruptedError,
+  inParallel,
   type Key,
   projectRoot,
   sha256,
@@ -18,7 +19,6 @@ import {
   syntheticSlideSettings,
   writeSyntheticSlide,
 } from '../slides/index.js';
-import { inParallel } from './in-parallel.js';
 import type { SlideSource } from './slide-source.js';
 
 export interface SyntheticCohortOptions extends SyntheticSlideOptions {

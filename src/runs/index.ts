@@ -22,6 +22,7 @@ export {
 } from './download/index.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
+export { inParallel } from './in-parallel.js';
 export {
   InterruptedError,
   input,

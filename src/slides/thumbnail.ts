@@ -1,4 +1,5 @@
-import { forEachBlock } from './blocks.js';
+import { inParallel } from '../runs/index.js';
+import { type GridBlock, gridBlocks } from './blocks.js';
 import type { RgbImage } from './rgb-image.js';
 import type { Slide } from './slide.js';
 
@@ -28,8 +29,7 @@ export async function thumbnail(slide: Slide, maxSize: number): Promise<Thumbnai
   const shrinks = downsample / slide.levels[slide.levelFor(mpp)]!.downsample;
   const side = Math.max(1, Math.min(Math.floor(readSide / shrinks), Math.max(width, height)));
   const pixels = new Uint8Array(width * height * 3);
-  const grid = { columns: width, rows: height, side, atOnce: slide.parallelReads };
-  await forEachBlock(grid, async ({ column, row, across, down }) => {
+  const read = async ({ column, row, across, down }: GridBlock) => {
     const [block] = await slide.readManyAt([{ x: column * downsample, y: row * downsample }], {
       ...{ width: across, height: down, mpp, margin: true },
     });
@@ -37,6 +37,7 @@ export async function thumbnail(slide: Slide, maxSize: number): Promise<Thumbnai
       const from = 3 * line * across;
       pixels.set(block!.subarray(from, from + 3 * across), 3 * ((row + line) * width + column));
     }
-  });
+  };
+  await inParallel(gridBlocks({ columns: width, rows: height }, side), read, slide.parallelReads);
   return { pixels, width, height, umPerPixel: mpp, downsample };
 }

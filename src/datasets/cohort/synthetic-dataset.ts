@@ -5,6 +5,7 @@ import {
   canonicalJson,
   digestOfFile,
   InterruptedError,
+  inParallel,
   type Key,
   projectRoot,
   sha256,
@@ -13,7 +14,6 @@ import {
 } from '../../runs/index.js';
 import { type SectionFiles, syntheticGeneratorVersion } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
-import { inParallel } from '../in-parallel.js';
 import { checkDefinition, readDefinition } from '../read-definition.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { DrawPool, type WrittenFiles } from './draw-pool.js';

@@ -76,7 +76,7 @@ export async function compileSlide(
       ...settings.limits,
       mostPatches: settings.mostPatchesPerSlide ?? undefined,
       key: key(settings.seed).fold(record.id),
-      focus: await focusMap(slide, mask),
+      focus: await focusMap(slide, mask, { signal }),
     });
     const patches = index.x.length;
     if (patches === 0) {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { inParallel } from '../../runs/index.js';
 import type { FolderSource } from '../definition.js';
-import { inParallel } from '../in-parallel.js';
 import type { SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';

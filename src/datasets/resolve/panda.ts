@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import sharp from 'sharp';
+import { inParallel } from '../../runs/index.js';
 import type { PandaSource } from '../definition.js';
-import { inParallel } from '../in-parallel.js';
 import { groupsOf, nearPairs, perceptualHash } from '../perceptual-hash.js';
 import type { ListedSlide, SourceList } from './listed.js';
 import { localFile } from './local-file.js';

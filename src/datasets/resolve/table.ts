@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ColumnTable, fromCSV } from 'arquero';
+import { inParallel } from '../../runs/index.js';
 import type { TableSource } from '../definition.js';
-import { inParallel } from '../in-parallel.js';
 import type { ListedSlide, SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 

@@ -1,5 +1,5 @@
 import sharp, { type SharpInput } from 'sharp';
-import { inParallel } from '../in-parallel.js';
+import { inParallel } from '../../runs/index.js';
 import { perceptualHash } from '../perceptual-hash.js';
 import type { NearDuplicate } from './audit.js';
 

@@ -1,5 +1,5 @@
-import { throwIfInterrupted } from '../../runs/index.js';
-import { forEachBlock, type GridBlock } from '../blocks.js';
+import { inParallel, throwIfInterrupted } from '../../runs/index.js';
+import { type GridBlock, gridBlocks } from '../blocks.js';
 import type { Slide } from '../slide.js';
 import { type TissueMask, tissueFraction } from './mask.js';
 
@@ -43,7 +43,7 @@ export async function focusMap(
   const rows = Math.ceil(slide.height / cell);
   const zeros = () => new Float64Array(columns * rows);
   const map: FocusMap = { umPerPixel, cell, columns, rows, counts: zeros(), sums: zeros(), squares: zeros() };
-  await forEachBlock({ columns, rows, side: blockCells, atOnce: slide.parallelReads }, async (block) => {
+  const look = async (block: GridBlock) => {
     throwIfInterrupted(options.signal, `measuring the sharpness of ${slide.path}`);
     const { column, row, across, down } = block;
     const side = blockCells * cell;
@@ -53,7 +53,8 @@ export async function focusMap(
     const place = { x: column * cell - step, y: row * cell - step };
     const { pixels } = await slide.readAt({ ...place, width, height, mpp: umPerPixel });
     addLaplacian(map, brightness(pixels), width, block);
-  });
+  };
+  await inParallel(gridBlocks(map, blockCells), look, slide.parallelReads);
   return map;
 }
 
