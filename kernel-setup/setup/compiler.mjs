@@ -6,14 +6,19 @@ import { emptyBuildingFolder } from './state.mjs';
 
 const trial = '#include <optional>\n#include <string>\nstd::optional<std::string> f() { return "c++17"; }\n';
 
+/** `CXX`, else the usual names. */
+export function compilerCandidates() {
+  const asked = process.env.CXX;
+  return asked ? [asked] : ['g++', 'c++', 'clang++'];
+}
+
 /**
  * A compiler that turns C++17 into a shared library: `CXX`, else the first of g++, c++ and clang++.
  *
  * @throws Fault that says what each one answered
  */
 export function findCompiler() {
-  const asked = process.env.CXX;
-  const candidates = asked ? [asked] : ['g++', 'c++', 'clang++'];
+  const candidates = compilerCandidates();
   const folder = emptyBuildingFolder('compiler');
   mkdirSync(folder, { recursive: true });
   const reasons = [];

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -8,7 +8,7 @@ import { Fault } from './fault.mjs';
 import { gpuAudit } from './gpu-audit.mjs';
 import { lockHolder } from './lock.mjs';
 import { childEnvironment, stateOf, steps } from './main.mjs';
-import { inProject, projectRoot, sitePackages, venvPython } from './paths.mjs';
+import { inProject, projectRoot, venvPython } from './paths.mjs';
 import { platformFault, thisMachine } from './platform.mjs';
 import { readStamp } from './state.mjs';
 import { factsOf, fiveLines, saidOfGpu, selfTest, selfTestCommand } from './steps/self-test.mjs';
@@ -21,27 +21,6 @@ const states = {
 };
 
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(1)} GB`;
-
-/** Versions of the Python packages that people meet, as their metadata says. */
-function pythonPackages() {
-  const site = sitePackages();
-  const known = /^(jupyterlab|papermill|nbconvert|jupytext|openslide_bin|tensorflow_cpu|tensorflow)-(.+)\.dist-info$/;
-  const found = site ? readdirSync(site).map((name) => known.exec(name)) : [];
-  return found.filter(Boolean).map(([, name, version]) => `${name.replace('_', '-')} ${version}`);
-}
-
-/** What there is to say of a step that is well. */
-const details = {
-  'npm-packages': () => 'as package-lock.json says',
-  'sample-slide': () => 'as its manifest says',
-  'python-environment': (facts) => `Python ${facts.python} (${facts.executable}); ${pythonPackages().join(', ')}`,
-  tensorflow: (facts) => `${facts.distribution} ${facts.version}, chosen for the ${facts.device.toUpperCase()}`,
-  addon: (facts) => `built from ${readStamp('addon').fingerprint.slice(0, 12)}, sha256 ${facts.sha256.slice(0, 12)}`,
-  ops: (facts) => `built for this CPU by ${facts.compiler}`,
-  'slide-library': (facts) => `${facts.file}, sha256 ${facts.sha256.slice(0, 12)}`,
-  kernel: () => '.venv/share/jupyter/kernels/pathlab',
-  'package-build': () => 'dist/ is made from the present src/',
-};
 
 /** Runs TensorFlow in a process of its own. */
 function tryTensorflow() {
@@ -96,7 +75,7 @@ async function examine(asked) {
   const context = { device };
   for (const step of steps.filter((step) => step !== selfTest)) {
     const state = stateOf(step, context);
-    if (state === 'done') note(step.title, details[step.name](readStamp(step.name).facts));
+    if (state === 'done') note(step.title, step.describe(readStamp(step.name)));
     else note(step.title, states[state], setUpAgain);
   }
   if (existsSync(venvPython) && spawnSync(venvPython, ['-I', '-c', '']).status !== 0) {

@@ -77,7 +77,7 @@ export async function setUp({ device: asked, force = false, quiet = false } = {}
 /** Finds what is wrong with the machine before anything is downloaded. */
 async function checkGround(missing, context) {
   if (missing.includes(pythonEnvironment)) findPython();
-  if (missing.includes(addon) || missing.includes(ops)) findCompiler();
+  if ([addon, ops, slideLibrary].some((step) => missing.includes(step))) findCompiler();
   const sizes = missing.map((step) =>
     typeof step.diskNeeded === 'function' ? step.diskNeeded(context) : step.diskNeeded,
   );
@@ -112,7 +112,7 @@ async function ensure(step, context, progress) {
   const fingerprint = fingerprintOf(step.inputs(context));
   removeStamp(step.name);
   try {
-    const facts = await progress.during(step.title, (show) => step.run(context, show));
+    const facts = await progress.during(step.title, (show) => step.run({ ...context, fingerprint }, show));
     writeStamp(step.name, { fingerprint, facts });
   } catch (error) {
     throw explain(error, { what: step.title });

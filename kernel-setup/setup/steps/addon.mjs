@@ -1,9 +1,8 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { placeCompiled } from '../compiled.mjs';
 import { findCompiler } from '../compiler.mjs';
-import { explain } from '../failures.mjs';
-import { addonFile, inProject, inState, shown } from '../paths.mjs';
-import { emptyBuildingFolder, fingerprintOf, hashOfFile, hashOfTree, readStamp } from '../state.mjs';
+import { addonFile, inProject } from '../paths.mjs';
+import { hashOfFile, hashOfTree, readStamp } from '../state.mjs';
 import { libraryNames, tensorflowFolder } from './tensorflow.mjs';
 
 const upstream = inProject('node_modules/@tensorflow/tfjs-node-gpu');
@@ -52,22 +51,11 @@ export const addon = {
     return [wheel?.version, code, hashOfFile(join(headers, 'package.json')), options];
   },
   isIntact: (facts) => hashOfFile(addonFile) === facts.sha256,
-  async run({ children, environment, force }) {
-    const cached = inState('addon', `${fingerprintOf(addon.inputs())}.node`);
-    if (force || !existsSync(cached)) {
-      const folder = emptyBuildingFolder('addon');
-      const built = join(folder, 'tfjs_binding.node');
-      try {
-        await children.run(findCompiler(), [...compilerOptions(), '-o', built], { log: 'addon', env: environment });
-      } catch (error) {
-        throw explain(error, { what: 'Compiling the TensorFlow addon' });
-      }
-      mkdirSync(dirname(cached), { recursive: true });
-      renameSync(built, cached);
-    }
-    mkdirSync(dirname(addonFile), { recursive: true });
-    copyFileSync(cached, `${addonFile}.partial`);
-    renameSync(`${addonFile}.partial`, addonFile);
-    return { sha256: hashOfFile(addonFile), cached: shown(cached) };
+  describe: ({ facts, fingerprint }) => `built from ${fingerprint.slice(0, 12)}, sha256 ${facts.sha256.slice(0, 12)}`,
+  async run(context) {
+    const { children, environment } = context;
+    const compile = (built) =>
+      children.run(findCompiler(), [...compilerOptions(), '-o', built], { log: 'addon', env: environment });
+    return { sha256: await placeCompiled(addon, addonFile, context, compile) };
   },
 };

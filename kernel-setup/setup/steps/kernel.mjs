@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { explain } from '../failures.mjs';
-import { inProject, projectRoot, sitePackages, venv } from '../paths.mjs';
+import { inProject, projectRoot, shown, sitePackages, venv } from '../paths.mjs';
 import { hashOfFile, hashOfTree, readStamp } from '../state.mjs';
 
 /** V8's heap for a notebook: half of the memory, since tensors live outside of it; 8 GB at most. */
@@ -26,12 +26,13 @@ export const kernel = {
     existsSync(kernelFile()) &&
     readFileSync(kernelFile(), 'utf8') === facts.kernelspec &&
     existsSync(join(sitePackages() ?? '', 'pathlab_papermill')),
+  describe: () => shown(dirname(kernelFile())),
   async run() {
     const { installKernelspec } = await import('../../kernel/install.mjs');
     const { installPapermillModule } = await import('../../python/install.mjs');
     try {
       await installPapermillModule({ venv, sitePackages: sitePackages() });
-      await installKernelspec({ projectRoot, venv, heapMegabytes: heapMegabytes() });
+      await installKernelspec({ venv, heapMegabytes: heapMegabytes() });
     } catch (error) {
       throw explain(error, { what: 'Installing the Jupyter kernel' });
     }

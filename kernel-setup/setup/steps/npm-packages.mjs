@@ -66,6 +66,7 @@ export const npmPackages = {
     hashOfFile(hiddenLock()) === facts.hiddenLock &&
     allThere() &&
     links.every(([p, t]) => linkTarget(inProject(p)) === t),
+  describe: () => 'as package-lock.json says',
   async run({ children, environment }, show) {
     const folder = emptyBuildingFolder('npm');
     for (const name of ['package.json', 'package-lock.json', '.npmrc', 'kernel-setup/local-packages']) {

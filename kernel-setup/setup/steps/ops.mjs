@@ -1,19 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { findCompiler } from '../compiler.mjs';
-import { explain } from '../failures.mjs';
-import { inProject, inState, opsDescription, opsFile, shown } from '../paths.mjs';
-import {
-  emptyBuildingFolder,
-  fingerprintOf,
-  hashOf,
-  hashOfFile,
-  hashOfTree,
-  readStamp,
-  writeWhole,
-} from '../state.mjs';
+import { placeCompiled } from '../compiled.mjs';
+import { compilerCandidates, findCompiler } from '../compiler.mjs';
+import { inProject, opsDescription, opsFile } from '../paths.mjs';
+import { hashOf, hashOfFile, hashOfTree, readStamp, writeWhole } from '../state.mjs';
 import { libraryNames, tensorflowFolder } from './tensorflow.mjs';
 
 const sources = inProject('kernel-setup/ops');
@@ -31,8 +23,7 @@ function cpuFlags() {
 
 /** What the compiler calls itself; what the last build noted if there is none any more, for then nothing can be built. */
 function compilerVersion() {
-  const asked = process.env.CXX;
-  for (const compiler of asked ? [asked] : ['g++', 'c++', 'clang++']) {
+  for (const compiler of compilerCandidates()) {
     const { status, stdout } = spawnSync(compiler, ['--version'], { encoding: 'utf8' });
     if (status === 0) return stdout.split('\n')[0];
   }
@@ -81,51 +72,32 @@ export const ops = {
     ];
   },
   isIntact: (facts) => hashOfFile(opsFile) === facts.sha256 && hashOfFile(opsDescription) === facts.description,
-  async run({ children, environment, force }) {
-    const cached = inState('ops', `${fingerprintOf(ops.inputs())}.so`);
-    if (force || !existsSync(cached)) {
-      const built = await build(children, environment);
-      mkdirSync(dirname(cached), { recursive: true });
-      renameSync(built, cached);
-    }
-    mkdirSync(dirname(opsFile), { recursive: true });
-    copyFileSync(cached, `${opsFile}.partial`);
-    renameSync(`${opsFile}.partial`, opsFile);
+  describe: ({ facts }) => `built for this CPU by ${facts.compiler}`,
+  async run(context) {
+    const sha256 = await placeCompiled(ops, opsFile, context, (built) => build(context, built));
     // The runtime refuses a library that was built for another CPU: its instructions would end the process.
     writeWhole(opsDescription, `${JSON.stringify({ cpuFlags: cpuFlags() })}\n`);
-    return {
-      sha256: hashOfFile(opsFile),
-      description: hashOfFile(opsDescription),
-      compiler: compilerVersion(),
-      cached: shown(cached),
-    };
+    return { sha256, description: hashOfFile(opsDescription), compiler: compilerVersion() };
   },
 };
 
-async function build(children, environment) {
+async function build({ children, environment }, library) {
   const compiler = findCompiler();
-  const folder = emptyBuildingFolder('ops');
-  const library = join(folder, 'pathlab_ops.so');
   const compile = async (file) => {
-    const object = join(folder, `${file}.o`);
+    const object = join(dirname(library), `${file}.o`);
     await children.run(compiler, [...compileOptions(file), '-c', join(sources, file), '-o', object], {
       log: `ops-${file}`,
       env: environment,
     });
     return object;
   };
-  try {
-    // The slow one beside all the others in turn.
-    const others = sourceFiles().filter((file) => file !== forAnyCpu);
-    const inTurn = async () => {
-      const objects = [];
-      for (const file of others) objects.push(await compile(file));
-      return objects;
-    };
-    const objects = (await Promise.all([compile(forAnyCpu), inTurn()])).flat();
-    await children.run(compiler, [...objects, ...linkOptions(), '-o', library], { log: 'ops', env: environment });
-  } catch (error) {
-    throw explain(error, { what: 'Compiling the TensorFlow ops' });
-  }
-  return library;
+  // The slow one beside all the others in turn.
+  const others = sourceFiles().filter((file) => file !== forAnyCpu);
+  const inTurn = async () => {
+    const objects = [];
+    for (const file of others) objects.push(await compile(file));
+    return objects;
+  };
+  const objects = (await Promise.all([compile(forAnyCpu), inTurn()])).flat();
+  await children.run(compiler, [...objects, ...linkOptions(), '-o', library], { log: 'ops', env: environment });
 }

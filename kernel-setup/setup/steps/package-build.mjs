@@ -29,6 +29,7 @@ export const packageBuild = {
     hashOfFile(inProject('node_modules/typescript/package.json')),
   ],
   isIntact: (facts) => hashOfTree(dist, isOutput) === facts.dist,
+  describe: () => 'dist/ is made from the present src/',
   async run({ children, environment }) {
     const compiler = inProject('node_modules/typescript/bin/tsc');
     try {

@@ -10,6 +10,13 @@ import { hashOfFile } from '../state.mjs';
 
 const requirements = inProject('kernel-setup/python/requirements.txt');
 
+/** Versions of the packages that people meet, as their metadata says. */
+function metPackages() {
+  const known = /^(jupyterlab|papermill|nbconvert|jupytext|openslide_bin|tensorflow_cpu|tensorflow)-(.+)\.dist-info$/;
+  const found = readdirSync(sitePackages()).map((name) => known.exec(name));
+  return found.filter(Boolean).map(([, name, version]) => `${name.replace('_', '-')} ${version}`);
+}
+
 /** `.venv` with what people see of Python: JupyterLab, papermill, nbconvert, jupytext, OpenSlide's library. */
 export const pythonEnvironment = {
   name: 'python-environment',
@@ -21,6 +28,7 @@ export const pythonEnvironment = {
     [undefined, '', facts.asked].includes(process.env.PATHLAB_PYTHON) &&
     existsSync(venvPython) &&
     facts.packages.every((name) => existsSync(join(sitePackages() ?? '', name))),
+  describe: ({ facts }) => `Python ${facts.python} (${facts.executable}); ${metPackages().join(', ')}`,
   async run({ children, environment }, show) {
     const python = findPython();
     await rm(venv, { recursive: true, force: true });

@@ -25,6 +25,7 @@ export const sampleSlide = {
   diskNeeded: 0.05e9,
   inputs: () => [hashOfFile(manifestFile)],
   isIntact: () => existsSync(slidePath()) && statSync(slidePath()).size === readManifest().file.bytes,
+  describe: () => 'as its manifest says',
   async run({ children, environment }) {
     const { source, file } = readManifest();
     const folder = emptyBuildingFolder('sample-slide');

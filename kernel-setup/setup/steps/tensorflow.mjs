@@ -34,6 +34,7 @@ export const tensorflow = {
   inputs: ({ device }) => [device, hashOfFile(requirements(device)), readStamp('python-environment')?.facts.id],
   isIntact: (facts) =>
     String(librarySizes()) === String(facts.librarySizes) && existsSync(join(tensorflowFolder(), 'include')),
+  describe: ({ facts }) => `${facts.distribution} ${facts.version}, chosen for the ${facts.device.toUpperCase()}`,
   async run({ device, children, environment }, show) {
     const built = emptyBuildingFolder('tensorflow');
     try {
