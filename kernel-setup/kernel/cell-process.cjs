@@ -17,6 +17,8 @@ class CellProcess {
   #messagesRead;
   #log = [];
   #ready = false;
+  /** What was sent before the process was ready: if it has to be started again, it is sent again. */
+  #early = [];
   #onEnd;
   /** Resolves when the process has ended. */
   ended;
@@ -33,8 +35,9 @@ class CellProcess {
         onText(name, text);
       },
       onMessage: (message) => {
-        if (message.type === 'ready') this.#ready = true;
-        else onMessage(message);
+        if (message.type !== 'ready') return onMessage(message);
+        this.#ready = true;
+        this.#early = [];
       },
     });
     this.#start();
@@ -51,11 +54,14 @@ class CellProcess {
     this.#readMessages(this.#child.stdio[4]);
     // A request to a process that has just ended: its end is told by `exit`.
     this.#child.stdio[3].on('error', () => {});
+    for (const line of this.#early) this.#child.stdio[3].write(line);
     this.ended = once(this.#child, 'exit').then(([code, signal]) => this.#end(code, signal));
   }
 
   send(request) {
-    this.#child.stdio[3].write(`${JSON.stringify(request)}\n`);
+    const line = `${JSON.stringify(request)}\n`;
+    if (!this.#ready) this.#early.push(line);
+    this.#child.stdio[3].write(line);
   }
 
   kill() {

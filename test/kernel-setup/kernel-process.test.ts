@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isRunning, Kernel, kernelName as name, ofType, resultOf, streamText } from './kernel-client.js';
+import { isRunning, Kernel, kernelName as name, ofType, projectRoot, resultOf, streamText } from './kernel-client.js';
 
 describe('a kernel whose cells run in a process of their own', () => {
   let kernel: Kernel;
@@ -131,6 +133,28 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
     expect((await kernel.isComplete('await (fetch("a"))')).reply.status).toBe('complete');
     expect((await kernel.isComplete('const = 1;')).reply.status).toBe('invalid');
   });
+});
+
+test('an interrupt that ends a process which does not listen yet loses no request', async () => {
+  const program = `
+    const { CellProcess } = require('./kernel-setup/kernel/cell-process.cjs');
+    process.on('SIGINT', () => {});
+    const onMessage = ({ content }) => { process.stdout.write(content.status); cells.kill(); };
+    const cells = new CellProcess({ onText() {}, onMessage, onEnd() {} });
+    cells.send({ type: 'is_complete', question: 1, code: '1' });
+    process.kill(-process.pid, 'SIGINT');`;
+  const child = spawn(process.execPath, ['-'], {
+    cwd: projectRoot,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'inherit'],
+    timeout: 40_000,
+    killSignal: 'SIGKILL',
+  });
+  child.stdin!.end(program);
+  let text = '';
+  child.stdout!.on('data', (bytes) => (text += bytes));
+  await once(child, 'close');
+  expect(text).toBe('complete');
 });
 
 test('a crash in native code fails the cell with the last lines of its log, and ends the kernel', async () => {

@@ -174,6 +174,9 @@ aq.table({ slide: ['a', 'b'] })`);
       ['await (async () => 6)()', '6'],
       ['const many = await Promise.all([await (async () => 1)(), 2]); many', '[ 1, 2 ]'],
       ['let sum = 0; for await (const x of [1, Promise.resolve(2)]) { sum += x; }\nsum', '3'],
+      ['let sum = 0; for (const a of [1, 2]) for await (const b of [a, Promise.resolve(3)]) sum += b;\nsum', '9'],
+      ['let sum = 0; for await (const a of [1, 2]) for await (const b of [3]) sum += a * b;\nsum', '9'],
+      ['let left = 2; while (left > 0) await (async () => left--)()\nleft', '0'],
     ])('at the top level: %s', async (code, expected) => {
       expect(result((await kernel.run(code)).outputs)).toBe(expected);
     });

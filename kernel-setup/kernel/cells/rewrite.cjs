@@ -18,12 +18,17 @@ function rewriteCell(typescript, code) {
   const insert = (at, text) => insertions.push({ at: at - prefix.length, text });
 
   const visit = (node, insideFunction) => {
+    // What ends with the node comes after what ends with a node in it, also where both end at the same place.
+    const closings = [];
+    const wrap = (start, opening, end, closing) => {
+      insert(start, opening);
+      closings.push([end, closing]);
+    };
     if (typescript.isShorthandPropertyAssignment(node)) insert(node.name.end, `: ${node.name.text}`);
     if (!insideFunction && typescript.isAwaitExpression(node)) {
       const start = node.expression.getStart(file);
       if (/[^\w$'"]/.test(file.text[start])) {
-        insert(start, 'Promise.resolve(');
-        insert(node.expression.end, ')');
+        wrap(start, 'Promise.resolve(', node.expression.end, ')');
       }
     }
     if (typescript.isIterationStatement(node, false) && awaits(typescript, node)) {
@@ -31,17 +36,16 @@ function rewriteCell(typescript, code) {
       if (typescript.isBlock(statement)) {
         insert(statement.getStart(file) + 1, stopHere);
       } else {
-        insert(statement.getStart(file), `{${stopHere} `);
-        insert(statement.end, ' }');
+        wrap(statement.getStart(file), `{${stopHere} `, statement.end, ' }');
       }
     }
     if (!insideFunction && typescript.isForOfStatement(node) && node.awaitModifier) {
-      insert(node.getStart(file), 'await Promise.resolve((async () => { ');
-      insert(node.end, ' })());');
+      wrap(node.getStart(file), 'await Promise.resolve((async () => { ', node.end, ' })());');
       insideFunction = true;
     }
     const inner = insideFunction || typescript.isFunctionLike(node) || typescript.isClassLike(node);
     typescript.forEachChild(node, (child) => visit(child, inner));
+    for (const [at, text] of closings) insert(at, text);
   };
   visit(file, false);
 
