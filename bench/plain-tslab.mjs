@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 const project = fileURLToPath(new URL('../', import.meta.url));
 
 /**
- * An environment in which Jupyter knows both kernels: ours as `pathlab`, and as `tslab` the installed tslab as it ships.
+ * An environment in which Jupyter knows both kernels: ours as `pathlab`, and as `tslab` the installed tslab as it ships,
+ * but for ending some time after the program that started it.
  *
  * @returns {{ environment: NodeJS.ProcessEnv, remove(): void }}
  */
@@ -15,6 +16,7 @@ export function bothKernels() {
   const spec = {
     argv: [
       process.execPath,
+      `--require=${join(project, 'bench/end-with-parent.cjs')}`,
       join(project, 'node_modules/tslab/bin/tslab'),
       'kernel',
       '--config-path={connection_file}',

@@ -1,8 +1,9 @@
 """Times requests to one kernel over the Jupyter protocol.
 
 usage: kernel_latency.py KERNEL   the first line of stdin is a JSON list of cells to run first; each further line is a
-number of rounds, answered by one line of JSON: {"cell": [ms], "completion": [ms], "inspection": [ms], "peakMiB": n}
+number of rounds, answered by one line of JSON: {"cell": [ms], "completion": [ms], "inspection": [ms]}
 """
+import atexit
 import json
 import sys
 import time
@@ -11,6 +12,7 @@ from jupyter_client.manager import KernelManager
 
 manager = KernelManager(kernel_name=sys.argv[1])
 manager.start_kernel()
+atexit.register(manager.shutdown_kernel, now=True)
 client = manager.client()
 client.start_channels()
 client.wait_for_ready(timeout=120)
@@ -50,4 +52,3 @@ for line in sys.stdin:
             raise SystemExit(f"{sys.argv[1]} knows nothing of {code}")
         times["inspection"].append(took)
     print(json.dumps(times), flush=True)
-manager.shutdown_kernel(now=True)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { bothKernels } from '../../bench/plain-tslab.mjs';
 
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -34,13 +35,19 @@ export class Kernel {
   static async start(options: { name?: string; folder?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Kernel> {
     const script = fileURLToPath(new URL('kernel-driver.py', import.meta.url));
     const folder = options.folder ?? join(projectRoot, 'notebooks');
-    const driver = spawn(join(projectRoot, '.venv/bin/python'), [script, options.name ?? 'pathlab', folder], {
+    const name = options.name ?? 'pathlab';
+    const kernels = name === 'tslab' ? bothKernels() : undefined;
+    const driver = spawn(join(projectRoot, '.venv/bin/python'), [script, name, folder], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...options.env },
+      env: { ...(kernels?.environment ?? process.env), ...options.env },
     });
     const answers = createInterface({ input: driver.stdout! });
     const kernel = new Kernel(driver, answers, answers[Symbol.asyncIterator]());
-    await kernel.nextLine();
+    try {
+      await kernel.nextLine();
+    } finally {
+      kernels?.remove();
+    }
     return kernel;
   }
 
@@ -113,7 +120,7 @@ export const ofType = (outputs: readonly Message[], type: string): Message[] =>
 export const resultOf = (outputs: readonly Message[]): string | undefined =>
   ofType(outputs, 'execute_result')[0]?.content.data['text/plain'];
 
-/** The kernelspec that the tests run on: with `PATHLAB_TEST_KERNEL=tslab` they show what plain tslab does. */
+/** The kernel that the tests run on: with `PATHLAB_TEST_KERNEL=tslab` they show what plain tslab does. */
 export const kernelName = process.env.PATHLAB_TEST_KERNEL ?? 'pathlab';
 
 export function isRunning(pid: number): boolean {

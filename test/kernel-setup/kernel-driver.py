@@ -3,6 +3,7 @@
 Reads one JSON command a line from stdin, answers with one JSON line on stdout.
 usage: kernel-driver.py KERNEL_NAME WORKING_FOLDER
 """
+import atexit
 import json
 import os
 import queue
@@ -18,6 +19,14 @@ manager = KernelManager(kernel_name=sys.argv[1])
 manager.shutdown_wait_time = 20
 # This program's own stdout carries its answers.
 manager.start_kernel(cwd=sys.argv[2], stdout=sys.stderr)
+
+
+@atexit.register
+def end_kernel():
+    if manager.has_kernel:
+        manager.shutdown_kernel(now=True)
+
+
 client = manager.client()
 client.start_channels()
 client.wait_for_ready(timeout=60)
@@ -115,5 +124,3 @@ for line in sys.stdin:
         answer = {"failed": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)
 client.stop_channels()
-if manager.has_kernel:
-    manager.shutdown_kernel(now=True)

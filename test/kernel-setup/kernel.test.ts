@@ -370,10 +370,14 @@ writeFileSync('checkpoint', 'whole');`);
 test('a kernel whose client was killed ends, even in a loop that never yields', async () => {
   const kernel = await Kernel.start({ name });
   const pid = await kernel.pid();
-  await kernel.send('while (true) {}');
-  kernel.killClient();
-  for (let waited = 0; waited < 100 && isRunning(pid); waited++) await pause(100);
-  expect(isRunning(pid)).toBe(false);
+  try {
+    await kernel.send('while (true) {}');
+    kernel.killClient();
+    for (let waited = 0; waited < 100 && isRunning(pid); waited++) await pause(100);
+    expect(isRunning(pid)).toBe(false);
+  } finally {
+    if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+  }
 });
 
 test('another version of tslab is refused by name', () => {
