@@ -64,7 +64,7 @@ class Outcome(unittest.TestResult):
         self.note(test, "passed")
 
     def addFailure(self, test, err):
-        self.note(test, f"failed: {err[0].__name__} {str(err[1])[:200]}".strip())
+        self.note(test, f"failed: {err[0].__name__} {str(err[1]).partition(chr(10))[0]}".strip())
 
     addError = addFailure
 
