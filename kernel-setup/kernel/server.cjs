@@ -72,7 +72,7 @@ class KernelServer {
   /** Ends everything at once. */
   kill() {
     this.#cells.kill();
-    process.exit(1);
+    endGroup(1);
   }
 
   #publish(type, content, request) {
@@ -218,13 +218,24 @@ class KernelServer {
     await Promise.race([Promise.all(sent), pause(1000)]);
     // What is sent is on its way only when the sockets have closed.
     await Promise.race([this.#closeSockets(), pause(1000)]);
-    process.exit(code);
+    endGroup(code);
   }
 
   async #closeSockets() {
     for (const socket of Object.values(this.#sockets ?? {})) socket.close();
     await pause(100);
   }
+}
+
+/** Ends this process and what cells have started: Jupyter makes the kernel the leader of a process group. */
+function endGroup(code) {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch (error) {
+    // Started by someone else, who gave it no group of its own.
+    if (error.code !== 'ESRCH') throw error;
+  }
+  process.exit(code);
 }
 
 /** To Jupyter's own log. Not by `process.stderr`: opening it makes the pipe that Jupyter or papermill writes to non-blocking. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { bothKernels } from '../../bench/plain-tslab.mjs';
+import { startTime } from '../../kernel-setup/setup/lock.mjs';
 
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -123,11 +124,5 @@ export const resultOf = (outputs: readonly Message[]): string | undefined =>
 /** The kernel that the tests run on: with `PATHLAB_TEST_KERNEL=tslab` they show what plain tslab does. */
 export const kernelName = process.env.PATHLAB_TEST_KERNEL ?? 'pathlab';
 
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** A process that has ended does not run any more, also while nobody has asked yet how it ended. */
+export const isRunning = (pid: number): boolean => startTime(pid) !== undefined;

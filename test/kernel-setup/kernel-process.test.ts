@@ -174,17 +174,23 @@ while (true) {}`);
   }
 });
 
-test('shutdown leaves no process, also of a cell that never yields', async () => {
+test('shutdown leaves no process, also of a cell that never yields and of its child processes', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pathlab-shutdown-'));
   writeFileSync(join(folder, 'empty'), '');
   const kernel = await Kernel.start({ name, folder });
   try {
     const [front] = [await kernel.pid()];
-    const request = await kernel.send('console.log("pid " + process.pid); while (true) {}');
-    const cells = Number(/pid (\d+)/.exec(streamText(await kernel.outputsWith(request, 'pid ')))![1]);
+    const request = await kernel.send(`import { spawn } from 'node:child_process';
+const child = spawn('sh', ['-c', 'trap "" INT; sleep 300; true']);
+console.log('pids', process.pid, child.pid);
+while (true) {}`);
+    const [, cells, child] = /pids (\d+) (\d+)/
+      .exec(streamText(await kernel.outputsWith(request, 'pids ')))!
+      .map(Number);
     expect(cells).not.toBe(front);
     await kernel.shutdown();
-    expect([isRunning(front), isRunning(cells)]).toEqual([false, false]);
+    for (let waited = 0; waited < 50 && isRunning(child!); waited++) await pause(100);
+    expect([isRunning(front), isRunning(cells!), isRunning(child!)]).toEqual([false, false, false]);
   } finally {
     await kernel.close();
     rmSync(folder, { recursive: true, force: true });

@@ -62,6 +62,10 @@ describe.skipIf(!browserPath)('JupyterLab in Chromium (needs Chromium)', () => {
       '--LabApp.expose_app_in_browser=True',
       '--ServerApp.ip=127.0.0.1',
       `--ServerApp.port=${port}`,
+      // Should these tests be killed, it ends by itself.
+      '--MappingKernelManager.cull_idle_timeout=300',
+      '--MappingKernelManager.cull_interval=60',
+      '--ServerApp.shutdown_no_activity_timeout=600',
     ];
     server = spawn(
       join(projectRoot, '.venv', 'bin', 'jupyter'),
