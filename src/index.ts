@@ -267,7 +267,6 @@ export {
   foldTable,
   type GdcSource,
   gatherImages,
-  hashBits,
   hashDistance,
   hashPictures,
   type LabelRule,

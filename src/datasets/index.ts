@@ -62,7 +62,7 @@ export {
 } from './lock-file.js';
 export { readSlideManifest, type SlideManifest } from './manifest.js';
 export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
-export { groupsOf, hashBits, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
+export { groupsOf, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
 export { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
 export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';

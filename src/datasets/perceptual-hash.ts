@@ -4,7 +4,7 @@ import sharp, { type SharpInput } from 'sharp';
 const scaledSide = 64;
 const frequencies = 16;
 /** Bits of a perceptual hash. */
-export const hashBits = frequencies * frequencies;
+const hashBits = frequencies * frequencies;
 
 /** Cosines of the lowest frequencies, `[frequency, place]` (DCT-II). */
 const cosines = Float64Array.from({ length: frequencies * scaledSide }, (_, index) =>

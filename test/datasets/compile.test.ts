@@ -191,6 +191,10 @@ describe('compileDataset', () => {
 
     const stopped = compileDataset({ ...dataset, slides }, { data: temporaryFolder(), maxFailures: 2 });
     await expect(stopped).rejects.toThrow(/more than 2 of 7 slides failed/);
+    const none = compileDataset({ ...dataset, slides: slides.slice(0, 3) }, { data: temporaryFolder() });
+    await expect(none).rejects.toThrow(
+      /none of the 3 slides gave a shard\. The last reasons:[\s\S]*text: text\.svs is/,
+    );
   });
 
   it('labels patches from polygons, by what covers most of them', async () => {

@@ -75,7 +75,7 @@ const lookEvery = 500;
  * processes and machines may do so at once in one shared folder. What is there already, made from the same slide with
  * the same settings, is kept.
  *
- * @throws Error when more slides fail than may; InterruptedError when `signal` aborts. Finished shards stay
+ * @throws Error when more slides fail than may, or all; InterruptedError when `signal` aborts. Finished shards stay
  */
 export async function compileDataset(
   dataset: SlideDataset,
@@ -139,6 +139,10 @@ class Job {
 
   /** Writes index, report and card. Processes that share the folder do so in turn, and write the same. */
   async finish(): Promise<CompileReport> {
+    // An index without a row is no dataset, and cannot be read.
+    if (this.failures.length === this.total) {
+      throw new Error(`none of the ${this.total} slides gave a shard. ${this.lastReasons()}`);
+    }
     const claimPath = join(this.folder, 'claims', '_index.json');
     let claim = await this.claim(claimPath);
     while (!claim) {
@@ -221,11 +225,15 @@ class Job {
     this.failures.push({ slide: record.id, reason });
     this.tell(record, 'failed', reason);
     if (this.failures.length <= this.maxFailures || this.stopped) return;
-    const last = this.failures.slice(-3).map(({ slide, reason }) => `  ${slide}: ${reason}`);
     this.stopped = new Error(
       `more than ${this.maxFailures} of ${this.total} slides failed, so compiling stops; shards that are done stay. ` +
-        `The last reasons:\n${last.join('\n')}`,
+        this.lastReasons(),
     );
+  }
+
+  private lastReasons(): string {
+    const last = this.failures.slice(-3).map(({ slide, reason }) => `  ${slide}: ${reason}`);
+    return `The last reasons:\n${last.join('\n')}`;
   }
 }
 

@@ -163,11 +163,12 @@ function takeAbout(waiting: Group[], target: number): Group[] {
 }
 
 function tooFew(count: number, stratum: string, { by, folds, validation, test, stratified }: SplitRule): TooFewError {
-  const sides = Number(validation > 0) + Number(test > 0);
+  const least = folds * (Number(validation > 0) + Number(test > 0)) + 1;
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
   return new TooFewError(
-    `${folds} folds that each hold out other ${what}${of} need at least ${folds * sides + 1}; there are ${count}. ` +
+    `${folds} folds that each hold out other ${what}${of} need at least ${least}; there are ${count}` +
+      `${count < least ? '' : `, too few for validation ${validation} and test ${test} of the slides`}. ` +
       'Ask for fewer folds, or for a rule that is not stratified',
   );
 }
