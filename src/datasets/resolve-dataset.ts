@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type DownloadOptions, key, projectRoot, requestDefaults, retryDefaults } from '../runs/index.js';
+import { type DownloadOptions, key, projectRoot, withDefaults } from '../runs/index.js';
 import type { DatasetDefinition, DatasetOrigin } from './definition.js';
 import { type LockedSlide, type LockFile, readLockFile } from './lock-file.js';
 import { definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
@@ -47,7 +47,7 @@ export async function resolveDataset(nameOrPath: string, options: FetchOptions =
   const out = resolve(options.out ?? join(projectRoot, 'data', definition.name, 'source'));
   const base = definitionFolder(nameOrPath);
   const lock =
-    earlierLock(definition, out, options) ?? (await resolveDefinition(definition, source, base, asking(options)));
+    earlierLock(definition, out, options) ?? (await resolveDefinition(definition, source, base, withDefaults(options)));
   return {
     definition,
     lock,
@@ -84,11 +84,6 @@ function earlierLock(definition: DatasetDefinition, out: string, { refresh }: Fe
   if (refresh || 'folder' in definition.source || !existsSync(path)) return undefined;
   const lock = readLockFile(path);
   return lock.definitionSha256 === definitionSha256(definition) ? lock : undefined;
-}
-
-function asking(options: FetchOptions) {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...requestDefaults, ...retryDefaults, ...(given as FetchOptions) };
 }
 
 function resolutionOf({ name, resolvedSha256 }: DatasetDefinition, lock: LockFile): string {

@@ -15,9 +15,8 @@ export {
   readReceived,
   readText,
   request,
-  requestDefaults,
-  retryDefaults,
   shownAddress,
+  withDefaults,
   withRetries,
 } from './download/index.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';

@@ -81,10 +81,8 @@ class Downloads {
       throw new RangeError(`parallel is a whole number above 0; got ${this.parallel}`);
     }
     this.transfer = {
-      ...requestDefaults,
-      ...retryDefaults,
       syncEveryBytes: 16 * 2 ** 20,
-      ...defined(options),
+      ...withDefaults(options),
       signal: signal ? AbortSignal.any([signal, this.stop.signal]) : this.stop.signal,
       ...(bytesPerSecond !== undefined && { bandwidth: new BandwidthLimit(bytesPerSecond) }),
     };
@@ -204,9 +202,10 @@ class Downloads {
 
 type DistributiveOmit<T, Keys extends string> = T extends unknown ? Omit<T, Keys> : never;
 
-/** Options that were given; one given as undefined means the default. */
-function defined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+/** How a server is asked, where nothing else is said; an option given as undefined means the default. */
+export function withDefaults<T extends DownloadOptions>(options: T) {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+  return { ...requestDefaults, ...retryDefaults, ...given };
 }
 
 async function nearestFolder(folder: string): Promise<string> {

@@ -6,8 +6,9 @@ export {
   type DownloadResult,
   downloadAll,
   gigabytes,
+  withDefaults,
 } from './downloads.js';
 export { DiskFullError } from './failures.js';
 export { arrivedAs, type ReceivedRecord, readReceived } from './received.js';
-export { type RequestOptions, readText, request, requestDefaults } from './request.js';
-export { type RetryOptions, retryDefaults, withRetries } from './retry.js';
+export { type RequestOptions, readText, request } from './request.js';
+export { type RetryOptions, withRetries } from './retry.js';
