@@ -118,8 +118,11 @@ export const ofType = (outputs: readonly Message[], type: string): Message[] =>
   outputs.filter((output) => output.type === type);
 
 /** What a cell's last expression reads as. */
-export const resultOf = (outputs: readonly Message[]): string | undefined =>
-  ofType(outputs, 'execute_result')[0]?.content.data['text/plain'];
+export function resultOf(outputs: readonly Message[]): string {
+  const [result] = ofType(outputs, 'execute_result');
+  if (!result) throw new Error(`the cell had no result, but ${JSON.stringify(outputs)}`);
+  return result.content.data['text/plain'];
+}
 
 /** The kernel that the tests run on: with `PATHLAB_TEST_KERNEL=tslab` they show what plain tslab does. */
 export const kernelName = process.env.PATHLAB_TEST_KERNEL ?? 'pathlab';

@@ -70,6 +70,16 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
     expect(resultOf(outputs)).toBe('42');
   });
 
+  test('also where the interrupt meets what Node runs around promises, as some of these do', async () => {
+    for (let round = 0; round < 12; round++) {
+      const request = await kernel.send('console.log("begun"); while (true) await null;');
+      await kernel.outputsWith(request, 'begun');
+      await kernel.interrupt();
+      expect((await kernel.wait(request)).reply).toMatchObject({ status: 'error', ename: 'Interrupted' });
+    }
+    expect(resultOf((await kernel.run('survivor')).outputs)).toBe('42');
+  });
+
   test('an async loop of an interrupted cell does not go on', async () => {
     const request = await kernel.send(
       'var rounds = 0; while (true) { if (rounds++ === 0) console.log("begun"); await new Promise((done) => setTimeout(done, 5)); }',

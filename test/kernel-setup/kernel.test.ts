@@ -76,6 +76,25 @@ describe('one kernel', () => {
       expect(result((await kernel.run('1 + 1')).outputs)).toBe('2');
     });
 
+    test('what a failed cell goes on to do is not the work of the next', async () => {
+      const failed = await kernel.send(`setTimeout(() => { throw new Error('first'); }, 1);
+await new Promise((resolve) => Object.assign(globalThis, { resume: resolve }));
+setTimeout(() => { throw new Error('second'); }, 1);
+await new Promise(() => {});`);
+      expect((await kernel.wait(failed)).reply).toMatchObject({ status: 'error', evalue: 'first' });
+      const { reply } = await kernel.run(
+        '(globalThis as any).resume(); await new Promise((resolve) => setTimeout(resolve, 300));',
+      );
+      expect(reply.status).toBe('ok');
+      expect(streamText(await kernel.outputsWith(failed, 'Error: second'), 'stderr')).toContain('Error: second');
+    });
+
+    test('nor is its result', async () => {
+      await kernel.run(`setTimeout(() => { throw new Error('first'); }, 1);
+await new Promise((resolve) => Object.assign(globalThis, { resume: resolve }));`);
+      expect(result((await kernel.run('((globalThis as any).resume(), 5)')).outputs)).toBe('5');
+    });
+
     test('one that comes after the cell shows under it', async () => {
       const request = await kernel.send("setTimeout(() => { throw new Error('too late'); }, 1000);");
       expect((await kernel.wait(request)).reply.status).toBe('ok');
@@ -157,7 +176,7 @@ aq.table({ slide: ['a', 'b'] })`);
     test("the last expression is the cell's result", async () => {
       const { outputs } = await kernel.run('({ epochs: 3 })');
       expect(result(outputs)).toBe('{ epochs: 3 }');
-      expect(result((await kernel.run('const quiet = 1;')).outputs)).toBeUndefined();
+      expect(ofType((await kernel.run('const quiet = 1;')).outputs, 'execute_result')).toEqual([]);
     });
   });
 

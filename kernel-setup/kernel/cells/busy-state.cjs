@@ -2,7 +2,12 @@
 const cooperative = 0;
 const compiling = 1;
 const heard = 2;
-const stopAsked = 3;
+const stop = 3;
+
+// How far the request to stop the busy thread's code is.
+const none = 0;
+const asked = 1;
+const agreed = 2;
 
 class BusyState {
   /** @param memory shared by both threads */
@@ -44,15 +49,30 @@ class BusyState {
     Atomics.add(this.numbers, heard, 1);
   }
 
-  /** Holds the busy thread until V8 has been asked to stop it. */
-  awaitStop() {
-    Atomics.wait(this.numbers, stopAsked, 0, 1000);
-    Atomics.store(this.numbers, stopAsked, 0);
+  /**
+   * Whether the busy thread may be stopped where it is now: asks it, by running `offer` there, and waits for its answer.
+   * If it agrees, it is held until `released`.
+   */
+  agreesToStop(offer) {
+    Atomics.store(this.numbers, stop, asked);
+    offer();
+    Atomics.wait(this.numbers, stop, asked, 1000); // ms; native code may take longer
+    return Atomics.compareExchange(this.numbers, stop, asked, none) === agreed;
   }
 
-  stopWasAsked() {
-    Atomics.store(this.numbers, stopAsked, 1);
-    Atomics.notify(this.numbers, stopAsked);
+  /** Lets the busy thread, which agreed, go on: into the stop. */
+  release() {
+    Atomics.store(this.numbers, stop, none);
+    Atomics.notify(this.numbers, stop);
+  }
+
+  /** The busy thread's answer. If it agrees, it is held until V8 has been asked to stop it, and `prepare` is called. */
+  answerStop(agrees, prepare) {
+    if (Atomics.compareExchange(this.numbers, stop, asked, agrees ? agreed : none) !== asked) return;
+    Atomics.notify(this.numbers, stop);
+    if (!agrees) return;
+    Atomics.wait(this.numbers, stop, agreed);
+    prepare();
   }
 }
 

@@ -12,6 +12,7 @@ const { BusyState } = require('./busy-state.cjs');
 const requests = 3;
 const patience = 200; // ms that the main thread has to hear of an interrupt
 const patienceAtEnd = 1000;
+const betweenTries = 7;
 
 const state = new BusyState(workerData.state);
 /** How many such requests the main thread had heard when the last one came. */
@@ -39,16 +40,17 @@ function unheard(now) {
 
 function stopMain(before) {
   if (state.heard !== before) return;
-  if (state.compiling) {
-    setTimeout(() => stopMain(before), 50);
-    return;
-  }
   // A session that is still open when the process ends would hold it up.
   const main = new Session();
   main.connectToMainThread();
-  main.post('Runtime.evaluate', { expression: "globalThis[Symbol.for('pathlab.expectStop')]()" });
-  main.post('Runtime.terminateExecution', () => main.disconnect());
-  state.stopWasAsked();
+  const offer = () => main.post('Runtime.evaluate', { expression: "globalThis[Symbol.for('pathlab.offerStop')]()" });
+  if (!state.compiling && state.agreesToStop(offer)) {
+    main.post('Runtime.terminateExecution', () => main.disconnect());
+    state.release();
+  } else {
+    main.disconnect();
+    setTimeout(() => stopMain(before), betweenTries);
+  }
 }
 
 function endProcess() {

@@ -21,7 +21,7 @@ class Executor {
   /** Cells by number, for the traces of errors in functions that earlier cells defined. */
   #cells = new Map();
   #declarations = '';
-  #exports = cellVariables();
+  #variables = {};
   #running;
   #whenEnded;
 
@@ -32,7 +32,6 @@ class Executor {
     this.#output = output;
     this.#state = state;
     offerStop(state);
-    globalThis[scope] = [this.#exports, modules.require];
   }
 
   /**
@@ -67,16 +66,14 @@ class Executor {
 
     // tslab's fault: what a failed cell had assigned was undeclared afterwards.
     this.#declarations = compiled.declOutput ?? '';
+    const last = {};
+    globalThis[scope] = [exportsOfCell(this.#variables, compiled.lastExpressionVar, last), this.#modules.require];
     await runScript(cell, compiled);
     // Rejections that nobody handles and throws of due timers show up now, and fail the cell that caused them.
     await nextTurn();
 
-    const name = compiled.lastExpressionVar;
-    if (name === undefined) return {};
-    const value = this.#exports[name];
-    delete this.#exports[name];
-    if (value === undefined) return {};
-    const { data, metadata } = await bundleOf(value);
+    if (last.value === undefined) return {};
+    const { data, metadata } = await bundleOf(last.value);
     return { result: { data: inBase64(data), metadata } };
   }
 
@@ -141,7 +138,8 @@ class Executor {
   failOutside(thrown) {
     const { cell } = this.#output;
     if (cell?.stopped && thrown instanceof Interrupted) return;
-    if (this.#running) {
+    // An error that names no cell is taken for the running one's.
+    if (this.#running && (!cell || cell === this.#running.cell)) {
       this.#running.fail(thrown);
       return;
     }
@@ -159,17 +157,19 @@ class Executor {
   }
 }
 
-/** A cell's variables. TypeScript defines imported names by getters; held as values, later cells can replace them. */
-function cellVariables() {
-  return new Proxy(
-    {},
-    {
-      defineProperty(variables, name, { get, value }) {
-        if (name !== '__esModule') variables[name] = get ? get() : value;
-        return true;
-      },
+/**
+ * What a cell's code exports to: the variables of all cells, and `last` for the value of its last expression. That one is
+ * the cell's own: code of a failed cell may go on and come to its last expression while another cell runs.
+ * TypeScript defines imported names by getters; held as values, later cells can replace them.
+ */
+function exportsOfCell(cellVariables, lastExpression, last) {
+  return new Proxy(cellVariables, {
+    defineProperty(variables, name, { get, value }) {
+      if (name === lastExpression) last.value = value;
+      else if (name !== '__esModule') variables[name] = get ? get() : value;
+      return true;
     },
-  );
+  });
 }
 
 function runScript(cell, { output, hasToplevelAwait }) {

@@ -1,5 +1,9 @@
-// Node counts the callbacks that it is in, and ends the process when the count is wrong after one of them was stopped
-// from outside (ear.cjs). So just before that the count is cleared, as Node itself does for an uncaught exception.
+// Code that is stopped from outside (ear.cjs) must not be in the middle of Node's own bookkeeping.
+//
+// Node counts the callbacks that it is in, and ends the process when the count is wrong after one of them was stopped.
+// So just before that the count is cleared, as Node itself does for an uncaught exception. And V8 forgets the stop where
+// it meets code that Node runs around each promise, which then counts on; there the code is not stopped, but a little
+// later.
 const warnings = process.noDeprecation;
 process.noDeprecation = true;
 // Node offers no public way to it.
@@ -10,15 +14,25 @@ if (typeof clearAsyncIdStack !== 'function') {
   throw new Error(`Node ${process.version} is not as the pathlab kernel expects it: it has no clearAsyncIdStack`);
 }
 
-/** Lets `expectStop` be called from outside. */
+/** Lets `offerStop` be called from outside. */
 function offerStop(state) {
-  Object.defineProperty(globalThis, Symbol.for('pathlab.expectStop'), {
-    value: () => {
-      // Between clearing and stopping no code may run, since it would be counted.
-      state.awaitStop();
-      clearAsyncIdStack();
-    },
+  Object.defineProperty(globalThis, Symbol.for('pathlab.offerStop'), {
+    // Between clearing and stopping no code may run, since it would be counted.
+    value: () => state.answerStop(canStopHere(), clearAsyncIdStack),
   });
 }
+
+/** Whether cells or packages are being run, and none of Node's code around promises. */
+function canStopHere() {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  Error.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFileName() ?? '');
+  Error.stackTraceLimit = Number.POSITIVE_INFINITY;
+  const files = new Error().stack.slice(ownFrames);
+  Error.prepareStackTrace = prepareStackTrace;
+  Error.stackTraceLimit = stackTraceLimit;
+  return files.length > 0 && !files.includes('node:internal/async_hooks');
+}
+
+const ownFrames = 3; // canStopHere, value, and the expression that called it
 
 module.exports = { offerStop };
