@@ -223,7 +223,11 @@ export {
 
 export {
   type Apart,
+  type AuditedPicture,
+  type AuditedPictures,
   type AuditOptions,
+  auditGivenSides,
+  auditRules,
   auditSplit,
   auditText,
   type BatchLoader,
@@ -261,6 +265,7 @@ export {
   type FetchOptions,
   type FetchReport,
   type Fold,
+  type FoldAudit,
   type FolderSource,
   fetchDataset,
   filesOf,
@@ -269,6 +274,7 @@ export {
   gatherImages,
   hashDistance,
   hashPictures,
+  type KeptTogether,
   type LabelRule,
   type Leak,
   type LeakCounts,
@@ -298,8 +304,13 @@ export {
   paperSeed,
   patchTable,
   perceptualHash,
+  picturesOfFolder,
+  picturesOfShards,
+  picturesOfTable,
   planCompile,
   type ResolvedDataset,
+  type RuleAuditOptions,
+  type RuleAudits,
   type RuleLeak,
   readDefinition,
   readLockFile,
@@ -310,6 +321,7 @@ export {
   ruleLeaks,
   type ShardContent,
   type ShardDataset,
+  type ShardPicturesOptions,
   type Side,
   type SlideDataset,
   type SlideFacts,
@@ -335,6 +347,8 @@ export {
   syntheticDataset,
   type TableSource,
   tissueOfOrgan,
+  type UserPicturesOptions,
+  usualNearDistance,
 } from './datasets/index.js';
 
 // Networks.

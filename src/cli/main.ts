@@ -18,6 +18,10 @@ const commands: Record<string, Command> = {
     about: 'cut the slides of a dataset into shards (compile --help)',
     run: async (args) => (await import('./compile.js')).compile(args),
   },
+  audit: {
+    about: 'what a split leaks: patients, sites, duplicates (audit --help)',
+    run: async (args) => (await import('./audit.js')).audit(args),
+  },
   synth: {
     about: 'write a synthetic slide (synth --help)',
     run: async (args) => (await import('./synth.js')).synth(args),

@@ -1,4 +1,19 @@
 export {
+  type AuditedPicture,
+  type AuditedPictures,
+  auditGivenSides,
+  auditRules,
+  type FoldAudit,
+  type KeptTogether,
+  picturesOfFolder,
+  picturesOfShards,
+  picturesOfTable,
+  type RuleAuditOptions,
+  type RuleAudits,
+  type ShardPicturesOptions,
+  type UserPicturesOptions,
+} from './audit/index.js';
+export {
   type BatchLoader,
   type BatchLoaderOptions,
   batchesInOrder,
@@ -94,5 +109,6 @@ export {
   type SplitAudit,
   sidesOf,
   splitBySlide,
+  usualNearDistance,
 } from './splits/index.js';
 export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

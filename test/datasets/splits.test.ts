@@ -259,10 +259,12 @@ describe('near-duplicates', () => {
         ['train', 'test'],
       ],
     ]);
-    const shown = await nearDuplicatePictures(audit.nearDuplicates, pictures, { mark: 'synthetic' });
-    expect(shown.map(({ width, caption }) => [width, caption.split(' (')[0]])).toEqual([
-      [160, 'train: a'],
-      [120, 'test: c'],
+    const shown = await nearDuplicatePictures(audit.nearDuplicates, (row) => pictures[row]!, {
+      mark: () => 'SYNTHETIC',
+    });
+    expect(shown.map(({ width, caption, mark }) => [width, caption.split(' (')[0], mark])).toEqual([
+      [160, 'train: a', 'SYNTHETIC'],
+      [120, 'test: c', 'SYNTHETIC'],
     ]);
     const figure = await drawPictureGrid(shown, { columns: 2, alt: 'pairs' });
     expect(figure.png.length).toBeGreaterThan(1000);

@@ -70,6 +70,7 @@ export function aboutDataset(definition: DatasetDefinition) {
     licence: licence.name,
     citation,
     origin: origin.name,
+    split,
     splitRule:
       `by ${split.by}: validation ${share(split.validation)}, test ${share(split.test)}, ${split.folds} folds` +
       (split.stratified ? ', stratified by class' : ''),

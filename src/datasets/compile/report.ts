@@ -1,3 +1,4 @@
+import type { SplitRule } from '../definition.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
@@ -14,6 +15,8 @@ export interface CompileReport {
   licence: string;
   citation: string;
   origin: string;
+  split: SplitRule;
+  /** `split` in words. */
   splitRule: string;
   resolved: boolean;
   knownFaults: readonly string[];

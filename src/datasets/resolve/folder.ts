@@ -6,7 +6,7 @@ import type { SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
-const isImage = /\.(png|jpe?g|tiff?|webp)$/i;
+export const isImage = /\.(png|jpe?g|tiff?|webp)$/i;
 
 /**
  * Reads a folder that holds a folder of patches for each class.

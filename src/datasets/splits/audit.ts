@@ -1,5 +1,5 @@
 import { type ColumnTable, table } from 'arquero';
-import { nearPairs } from '../perceptual-hash.js';
+import { type NearPair, nearPairs } from '../perceptual-hash.js';
 import type { DividedSlide, Fold } from './divide.js';
 import { sidesOf } from './divide.js';
 
@@ -11,6 +11,8 @@ export interface AuditOptions {
   apart: readonly Apart[];
   /** The rows' perceptual hashes, in the rows' order; null for a row without a picture. */
   hashes?: readonly (Uint32Array | null)[];
+  /** In place of hashes: the pairs of rows within `nearDistance`, which do not depend on the sides (`nearPairs`). */
+  pairs?: readonly NearPair[];
   /** Pictures whose hashes differ in at most this many of 256 bits are near-duplicates. */
   nearDistance?: number;
 }
@@ -56,7 +58,7 @@ export interface SplitAudit {
 }
 
 /** Nearly all altered copies of real patches stay below it, different patches far above (see `perceptualHash`). */
-const nearDefault = 24;
+export const usualNearDistance = 24;
 
 /**
  * Proves that a split keeps apart what it must, or lists what it does not.
@@ -84,12 +86,14 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
     unknown[kind] = cells.filter((cell) => cell === null || cell === undefined || cell === '').length;
     leaks.push(...leaksOf(kind, cells, sides, ids));
   }
-  const nearDistance = options.hashes ? (options.nearDistance ?? nearDefault) : null;
+  const compared = options.hashes !== undefined || options.pairs !== undefined;
+  const nearDistance = compared ? (options.nearDistance ?? usualNearDistance) : null;
+  const pairs = options.pairs ?? (options.hashes ? pairsOf(options.hashes, nearDistance!, ids.length) : []);
   return {
     counts,
     apart: options.apart,
     leaks,
-    nearDuplicates: options.hashes ? nearDuplicates(options.hashes, nearDistance!, sides, ids) : [],
+    nearDuplicates: nearDuplicates(pairs, sides, ids),
     nearDistance,
     unknown,
     clean: leaks.length === 0 && options.apart.every((what) => unknown[what] === 0),
@@ -128,28 +132,30 @@ function leaksOf(
   return leaks.sort((one, other) => (one.value < other.value ? -1 : 1));
 }
 
-function nearDuplicates(
-  hashes: readonly (Uint32Array | null)[],
-  distance: number,
-  sides: readonly string[],
-  ids: readonly string[],
-): NearDuplicate[] {
-  if (hashes.length !== ids.length) {
-    throw new RangeError(`there are ${hashes.length} hashes for ${ids.length} rows; each row needs one, or null`);
+function pairsOf(hashes: readonly (Uint32Array | null)[], distance: number, rows: number): NearPair[] {
+  if (hashes.length !== rows) {
+    throw new RangeError(`there are ${hashes.length} hashes for ${rows} rows; each row needs one, or null`);
   }
   const places = hashes.flatMap((hash, row) => (hash ? [row] : []));
   const pairs = nearPairs(
     places.map((row) => hashes[row]!),
     distance,
   );
+  return pairs.map(({ one, other, distance: bits }) => ({
+    one: places[one]!,
+    other: places[other]!,
+    distance: bits,
+  }));
+}
+
+function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], ids: readonly string[]): NearDuplicate[] {
   return pairs
-    .map(({ one, other, distance: bits }) => ({ rows: [places[one]!, places[other]!] as const, distance: bits }))
-    .filter(({ rows: [one, other] }) => sides[one] !== sides[other])
-    .map(({ rows: [one, other], distance: bits }) => ({
+    .filter(({ one, other }) => sides[one] !== sides[other])
+    .map(({ one, other, distance }) => ({
       rows: [one, other],
       ids: [ids[one]!, ids[other]!],
       sides: [sides[one]!, sides[other]!],
-      distance: bits,
+      distance,
     }));
 }
 

@@ -8,8 +8,9 @@ export {
   leakTable,
   type NearDuplicate,
   type SplitAudit,
+  usualNearDistance,
 } from './audit.js';
-export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf } from './divide.js';
+export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf, TooFewError } from './divide.js';
 export { hashPictures, nearDuplicatePictures, type PairPicture } from './pictures.js';
 export { compareRules, paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
 export { type SlideSplit, splitBySlide } from './split-patch-set.js';

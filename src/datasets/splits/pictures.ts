@@ -24,29 +24,30 @@ export function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Arr
 /**
  * The pictures of near-duplicates, two and two, for a picture grid of two columns.
  *
- * @param pictures file or encoded bytes of each row of the audited table
+ * @param pictureOf file or encoded bytes of a row of the audited table
  * @param options.most so many pairs, the nearest
- * @param options.mark drawn over each, such as "synthetic"
+ * @param options.mark drawn over a row's picture, such as "SYNTHETIC"
  */
 export async function nearDuplicatePictures(
   pairs: readonly NearDuplicate[],
-  pictures: readonly SharpInput[],
-  options: { most?: number; mark?: string } = {},
+  pictureOf: (row: number) => SharpInput | Promise<SharpInput>,
+  options: { most?: number; mark?: (row: number) => string | undefined } = {},
 ): Promise<PairPicture[]> {
   const shown: PairPicture[] = [];
   for (const { rows, ids, sides, distance } of pairs.slice(0, options.most ?? 12)) {
     for (const place of [0, 1] as const) {
-      const { data, info } = await sharp(pictures[rows[place]]!)
-        .removeAlpha()
+      const { data, info } = await sharp(await pictureOf(rows[place]))
+        .flatten({ background: '#fff' })
         .toColourspace('srgb')
         .raw()
         .toBuffer({ resolveWithObject: true });
+      const mark = options.mark?.(rows[place]);
       shown.push({
         pixels: data,
         width: info.width,
         height: info.height,
-        caption: `${sides[place]}: ${ids[place]} (${distance} bits)`,
-        ...(options.mark !== undefined && { mark: options.mark }),
+        caption: `${sides[place]}: ${ids[place]}${place === 1 ? ` (${distance} bits)` : ''}`,
+        ...(mark !== undefined && { mark }),
       });
     }
   }

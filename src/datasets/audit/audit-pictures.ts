@@ -1,0 +1,164 @@
+import { table } from 'arquero';
+import { type Key, key } from '../../runs/index.js';
+import type { SplitRule } from '../definition.js';
+import { groupsOf, type NearPair, nearPairs } from '../perceptual-hash.js';
+import {
+  type Apart,
+  auditSplit,
+  type DatasetSplit,
+  type DividedSlide,
+  divide,
+  paperSeed,
+  type SplitAudit,
+  sidesOf,
+  TooFewError,
+  usualNearDistance,
+} from '../splits/index.js';
+import type { AuditedPicture, AuditedPictures } from './pictures.js';
+
+/** What a division keeps on one side; `patient and doubles` also the patients that share pictures that look alike. */
+export type KeptTogether = SplitRule['by'] | 'patient and doubles';
+
+/** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the pictures. */
+export interface FoldAudit {
+  by: KeptTogether;
+  /** From 1. */
+  fold: number;
+  folds: number;
+  audit: SplitAudit;
+}
+
+/** Audits of several divisions of the same pictures. */
+export interface RuleAudits {
+  name: string;
+  /** Pictures that were compared, and that there are. */
+  compared: number;
+  total: number;
+  /** All pairs that look alike, whatever their sides: at most `distance` of 256 bits differ. */
+  pairs: number;
+  distance: number;
+  folds: readonly FoldAudit[];
+  /** Divisions for which there are too few slides, patients or sites. */
+  impossible: readonly { by: KeptTogether; reason: string }[];
+}
+
+export interface RuleAuditOptions {
+  /** By default all four. */
+  by?: readonly KeptTogether[];
+  /** What is looked for on two sides beside exact duplicates; by default slides, patients and sites. */
+  apart?: readonly Apart[];
+  distance?: number;
+  /** Of the draws; by default the paper's seed. */
+  key?: Key;
+}
+
+const everyDivision: readonly KeptTogether[] = ['slide', 'patient', 'patient and doubles', 'site'];
+
+/**
+ * Divides the slides of pictures by a rule's shares, once so that slides are kept whole, once patients, once patients
+ * with those that share a picture, once sites, and lists what each division leaves on two sides. Where there are too few
+ * for the rule's folds, it takes as many folds as there can be.
+ */
+export function auditRules(audited: AuditedPictures, rule: SplitRule, options: RuleAuditOptions = {}): RuleAudits {
+  const { pictures, name, total } = audited;
+  const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'] } = options;
+  const pairs = pairsOf(pictures, distance);
+  const folds: FoldAudit[] = [];
+  const impossible: { by: KeptTogether; reason: string }[] = [];
+  for (const by of options.by ?? everyDivision) {
+    const slides = slidesOf(by === 'patient and doubles' ? withDoublesTogether(pictures, pairs) : pictures);
+    const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
+    const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
+    if (typeof split === 'string') impossible.push({ by, reason: split });
+    else {
+      split.folds.forEach((fold, index) => {
+        const sides = sidesOf(fold);
+        const sideOf = (picture: AuditedPicture) => sides.get(slideOf(picture)) ?? null;
+        const audit = auditSides(pictures, sideOf, pairs, { apart, distance });
+        folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
+      });
+    }
+  }
+  return { name, compared: pictures.length, total, pairs: pairs.length, distance, folds, impossible };
+}
+
+/** Audits pictures that are on their sides already. */
+export function auditGivenSides(
+  { pictures }: AuditedPictures,
+  { apart, distance = usualNearDistance }: { apart: readonly Apart[]; distance?: number },
+): SplitAudit {
+  return auditSides(pictures, ({ side }) => side, pairsOf(pictures, distance), { apart, distance });
+}
+
+function pairsOf(pictures: readonly AuditedPicture[], distance: number): NearPair[] {
+  return nearPairs(
+    pictures.map(({ hash }) => hash),
+    distance,
+  );
+}
+
+/** The slide that a picture is of; a picture of no known slide stands for itself. */
+function slideOf({ slide, id }: AuditedPicture): string {
+  return slide ?? id;
+}
+
+function auditSides(
+  pictures: readonly AuditedPicture[],
+  sideOf: (picture: AuditedPicture) => string | null,
+  pairs: readonly NearPair[],
+  { apart, distance }: { apart: readonly Apart[]; distance: number },
+): SplitAudit {
+  const places = [...pictures.keys()].filter((place) => sideOf(pictures[place]!) !== null);
+  const rowOf = new Map(places.map((place, row) => [place, row]));
+  const placed = places.map((place) => pictures[place]!);
+  const rows = table({
+    id: placed.map(({ id }) => id),
+    side: placed.map((picture) => sideOf(picture)!),
+    slide: placed.map(({ slide }) => slide),
+    patient: placed.map(({ patient }) => patient),
+    site: placed.map(({ site }) => site),
+    sha256: placed.map(({ sha256 }) => sha256),
+  });
+  const pairsOfRows = pairs
+    .filter(({ one, other }) => rowOf.has(one) && rowOf.has(other))
+    .map((pair) => ({ ...pair, one: rowOf.get(pair.one)!, other: rowOf.get(pair.other)! }));
+  const audit = auditSplit(rows, { apart, pairs: pairsOfRows, nearDistance: distance });
+  const nearDuplicates = audit.nearDuplicates.map((near) => ({
+    ...near,
+    rows: [places[near.rows[0]]!, places[near.rows[1]]!] as const,
+  }));
+  return { ...audit, nearDuplicates };
+}
+
+function slidesOf(pictures: readonly AuditedPicture[]): DividedSlide[] {
+  const slides = new Map<string, DividedSlide>();
+  for (const picture of pictures) {
+    const id = slideOf(picture);
+    if (!slides.has(id)) slides.set(id, { ...picture, id });
+  }
+  return [...slides.values()].map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }));
+}
+
+/** Patients that share pictures that look alike, as one patient: whose the tissue is, nobody knows. */
+function withDoublesTogether(pictures: readonly AuditedPicture[], pairs: readonly NearPair[]): AuditedPicture[] {
+  const names = [...new Set(pictures.map(({ patient }) => patient))].sort();
+  const numberOf = new Map(names.map((name, number) => [name, number]));
+  const patientPairs = pairs
+    .map(({ one, other }) => ({ one: pictures[one]!.patient, other: pictures[other]!.patient }))
+    .filter(({ one, other }) => one !== null && other !== null && one !== other)
+    .map(({ one, other }) => ({ one: numberOf.get(one)!, other: numberOf.get(other)! }));
+  const first = groupsOf(names.length, patientPairs);
+  return pictures.map((picture) => ({ ...picture, patient: names[first[numberOf.get(picture.patient)!]!] ?? null }));
+}
+
+/** The split, in as many folds as there can be; the reason where there can be none. */
+function divideIfEnough(slides: readonly DividedSlide[], rule: SplitRule, from: Key): DatasetSplit | string {
+  for (let folds = rule.folds; ; folds--) {
+    try {
+      return divide(slides, { ...rule, folds }, from);
+    } catch (error) {
+      if (!(error instanceof TooFewError)) throw error;
+      if (folds === 1) return error.message;
+    }
+  }
+}

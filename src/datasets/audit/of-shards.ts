@@ -1,0 +1,71 @@
+import { basename } from 'node:path';
+import { inParallel, throwIfInterrupted } from '../../runs/index.js';
+import { openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
+import { type AuditedPicture, type AuditedPictures, fingerprints } from './pictures.js';
+
+export interface ShardPicturesOptions {
+  /** Compares at most about so many pictures, as many of each slide; a slide's are spread over it. */
+  most?: number;
+  /** Called after each shard. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** More would take hours to hash and compare. */
+const usualMost = 100_000;
+
+/**
+ * The pictures of a compiled dataset, for an audit.
+ *
+ * @param folder with `index.arrow` and `report.json`
+ * @throws Error when the folder is not a compiled dataset; InterruptedError when `signal` aborts
+ */
+export async function picturesOfShards(folder: string, options: ShardPicturesOptions = {}): Promise<AuditedPictures> {
+  const dataset = await openShardDataset(folder);
+  const rows = rowsToCompare(dataset, options.most ?? usualMost);
+  const columns = Object.fromEntries(
+    ['slide', 'patient', 'site', 'class', 'synthetic', 'patch'].map((name) => [name, dataset.index.array(name)]),
+  ) as Record<string, ArrayLike<unknown>>;
+  const text = (name: string, row: number) => (columns[name]![row] as string | null | undefined) ?? null;
+  let done = 0;
+  const ofShards = await inParallel(rows, async (ofShard) => {
+    throwIfInterrupted(options.signal, 'comparing pictures');
+    const encoded = await readEncoded(dataset, ofShard);
+    const pictures: AuditedPicture[] = [];
+    for (const [place, row] of ofShard.entries()) {
+      const slide = text('slide', row);
+      const id = `${slide}/${columns.patch![row]}`;
+      pictures.push({
+        id,
+        side: null,
+        slide,
+        patient: text('patient', row),
+        site: text('site', row),
+        class: text('class', row),
+        synthetic: columns.synthetic![row] === true,
+        ...(await fingerprints(encoded[place]!.image, `the patch ${id}`)),
+      });
+    }
+    options.onProgress?.(++done, rows.length);
+    return pictures;
+  });
+  const all = rows.flat();
+  return {
+    name: `${dataset.report.dataset}, ${basename(folder)}`,
+    pictures: ofShards.flat(),
+    total: dataset.count,
+    read: async (place) => (await readEncoded(dataset, [all[place]!]))[0]!.image,
+  };
+}
+
+/** Rows of the index, shard by shard: all, or as many of each shard. */
+function rowsToCompare({ count, shards, shardNames }: ShardDataset, most: number): number[][] {
+  const ofShard: number[][] = shardNames.map(() => []);
+  for (let row = 0; row < count; row++) ofShard[shards[row]!]!.push(row);
+  if (count <= most) return ofShard;
+  const each = Math.max(1, Math.floor(most / shardNames.length));
+  return ofShard.map((rows) => {
+    const step = Math.max(1, rows.length / each);
+    return Array.from({ length: Math.min(each, rows.length) }, (_, n) => rows[Math.floor(n * step)]!);
+  });
+}

@@ -1,0 +1,78 @@
+import {
+  type AuditedPictures,
+  auditText,
+  leakTable,
+  nearDuplicatePictures,
+  type SplitAudit,
+} from '../datasets/index.js';
+import { escapeMarkup as text } from './html.js';
+import { drawPictureGrid } from './picture-grid.js';
+import { tableBundle } from './table.js';
+
+/** An audit with the name of what was audited: a fold, or a division that was there. */
+export interface NamedAudit {
+  name: string;
+  audit: SplitAudit;
+}
+
+/** Pairs that a page shows; the tables list all. */
+const mostPairs = 24;
+
+/**
+ * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the pictures of
+ * near-duplicates side by side, the nearest first.
+ */
+export async function auditPage(audited: AuditedPictures, audits: readonly NamedAudit[]): Promise<string> {
+  const sections: string[] = [];
+  for (const { name, audit } of audits) {
+    const leaks = leakTable(audit);
+    sections.push(
+      `<h2>${text(name)}</h2>`,
+      `<p class="${audit.clean ? 'clean' : 'leaks'}">${text(auditText(audit))}</p>`,
+      leaks.numRows() > 0 ? tableBundle(leaks.objects() as Record<string, unknown>[])['text/html']! : '',
+      await pairsOf(audited, audit),
+    );
+  }
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>Audit of ${text(audited.name)}</title>
+<style>
+body { margin: 0 auto; padding: 2rem 1rem; max-width: 70rem; color: #1f2933; background: #fff;
+  font: 1rem/1.5 system-ui, "Segoe UI", "Source Sans 3", "DejaVu Sans", sans-serif; }
+table { border-collapse: collapse; font-size: .85rem; } td, th { padding: .2rem .8rem .2rem 0; vertical-align: top;
+  overflow-wrap: anywhere; border-bottom: 1px solid #d9dfe5; }
+img { max-width: 100%; height: auto; } .clean { color: #0b6b4d; } .leaks { color: #a63200; }
+</style>
+</head>
+<body>
+<h1>Audit of ${text(audited.name)}</h1>
+<p>${text(comparedText(audited))}</p>
+${sections.join('\n')}
+</body>
+</html>
+`;
+}
+
+/** How many pictures were compared. */
+export function comparedText({ pictures, total }: AuditedPictures): string {
+  return pictures.length === total
+    ? `All ${total} pictures were compared.`
+    : `${pictures.length} of ${total} pictures were compared, some of each slide: what is not among them is not known.`;
+}
+
+async function pairsOf(audited: AuditedPictures, { nearDuplicates: near }: SplitAudit): Promise<string> {
+  if (near.length === 0) return '';
+  const pictures = await nearDuplicatePictures(near, (place) => audited.read(place), {
+    most: mostPairs,
+    mark: (place) => (audited.pictures[place]!.synthetic ? 'SYNTHETIC' : undefined),
+  });
+  const shown = Math.min(mostPairs, near.length);
+  const alt = `the nearest ${shown} of ${near.length} pairs of pictures on two sides that look alike, side by side`;
+  const { png, width, height } = await drawPictureGrid(pictures, { columns: 4, cell: 250, alt });
+  const data = Buffer.from(png).toString('base64');
+  return `<p>${text(alt)}:</p><img width="${width}" height="${height}" alt="${text(alt)}" src="data:image/png;base64,${data}">`;
+}

@@ -1,0 +1,167 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { audit } from '../../src/cli/audit.js';
+import { compileDataset, syntheticDataset } from '../../src/datasets/index.js';
+import { key } from '../../src/runs/index.js';
+import { temporaryFolder } from '../datasets/small-dataset.js';
+
+const folder = temporaryFolder();
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Smooth blobs of color, `n` different ones. */
+async function picture(n: number): Promise<Buffer> {
+  const generator = key('picture').fold(n).generator();
+  const data = Uint8Array.from({ length: 8 * 8 * 3 }, () => generator.integer(256));
+  return sharp(data, { raw: { width: 8, height: 8, channels: 3 } })
+    .resize(96, 96, { kernel: 'cubic' })
+    .png()
+    .toBuffer();
+}
+
+async function write(place: string, files: Record<string, Buffer>): Promise<string> {
+  for (const [name, bytes] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, place, name)), { recursive: true });
+    writeFileSync(join(folder, place, name), bytes);
+  }
+  return join(folder, place);
+}
+
+/** Runs the command in this process; its exit code and what it said. */
+async function run(...words: string[]): Promise<{ code: number; said: string }> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  try {
+    const code = await audit(words);
+    return { code, said: log.mock.calls.map(([line]) => line).join('\n') };
+  } finally {
+    log.mockRestore();
+  }
+}
+
+const patient = ['--patient', '(p\\d+)_'];
+let pictures: Buffer[];
+beforeAll(async () => {
+  pictures = await Promise.all([1, 2, 3, 4, 5].map(picture));
+});
+
+describe("pathlab audit of a user's own folder", () => {
+  it('is clean where patients and bytes are apart', async () => {
+    const where = await write('clean', {
+      'train/tumor/p1_1.png': pictures[0]!,
+      'train/normal/p1_2.png': pictures[1]!,
+      'val/tumor/p2_1.png': pictures[2]!,
+      'test/tumor/p3_1.png': pictures[3]!,
+    });
+    const { code, said } = await run(where, ...patient);
+    expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
+    expect(said).toMatch(/All 4 pictures were compared/);
+  });
+
+  it('finds a patient, the same bytes, and a recompressed picture on two sides, and reports them', async () => {
+    const where = await write('leaking', {
+      'train/p1_1.png': pictures[0]!,
+      'train/p1_2.png': pictures[1]!,
+      'train/p2_1.png': pictures[2]!,
+      'valid/p1_3.png': pictures[3]!,
+      'test/p3_1.png': pictures[1]!,
+      'test/p4_1.jpg': await sharp(pictures[2]!).jpeg({ quality: 60 }).toBuffer(),
+    });
+    const page = join(folder, 'audit.html');
+    const { code, said } = await run(where, ...patient, '--report', page);
+    expect(code).toBe(2);
+    expect(said).toMatch(/NOT CLEAN: 1 patient on two sides, 1 exact duplicate on two sides; 2 pairs .* look alike/);
+    expect(said).toMatch(/patient p1: train 2, validation 1/);
+    const html = readFileSync(page, 'utf8');
+    expect(html).toMatch(/NOT CLEAN/);
+    expect(html).toMatch(/<img [^>]*src="data:image\/png;base64,/);
+    expect(html).not.toContain(folder);
+
+    const facts = join(folder, 'audit.json');
+    expect((await run(where, '--apart', 'near', '--report', facts)).code).toBe(2);
+    const { compared, audits } = JSON.parse(readFileSync(facts, 'utf8'));
+    expect(compared).toBe(6);
+    expect(audits[0].nearDuplicates.map(({ ids }: { ids: string[] }) => ids)).toEqual([
+      ['test/p3_1.png', 'train/p1_2.png'],
+      ['test/p4_1.jpg', 'train/p2_1.png'],
+    ]);
+  });
+
+  it('asks for what it is asked: pictures that look alike count only where near is among it', async () => {
+    const where = await write('alike', {
+      'train/p1_1.png': pictures[0]!,
+      'test/p2_1.jpg': await sharp(pictures[0]!).jpeg({ quality: 60 }).toBuffer(),
+    });
+    expect((await run(where, ...patient)).code).toBe(0);
+    expect((await run(where, '--apart', 'none')).code).toBe(0);
+    expect((await run(where, ...patient, '--apart', 'patient,near')).code).toBe(2);
+    expect((await run(where, '--apart', 'near', '--distance', '0')).code).toBe(0);
+  });
+
+  it('takes a table with sides, patients and sites, and does not vouch for rows that do not say', async () => {
+    const place = await write('table', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'pictures.csv');
+    const lines = ['path,side,patient,site', 'images/0.png,train,007,A', 'images/1.png,test,7,A'];
+    writeFileSync(table, lines.join('\n'));
+    expect((await run(table)).code).toBe(0);
+    expect((await run(table, '--apart', 'patient,site')).said).toMatch(/site A: test 1, train 1/);
+    writeFileSync(table, [...lines, 'images/2.png,test,,A'].join('\n'));
+    const { code, said } = await run(table);
+    expect([code, said]).toEqual([2, expect.stringMatching(/NOT CLEAN: .*\(1 rows do not say\)/)]);
+  });
+
+  it('says what is wrong with what it was given', async () => {
+    const where = await write('wrong', { 'train/a.png': pictures[0]!, 'test/b.png': pictures[1]! });
+    await expect(run()).rejects.toThrow(/takes one WHERE/);
+    await expect(run(join(folder, 'nowhere'))).rejects.toThrow(/there is no folder or table .*nowhere/);
+    await expect(run(where)).rejects.toThrow(/no picture says of which patient it is: name a pattern with --patient/);
+    await expect(run(where, '--patient', 'p')).rejects.toThrow(/regular expression with one group; got "p"/);
+    await expect(run(where, ...patient)).rejects.toThrow(/test\/b\.png has no patient in it/);
+    await expect(run(where, '--apart', 'hospital')).rejects.toThrow(
+      /--apart takes slide, patient, site, near, or none/,
+    );
+    await expect(run(where, '--by', 'site')).rejects.toThrow(/--by is for a compiled dataset/);
+    await expect(run(where, '--report', 'audit.txt')).rejects.toThrow(/takes a \.json or \.html file/);
+    await expect(run(join(where, 'train'))).rejects.toThrow(/is not divided: it has a\.png, and not two folders/);
+    await write('wrong', { 'test/c.png': Buffer.from('text') });
+    await expect(run(where, '--apart', 'none')).rejects.toThrow(/c\.png is no picture that can be read/);
+    const linked = await write('linked', { 'train/a.png': pictures[0]!, 'test/b.png': pictures[1]! });
+    symlinkSync(where, join(linked, 'test', 'more'));
+    await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link that names no image/);
+    const table = join(linked, 'pictures.csv');
+    writeFileSync(table, 'path,side\n../wrong/train/a.png,train\n');
+    await expect(run(table, '--apart', 'none')).rejects.toThrow(/no relative path inside/);
+    writeFileSync(table, 'file,side\na.png,train\n');
+    await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, side/);
+  });
+});
+
+describe('pathlab audit of a compiled dataset', () => {
+  it('divides it by its own rule or another, and its exit code says what it found', async () => {
+    const { definition, slides } = await syntheticDataset(
+      { kind: 'ptcga200', patients: 3, slidesPerPatient: 2, classes: 1, columns: 1, rows: 1 },
+      key(1),
+      { folder: join(folder, 'cohort') },
+    );
+    const split = { ...definition.split, by: 'patient', folds: 1 } as const;
+    const { folder: compiled } = await compileDataset(
+      { definition: { ...definition, split }, slides },
+      { data: join(folder, 'data'), geometry: { micrometers: 200, pixels: 64 } },
+    );
+    const { code, said } = await run(compiled);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringMatching(/^by patient, fold 1 of 1: Clean: 0 patients on two sides, 0 exact/),
+    ]);
+    const program = fileURLToPath(new URL('../../kernel-setup/pathlab.mjs', import.meta.url));
+    const words = ['audit', compiled, '--by', 'slide', '--validation', '0.3', '--test', '.2'];
+    const bySlide = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
+    expect([bySlide.status, bySlide.stdout]).toEqual([2, expect.stringMatching(/by slide, fold 1 of 1: NOT CLEAN/)]);
+    await expect(run(compiled, '--by', 'site')).rejects.toThrow(/need at least 3; there are 2/);
+    await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
+    await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a share/);
+    await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for pictures of your own/);
+  });
+});

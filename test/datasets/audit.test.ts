@@ -1,0 +1,119 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type AuditedPictures,
+  auditRules,
+  type CompiledDataset,
+  compileDataset,
+  type FoldAudit,
+  type KeptTogether,
+  picturesOfShards,
+  type SplitRule,
+  type SyntheticDataset,
+  syntheticDataset,
+} from '../../src/datasets/index.js';
+import { key } from '../../src/runs/index.js';
+import { temporaryFolder } from './small-dataset.js';
+
+const folder = temporaryFolder();
+const shares: SplitRule = { by: 'slide', validation: 0.2, test: 0.1, folds: 3, stratified: false };
+let dataset: SyntheticDataset;
+let compiled: CompiledDataset;
+let audited: AuditedPictures;
+
+beforeAll(async () => {
+  dataset = await syntheticDataset(
+    {
+      kind: 'ptcga200',
+      patients: 3,
+      slidesPerPatient: 2,
+      classes: 3,
+      columns: 2,
+      rows: 1,
+      leaks: { exact: 1, near: 1, rescanned: 1 },
+    },
+    key(1),
+    { folder: join(folder, 'cohort') },
+  );
+  // The drawn slides themselves, and not the list that they resolve to: that leaves out the file that is there twice.
+  compiled = await compileDataset(
+    { definition: dataset.definition, slides: dataset.slides },
+    { data: join(folder, 'data'), geometry: { micrometers: 200, pixels: 256 } },
+  );
+  audited = await picturesOfShards(compiled.folder);
+}, 180_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const foldsOf = (by: KeptTogether, seed: number) =>
+  auditRules(audited, shares, { by: [by], key: key(seed) }).folds as FoldAudit[];
+const leaksOf = ({ audit }: FoldAudit, kind: string) => audit.leaks.filter((leak) => leak.kind === kind);
+/** Slides of pairs that look alike and are on two sides. */
+const alike = ({ audit }: FoldAudit) =>
+  new Set(audit.nearDuplicates.map(({ ids }) => ids.map((id) => id.split('/')[0]!).join(' ')));
+const seeds = [1, 2, 3, 4, 5, 6];
+
+describe('the audit of a synthetic cohort with planted leaks', () => {
+  it('finds each of them wherever a split by slide puts it on two sides, and nothing else that looks alike', () => {
+    const planted = new Map(dataset.leaks.map(({ kind, slides }) => [kind, slides.join(' ')]));
+    expect([...planted.keys()].sort()).toEqual(['exact', 'near', 'rescanned']);
+    const found = new Set<string>();
+    for (const fold of seeds.flatMap((seed) => foldsOf('slide', seed))) {
+      const pairs = alike(fold);
+      expect([...planted.values()]).toEqual(expect.arrayContaining([...pairs]));
+      for (const pair of pairs) found.add(pair);
+      // The same file gives the same bytes.
+      expect(leaksOf(fold, 'exact duplicate').length > 0).toBe(pairs.has(planted.get('exact')!));
+      expect(leaksOf(fold, 'slide')).toEqual([]);
+    }
+    expect([...found].sort()).toEqual([...planted.values()].sort());
+  });
+
+  it("finds the patients that a split by slide puts on two sides, by the patients' own slides", () => {
+    const twoSlides = new Set(
+      compiled.report.slides
+        .filter(({ patient }) => compiled.report.slides.filter((other) => other.patient === patient).length > 1)
+        .map(({ patient }) => patient),
+    );
+    const found = seeds.flatMap((seed) => foldsOf('slide', seed)).flatMap((fold) => leaksOf(fold, 'patient'));
+    expect(new Set(found.map(({ value }) => value))).toEqual(twoSlides);
+  });
+
+  it('finds none in the patient split that keeps doubles together', () => {
+    for (const fold of seeds.flatMap((seed) => foldsOf('patient and doubles', seed))) {
+      expect([leaksOf(fold, 'patient'), leaksOf(fold, 'exact duplicate'), fold.audit.nearDuplicates]).toEqual([
+        [],
+        [],
+        [],
+      ]);
+    }
+  });
+
+  it('finds what patients alone do not keep apart: doubles that are filed under other patients', () => {
+    const folds = seeds.flatMap((seed) => foldsOf('patient', seed));
+    expect(folds.flatMap((fold) => leaksOf(fold, 'patient'))).toEqual([]);
+    expect(folds.some((fold) => alike(fold).size > 0)).toBe(true);
+  });
+
+  it('takes fewer folds where there are too few sites, and says so where there is none', () => {
+    const { folds } = auditRules(audited, shares, { by: ['site'] });
+    expect(folds.length).toBeGreaterThan(0);
+    expect(folds.every((fold) => fold.folds === folds.length && fold.folds < 3)).toBe(true);
+    expect(folds.flatMap((fold) => leaksOf(fold, 'site'))).toEqual([]);
+    const oneSite = {
+      ...audited,
+      pictures: audited.pictures.map((picture) => ({ ...picture, site: 'one' })),
+    };
+    const none = auditRules(oneSite, shares, { by: ['site'] });
+    expect(none.folds).toEqual([]);
+    expect(none.impossible).toEqual([{ by: 'site', reason: expect.stringMatching(/need at least 3; there are 1/) }]);
+  });
+
+  it('compares as many patches of each slide where there are more than it may', async () => {
+    const some = await picturesOfShards(compiled.folder, { most: compiled.report.slides.length });
+    expect(some.total).toBe(compiled.report.counts.patches);
+    expect(some.pictures.map(({ slide }) => slide)).toEqual(compiled.report.slides.map(({ slide }) => slide));
+    const last = some.pictures.length - 1;
+    expect((await some.read(last)).length).toBeGreaterThan(1000);
+  });
+});
