@@ -2,7 +2,8 @@
 // inspection and the `display` that notebooks import from 'tslab'. They are internals, so the version is pinned and
 // what is taken is checked: another tslab stops here with a message instead of misbehaving later.
 const Module = require('node:module');
-const { withPlainNames } = require('./plain-names.cjs');
+const { ExportedNames } = require('./exported-names.cjs');
+const { withLightPrograms } = require('./light-program.cjs');
 const { resolveTypesOfExports } = require('./resolve-types.cjs');
 const { keepSourceMaps } = require('./source-maps.cjs');
 const { check, supportedVersion } = require('../tslab-version.cjs');
@@ -14,12 +15,16 @@ const fromTslab = Module.createRequire(require.resolve('tslab/package.json'));
 const typescriptPath = fromTslab.resolve('@tslab/typescript-for-tslab');
 const typescript = fromTslab(typescriptPath);
 expectFunctions('TypeScript', typescript, [
-  ...['createWatchCompilerHost', 'createWatchProgram', 'transpileModule', 'resolveModuleName'],
-  'unescapeLeadingUnderscores',
+  ...['createWatchCompilerHost', 'createAbstractBuilder', 'createWatchProgram', 'transpileModule', 'resolveModuleName'],
+  ...['bindSourceFile', 'unescapeLeadingUnderscores'],
 ]);
+const names = new ExportedNames(typescript);
 const patched = { ...typescript };
-patched.createWatchCompilerHost = keepSourceMaps.options(resolveTypesOfExports(typescript));
-patched.createWatchProgram = withPlainNames(typescript);
+patched.createWatchCompilerHost = withLightPrograms(
+  typescript,
+  keepSourceMaps.options(resolveTypesOfExports(typescript)),
+);
+patched.createWatchProgram = names.createWatchProgram;
 patched.transpileModule = keepSourceMaps.transpiler(typescript);
 require.cache[typescriptPath].exports = patched;
 
@@ -33,7 +38,11 @@ if (!('lastWriteDisplayData' in jupyter)) unexpected('jupyter.js', 'lastWriteDis
 function createConverter() {
   const converter = converters.createConverter({ isJS: false, isBrowser: false });
   expectFunctions('the converter', converter, ['convert', 'complete', 'inspect']);
-  return converter;
+  return {
+    convert: (declarations, code) => names.convert(converter, declarations, code),
+    complete: converter.complete,
+    inspect: converter.inspect,
+  };
 }
 
 /** Gives tslab's own `display` and `newDisplay` their way out of the kernel. */
