@@ -46,9 +46,13 @@ class CellProcess {
   #start() {
     const pipes = { stdout: makePipe(), stderr: makePipe() };
     const [stdout, stderr] = Object.values(pipes).map(({ writeEnd }) => writeEnd);
-    this.#child = spawn(process.execPath, [...nodeOptions(), path.join(__dirname, 'cells/main.cjs')], {
-      stdio: ['ignore', stdout, stderr, 'pipe', 'pipe'],
-    });
+    this.#child = spawn(
+      process.execPath,
+      [...nodeOptions(), '--expose-internals', path.join(__dirname, 'cells/main.cjs')],
+      {
+        stdio: ['ignore', stdout, stderr, 'pipe', 'pipe'],
+      },
+    );
     for (const { writeEnd } of Object.values(pipes)) closeSync(writeEnd);
     this.#readers = Object.entries(pipes).map(([name, { readEnd }]) => this.#readText(name, readEnd));
     this.#readMessages(this.#child.stdio[4]);
