@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { projectRoot } from './kernel-client.js';
 
@@ -99,13 +101,29 @@ test("a failing cell: exit code 1, the cell's trace and not Python's, the partia
 });
 
 test('streams are joined and returns rewrite the line, without moving past a display', async () => {
-  const { code } = await papermill(join(notebooks, 'streams.ipynb'), output('streams.ipynb'));
+  const { code, stderr } = await papermill(join(notebooks, 'streams.ipynb'), output('streams.ipynb'));
   expect(code).toBe(0);
+  // A display of one line, as training loops show, also stands beside papermill's own progress.
+  expect(stderr).toMatch(/Executing: .*, shown\]/);
   const [first, shown, last, ...more] = cellsOf(output('streams.ipynb')).at(-1)!.outputs;
   expect(first!.text!.join('')).toBe('step 20\nbetween\n');
   expect(shown!.data).toEqual({ 'text/plain': ['shown'] });
   expect(last!.text!.join('')).toBe('after\n');
   expect(more).toEqual([]);
+});
+
+test('Ctrl-C lets the cell save its work: exit code 1, the partial notebook, no further cell', async () => {
+  const script = join(projectRoot, '.venv/bin/papermill');
+  const args = [join(notebooks, 'training.ipynb'), output('training.ipynb'), '-p', 'out', folder];
+  const child = spawn(script, args, { cwd: folder, stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  const log = join(folder, 'log');
+  while (!existsSync(log) && child.exitCode === null) await pause(50);
+  child.kill('SIGINT');
+  expect(await exit).toEqual([1, null]);
+  expect(readFileSync(log, 'utf8')).toMatch(/^pid \d+\ncheckpoint\n$/);
+  const outputs = cellsOf(output('training.ipynb')).flatMap((cell) => cell.outputs ?? []);
+  expect(outputs.map(({ ename }) => ename)).toContain('Error');
 });
 
 describe('other kernels', () => {

@@ -195,6 +195,7 @@ aq.table({ slide: ['a', 'b'] })`);
       ['let sum = 0; for await (const x of [1, Promise.resolve(2)]) { sum += x; }\nsum', '3'],
       ['let sum = 0; for (const a of [1, 2]) for await (const b of [a, Promise.resolve(3)]) sum += b;\nsum', '9'],
       ['let sum = 0; for await (const a of [1, 2]) for await (const b of [3]) sum += a * b;\nsum', '9'],
+      ['const tsLastExpr = 2; tsLastExpr + 1', '3'],
       ['let left = 2; while (left > 0) await (async () => left--)()\nleft', '0'],
     ])('at the top level: %s', async (code, expected) => {
       expect(result((await kernel.run(code)).outputs)).toBe(expected);
