@@ -15,24 +15,26 @@ import { join } from 'node:path';
  * Writes the kernelspec into the project's Python environment, where its Jupyter looks first. The spec finds the
  * launcher from its own place, so the project can be moved.
  *
- * @param {{ projectRoot: string, venv: string, heapMegabytes: number }} options
+ * @param {{ venv: string, heapMegabytes: number, settings?: Record<string, string> }} options `settings` by the names
+ *   of settings.cjs
  * @returns {string} the kernelspec's path
  */
-export function installKernelspec({ venv, heapMegabytes }) {
+export function installKernelspec({ venv, heapMegabytes, settings }) {
   const launcher = '{resource_dir}/../../../../../kernel-setup/kernel/main.cjs';
-  return writeKernelspec(join(venv, 'share', 'jupyter'), { node: 'node', launcher, heapMegabytes });
+  return writeKernelspec(join(venv, 'share', 'jupyter'), { node: 'node', launcher, heapMegabytes, settings });
 }
 
 /**
  * Makes the kernel known to every Jupyter and VS Code of this user. This spec names the project by its path, and the
  * Node that runs this, since other programs start it with a PATH of their own.
  *
- * @param {{ projectRoot: string, heapMegabytes: number, data?: string }} options `data` is Jupyter's data folder
+ * @param {{ projectRoot: string, heapMegabytes: number, settings?: Record<string, string>, data?: string }} options as
+ *   above; `data` is Jupyter's data folder
  * @returns {string} the kernelspec's path
  */
-export function installUserKernelspec({ projectRoot, heapMegabytes, data = userDataFolder() }) {
+export function installUserKernelspec({ projectRoot, heapMegabytes, settings, data = userDataFolder() }) {
   const launcher = join(projectRoot, 'kernel-setup/kernel/main.cjs');
-  return writeKernelspec(data, { node: process.execPath, launcher, heapMegabytes });
+  return writeKernelspec(data, { node: process.execPath, launcher, heapMegabytes, settings });
 }
 
 /** Where Jupyter keeps what belongs to a user (`jupyter --paths`). */
@@ -42,14 +44,16 @@ function userDataFolder() {
   return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'jupyter');
 }
 
-function writeKernelspec(data, { node, launcher, heapMegabytes }) {
+function writeKernelspec(data, { node, launcher, heapMegabytes, settings = {} }) {
   const folder = join(data, 'kernels', 'pathlab');
   const file = join(folder, 'kernel.json');
+  const set = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   const spec = {
-    argv: [node, `--max-old-space-size=${heapMegabytes}`, launcher, '{connection_file}'],
+    argv: [node, `--max-old-space-size=${heapMegabytes}`, launcher, ...set, '{connection_file}'],
     display_name: 'TypeScript (pathlab)',
     language: 'typescript',
     interrupt_mode: 'signal',
+    metadata: { debugger: false },
   };
   const text = `${JSON.stringify(spec, null, 2)}\n`;
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return file;

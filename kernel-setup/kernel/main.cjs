@@ -1,9 +1,10 @@
-// The pathlab kernel: node main.cjs CONNECTION_FILE. Jupyter starts it by the kernelspec that install.mjs writes.
+// The pathlab kernel: node main.cjs [SETTINGS] CONNECTION_FILE (settings.cjs). Jupyter starts it by the kernelspec that install.mjs writes.
 // This process speaks the Jupyter protocol. Cells run in a process of their own (cells/main.cjs): whatever happens
 // there, an endless loop, a long call into native code or a crash, this one still answers, stops it and says so.
 const { readFileSync } = require('node:fs');
 
-const connectionFile = process.argv[2];
+const settings = process.argv.slice(2, -1);
+const connectionFile = process.argv[2] && process.argv.at(-1);
 if (!connectionFile) {
   process.stderr.write('usage: node main.cjs CONNECTION_FILE (Jupyter does this; run `npm run lab`)\n');
   process.exit(2);
@@ -16,10 +17,10 @@ let server;
 // From the first moment: by default the signal would end a kernel that is still starting.
 process.on('SIGINT', () => server?.interrupt());
 
-// TensorFlow's log, from warnings on, unless the shell asks for another level.
-process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
-
 async function start() {
+  // TensorFlow's log, from warnings on, unless the kernelspec asks for another level, or the shell.
+  const variables = { TF_CPP_MIN_LOG_LEVEL: '1', ...require('./settings.cjs').variablesOf(settings) };
+  for (const [name, value] of Object.entries(variables)) process.env[name] ??= value;
   require('./tslab-version.cjs').check();
   const connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
   const { KernelServer } = require('./server.cjs');

@@ -3,6 +3,7 @@ import { Children } from './children.mjs';
 import { findCompiler } from './compiler.mjs';
 import { chooseDevice } from './device.mjs';
 import { explain } from './failures.mjs';
+import { rememberKernelOptions } from './kernel-options.mjs';
 import { takeLock } from './lock.mjs';
 import { inState } from './paths.mjs';
 import { checkDisk, checkPlatform } from './platform.mjs';
@@ -40,11 +41,11 @@ const isDone = (step, context) => stateOf(step, context) === 'done';
  * Makes this machine ready to run pathlab, or does nothing if it is. Finished steps are kept when a later one fails or
  * when set-up is killed; the next run goes on from there.
  *
- * @param {{device?: 'cpu' | 'gpu', force?: boolean, quiet?: boolean}} options `quiet` leaves out the line that says that
- *   there was nothing to do
+ * @param {{device?: 'cpu' | 'gpu', force?: boolean, quiet?: boolean, kernel?: Record<string, string>}} options `quiet`
+ *   leaves out the line that says that there was nothing to do; `kernel` are options of the kernelspec
  * @throws Fault
  */
-export async function setUp({ device: asked, force = false, quiet = false } = {}) {
+export async function setUp({ device: asked, force = false, quiet = false, kernel: kernelOptions = {} } = {}) {
   const started = performance.now();
   const progress = new Progress();
   const lock = await takeLock((pid) => progress.say(`set-up: waiting for process ${pid}, which is setting up too`));
@@ -54,6 +55,7 @@ export async function setUp({ device: asked, force = false, quiet = false } = {}
   try {
     checkPlatform((line) => quiet || progress.say(line));
     const context = { device: chooseDevice(asked), force, children, environment: childEnvironment() };
+    rememberKernelOptions(kernelOptions);
     const missing = force ? steps : steps.filter((step) => !isDone(step, context));
     const elapsed = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
     if (missing.length === 0) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   mkdirSync,
@@ -16,6 +17,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { installKernelspec, installUserKernelspec } from '../../kernel-setup/kernel/install.mjs';
 // @ts-expect-error as above
 import { installPapermillModule } from '../../kernel-setup/python/install.mjs';
+// @ts-expect-error as above
+import { askedKernelOptions } from '../../kernel-setup/setup/kernel-options.mjs';
 import { Kernel, projectRoot, resultOf } from './kernel-client.js';
 
 let folder: string;
@@ -32,6 +35,7 @@ test('the kernelspec finds the launcher from where it lies, and is written only 
     display_name: 'TypeScript (pathlab)',
     language: 'typescript',
     interrupt_mode: 'signal',
+    metadata: { debugger: false },
   });
   expect(spec.argv[1]).toBe('--max-old-space-size=2048');
   expect(spec.argv.at(-1)).toBe('{connection_file}');
@@ -48,18 +52,66 @@ test('the kernelspec finds the launcher from where it lies, and is written only 
   expect(readdirSync(join(venv, 'share/jupyter/kernels/pathlab'))).toEqual(['kernel.json']);
 });
 
-test('for the user the kernelspec names the project and Node, and works from elsewhere', async () => {
-  installUserKernelspec({ projectRoot, heapMegabytes: 1024, data: folder });
+/** The user's kernelspec, installed for a user whose home is this folder, and what `jupyter kernelspec list` says of it. */
+function installFor(home: string, options: object): { spec: Record<string, unknown> } {
+  const install = new URL('../../kernel-setup/kernel/install.mjs', import.meta.url).href;
+  const script = `import { installUserKernelspec } from ${JSON.stringify(install)};
+    installUserKernelspec(${JSON.stringify({ projectRoot, ...options })});`;
+  // Inside a virtual environment Jupyter prefers that one's kernels, unless it is told otherwise.
+  const { JUPYTER_DATA_DIR: _, JUPYTER_PATH: __, XDG_DATA_HOME: ___, ...rest } = process.env;
+  const env = { ...rest, HOME: home, JUPYTER_PREFER_ENV_PATH: '0' };
+  execFileSync(process.execPath, ['--input-type=module', '-e', script], { env });
+  const list = execFileSync(join(projectRoot, '.venv/bin/jupyter'), ['kernelspec', 'list', '--json'], { env });
+  return JSON.parse(String(list)).kernelspecs.pathlab;
+}
+
+test('for the user the kernelspec is where Jupyter and VS Code look, with what they ask of it', () => {
+  const listed = installFor(folder, { heapMegabytes: 1024, settings: { threads: '2' } });
+  expect(listed).toMatchObject({
+    resource_dir: join(folder, '.local/share/jupyter/kernels/pathlab'),
+    spec: {
+      argv: [
+        ...[process.execPath, '--max-old-space-size=1024', join(projectRoot, 'kernel-setup/kernel/main.cjs')],
+        ...['--threads=2', '{connection_file}'],
+      ],
+      env: {},
+      display_name: 'TypeScript (pathlab)',
+      language: 'typescript',
+      interrupt_mode: 'signal',
+      metadata: { debugger: false },
+    },
+  });
+});
+
+test("what the kernelspec sets reaches the cells from elsewhere, and the shell's environment wins", async () => {
+  const settings = { threads: '3', 'tf-log': 'error', device: 'cpu' };
+  installUserKernelspec({ projectRoot, heapMegabytes: 1024, settings, data: folder });
   // Jupyter looks here first, before the project's own environment.
-  const kernel = await Kernel.start({ folder, env: { JUPYTER_PATH: folder, PATHLAB_HEAP_MB: '300' } });
+  const unset = { TF_NUM_INTRAOP_THREADS: undefined, TF_CPP_MIN_LOG_LEVEL: undefined, PATHLAB_DEVICE: undefined };
+  const shell = { ...unset, PATHLAB_HEAP_MB: '300', TF_NUM_INTEROP_THREADS: '1' };
+  const kernel = await Kernel.start({ folder, env: { JUPYTER_PATH: folder, ...shell } });
   try {
     const { outputs } = await kernel.run(
-      "import { getHeapStatistics } from 'node:v8';\nMath.round(getHeapStatistics().heap_size_limit / 2 ** 20) < 400",
+      `import { getHeapStatistics } from 'node:v8';
+      const { TF_NUM_INTRAOP_THREADS, TF_NUM_INTEROP_THREADS, TF_CPP_MIN_LOG_LEVEL, PATHLAB_DEVICE } = process.env;
+      const heap = Math.round(getHeapStatistics().heap_size_limit / 2 ** 20) < 400;
+      [TF_NUM_INTRAOP_THREADS, TF_NUM_INTEROP_THREADS, TF_CPP_MIN_LOG_LEVEL, PATHLAB_DEVICE, heap].join(' ')`,
     );
-    expect(resultOf(outputs)).toBe('true');
+    expect(resultOf(outputs)).toBe("'3 1 2 cpu true'");
   } finally {
     await kernel.close();
   }
+});
+
+test('options of the kernelspec that set-up cannot take are refused', () => {
+  expect(askedKernelOptions({ heap: '4096', threads: 'auto', device: 'cpu' })).toEqual({
+    heap: '4096',
+    threads: 'auto',
+  });
+  expect(() => askedKernelOptions({ heap: '4g' })).toThrow('--heap takes megabytes, 256 at least, or auto, not 4g');
+  expect(() => askedKernelOptions({ heap: '100' })).toThrow('256 at least');
+  expect(() => askedKernelOptions({ threads: '0' })).toThrow('--threads takes a number, or auto, not 0');
+  expect(() => askedKernelOptions({ 'tf-log': '2' })).toThrow('--tf-log takes info, warning, error, or auto, not 2');
 });
 
 test('the papermill module is put whole into site-packages, and mended when it is not', () => {

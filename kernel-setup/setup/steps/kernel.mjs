@@ -1,12 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { explain } from '../failures.mjs';
+import { kernelspecOptions } from '../kernel-options.mjs';
 import { inProject, projectRoot, shown, sitePackages, venv } from '../paths.mjs';
 import { hashOfFile, hashOfTree, readStamp } from '../state.mjs';
-
-/** V8's heap for a notebook: half of the memory, since tensors live outside of it; 8 GB at most. */
-export const heapMegabytes = () => Math.min(8192, Math.floor(totalmem() / 2 ** 30 / 2) * 1024 || 512);
 
 const kernelFile = () => `${venv}/share/jupyter/kernels/pathlab/kernel.json`;
 
@@ -20,7 +17,7 @@ export const kernel = {
     hashOfTree(inProject('kernel-setup/python'), (name) => !/\.(txt|in)$|__pycache__/.test(name)),
     readStamp('python-environment')?.facts.id,
     projectRoot,
-    heapMegabytes(),
+    kernelspecOptions(),
   ],
   isIntact: (facts) =>
     existsSync(kernelFile()) &&
@@ -32,7 +29,7 @@ export const kernel = {
     const { installPapermillModule } = await import('../../python/install.mjs');
     try {
       await installPapermillModule({ venv, sitePackages: sitePackages() });
-      await installKernelspec({ venv, heapMegabytes: heapMegabytes() });
+      await installKernelspec({ venv, ...kernelspecOptions() });
     } catch (error) {
       throw explain(error, { what: 'Installing the Jupyter kernel' });
     }
