@@ -3,6 +3,7 @@ import {
   type CompileDatasetOptions,
   compileDataset,
   describePlan,
+  disagreements,
   planCompile,
   resolveDataset,
   slidesOnDisk,
@@ -71,6 +72,9 @@ export async function compile(words: readonly string[]): Promise<number> {
       );
     }
     const { folder, report } = await compileDataset({ definition, slides: ready }, { ...options, signal });
+    for (const { slide, words } of disagreements(report)) {
+      console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
+    }
     console.log(`${report.counts.patches} patches of ${report.slides.length} slides; ${report.failures.length} failed`);
     console.log(folder);
     return report.failures.length > 0 || missing.length > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Download, type DownloadResult, downloadAll, writeFileAtomic } from '../runs/index.js';
+import { type Download, type DownloadResult, downloadAll, onDisk, writeFileAtomic } from '../runs/index.js';
 import type { DatasetDefinition, DatasetOrigin } from './definition.js';
 import { type FetchReport, fetchReport } from './fetch-report.js';
 import { filesOf, type LockedFile, lockFileText } from './lock-file.js';
@@ -24,8 +24,15 @@ export interface FetchedDataset extends ResolvedDataset {
 export async function fetchDataset(nameOrPath: string, options: FetchOptions = {}): Promise<FetchedDataset> {
   const dataset = await resolveDataset(nameOrPath, options);
   const { lock, slides, out } = dataset;
-  await mkdir(out, { recursive: true });
-  await writeFileAtomic(join(out, 'lock.json'), lockFileText(lock));
+  const put = (name: string, text: string) =>
+    onDisk(
+      async () => {
+        await mkdir(out, { recursive: true });
+        await writeFileAtomic(join(out, name), text);
+      },
+      () => `${name} cannot be written in ${out}; make room and run it again`,
+    );
+  await put('lock.json', lockFileText(lock));
   const files = slides.flatMap(filesOf).flatMap((file) => downloadOf(file, dataset.source));
   const downloads = await downloadAll(out, files, {
     ...options,
@@ -33,7 +40,7 @@ export async function fetchDataset(nameOrPath: string, options: FetchOptions = {
   });
   const { ready } = slidesOnDisk(dataset);
   const report = fetchReport(dataset, downloads, ready.length);
-  await writeFileAtomic(join(out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  await put('report.json', `${JSON.stringify(report, null, 2)}\n`);
   return { ...dataset, ready, downloads, report };
 }
 

@@ -44,6 +44,7 @@ export {
   type CutSettings,
   compileDataset,
   describePlan,
+  disagreements,
   planCompile,
   type SlideDataset,
   type SlideFacts,

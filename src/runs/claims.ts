@@ -47,6 +47,10 @@ export class Claim {
     const owner: Owner = { ...thisProcess(), nonce: randomBytes(8).toString('hex') };
     try {
       await file.writeFile(JSON.stringify(owner));
+    } catch (error) {
+      // On a full disk; without an owner it would stand until it is stale.
+      await rm(path, { force: true });
+      throw error;
     } finally {
       await file.close();
     }

@@ -1,8 +1,8 @@
 export { Claim, ClaimWatch } from './claims.js';
+export { DiskFullError, isDiskFull, onDisk } from './disk-full.js';
 export {
   arrivedAs,
   checkAddress,
-  DiskFullError,
   type Download,
   type DownloadOptions,
   type DownloadProgress,

@@ -9,6 +9,7 @@ import { type RejectionReason, rejectionReasons } from './tissue/scores.js';
 const tissueColor = '#e0b000';
 const patchColor = '#1f5fbf';
 const notDrawnColor = '#7fa8d9';
+const doubtColor = '#b91c1c';
 const reasons: Record<RejectionReason, { color: string; words: string }> = {
   tissue: { color: '#8a8a8a', words: 'too little tissue' },
   pen: { color: '#0b8f4d', words: 'pen' },
@@ -19,7 +20,7 @@ const reasons: Record<RejectionReason, { color: string; words: string }> = {
 /**
  * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline, the patches, and the places that gave none,
  * colored by the reason. Places with too little tissue are shown only where there is some. A legend with counts stands
- * below.
+ * below, and under it what the slide says of its magnification where that does not fit together.
  *
  * @param maxSize longest side of the thumbnail, px
  */
@@ -42,7 +43,7 @@ export async function slideOverview(
     }),
     drawFrames(index, index.side, small, `stroke="${patchColor}" fill="none"`),
   ].join('');
-  const entries = legendEntries(index);
+  const entries = [...legendEntries(index), ...doubtEntries(slide)];
   const legend = drawLegend(entries, small.width);
   const outlinePath = outline(mask, mask.downsample / small.downsample);
   const canvas = { width: small.width, height: small.height + legend.height, channels: 3 as const };
@@ -91,6 +92,13 @@ function legendEntries({ x, notDrawn, rejected, passed }: PatchIndex): LegendEnt
       return count > 0 ? [{ ...reasons[reason], words: `${reasons[reason].words}: ${count}` }] : [];
     }),
   ];
+}
+
+/** What the slide says of its pixels that does not fit together, a clause an entry. */
+function doubtEntries({ path, magnification: { disagreement } }: Slide): LegendEntry[] {
+  if (disagreement === undefined) return [];
+  const clauses = disagreement.replace(`${path}: `, '').split(/, (?=but )|; /);
+  return clauses.map((words, place) => ({ color: doubtColor, words: place === 0 ? `in doubt: ${words}` : words }));
 }
 
 /** Entries from left to right, in as many lines as the width asks for. */

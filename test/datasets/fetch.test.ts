@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -26,6 +25,7 @@ import {
   slidesOnDisk,
 } from '../../src/datasets/index.js';
 import { key, projectRoot, sha256 } from '../../src/runs/index.js';
+import { canMount, smallDisk } from '../runs/tmpfs.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 let folder: string;
@@ -496,44 +496,37 @@ describe('pathlab fetch', () => {
     await expect(fetch(words)).rejects.toThrow(message);
   });
 
-  const tmpfs = join(tmpdir(), `pathlab-tmpfs-${process.pid}`);
-  const canMount = (() => {
-    mkdirSync(tmpfs, { recursive: true });
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', tmpfs]).status === 0;
-    if (mounted) spawnSync('umount', [tmpfs]);
-    rmSync(tmpfs, { recursive: true, force: true });
-    return mounted;
-  })();
-
   it.skipIf(!canMount)(
     'says that the disk is full, and goes on when there is room (needs leave to mount)',
     async () => {
-      const server = await started(
-        startGdc(
-          [hit(1, 'TCGA-AA-0001', 'Colon', bytes(150_000, 1)), hit(2, 'TCGA-AA-0002', 'Colon', bytes(60_000, 2))],
-          {
-            bytesPerSecond: 300_000,
-          },
-        ),
-      );
+      const hits = [
+        hit(1, 'TCGA-AA-0001', 'Colon', bytes(150_000, 1)),
+        hit(2, 'TCGA-AA-0002', 'Colon', bytes(60_000, 2)),
+      ];
+      const server = await started(startGdc(hits, { bytesPerSecond: 300_000 }));
       const path = definitionLike('ptcga200', small);
-      mkdirSync(tmpfs, { recursive: true });
-      spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=320k', 'tmpfs', tmpfs]);
+      const disk = smallDisk(320)!;
       try {
-        const options = { ...quick, out: tmpfs, endpoint: server.url };
+        const options = { ...quick, out: disk.folder, endpoint: server.url };
         // Something else fills the disk while it downloads.
-        const filler = (event: { kind: string }) => {
-          if (event.kind === 'started') spawnSync('sh', ['-c', `cat /dev/zero > ${tmpfs}/filler`], { stdio: 'ignore' });
-        };
-        await expect(fetchDataset(path, { ...options, parallel: 1, onProgress: filler })).rejects.toThrow(
-          /disk is full|ENOSPC/,
-        );
-        await expect(fetchDataset(path, options)).rejects.toThrow(/ENOSPC|the disk is full: 2 files of/);
-        rmSync(join(tmpfs, 'filler'));
-        expect((await fetchDataset(path, options)).ready.length).toBe(2);
+        const fill = (event: { kind: string }) => event.kind === 'started' && disk.leave(0);
+        const filled = fetchDataset(path, { ...options, parallel: 1, onProgress: fill });
+        await expect(filled).rejects.toMatchObject({
+          name: 'DiskFullError',
+          message: expect.stringMatching(/^the disk is/),
+        });
+        // Nothing of it has a slide's name, and it is told as the command tells it.
+        expect(existsSync(join(disk.folder, 'slides'))).toBe(false);
+        const words = [path, '--endpoint', server.url, '--out', disk.folder];
+        await expect(fetch(words)).rejects.toMatchObject({
+          name: 'UsageError',
+          message: expect.stringMatching(/^the disk is full: /),
+        });
+        disk.makeRoom();
+        const { ready } = await fetchDataset(path, options);
+        expect(ready.map((slide) => readFileSync(slide.path).length)).toEqual([150_000, 60_000]);
       } finally {
-        spawnSync('umount', [tmpfs]);
-        rmSync(tmpfs, { recursive: true, force: true });
+        disk.remove();
       }
     },
   );

@@ -172,4 +172,14 @@ describe('slideOverview', () => {
     expect([99, 100, 101].some((x) => isBlue(x, 150))).toBe(true);
     expect([40, 41, 42].some((x) => isBlue(x, 150))).toBe(false);
   });
+
+  it('says in its legend that the size of a pixel is in doubt', async () => {
+    const doubtful = await openSlide(slide.path, { mpp: 0.6 });
+    const index = patchGrid(slide, mask);
+    const [sure, doubted] = await Promise.all(
+      [slide, doubtful].map(async (one) => sharp(await slideOverview(one, mask, index, 500)).metadata()),
+    );
+    await doubtful.close();
+    expect(doubted!.height).toBeGreaterThan(sure!.height);
+  });
 });

@@ -1,4 +1,4 @@
-import { type CompileReport, unknownName } from './report.js';
+import { type CompileReport, disagreements, unknownName } from './report.js';
 
 /** The dataset card that lies beside the shards, in Markdown. */
 export function datasetCard(report: CompileReport): string {
@@ -45,6 +45,11 @@ export function datasetCard(report: CompileReport): string {
   );
   if (report.knownFaults.length > 0) {
     lines.push('## Known faults of the source', '', ...report.knownFaults.map((fault) => `- ${plain(fault)}`), '');
+  }
+  const doubtful = disagreements(report);
+  if (doubtful.length > 0) {
+    lines.push('## Slides whose size of a pixel is in doubt', '', '| slide | what it says |', '| --- | --- |');
+    lines.push(...doubtful.map(({ slide, words }) => row(slide, words)), '');
   }
   if (failures.length > 0) {
     lines.push('## Slides that failed', '', '| slide | reason |', '| --- | --- |');

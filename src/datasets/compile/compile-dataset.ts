@@ -8,6 +8,8 @@ import {
   ClaimWatch,
   canonicalJson,
   InterruptedError,
+  isDiskFull,
+  onDisk,
   projectRoot,
   sha256,
   throwIfInterrupted,
@@ -75,7 +77,8 @@ const lookEvery = 500;
  * processes and machines may do so at once in one shared folder. What is there already, made from the same slide with
  * the same settings, is kept.
  *
- * @throws Error when more slides fail than may, or all; InterruptedError when `signal` aborts. Finished shards stay
+ * @throws Error when more slides fail than may, or all; DiskFullError; InterruptedError when `signal` aborts. Finished
+ *   shards stay
  */
 export async function compileDataset(
   dataset: SlideDataset,
@@ -83,14 +86,19 @@ export async function compileDataset(
 ): Promise<CompiledDataset> {
   checkDataset(dataset);
   const job = new Job(dataset, options);
-  await mkdir(join(job.folder, 'claims'), { recursive: true });
   const workers = options.workers ?? Math.min(4, availableParallelism());
   if (!(Number.isSafeInteger(workers) && workers > 0)) {
     throw new RangeError(`workers is a whole number above 0; got ${workers}`);
   }
-  const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
-  for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
-  return { folder: job.folder, report: await job.finish() };
+  return onDisk(
+    async () => {
+      await mkdir(join(job.folder, 'claims'), { recursive: true });
+      const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
+      for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
+      return { folder: job.folder, report: await job.finish() };
+    },
+    () => `nothing more can be written in ${job.folder}; shards that are done stay: make room and compile again`,
+  );
 }
 
 /** One process's part of a compilation. */
@@ -198,6 +206,8 @@ class Job {
       this.tell(record, 'compiled');
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
+      // No fault of the slide's: the next one would fail just so.
+      if (isDiskFull(error)) throw this.stop(error as Error);
       this.fail(record, error as Error);
     }
     return true;
@@ -225,10 +235,18 @@ class Job {
     this.failures.push({ slide: record.id, reason });
     this.tell(record, 'failed', reason);
     if (this.failures.length <= this.maxFailures || this.stopped) return;
-    this.stopped = new Error(
-      `more than ${this.maxFailures} of ${this.total} slides failed, so compiling stops; shards that are done stay. ` +
-        this.lastReasons(),
+    this.stop(
+      new Error(
+        `more than ${this.maxFailures} of ${this.total} slides failed, so compiling stops; shards that are done stay. ` +
+          this.lastReasons(),
+      ),
     );
+  }
+
+  /** Lets the workers end what they are at, and begin nothing more. */
+  private stop(error: Error): Error {
+    this.stopped ??= error;
+    return error;
   }
 
   private lastReasons(): string {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { key } from '../../runs/index.js';
 import {
   encodePatches,
@@ -129,7 +130,7 @@ function slideFacts(
     vendor: slide.vendor,
     width: slide.width,
     height: slide.height,
-    magnification: slide.magnification,
+    magnification: withoutFolder(slide.magnification, record.path),
     level: index.level,
     resampling: index.resampling,
     tissueMethod,
@@ -137,6 +138,14 @@ function slideFacts(
     passed: index.passed,
     rejected: rejections(index),
   };
+}
+
+/** The report travels with the shards, and this machine's folders are nobody's business. */
+function withoutFolder(magnification: Magnification, path: string): Magnification {
+  const { disagreement } = magnification;
+  return disagreement === undefined
+    ? magnification
+    : { ...magnification, disagreement: disagreement.replaceAll(path, basename(path)) };
 }
 
 function rejections({ rejected }: PatchIndex): Record<RejectionReason, number> {

@@ -1,6 +1,7 @@
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
-import { type IndexedShard, packShard, readShard, shardVersion, writeShardIndex } from '../shards/index.js';
+import { type IndexedShard, packShard, readShard, shardIndex, shardVersion } from '../shards/index.js';
 import { datasetCard } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
 import { aboutDataset, type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
@@ -51,9 +52,14 @@ export async function finishFolder(
     failures: [...failures].sort((one, other) => (one.slide < other.slide ? -1 : 1)),
     counts,
   };
-  await writeShardIndex(join(folder, 'index.arrow'), shards);
+  const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
+  const index = shardIndex(shards);
+  const there = await readFile(indexPath).catch(() => undefined);
+  // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
+  if (!there?.equals(index)) await rm(reportPath, { force: true });
+  await writeFileAtomic(indexPath, index);
   await writeFileAtomic(join(folder, 'CARD.md'), datasetCard(report));
-  await writeFileAtomic(join(folder, 'report.json'), `${canonicalJson(report)}\n`);
+  await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
   return report;
 }
 

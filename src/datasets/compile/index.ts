@@ -8,4 +8,4 @@ export {
 export type { SlideFacts } from './compile-slide.js';
 export type { CutOptions, CutSettings, SlideDataset } from './dataset.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
-export type { CompileReport, SlideFailure } from './report.js';
+export { type CompileReport, disagreements, type SlideFailure } from './report.js';

@@ -37,5 +37,12 @@ export interface CompileReport {
   };
 }
 
+/** What slides say of their magnification that does not fit together: never guessed in silence. */
+export function disagreements(report: Pick<CompileReport, 'slides'>): { slide: string; words: string }[] {
+  return report.slides.flatMap(({ slide, magnification: { disagreement } }) =>
+    disagreement === undefined ? [] : [{ slide, words: disagreement }],
+  );
+}
+
 /** Under this name the counts list patches without a class, patient or site. */
 export const unknownName = '(unknown)';

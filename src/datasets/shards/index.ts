@@ -9,4 +9,4 @@ export {
   shardMadeBy,
   shardVersion,
 } from './shard.js';
-export { type IndexedShard, packShard, readShardIndex, writeShardIndex } from './shard-index.js';
+export { type IndexedShard, packShard, readShardIndex, shardIndex } from './shard-index.js';

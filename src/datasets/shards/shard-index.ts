@@ -13,7 +13,6 @@ import {
   utf8,
 } from '@uwdata/flechette';
 import { type ColumnTable, fromArrow } from 'arquero';
-import { writeFileAtomic } from '../../runs/index.js';
 import type { PatchPlace } from './shard.js';
 
 /** What the index says of one shard's patches, packed: a cohort has millions of them. */
@@ -78,11 +77,11 @@ const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unk
 ];
 
 /**
- * Writes `index.arrow`: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
+ * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
  * slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of its mask
  * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, and each score by its name.
  */
-export async function writeShardIndex(path: string, shards: readonly IndexedShard[]): Promise<void> {
+export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();
   const clash = scores.find((name) => ownColumns.some(([own]) => own === name));
   if (clash) throw new RangeError(`no score can be called "${clash}": the index has a column of that name`);
@@ -94,10 +93,10 @@ export async function writeShardIndex(path: string, shards: readonly IndexedShar
   for (const score of scores) {
     columns.push([score, column(float32(), (shard, patch) => shard.scores[score]?.[patch] ?? null)]);
   }
-  await writeFileAtomic(path, tableToIPC(tableFromColumns(columns), { format: 'file' })!);
+  return tableToIPC(tableFromColumns(columns), { format: 'file' })!;
 }
 
-/** Reads `index.arrow` as a table; its columns are those that `writeShardIndex` names. */
+/** Reads `index.arrow` as a table; its columns are those that `shardIndex` names. */
 export async function readShardIndex(path: string): Promise<ColumnTable> {
   return fromArrow(await readFile(path));
 }

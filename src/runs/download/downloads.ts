@@ -2,9 +2,10 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Claim, ClaimWatch } from '../claims.js';
+import { DiskFullError, isDiskFull, onDisk } from '../disk-full.js';
 import { throwIfInterrupted } from '../interrupt.js';
 import { type Download, downloadFile, type TransferOptions } from './download-file.js';
-import { DiskFullError, reasonOf } from './failures.js';
+import { reasonOf } from './failures.js';
 import { partialFolder, partialStem } from './partial-file.js';
 import { BandwidthLimit } from './rate.js';
 import { type ReceivedRecord, standing } from './received.js';
@@ -58,7 +59,8 @@ export async function downloadAll(
   files: readonly Download[],
   options: DownloadOptions = {},
 ): Promise<DownloadResult> {
-  return new Downloads(folder, options).run(files);
+  const words = () => `nothing more can be written in ${folder}; make room and run it again, it goes on from there`;
+  return onDisk(() => new Downloads(folder, options).run(files), words);
 }
 
 class Downloads {
@@ -152,7 +154,7 @@ class Downloads {
       this.fetched++;
       this.tell(file, { kind: 'done' });
     } catch (error) {
-      if (error instanceof DiskFullError || this.transfer.signal!.aborted) throw error;
+      if (error instanceof DiskFullError || isDiskFull(error) || this.transfer.signal!.aborted) throw error;
       const reason = reasonOf(error);
       this.failed.push({ path: file.path, reason });
       this.tell(file, { kind: 'failed', reason });

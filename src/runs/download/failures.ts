@@ -15,11 +15,6 @@ export class WrongContentError extends Error {
   override name = 'WrongContentError';
 }
 
-/** Nothing more can be written: all downloads stop, and what is there is kept. */
-export class DiskFullError extends Error {
-  override name = 'DiskFullError';
-}
-
 /** The message of anything thrown; system errors get their code in words that a user can act on. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;

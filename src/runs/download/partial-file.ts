@@ -2,9 +2,9 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { onDisk } from '../disk-full.js';
 import { syncFolder, writeFileAtomic } from '../files.js';
 import { sha256 } from '../hash.js';
-import { DiskFullError } from './failures.js';
 
 /** What `<name>.partial.json` beside a partial file says: which content it is the beginning of, and how much is safe. */
 interface Sidecar {
@@ -102,7 +102,7 @@ export class PartialFile {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    await this.onDisk(async () => {
+    await this.written(async () => {
       for (let written = 0; written < chunk.length; ) {
         const { bytesWritten } = await this.handle!.write(
           chunk,
@@ -121,7 +121,7 @@ export class PartialFile {
   /** Puts what is there on the disk for certain, so that it is not asked for again. */
   async sync(): Promise<void> {
     if (!this.handle || !this.sidecar || this.sidecar.synced === this.position) return;
-    await this.onDisk(async () => {
+    await this.written(async () => {
       await this.handle!.datasync();
       this.sidecar!.synced = this.position;
       await this.writeSidecar();
@@ -140,7 +140,7 @@ export class PartialFile {
 
   /** Gives the whole, checked content its place. */
   async finish(): Promise<void> {
-    await this.onDisk(() => this.handle!.sync());
+    await this.written(() => this.handle!.sync());
     await this.move(this.target);
   }
 
@@ -180,17 +180,11 @@ export class PartialFile {
     await writeFileAtomic(`${this.path}.json`, `${JSON.stringify(this.sidecar)}\n`);
   }
 
-  private async onDisk(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-      throw new DiskFullError(
-        `the disk is full: ${this.target} stopped after ${this.position} of ${this.sidecar?.bytes} bytes; ` +
-          'make room and run it again, it goes on from there',
-      );
-    }
+  private async written(work: () => Promise<void>): Promise<void> {
+    const words = () =>
+      `${this.target} stopped after ${this.position} of ${this.sidecar?.bytes} bytes; ` +
+      'make room and run it again, it goes on from there';
+    await onDisk(work, words);
   }
 }
 

@@ -8,6 +8,9 @@ const jpegCompression = 7;
 const photometricRgb = 2;
 const photometricYcbcr = 6;
 
+/** JPEG's markers, each after 0xff (ITU-T T.81, table B.1). */
+const [startOfScan, application0, application14, comment] = [0xda, 0xe0, 0xee, 0xfe];
+
 /** Decoded tiles are kept up to this many bytes in all: some rows of tiles of a usual slide. */
 const cacheBytes = 96 * 2 ** 20;
 
@@ -85,6 +88,7 @@ export class JpegTiles {
     prefix.copy(stream);
     const { bytesRead } = await this.file.read(stream, prefix.length, bytes, directory.offsets[index]! + 2);
     if (bytesRead !== bytes) throw new Error(`${this.name}: tile ${index} is cut short`);
+    silenceColorMarkers(stream, prefix.length);
     const full = this.cache.size > 0 && (this.cache.size + 1) * width * height * 3 > cacheBytes;
     const oldest = full ? this.cache.keys().next().value : undefined;
     const data = oldest === undefined ? Buffer.allocUnsafeSlow(width * height * 3) : this.cache.get(oldest)!.data;
@@ -106,7 +110,24 @@ function startOfStream({ jpegTables, photometric }: TiffDirectory): Buffer {
   const adobe = Buffer.from([0xff, 0xd8, 0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0]);
   adobe[adobe.length - 1] = photometric === photometricRgb ? 0 : 1;
   // The tables are a stream of their own, between a start and an end marker.
-  return jpegTables ? Buffer.concat([adobe, jpegTables.subarray(2, -2)]) : adobe;
+  if (!jpegTables) return adobe;
+  const tables = Buffer.from(jpegTables.subarray(2, -2));
+  silenceColorMarkers(tables, 0);
+  return Buffer.concat([adobe, tables]);
+}
+
+/**
+ * Makes comments of a stream's own JFIF and Adobe markers, from the first marker at `at` up to the pixels. What they say
+ * of the colors goes before the prefix's word, and TIFF's photometric interpretation is what counts.
+ */
+function silenceColorMarkers(stream: Buffer, at: number): void {
+  while (at + 4 <= stream.length && stream[at] === 0xff) {
+    const marker = stream[at + 1]!;
+    if (marker === startOfScan) return;
+    if (marker === application0 || marker === application14) stream[at + 1] = comment;
+    // Fill bytes before a marker.
+    at += marker === 0xff ? 1 : 2 + stream.readUInt16BE(at + 2);
+  }
 }
 
 function fill(target: Pixels, [red, green, blue]: readonly [number, number, number]): void {
