@@ -89,6 +89,7 @@ export class Kernel {
   interrupt = (): Promise<void> => this.ask({ op: 'interrupt' });
   pid = (): Promise<number> => this.ask({ op: 'pid' });
   shutdown = (): Promise<void> => this.ask({ op: 'shutdown' });
+  restart = (): Promise<void> => this.ask({ op: 'restart' });
 
   /** Kills the client without a word to the kernel, as a crash of JupyterLab or papermill would. */
   killClient(): void {

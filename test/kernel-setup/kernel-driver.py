@@ -34,6 +34,7 @@ client = manager.client()
 client.start_channels()
 client.wait_for_ready(timeout=60)
 outputs = {}  # request id -> iopub messages
+idle = set()  # request ids whose outputs have all come
 replies = {}  # request id -> reply
 
 
@@ -48,19 +49,17 @@ def pump(channel, store_one, timeout):
 
 def keep_output(request, message):
     outputs.setdefault(request, []).append({"type": message["msg_type"], "content": message["content"]})
+    if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+        idle.add(request)
 
 
 def keep_reply(request, message):
     replies[request] = {"type": message["msg_type"], **message["content"]}
 
 
-def is_idle(request):
-    return any(m["type"] == "status" and m["content"]["execution_state"] == "idle" for m in outputs.get(request, []))
-
-
 def wait(request):
     end = time.monotonic() + LIMIT
-    while not (request in replies and is_idle(request)):
+    while not (request in replies and request in idle):
         if time.monotonic() > end:
             raise TimeoutError(f"no end of {request}")
         if not pump(client.iopub_channel, keep_output, 0.02) and not manager.is_alive():
@@ -113,6 +112,10 @@ def handle(command):
         return manager.provisioner.pid
     if op == "shutdown":
         manager.shutdown_kernel()
+        return None
+    if op == "restart":
+        manager.restart_kernel()
+        client.wait_for_ready(timeout=LIMIT)
         return None
     if op == "die":
         os.kill(os.getpid(), signal.SIGKILL)

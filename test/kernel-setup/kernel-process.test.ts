@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -184,25 +184,29 @@ while (true) {}`);
   }
 });
 
-test('shutdown leaves no process, also of a cell that never yields and of its child processes', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'pathlab-shutdown-'));
-  writeFileSync(join(folder, 'empty'), '');
-  const kernel = await Kernel.start({ name, folder });
-  try {
-    const [front] = [await kernel.pid()];
-    const request = await kernel.send(`import { spawn } from 'node:child_process';
+test.each(['shutdown', 'restart'] as const)(
+  '%s leaves no process, also of a cell that never yields and of its child processes',
+  async (way) => {
+    const folder = mkdtempSync(join(tmpdir(), 'pathlab-shutdown-'));
+    const kernel = await Kernel.start({ name, folder });
+    try {
+      const front = await kernel.pid();
+      const request = await kernel.send(`var old = true;
+import { spawn } from 'node:child_process';
 const child = spawn('sh', ['-c', 'trap "" INT; sleep 300; true']);
 console.log('pids', process.pid, child.pid);
 while (true) {}`);
-    const [, cells, child] = /pids (\d+) (\d+)/
-      .exec(streamText(await kernel.outputsWith(request, 'pids ')))!
-      .map(Number);
-    expect(cells).not.toBe(front);
-    await kernel.shutdown();
-    for (let waited = 0; waited < 50 && isRunning(child!); waited++) await pause(100);
-    expect([isRunning(front), isRunning(cells!), isRunning(child!)]).toEqual([false, false, false]);
-  } finally {
-    await kernel.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+      const [, cells, child] = /pids (\d+) (\d+)/
+        .exec(streamText(await kernel.outputsWith(request, 'pids ')))!
+        .map(Number);
+      expect(cells).not.toBe(front);
+      await kernel[way]();
+      for (let waited = 0; waited < 50 && isRunning(child!); waited++) await pause(100);
+      expect([isRunning(front), isRunning(cells!), isRunning(child!)]).toEqual([false, false, false]);
+      if (way === 'restart') expect((await kernel.run('old')).reply.evalue).toBe("Cannot find name 'old'.");
+    } finally {
+      await kernel.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
