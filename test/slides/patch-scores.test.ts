@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InterruptedError, key } from '../../src/runs/index.js';
 import {
   encodePatches,
+  findTissue,
   focusMap,
   openSlide,
   patchGrid,
@@ -14,6 +15,7 @@ import {
   slideOverview,
   type TissueMask,
   tissueMask,
+  tissuePresets,
   writeSyntheticSlide,
 } from '../../src/slides/index.js';
 
@@ -99,7 +101,25 @@ describe('scores and limits', () => {
       /there are: pathlab, clam, histolab/,
     );
     const histolab = await tissueMask(slide, { preset: 'histolab', settings: { minimumArea: 0 } });
-    expect(histolab.method).toMatch(/darkness/);
+    expect(histolab.method).toMatch(/^darkness over [\d.]+ \(Otsu .* at 8\.00 um\/px/);
+    const clam = await tissueMask(slide, { preset: 'clam', settings: { minimumArea: 0 } });
+    // Saturation above 8 of 255, as in CLAM's own settings.
+    expect(clam.method).toMatch(/^HSV saturation over 0\.031 \(fixed\) at 15\.87 um\/px.* median 112 um/);
+  });
+
+  it.each(['clam', 'histolab'] as const)('the preset %s finds a piece of tissue on white glass', async (name) => {
+    const [width, height] = [400, 300];
+    const pixels = new Uint8Array(width * height * 3).fill(250);
+    const inside = (x: number, y: number) => x >= 100 && x < 300 && y >= 80 && y < 220;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) if (inside(x, y)) pixels.set([200, 120, 180], 3 * (y * width + x));
+    }
+    const { tissue } = await findTissue({ pixels, width, height }, 16, tissuePresets[name]);
+    const wrong = tissue.filter((one, at) => (one === 1) !== inside(at % width, Math.floor(at / width)));
+    // Both let it grow a little at its edge.
+    expect(wrong.length).toBeLessThan(0.15 * 200 * 140);
+    expect(tissue[150 * width + 200]).toBe(1);
+    expect(tissue[20 * width + 20]).toBe(0);
   });
 });
 

@@ -48,7 +48,7 @@ export async function findTissue(picture: RgbImage, umPerPixel: number, settings
       sigma: settings.blur / umPerPixel,
       median: pixelsOf(settings.median),
     });
-    const counted = settings.withoutInk ? values.filter((_, pixel) => !pen[pixel] && !black[pixel]) : values;
+    const counted = settings.withoutInk ? withoutMarked(values, pen, black) : values;
     const { threshold, words } = thresholdOf(channel, counted);
     thresholds.push(threshold);
     said.push(`${channelNames[channel.of]} over ${threshold.toFixed(3)} (${words})`);
@@ -96,11 +96,28 @@ function valuesOf(channel: TissueChannel, rgb: Uint8Array, glass: Glass): Float3
     case 'hsv-saturation':
       return saturation(rgb, [255, 255, 255]);
     case 'darkness':
-      return Float32Array.from(
-        { length: rgb.length / 3 },
-        (_, pixel) => 1 - (0.299 * rgb[3 * pixel]! + 0.587 * rgb[3 * pixel + 1]! + 0.114 * rgb[3 * pixel + 2]!) / 255,
-      );
+      return darkness(rgb);
   }
+}
+
+// Loops and no `from` or `filter` of typed arrays, which first collect all values in a list of objects: hundreds of MiB.
+
+function darkness(rgb: Uint8Array): Float32Array {
+  const result = new Float32Array(rgb.length / 3);
+  for (let pixel = 0, at = 0; pixel < result.length; pixel++, at += 3) {
+    result[pixel] = 1 - (0.299 * rgb[at]! + 0.587 * rgb[at + 1]! + 0.114 * rgb[at + 2]!) / 255;
+  }
+  return result;
+}
+
+/** The values of the pixels that are neither under ink nor black. */
+function withoutMarked(values: Float32Array, pen: Uint8Array, black: Uint8Array): Float32Array {
+  const kept = new Float32Array(values.length);
+  let count = 0;
+  for (let pixel = 0; pixel < values.length; pixel++) {
+    if (!pen[pixel] && !black[pixel]) kept[count++] = values[pixel]!;
+  }
+  return kept.subarray(0, count);
 }
 
 function thresholdOf(channel: TissueChannel, values: Float32Array): { threshold: number; words: string } {
@@ -126,10 +143,13 @@ async function smoothed(
   const blurs = sigma >= 0.5;
   const window = Math.min(median, width, height);
   if (!blurs && window < 2) return values;
-  const bytes = Uint8ClampedArray.from(values, (value) => (value * 255) / mostSmoothed);
+  const bytes = new Uint8ClampedArray(values.length);
+  for (let pixel = 0; pixel < values.length; pixel++) bytes[pixel] = (values[pixel]! * 255) / mostSmoothed;
   let picture = sharp(bytes, { raw: { width, height, channels: 1 } });
   if (window >= 2) picture = picture.median(window);
   if (blurs) picture = picture.blur(sigma);
   const result = await picture.extractChannel(0).raw().toBuffer();
-  return Float32Array.from(result, (value) => (value * mostSmoothed) / 255);
+  const smooth = new Float32Array(values.length);
+  for (let pixel = 0; pixel < values.length; pixel++) smooth[pixel] = (result[pixel]! * mostSmoothed) / 255;
+  return smooth;
 }
