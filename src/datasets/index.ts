@@ -5,9 +5,12 @@ export {
   auditRules,
   type FoldAudit,
   type KeptTogether,
+  type PlantedFinding,
+  patientsWithDoubles,
   picturesOfFolder,
   picturesOfShards,
   picturesOfTable,
+  plantedFindings,
   type RuleAuditOptions,
   type RuleAudits,
   type ShardPicturesOptions,
@@ -35,6 +38,7 @@ export {
   tissueOfOrgan,
 } from './cohort/index.js';
 export {
+  type CardContent,
   type CompileDatasetOptions,
   type CompiledDataset,
   type CompilePlan,
@@ -43,8 +47,10 @@ export {
   type CutOptions,
   type CutSettings,
   compileDataset,
+  cutSettings,
   describePlan,
   disagreements,
+  placePatches,
   planCompile,
   type SlideDataset,
   type SlideFacts,
@@ -81,7 +87,7 @@ export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatche
 export { groupsOf, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
 export { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
-export { sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
+export { sampleDataset, sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export { type DatasetSlide, dataFacts, type SlideSource } from './slide-source.js';
 export { slidesOnDisk } from './slides-on-disk.js';

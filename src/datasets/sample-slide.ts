@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { projectRoot, sha256 } from '../runs/index.js';
+import type { SlideDataset } from './compile/index.js';
+import type { DatasetDefinition } from './definition.js';
 import { readSlideManifest } from './manifest.js';
 import type { SlideSource } from './slide-source.js';
 
@@ -36,4 +38,34 @@ export function sampleSlide(root = projectRoot): SlideSource {
 /** Path of the real sample slide, checked as `sampleSlide` does. */
 export function sampleSlidePath(root = projectRoot): string {
   return sampleSlide(root).path;
+}
+
+/**
+ * The real sample slide as a dataset of one slide without classes, cut as another definition says.
+ *
+ * @param like the definition whose geometry its patches have
+ * @throws Error as `sampleSlide`
+ */
+export function sampleDataset(like: DatasetDefinition, root = projectRoot): SlideDataset {
+  const { name, title, origin, licence, citation, file } = readSlideManifest(sampleManifestName, root);
+  const slide = sampleSlide(root);
+  return {
+    definition: {
+      ...like,
+      name,
+      title,
+      synthetic: false,
+      origin,
+      source: { kind: 'slides', table: `${name}.json`, folder: dirname(file.path), columns: { path: 'file.path' } },
+      minimumBytes: 0,
+      exclusions: [],
+      labels: { from: 'none' },
+      licence,
+      citation,
+      notes: [`Cut as ${like.name} is. One slide: it can be looked at, and not be divided or learned from.`],
+      expected: null,
+      resolvedSha256: null,
+    },
+    slides: [{ ...slide, patient: null, site: null, class: null, mask: null, annotation: null }],
+  };
 }

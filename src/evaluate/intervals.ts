@@ -12,6 +12,8 @@ export interface Interval {
 export interface BootstrapOptions {
   level?: number;
   resamples?: number;
+  /** What the clusters are, for `method`. */
+  clusters?: string;
   key: Key;
 }
 
@@ -83,7 +85,7 @@ export function pairedDifferenceInterval(
 function bootstrap(
   values: readonly number[],
   clusters: readonly string[],
-  { level = 0.95, resamples = 10_000, key }: BootstrapOptions,
+  { level = 0.95, resamples = 10_000, clusters: what = 'slides', key }: BootstrapOptions,
 ): Interval {
   checkLevel(level);
   if (values.length !== clusters.length) {
@@ -121,7 +123,7 @@ function bootstrap(
     low: quantile(means, (1 - level) / 2),
     high: quantile(means, (1 + level) / 2),
     level,
-    method: `percentile bootstrap over ${groups.length} slides (${values.length} patches), ${resamples} resamples`,
+    method: `percentile bootstrap over ${groups.length} ${what} (${values.length} patches), ${resamples} resamples`,
   };
 }
 

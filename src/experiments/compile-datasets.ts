@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CohortKind,
+  type PlantedLeak,
   type ResolvedDataset,
   resolveDataset,
+  type SplitRule,
   type SyntheticDatasetOptions,
   syntheticDataset,
 } from '../datasets/index.js';
@@ -24,19 +26,24 @@ export interface CompileExperiment {
   synthetic: SyntheticDatasetOptions | null;
   /** Folder of files that the user downloaded, at paper scale. */
   from: string | undefined;
+  /** Shares that splits are audited with, in place of the definition's. */
+  shares: Partial<Pick<SplitRule, 'validation' | 'test'>>;
 }
+
+/** The paper's 2 % and 1 % of a small cohort would be a slide or two, on which nothing is seen to leak. */
+const smallShares = { validation: 0.2, test: 0.1 };
 
 /** Every step, on a few slides of two by two patches; a division in three folds needs seven of them. */
 const smoke: Partial<Record<CohortKind, Omit<SyntheticDatasetOptions, 'kind'>>> = {
   ptcga200: { patients: 3, classes: 4, columns: 2, rows: 2, leaks: { exact: 1, near: 1 } },
-  pcam200: { patients: 4, columns: 3, rows: 3 },
-  segpanda200: { patients: 7, columns: 2, rows: 1 },
+  pcam200: { patients: 4, columns: 3, rows: 3, leaks: { near: 1 } },
+  segpanda200: { patients: 7, columns: 2, rows: 1, leaks: { near: 1 } },
 };
 
 const demo: typeof smoke = {
-  ptcga200: { patients: 3, slidesPerPatient: 2, columns: 3, rows: 2, leaks: { exact: 1, near: 1, rescanned: 1 } },
-  pcam200: { patients: 5, columns: 5, rows: 4 },
-  segpanda200: { patients: 8, columns: 6, rows: 2 },
+  ptcga200: { patients: 3, slidesPerPatient: 2, columns: 3, rows: 2, leaks: { exact: 1, near: 2, rescanned: 1 } },
+  pcam200: { patients: 5, slidesPerPatient: 2, columns: 5, rows: 4, leaks: { exact: 1, near: 1, rescanned: 1 } },
+  segpanda200: { patients: 8, slidesPerPatient: 2, columns: 6, rows: 2, leaks: { exact: 1, near: 1 } },
 };
 
 /**
@@ -54,21 +61,24 @@ export function compileExperiment(kind: CohortKind, { scale, from }: CompilePara
           'scale "demo" draws synthetic slides in its form',
       );
     }
-    return { kind, synthetic: null, from };
+    return { kind, synthetic: null, from, shares: {} };
   }
   if (from !== undefined) throw new RangeError(`from is for scale "paper"; scale "${scale}" draws its own slides`);
   const options = { smoke, demo }[scale as 'smoke' | 'demo']?.[kind];
   if (!options) throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
-  return { kind, synthetic: { kind, ...options }, from };
+  return { kind, synthetic: { kind, ...options }, from, shares: smallShares };
 }
 
-/** The list of an experiment's slides: at the small scales they are drawn first, or are there from before. */
+/**
+ * The list of an experiment's slides: at the small scales they are drawn first, or are there from before. `planted` are
+ * the leaks that an audit is to find among them.
+ */
 export async function experimentDataset(
   { kind, synthetic, from }: CompileExperiment,
   key: Key,
   watch: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
-): Promise<ResolvedDataset> {
-  if (!synthetic) return resolveDataset(kind, { from });
-  const { definitionPath } = await syntheticDataset(synthetic, key, watch);
-  return resolveDataset(definitionPath);
+): Promise<ResolvedDataset & { planted: readonly PlantedLeak[] }> {
+  if (!synthetic) return { ...(await resolveDataset(kind, { from })), planted: [] };
+  const { definitionPath, leaks } = await syntheticDataset(synthetic, key, watch);
+  return { ...(await resolveDataset(definitionPath)), planted: leaks };
 }

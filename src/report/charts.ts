@@ -152,6 +152,8 @@ export interface IntervalRow {
   value: number;
   low: number;
   high: number;
+  /** What guessing would give in this row, where rows differ in it: drawn as a tick. */
+  chance?: number;
 }
 
 /** One line a row: a dot for the estimate, a bar for its interval. */
@@ -188,6 +190,20 @@ export function intervalChart(
               encoding: { x: { field: 'chance', type: 'quantitative' } },
             },
           ]),
+      ...(rows.some((row) => row.chance !== undefined)
+        ? [
+            {
+              transform: [{ filter: 'isValid(datum.chance)' }],
+              mark: { type: 'tick', thickness: 2, size: 16, color: faintInk },
+              encoding: { y, x: { ...x, field: 'chance' } },
+            },
+            {
+              transform: [{ filter: 'isValid(datum.chance)' }],
+              mark: { type: 'text', text: 'guessing', baseline: 'top', dy: 9, fontSize: 11, color: faintInk },
+              encoding: { y, x: { ...x, field: 'chance' } },
+            },
+          ]
+        : []),
       {
         mark: { type: 'rule', strokeWidth: 3 },
         encoding: { y, color, x: { ...x, field: 'low' }, x2: { field: 'high' } },
@@ -199,7 +215,10 @@ export function intervalChart(
       },
     ],
   };
-  const words = rows.map((row) => `${row.name} ${percent(row.value)} (${percent(row.low)} to ${percent(row.high)})`);
+  const guess = (row: IntervalRow) => (row.chance === undefined ? '' : `, guessing ${percent(row.chance)}`);
+  const words = rows.map(
+    (row) => `${row.name} ${percent(row.value)} (${percent(row.low)} to ${percent(row.high)}${guess(row)})`,
+  );
   const chance = options.chance === undefined ? '' : `; guessing ${percent(options.chance)}`;
   return { spec, alt: `${options.title}: ${words.join('; ')}${chance}` };
 }

@@ -1,10 +1,4 @@
-import {
-  type CompileReport,
-  compareRules,
-  type DatasetDefinition,
-  listFacts,
-  type ResolvedDataset,
-} from '../datasets/index.js';
+import { type CompileReport, type DatasetDefinition, listFacts, type ResolvedDataset } from '../datasets/index.js';
 import { showChart } from './chart.js';
 import { countsChart } from './counts-chart.js';
 import { inWords, showTable } from './table.js';
@@ -40,27 +34,6 @@ export async function showSlideList(dataset: ResolvedDataset, missing: readonly 
     { what: 'sites', value: inWords(facts.sites) },
     ...facts.excluded.map(({ reason, slides }) => ({ what: `${slides} left out`, value: reason })),
   ]);
-}
-
-/**
- * What the definition's shares leave on two sides of a fold when slides, patients or sites are divided. A rule for which
- * the list has too few patients or sites gives no row.
- */
-export async function showSplitRules({ definition, slides, lock }: ResolvedDataset): Promise<void> {
-  const files = slides.map((slide) => ({ ...slide, sha256: slide.file.sha256 ?? slide.file.md5 }));
-  await showTable(compareRules(files, definition.split), {
-    caption: lock.synthetic ? 'On two sides, SYNTHETIC slides' : 'On two sides',
-    columns: {
-      by: 'Divided by',
-      fold: 'Fold',
-      train: 'Training slides',
-      validation: 'Validation',
-      test: 'Test',
-      patientsOnTwoSides: 'Patients on two sides',
-      sitesOnTwoSides: 'Sites on two sides',
-      exactDuplicatesOnTwoSides: 'Same file on two sides',
-    },
-  });
 }
 
 /** What compiling gave, and each slide that failed with its reason. */

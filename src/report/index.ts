@@ -1,3 +1,4 @@
+export { auditPage, type NamedAudit } from './audit-page.js';
 export {
   type ChartOptions,
   drawChart,
@@ -16,7 +17,7 @@ export {
   trainingChart,
 } from './charts.js';
 export { closeUps } from './close-ups.js';
-export { showCompiled, showCounts, showDefinition, showSlideList, showSplitRules } from './dataset-page.js';
+export { showCompiled, showCounts, showDefinition, showSlideList } from './dataset-page.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
@@ -32,5 +33,13 @@ export { showProvenance } from './provenance-table.js';
 export { resultsFrame } from './results-table.js';
 export { shardPictures } from './shard-pictures.js';
 export { display, html } from './show.js';
+export {
+  showDatasetCard,
+  showNearDuplicates,
+  showPlantedLeaks,
+  showRuleAudits,
+  showSiteLeakage,
+} from './show-audit.js';
+export { showSlideCut, showSlideFacts } from './slide-cut.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
 export { type ShownPatches, showViews } from './views.js';

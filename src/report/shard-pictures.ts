@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { type CompiledDataset, readShard } from '../datasets/index.js';
 import type { GridPicture } from './picture-grid.js';
+import { maskColors } from './style.js';
 
-/** Colors of a mask's class numbers, from 0 on. */
-const maskColors = ['#ffffff', '#eda0c8', '#50a050', '#f0dc3c', '#f08c1e', '#c81e1e'].map((color) =>
-  Buffer.from(color.slice(1), 'hex'),
-);
+const maskBytes = maskColors.map((color) => Buffer.from(color.slice(1), 'hex'));
 
 /**
  * Patches of a compiled dataset as its shards hold them, the first of each class (or of each slide where patches have no
@@ -58,6 +56,6 @@ async function decoded(bytes: Buffer) {
 /** A mask is gray: its three channels are its class numbers. */
 function colored({ pixels, width, height }: { pixels: Buffer; width: number; height: number }) {
   const painted = Buffer.alloc(pixels.length);
-  for (let at = 0; at < pixels.length; at += 3) maskColors[pixels[at]!]!.copy(painted, at);
+  for (let at = 0; at < pixels.length; at += 3) maskBytes[pixels[at]!]!.copy(painted, at);
   return { pixels: painted, width, height };
 }

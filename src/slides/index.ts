@@ -10,7 +10,7 @@ export {
   readPolygons,
 } from './labels/index.js';
 export { type Magnification, type Resampling, resampling } from './magnification.js';
-export { slideOverview } from './overlay.js';
+export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
 export { useOwnFont } from './own-font.js';
 export {
   type PatchGeometry,

@@ -1,4 +1,6 @@
 import sharp from 'sharp';
+import { gridBlocks } from './blocks.js';
+import type { LabelSource, Polygon } from './labels/index.js';
 import { useOwnFont } from './own-font.js';
 import type { PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';
@@ -10,6 +12,7 @@ const tissueColor = '#e0b000';
 const patchColor = '#1f5fbf';
 const notDrawnColor = '#7fa8d9';
 const doubtColor = '#b91c1c';
+const polygonColor = '#c2185b';
 const reasons: Record<RejectionReason, { color: string; words: string }> = {
   tissue: { color: '#8a8a8a', words: 'too little tissue' },
   pen: { color: '#0b8f4d', words: 'pen' },
@@ -17,18 +20,33 @@ const reasons: Record<RejectionReason, { color: string; words: string }> = {
   blur: { color: '#c2410c', words: 'out of focus' },
 };
 
+/** What a slide is annotated with, drawn over its thumbnail. */
+export interface OverviewLabels {
+  /** Classes of a label source's numbers; a number that is not here is not colored. */
+  classes: readonly { label: number; name: string; color: string }[];
+  source: LabelSource;
+}
+
+export interface OverviewOptions {
+  /** Longest side of the thumbnail, px. */
+  maxSize?: number;
+  /** Annotated areas, drawn as outlines. */
+  polygons?: readonly Polygon[];
+  /** A mask, drawn as a tint. */
+  labels?: OverviewLabels;
+}
+
 /**
  * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline, the patches, and the places that gave none,
- * colored by the reason. Places with too little tissue are shown only where there is some. A legend with counts stands
- * below, and under it what the slide says of its magnification where that does not fit together.
- *
- * @param maxSize longest side of the thumbnail, px
+ * colored by the reason. Places with too little tissue are shown only where there is some. Polygons and masks are drawn
+ * where they are given, and a synthetic slide is marked as one. A legend with counts stands below, and under it what the
+ * slide says of its magnification where that does not fit together.
  */
 export async function slideOverview(
   slide: Slide,
   mask: TissueMask,
   index: PatchIndex,
-  maxSize = 900,
+  { maxSize = 900, polygons = [], labels }: OverviewOptions = {},
 ): Promise<Uint8Array> {
   useOwnFont();
   const small = await thumbnail(slide, maxSize);
@@ -43,13 +61,21 @@ export async function slideOverview(
     }),
     drawFrames(index, index.side, small, `stroke="${patchColor}" fill="none"`),
   ].join('');
-  const entries = [...legendEntries(index), ...doubtEntries(slide)];
+  const tinted = labels ? await tint(small, labels) : [];
+  const entries = [
+    ...legendEntries(index),
+    ...(polygons.length > 0 ? [{ color: polygonColor, words: `annotated: ${polygons.length}` }] : []),
+    ...tinted.map(({ color, name }) => ({ color, words: name })),
+    ...doubtEntries(slide),
+  ];
   const legend = drawLegend(entries, small.width);
   const outlinePath = outline(mask, mask.downsample / small.downsample);
   const canvas = { width: small.width, height: small.height + legend.height, channels: 3 as const };
   const drawing =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${canvas.width}" height="${canvas.height}">` +
     `<path d="${outlinePath}" fill="none" stroke="${tissueColor}" stroke-width="2"/>${frames}` +
+    polygons.map((polygon) => drawPolygon(polygon, small.downsample)).join('') +
+    (slide.synthetic ? drawMark('SYNTHETIC', small.height) : '') +
     `<g transform="translate(0 ${small.height})">${legend.svg}</g></svg>`;
   // White, so that there is room for the legend below.
   const pixels = Buffer.alloc(canvas.width * canvas.height * 3, 255);
@@ -58,6 +84,48 @@ export async function slideOverview(
     .composite([{ input: Buffer.from(drawing) }])
     .png()
     .toBuffer();
+}
+
+/** Side of the blocks in which a mask is read, px of the thumbnail: a mask may be as large as its slide. */
+const labelBlock = 64;
+
+/** Mixes the classes' colors into a thumbnail, and returns the classes that are in it. */
+async function tint(small: Thumbnail, { classes, source }: OverviewLabels): Promise<OverviewLabels['classes']> {
+  const found = new Set<number>();
+  const channels = new Map(
+    classes.map(({ label, color }) => [label, [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))]),
+  );
+  for (const { column, row, across, down } of gridBlocks({ columns: small.width, rows: small.height }, labelBlock)) {
+    const place = { x: column * small.downsample, y: row * small.downsample };
+    const labels = await source.read({ ...place, width: across, height: down, pixelSize: small.downsample });
+    for (let at = 0; at < labels.length; at++) {
+      const color = channels.get(labels[at]!);
+      if (!color) continue;
+      found.add(labels[at]!);
+      const pixel = 3 * ((row + Math.floor(at / across)) * small.width + column + (at % across));
+      for (let channel = 0; channel < 3; channel++) {
+        small.pixels[pixel + channel] = Math.round(0.5 * small.pixels[pixel + channel]! + 0.5 * color[channel]!);
+      }
+    }
+  }
+  return classes.filter(({ label }) => found.has(label));
+}
+
+function drawPolygon({ rings }: Polygon, downsample: number): string {
+  const path = rings.map((ring) => {
+    const corners = Array.from({ length: ring.length / 2 }, (_, corner) =>
+      [ring[2 * corner]!, ring[2 * corner + 1]!].map((place) => (place / downsample).toFixed(1)).join(' '),
+    );
+    return `M${corners.join('L')}Z`;
+  });
+  return `<path d="${path.join('')}" fill="none" stroke="${polygonColor}" stroke-width="2.5"/>`;
+}
+
+function drawMark(text: string, bottom: number): string {
+  return (
+    `<rect x="0" y="${bottom - 38}" width="${16 + 16 * text.length}" height="38" fill="#000" fill-opacity="0.65"/>` +
+    `<text x="8" y="${bottom - 10}" font-family="Source Sans 3" font-size="25" fill="#fff">${text}</text>`
+  );
 }
 
 function drawFrames(
@@ -101,20 +169,38 @@ function doubtEntries({ path, magnification: { disagreement } }: Slide): LegendE
   return clauses.map((words, place) => ({ color: doubtColor, words: place === 0 ? `in doubt: ${words}` : words }));
 }
 
+/** What a legend's entry takes up, px, about. */
+function entryWidth(words: string): number {
+  return 50 + 13 * words.length;
+}
+
+/** An entry that is wider than the picture, as several. */
+function cutToWidth({ color, words }: LegendEntry, width: number): LegendEntry[] {
+  const lines = [''];
+  for (const word of words.split(' ')) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (lines.at(-1) === '' || entryWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.map((part) => ({ color, words: part }));
+}
+
 /** Entries from left to right, in as many lines as the width asks for. */
 function drawLegend(entries: readonly LegendEntry[], width: number): { svg: string; height: number } {
-  const lineHeight = 24;
+  const lineHeight = 40;
   let [x, line] = [8, 0];
-  const drawn = entries.map(({ color, words }) => {
-    const needed = 30 + 7.5 * words.length;
-    if (x > 8 && x + needed > width) [x, line] = [8, line + 1];
-    const y = line * lineHeight + 6;
-    const entry =
-      `<rect x="${x}" y="${y}" width="12" height="12" fill="${color}" fill-opacity="0.5" stroke="${color}" stroke-width="2"/>` +
-      `<text x="${x + 18}" y="${y + 11}" font-family="Source Sans 3" font-size="14" fill="#222">${words}</text>`;
-    x += needed;
-    return entry;
-  });
+  const drawn = entries
+    .flatMap((entry) => cutToWidth(entry, width))
+    .map(({ color, words }) => {
+      const needed = entryWidth(words);
+      if (x > 8 && x + needed > width) [x, line] = [8, line + 1];
+      const y = line * lineHeight + 10;
+      const entry =
+        `<rect x="${x}" y="${y}" width="22" height="22" fill="${color}" fill-opacity="0.5" stroke="${color}" stroke-width="2"/>` +
+        `<text x="${x + 30}" y="${y + 19}" font-family="Source Sans 3" font-size="25" fill="#222">${words}</text>`;
+      x += needed;
+      return entry;
+    });
   return { svg: drawn.join(''), height: (line + 1) * lineHeight };
 }
 

@@ -159,7 +159,7 @@ describe('pathlab audit of a compiled dataset', () => {
     const words = ['audit', compiled, '--by', 'slide', '--validation', '0.3', '--test', '.2'];
     const bySlide = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
     expect([bySlide.status, bySlide.stdout]).toEqual([2, expect.stringMatching(/by slide, fold 1 of 1: NOT CLEAN/)]);
-    await expect(run(compiled, '--by', 'site')).rejects.toThrow(/need at least 3; there are 2/);
+    await expect(run(compiled, '--by', 'site')).rejects.toThrow(/needs at least 3; there are 2/);
     await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
     await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a share/);
     await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for pictures of your own/);

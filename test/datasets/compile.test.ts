@@ -88,6 +88,12 @@ describe('compileDataset', () => {
     expect(card).toMatch(/^# Small synthetic dataset\n\n\*\*Synthetic:\*\*/);
     expect(card).toMatch(new RegExp(`patches \\| ${counts.patches}, 200 um wide, 64 px`));
     expect(card).not.toMatch(/not yet resolved/i);
+    const content = JSON.parse(readFileSync(join(compiled.folder, 'CARD.json'), 'utf8'));
+    expect(content.patchesByClass).toEqual(counts.byClass);
+    expect(content.notices).toEqual([{ about: 'Synthetic', text: 'drawn by a program, not from patients' }]);
+    for (const text of Object.values<string>(content.facts)) {
+      expect(card).toContain(text.replace(/[\\|<>`*_[\]]/g, (sign) => `\\${sign}`));
+    }
   });
 
   it('gives the same bytes whatever the number of workers, and in whatever order slides come', async () => {
@@ -182,6 +188,7 @@ describe('compileDataset', () => {
     });
     expect(JSON.stringify(report)).not.toContain(folder);
     expect(Object.keys(await digests(made)).sort()).toEqual([
+      'CARD.json',
       'CARD.md',
       'index.arrow',
       'report.json',

@@ -81,7 +81,7 @@ describe('scores and limits', () => {
     ]);
     expect(index.x.length).toBe(3);
     expect(index.x.length + index.rejected.reason.length).toBe(20);
-    const overview = await sharp(await slideOverview(slide, mask, index, 500))
+    const overview = await sharp(await slideOverview(slide, mask, index, { maxSize: 500 }))
       .raw()
       .toBuffer({ resolveWithObject: true });
     expect(overview.info.height).toBeGreaterThan(375);

@@ -7,6 +7,7 @@ import { key } from '../../src/runs/index.js';
 import {
   openSlide,
   patchGrid,
+  polygonLabels,
   readPatches,
   type Slide,
   slideOverview,
@@ -161,9 +162,9 @@ describe('readPatches', () => {
 describe('slideOverview', () => {
   it('draws the frames of the patches on the thumbnail', async () => {
     const index = patchGrid(slide, mask);
-    const png = await slideOverview(slide, mask, index, 500);
+    const png = await slideOverview(slide, mask, index, { maxSize: 500 });
     const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
-    expect([info.width, info.height]).toEqual([500, 424]);
+    expect([info.width, info.height]).toEqual([500, 480]);
     const isBlue = (x: number, y: number) => {
       const [red, , blue] = data.subarray(3 * (y * info.width + x));
       return blue! - red! > 60;
@@ -177,9 +178,41 @@ describe('slideOverview', () => {
     const doubtful = await openSlide(slide.path, { mpp: 0.6 });
     const index = patchGrid(slide, mask);
     const [sure, doubted] = await Promise.all(
-      [slide, doubtful].map(async (one) => sharp(await slideOverview(one, mask, index, 500)).metadata()),
+      [slide, doubtful].map(async (one) => sharp(await slideOverview(one, mask, index, { maxSize: 500 })).metadata()),
     );
     await doubtful.close();
     expect(doubted!.height).toBeGreaterThan(sure!.height);
+  });
+
+  it('draws annotated areas, tints a mask by its classes, and names those that are there', async () => {
+    const index = patchGrid(slide, mask);
+    const square = Float64Array.from([400, 400, 1200, 400, 1200, 1200, 400, 1200]);
+    const polygons = [{ name: 'tumor', rings: [square] }];
+    const source = polygonLabels(polygons, slide, { labels: { tumor: 2 } });
+    const classes = [
+      { label: 2, name: 'tumor', color: '#00ff00' },
+      { label: 3, name: 'elsewhere', color: '#0000ff' },
+    ];
+    const drawn = async (options: object) => {
+      const png = await slideOverview(slide, mask, index, { maxSize: 500, ...options });
+      return sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    };
+    const [plain, annotated] = [await drawn({}), await drawn({ polygons, labels: { source, classes } })];
+    const at = ({ data, info }: typeof plain, x: number, y: number) => [
+      ...data.subarray(3 * (y * info.width + x), 3 * (y * info.width + x) + 3),
+    ];
+    // Level-0 pixel 400 is at 100 of 500, 1200 at 300. Places in the middle of frames, where nothing else is drawn.
+    const [inside, outside] = [
+      [130, 130],
+      [330, 330],
+    ] as const;
+    const half = at(plain, ...inside).map((value, channel) => Math.round(0.5 * value + 0.5 * [0, 255, 0][channel]!));
+    expect(at(annotated, ...inside)).toEqual(half);
+    expect(at(annotated, ...outside)).toEqual(at(plain, ...outside));
+    const [red, green, blue] = at(annotated, 300, 230);
+    expect(red! - green!).toBeGreaterThan(90);
+    expect(red! - blue!).toBeGreaterThan(40);
+    // Two more entries: the area and the one class that is there.
+    expect(annotated.info.height - plain.info.height).toBe(40);
   });
 });

@@ -66,7 +66,7 @@ export function auditRules(audited: AuditedPictures, rule: SplitRule, options: R
   const folds: FoldAudit[] = [];
   const impossible: { by: KeptTogether; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
-    const slides = slidesOf(by === 'patient and doubles' ? withDoublesTogether(pictures, pairs) : pictures);
+    const slides = slidesOf(by === 'patient and doubles' ? withDoublesTogether(audited, pairs) : pictures);
     const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
     const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
@@ -139,8 +139,14 @@ function slidesOf(pictures: readonly AuditedPicture[]): DividedSlide[] {
   return [...slides.values()].map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }));
 }
 
-/** Patients that share pictures that look alike, as one patient: whose the tissue is, nobody knows. */
-function withDoublesTogether(pictures: readonly AuditedPicture[], pairs: readonly NearPair[]): AuditedPicture[] {
+/**
+ * The patient of each picture, where patients that share pictures that look alike count as one: whose the tissue is,
+ * nobody knows. Null where a picture's patient is not known.
+ */
+export function patientsWithDoubles(
+  { pictures }: Pick<AuditedPictures, 'pictures'>,
+  pairs: readonly NearPair[] = pairsOf(pictures, usualNearDistance),
+): (string | null)[] {
   const names = [...new Set(pictures.map(({ patient }) => patient))].sort();
   const numberOf = new Map(names.map((name, number) => [name, number]));
   const patientPairs = pairs
@@ -148,7 +154,12 @@ function withDoublesTogether(pictures: readonly AuditedPicture[], pairs: readonl
     .filter(({ one, other }) => one !== null && other !== null && one !== other)
     .map(({ one, other }) => ({ one: numberOf.get(one)!, other: numberOf.get(other)! }));
   const first = groupsOf(names.length, patientPairs);
-  return pictures.map((picture) => ({ ...picture, patient: names[first[numberOf.get(picture.patient)!]!] ?? null }));
+  return pictures.map(({ patient }) => names[first[numberOf.get(patient)!]!] ?? null);
+}
+
+function withDoublesTogether(audited: AuditedPictures, pairs: readonly NearPair[]): AuditedPicture[] {
+  const patients = patientsWithDoubles(audited, pairs);
+  return audited.pictures.map((picture, place) => ({ ...picture, patient: patients[place]! }));
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */

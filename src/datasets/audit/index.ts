@@ -3,9 +3,11 @@ export {
   auditRules,
   type FoldAudit,
   type KeptTogether,
+  patientsWithDoubles,
   type RuleAuditOptions,
   type RuleAudits,
 } from './audit-pictures.js';
 export { picturesOfShards, type ShardPicturesOptions } from './of-shards.js';
 export { picturesOfFolder, picturesOfTable, type UserPicturesOptions } from './of-user.js';
 export type { AuditedPicture, AuditedPictures } from './pictures.js';
+export { type PlantedFinding, plantedFindings } from './planted.js';

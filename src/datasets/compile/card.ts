@@ -1,61 +1,82 @@
 import { type CompileReport, disagreements, unknownName } from './report.js';
 
-/** The dataset card that lies beside the shards, in Markdown. */
-export function datasetCard(report: CompileReport): string {
+/** What a dataset card says; `CARD.json` holds this, and `CARD.md` shows it. */
+export interface CardContent {
+  title: string;
+  /** What a reader must know first: that tissue is synthetic, that the list was never checked. */
+  notices: readonly { about: string; text: string }[];
+  /** In the order in which they are shown. */
+  facts: Readonly<Record<string, string>>;
+  patchesByClass: Readonly<Record<string, number>>;
+  patchesBySite: Readonly<Record<string, number>>;
+  knownFaults: readonly string[];
+  doubtfulPixelSizes: readonly { slide: string; words: string }[];
+  failures: CompileReport['failures'];
+}
+
+/** What is to be said of a compiled dataset. */
+export function cardContent(report: CompileReport): CardContent {
   const { counts, settings, slides, failures } = report;
   const { micrometers, pixels } = settings.geometry;
   const patients = Object.keys(counts.byPatient).length;
-  const lines = [`# ${plain(report.title)}`, ''];
-  if (counts.synthetic > 0) {
-    const all = counts.synthetic === counts.patches;
-    lines.push(
-      `**${all ? 'Synthetic' : `Partly synthetic (${counts.synthetic} of ${counts.patches} patches)`}:** drawn by a ` +
-        'program, not from patients.',
-      '',
-    );
+  return {
+    title: report.title,
+    notices: noticesOf(report),
+    facts: {
+      dataset: report.dataset,
+      source: report.origin,
+      licence: report.licence,
+      citation: report.citation,
+      patches: `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
+      slides: `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`,
+      patients: unknownName in counts.byPatient ? `${patients - 1} known` : String(patients),
+      'patches a slide':
+        settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
+      tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
+      enlarged: enlarged(report),
+      images: `JPEG, quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
+      split: report.splitRule,
+      settings: report.settingsHash,
+    },
+    patchesByClass: byName(counts.byClass),
+    patchesBySite: byName(counts.bySite),
+    knownFaults: report.knownFaults,
+    doubtfulPixelSizes: disagreements(report),
+    failures,
+  };
+}
+
+/** The dataset card in Markdown. */
+export function cardMarkdown(card: CardContent): string {
+  const lines = [`# ${plain(card.title)}`, ''];
+  for (const { about, text } of card.notices) lines.push(`**${plain(about)}:** ${plain(text)}.`, '');
+  lines.push('| | |', '| --- | --- |', ...Object.entries(card.facts).map(([name, text]) => row(name, text)), '');
+  lines.push(...countTable('class', card.patchesByClass), ...countTable('site', card.patchesBySite));
+  if (card.knownFaults.length > 0) {
+    lines.push('## Known faults of the source', '', ...card.knownFaults.map((fault) => `- ${plain(fault)}`), '');
   }
-  if (!report.resolved) {
-    lines.push('**Not yet resolved:** the list of slides has not been checked against the source.', '');
-  }
-  lines.push(
-    '| | |',
-    '| --- | --- |',
-    row('dataset', report.dataset),
-    row('source', report.origin),
-    row('licence', report.licence),
-    row('citation', report.citation),
-    row(
-      'patches',
-      `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
-    ),
-    row('slides', `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`),
-    row('patients', unknownName in counts.byPatient ? `${patients - 1} known` : String(patients)),
-    row(
-      'patches a slide',
-      settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
-    ),
-    row('tissue', `at least ${100 * settings.limits.minimumTissue} % of a patch`),
-    row('enlarged', enlarged(report)),
-    row('images', `JPEG, quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`),
-    row('split', report.splitRule),
-    row('settings', report.settingsHash),
-    '',
-    ...countTable('class', counts.byClass),
-    ...countTable('site', counts.bySite),
-  );
-  if (report.knownFaults.length > 0) {
-    lines.push('## Known faults of the source', '', ...report.knownFaults.map((fault) => `- ${plain(fault)}`), '');
-  }
-  const doubtful = disagreements(report);
-  if (doubtful.length > 0) {
+  if (card.doubtfulPixelSizes.length > 0) {
     lines.push('## Slides whose size of a pixel is in doubt', '', '| slide | what it says |', '| --- | --- |');
-    lines.push(...doubtful.map(({ slide, words }) => row(slide, words)), '');
+    lines.push(...card.doubtfulPixelSizes.map(({ slide, words }) => row(slide, words)), '');
   }
-  if (failures.length > 0) {
+  if (card.failures.length > 0) {
     lines.push('## Slides that failed', '', '| slide | reason |', '| --- | --- |');
-    lines.push(...failures.map(({ slide, reason }) => row(slide, reason)), '');
+    lines.push(...card.failures.map(({ slide, reason }) => row(slide, reason)), '');
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function noticesOf({ counts, resolved }: CompileReport): CardContent['notices'] {
+  const share = counts.synthetic === counts.patches ? '' : ` (${counts.synthetic} of ${counts.patches} patches)`;
+  const synthetic = {
+    about: share === '' ? 'Synthetic' : `Partly synthetic${share}`,
+    text: 'drawn by a program, not from patients',
+  };
+  const unchecked = {
+    about: 'Not yet resolved',
+    text: 'the list of slides has not been checked against the source',
+  };
+  return [...(counts.synthetic > 0 ? [synthetic] : []), ...(resolved ? [] : [unchecked])];
 }
 
 /** Enlarged patches hold less detail than their pixels suggest: that is never silent. */
@@ -67,8 +88,12 @@ function enlarged({ slides }: CompileReport): string {
 }
 
 function countTable(name: string, counts: Readonly<Record<string, number>>): string[] {
-  const entries = Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1));
-  return [`| ${name} | patches |`, '| --- | ---: |', ...entries.map(([key, patches]) => row(key, String(patches))), ''];
+  const rows = Object.entries(counts).map(([key, patches]) => row(key, String(patches)));
+  return [`| ${name} | patches |`, '| --- | ---: |', ...rows, ''];
+}
+
+function byName(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function row(name: string, text: string): string {

@@ -55,7 +55,7 @@ export interface CompileProgress {
 }
 
 export interface CompiledDataset {
-  /** With a shard a slide, `index.arrow`, `report.json` and `CARD.md`. */
+  /** With a shard a slide, `index.arrow`, `report.json`, and the card as `CARD.md` and `CARD.json`. */
   folder: string;
   report: CompileReport;
 }
@@ -158,7 +158,9 @@ class Job {
       claim = await this.claim(claimPath);
     }
     try {
-      for (const name of ['index.arrow', 'report.json', 'CARD.md']) await removeUnfinished(join(this.folder, name));
+      for (const name of ['index.arrow', 'report.json', 'CARD.md', 'CARD.json']) {
+        await removeUnfinished(join(this.folder, name));
+      }
       return await finishFolder(this.folder, this.dataset, this.settings, this.failures);
     } finally {
       await claim.release();

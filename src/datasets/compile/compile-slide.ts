@@ -11,6 +11,7 @@ import {
   type Resampling,
   rejectionReasons,
   type Slide,
+  type TissueMask,
   tissueMask,
 } from '../../slides/index.js';
 import type { LabelRule } from '../definition.js';
@@ -71,14 +72,7 @@ export async function compileSlide(
   let writer: ShardWriter | undefined;
   let labels: PatchLabels | undefined;
   try {
-    const mask = await tissueMask(slide);
-    const index = patchGrid(slide, mask, {
-      geometry: settings.geometry,
-      ...settings.limits,
-      mostPatches: settings.mostPatchesPerSlide ?? undefined,
-      key: key(settings.seed).fold(record.id),
-      focus: await focusMap(slide, mask, { signal }),
-    });
+    const { mask, index } = await placePatches(slide, record.id, settings, signal);
     const patches = index.x.length;
     if (patches === 0) {
       throw new Error(`${record.path} gives no patch: ${whyNone(index)}`);
@@ -110,6 +104,24 @@ export async function compileSlide(
     await labels?.close();
     await slide.close();
   }
+}
+
+/** Where a slide's patches are cut; `id` is the slide's, which decides with the seed which are drawn. */
+export async function placePatches(
+  slide: Slide,
+  id: string,
+  settings: CutSettings,
+  signal?: AbortSignal,
+): Promise<{ mask: TissueMask; index: PatchIndex }> {
+  const mask = await tissueMask(slide);
+  const index = patchGrid(slide, mask, {
+    geometry: settings.geometry,
+    ...settings.limits,
+    mostPatches: settings.mostPatchesPerSlide ?? undefined,
+    key: key(settings.seed).fold(id),
+    focus: await focusMap(slide, mask, { signal }),
+  });
+  return { mask, index };
 }
 
 function slideFacts(

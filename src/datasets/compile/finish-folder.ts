@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
 import { type IndexedShard, packShard, readShard, shardIndex, shardVersion } from '../shards/index.js';
-import { datasetCard } from './card.js';
+import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
 import { aboutDataset, type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
@@ -58,7 +58,9 @@ export async function finishFolder(
   // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
   await writeFileAtomic(indexPath, index);
-  await writeFileAtomic(join(folder, 'CARD.md'), datasetCard(report));
+  const card = cardContent(report);
+  await writeFileAtomic(join(folder, 'CARD.md'), cardMarkdown(card));
+  await writeFileAtomic(join(folder, 'CARD.json'), `${JSON.stringify(card, null, 2)}\n`);
   await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
   return report;
 }

@@ -1,3 +1,4 @@
+export type { CardContent } from './card.js';
 export {
   type CompileDatasetOptions,
   type CompiledDataset,
@@ -5,7 +6,7 @@ export {
   compileDataset,
   shardFolder,
 } from './compile-dataset.js';
-export type { SlideFacts } from './compile-slide.js';
-export type { CutOptions, CutSettings, SlideDataset } from './dataset.js';
+export { placePatches, type SlideFacts } from './compile-slide.js';
+export { type CutOptions, type CutSettings, cutSettings, type SlideDataset } from './dataset.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
 export { type CompileReport, disagreements, type SlideFailure } from './report.js';

@@ -166,8 +166,9 @@ function tooFew(count: number, stratum: string, { by, folds, validation, test, s
   const least = folds * (Number(validation > 0) + Number(test > 0)) + 1;
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
+  const folded = folds === 1 ? '1 fold that holds out some' : `${folds} folds that each hold out other`;
   return new TooFewError(
-    `${folds} folds that each hold out other ${what}${of} need at least ${least}; there are ${count}` +
+    `${folded} ${what}${of} ${folds === 1 ? 'needs' : 'need'} at least ${least}; there are ${count}` +
       `${count < least ? '' : `, too few for validation ${validation} and test ${test} of the slides`}. ` +
       'Ask for fewer folds, or for a rule that is not stratified',
   );

@@ -1,0 +1,38 @@
+import type { PlantedLeak } from '../cohort/index.js';
+import { hashDistance } from '../perceptual-hash.js';
+import type { KeptTogether, RuleAudits } from './audit-pictures.js';
+import type { AuditedPictures } from './pictures.js';
+
+/** A leak that was planted, and what an audit knows of it. */
+export interface PlantedFinding extends PlantedLeak {
+  /** Bits in which the most alike of the two slides' pictures differ; null where one of the slides is not among them. */
+  nearest: number | null;
+  /** Pairs of their pictures that the audit takes for near-duplicates, on whatever sides. */
+  alike: number;
+  /** Folds of each division in which such a pair is on two sides. */
+  folds: Readonly<Partial<Record<KeptTogether, number>>>;
+}
+
+/** Looks for planted leaks in an audit. */
+export function plantedFindings(
+  planted: readonly PlantedLeak[],
+  { pictures }: AuditedPictures,
+  { folds, distance }: RuleAudits,
+): PlantedFinding[] {
+  return planted.map((leak) => {
+    const [originals, doubles] = leak.slides.map((id) => pictures.filter(({ slide }) => slide === id));
+    const distances = originals!.flatMap(({ hash }) => doubles!.map((double) => hashDistance(hash, double.hash)));
+    const isIts = (place: number) => leak.slides.includes(pictures[place]!.slide ?? '');
+    const found: Partial<Record<KeptTogether, number>> = {};
+    for (const { by, audit } of folds) {
+      const isThere = audit.nearDuplicates.some(({ rows }) => rows.every(isIts));
+      found[by] = (found[by] ?? 0) + Number(isThere);
+    }
+    return {
+      ...leak,
+      nearest: distances.length > 0 ? Math.min(...distances) : null,
+      alike: distances.filter((bits) => bits <= distance).length,
+      folds: found,
+    };
+  });
+}

@@ -1,0 +1,78 @@
+import {
+  type CutOptions,
+  cutSettings,
+  type DatasetDefinition,
+  type DatasetSlide,
+  placePatches,
+  type SlideFacts,
+} from '../datasets/index.js';
+import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
+import { showPicture } from './figure.js';
+import { maskColors } from './style.js';
+import { inWords, showTable } from './table.js';
+
+/**
+ * Shows what compiling cuts from a slide: the tissue's outline, the patches, the places that give none by their reason,
+ * and the polygons or the mask that labels come from.
+ *
+ * @param options as they are given to `compileDataset`; `save` also writes the picture to a PNG file
+ */
+export async function showSlideCut(
+  { definition, slide: record }: { definition: DatasetDefinition; slide: DatasetSlide },
+  { save, signal, ...options }: CutOptions & { save?: string; signal?: AbortSignal } = {},
+): Promise<void> {
+  const slide = await openSlide(record.path, { mpp: record.mpp });
+  try {
+    const { mask, index } = await placePatches(slide, record.id, cutSettings(definition, options), signal);
+    const { polygons } = record.annotation ? await readPolygons(record.annotation) : { polygons: [] };
+    const labels = await maskLabels(definition, record, slide);
+    const png = await slideOverview(slide, mask, index, { polygons, labels }).finally(() => labels?.source.close());
+    const parts = [
+      `${index.x.length} patches of ${index.geometry.micrometers} um`,
+      `${index.rejected.x.length} places that give none`,
+      ...(polygons.length > 0 ? [`${polygons.length} annotated areas`] : []),
+      ...(labels ? ['its mask'] : []),
+    ];
+    const name = `${record.id}${record.synthetic ? ' (synthetic)' : ''}`;
+    await showPicture(png, { alt: `${name} with the outline of its tissue, ${parts.join(', ')}`, save });
+  } finally {
+    await slide.close();
+  }
+}
+
+/** The mask's values with the names and colors of their classes, where labels come from masks. */
+async function maskLabels({ labels: rule }: DatasetDefinition, record: DatasetSlide, slide: Slide) {
+  if (rule.from !== 'mask' || !record.mask) return undefined;
+  const values = (record.site !== null ? rule.values[record.site] : undefined) ?? rule.values['*'] ?? {};
+  const classes = Object.entries(values).map(([value, name]) => {
+    const number = rule.classes.find((one) => one.name === name)!.label;
+    return { label: Number(value), name, color: maskColors[number] ?? maskColors[0] };
+  });
+  // The background's tint would only whiten the glass.
+  return {
+    source: await openLabelImage(record.mask, slide),
+    classes: classes.filter(({ color }) => color !== maskColors[0]),
+  };
+}
+
+/** Shows how a slide was read: its size and pixel size, its tissue, what was cut and what was not, and the resampling. */
+export async function showSlideFacts(facts: SlideFacts): Promise<void> {
+  const { slide, synthetic, width, height, vendor, licence, origin, magnification, resampling } = facts;
+  const { from, to, factor, direction } = resampling;
+  const rejected = Object.entries(facts.rejected).filter(([, count]) => count > 0);
+  await showTable(
+    [
+      { what: 'from', value: `${origin}, ${licence}` },
+      { what: 'slide', value: `${width} x ${height} px, ${vendor}` },
+      { what: 'pixel size', value: `${magnification.mpp} um/px, from ${magnification.source}` },
+      { what: 'tissue', value: facts.tissueMethod },
+      { what: 'patches', value: inWords(facts.patches) },
+      { what: 'places that give none', value: inWords(Object.fromEntries(rejected)) || 'none' },
+      {
+        what: 'resampling',
+        value: `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px`,
+      },
+    ],
+    { columns: { what: `${slide}${synthetic ? ' (SYNTHETIC)' : ''}`, value: '' } },
+  );
+}

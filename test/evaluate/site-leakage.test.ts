@@ -1,0 +1,69 @@
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import type { AuditedPicture, AuditedPictures } from '../../src/datasets/index.js';
+import { type ColorQuestion, siteLeakage } from '../../src/evaluate/index.js';
+import { key } from '../../src/runs/index.js';
+
+const sites = ['A', 'B', 'C', 'D'];
+
+/** Pictures of one color each, their site's, with noise; `mostly` of a class's patients are from one site. */
+async function colored(mostly: number): Promise<AuditedPictures> {
+  const generator = key('colors').generator();
+  const rows: { picture: AuditedPicture; bytes: Uint8Array }[] = [];
+  for (let patient = 0; patient < 48; patient++) {
+    const itsClass = patient % 4;
+    const site = generator.integer(100) < 100 * mostly ? itsClass : generator.integer(4);
+    for (let place = 0; place < 3; place++) {
+      const [red, green, blue] = [40 + 60 * site, 220 - 50 * site, 128].map((value) => value + generator.integer(12));
+      const background = { r: red!, g: green!, b: blue! };
+      const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background } })
+        .png()
+        .toBuffer();
+      const id = `p${patient}/${place}`;
+      const hash = Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32));
+      const known = { id, side: null, slide: id, patient: `p${patient}`, site: sites[site]!, class: `c${itsClass}` };
+      rows.push({ picture: { ...known, synthetic: true, sha256: id, hash }, bytes });
+    }
+  }
+  const pictures = rows.map(({ picture }) => picture);
+  return { name: 'colors', pictures, total: pictures.length, read: async (place) => rows[place]!.bytes };
+}
+
+const byName = (answers: readonly ColorQuestion[]) => Object.fromEntries(answers.map((each) => [each.name, each]));
+
+describe('siteLeakage', () => {
+  it('tells the site from its colors, and the class only where patients of the same site answer', async () => {
+    const found = byName(await siteLeakage(await colored(0.8), { key: key(1), side: 8 }));
+    expect(Object.keys(found)).toEqual([
+      'site, from other patients',
+      'class, from other patients',
+      'class, from other sites',
+    ]);
+    expect(found['site, from other patients']!.value).toBeGreaterThan(0.95);
+    const [same, other] = [found['class, from other patients']!, found['class, from other sites']!];
+    expect(same.low).toBeGreaterThan(same.chance);
+    // No patient of a class's own site may answer, so that colors mislead.
+    expect(other.high).toBeLessThan(same.low);
+    expect(other.value).toBeLessThan(other.chance);
+    expect(same.method).toMatch(/over 48 patients/);
+  });
+
+  it('finds nothing in the class where classes come from all sites alike', async () => {
+    const found = byName(await siteLeakage(await colored(0), { key: key(1), side: 8 }));
+    const { low, high, chance } = found['class, from other patients']!;
+    expect(low).toBeLessThan(chance);
+    expect(high).toBeLessThan(0.5);
+  });
+
+  it('does not ask of one site, of few patients, or of pictures that do not say', async () => {
+    const audited = await colored(0.8);
+    const changed = (of: (picture: AuditedPicture) => Partial<AuditedPicture>) =>
+      siteLeakage(
+        { ...audited, pictures: audited.pictures.map((each) => ({ ...each, ...of(each) })) },
+        { key: key(1) },
+      );
+    expect(await changed(() => ({ site: 'A' }))).toEqual([]);
+    expect(await changed(() => ({ patient: null }))).toEqual([]);
+    expect(await changed(({ id }) => ({ patient: id < 'p2' ? 'p1' : 'p2' }))).toEqual([]);
+  });
+});
