@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 // @ts-expect-error plain JavaScript, because it runs before anything is installed
 import { installKernelspec, installUserKernelspec } from '../../kernel-setup/kernel/install.mjs';
@@ -112,6 +114,26 @@ test('options of the kernelspec that set-up cannot take are refused', () => {
   expect(() => askedKernelOptions({ heap: '100' })).toThrow('256 at least');
   expect(() => askedKernelOptions({ threads: '0' })).toThrow('--threads takes a number, or auto, not 0');
   expect(() => askedKernelOptions({ 'tf-log': '2' })).toThrow('--tf-log takes info, warning, error, or auto, not 2');
+});
+
+test('set-up remembers them, and takes them back', async () => {
+  // The options of this project stay as they are.
+  for (const part of ['setup', 'kernel']) {
+    cpSync(join(projectRoot, 'kernel-setup', part), join(folder, 'kernel-setup', part), { recursive: true });
+  }
+  const at = (file: string) => import(pathToFileURL(join(folder, 'kernel-setup/setup', file)).href);
+  const { kernelspecOptions, rememberKernelOptions } = await at('kernel-options.mjs');
+  const usual = kernelspecOptions();
+  expect(usual).toEqual({ heapMegabytes: expect.any(Number), settings: {} });
+  rememberKernelOptions({ heap: '4096', threads: '2' });
+  rememberKernelOptions({ 'tf-log': 'error' });
+  (await at('state.mjs')).writeStamp('device', { device: 'cpu' });
+  expect(kernelspecOptions()).toEqual({
+    heapMegabytes: 4096,
+    settings: { threads: '2', 'tf-log': 'error', device: 'cpu' },
+  });
+  rememberKernelOptions({ heap: 'auto', threads: 'auto' });
+  expect(kernelspecOptions()).toEqual({ ...usual, settings: { 'tf-log': 'error', device: 'cpu' } });
 });
 
 test('the papermill module is put whole into site-packages, and mended when it is not', () => {

@@ -209,4 +209,5 @@ while (true) {}`);
       rmSync(folder, { recursive: true, force: true });
     }
   },
+  180_000,
 );
