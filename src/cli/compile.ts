@@ -15,11 +15,13 @@ const help = `pathlab compile NAME [options]
 
 Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
 an interrupt or a failure, it goes on where it stopped; run at the same time on several machines with one shared folder,
-they share the work. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
+they share the work. Of a definition of ready patches (class folders, or a table) the patches are checked and go into the
+same kind of shards. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
   --workers N        slides under way at a time (one a core, at most 4); as many processes as cores read them
   --max-failures N   slides that may fail before all stops (20)
+  --size PX          side of ready patches' images: others are resized (as they are, all of one size)
   --seed TEXT        decides which patches of a slide are drawn (0)
   --most N           patches of a slide, at most (the definition's; "all" for no limit)
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
@@ -50,6 +52,7 @@ export async function compile(words: readonly string[]): Promise<number> {
     data: values.data,
     workers: wholeNumber('workers', values.workers),
     maxFailures: wholeNumber('max-failures', values['max-failures'], 0),
+    size: wholeNumber('size', values.size),
     seed: seedOf(values.seed ?? '0'),
     mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
     onProgress: ({ slide, outcome, reason, done, total }) =>
@@ -58,24 +61,30 @@ export async function compile(words: readonly string[]): Promise<number> {
   return interruptible('compile', async (signal) => {
     const dataset = await resolveDataset(name, { ...wanted, signal });
     const { definition } = dataset;
-    const { ready, missing } = slidesOnDisk(dataset);
+    const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {
       console.log(describePlan(planCompile(dataset, options)));
-      console.log(`missing   ${missing.length} slides are not in ${dataset.folder} as they arrived`);
+      console.log(`missing   ${missing.length} ${definition.unit} are not in ${dataset.folder} as they arrived`);
       return 0;
     }
+    const what = definition.unit;
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
-        `${missing.length} slides are not in ${dataset.folder} as they arrived (${some}); ` +
+        `${missing.length} ${what} are not in ${dataset.folder} as they arrived (${some}); ` +
           `\`pathlab fetch ${name}\` brings them`,
       );
     }
-    const { folder, report } = await compileDataset({ definition, slides: ready }, { ...options, signal });
+    const { folder, report } = await compileDataset({ definition, slides }, { ...options, signal });
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
     }
-    console.log(`${report.counts.patches} patches of ${report.slides.length} slides; ${report.failures.length} failed`);
+    const { counts, ready, failures } = report;
+    for (const { slide, reason } of ready ? failures : []) console.error(`${slide} failed: ${reason}`);
+    const of = ready
+      ? `${ready.asGiven} as they are, ${ready.encoded} encoded anew`
+      : `of ${report.slides.length} slides`;
+    console.log(`${counts.patches} patches ${ready ? `(${of})` : of}; ${failures.length} failed`);
     console.log(folder);
     return report.failures.length > 0 || missing.length > 0 ? 1 : 0;
   });
@@ -94,6 +103,7 @@ function parseWords(words: readonly string[]) {
         'max-failures': text,
         seed: text,
         most: text,
+        size: text,
         limit: text,
         source: text,
         from: text,

@@ -53,7 +53,7 @@ const regularExpression: Rule = {
 const columns: Shape = {
   path: text,
   ...Object.fromEntries(
-    ['id', 'class', 'patient', 'site', 'mask', 'annotation', 'mpp'].map((name) => [name, optional(text)]),
+    ['id', 'class', 'patient', 'site', 'mask', 'annotation', 'mpp', 'side'].map((name) => [name, optional(text)]),
   ),
 };
 
@@ -143,6 +143,8 @@ export function definitionFaults(content: unknown): string[] {
   }
   const ofPatches = source.kind === 'folder' || source.kind === 'csv';
   if (ofPatches !== (unit === 'patches')) found.push(`a source of the kind "${source.kind}" does not give ${unit}`);
+  if (ofPatches && labels.from === 'annotation') found.push('labels from polygons are for slides, not for patches');
+  if (source.kind === 'folder' && labels.from === 'mask') found.push('a source of the kind "folder" has no masks');
   found.push(...splitFaults(content as unknown as DatasetDefinition), ...labelFaults(labels));
   found.push(
     ...twice(

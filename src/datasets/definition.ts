@@ -92,6 +92,8 @@ export interface TableSource {
     mask?: string;
     annotation?: string;
     mpp?: string;
+    /** Side of a split: train, validation (or val, valid) or test. */
+    side?: string;
   };
 }
 

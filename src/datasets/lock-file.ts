@@ -9,6 +9,8 @@ import {
   isObject,
   listOf,
   md5Digest,
+  oneOf,
+  optional,
   orNull,
   positive,
   type Rule,
@@ -18,6 +20,7 @@ import {
   truth,
   twice,
 } from './shape.js';
+import type { Side } from './splits/index.js';
 
 /** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
 export interface LockFile {
@@ -51,6 +54,8 @@ export interface LockedSlide {
   annotation: LockedFile | null;
   /** Size of a level-0 pixel, um, where the user's table says it. */
   mpp: number | null;
+  /** The side of a split that the user's table puts it on, where it does. */
+  side?: Side;
 }
 
 /** A file and what the source says of it. */
@@ -85,6 +90,7 @@ const slideShape: Shape = {
   mask: orNull(file),
   annotation: orNull(file),
   mpp: orNull(positive),
+  side: optional(oneOf('train', 'validation', 'test')),
 };
 
 const excludedShape: Shape = { id: text, reason: text };

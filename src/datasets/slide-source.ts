@@ -1,4 +1,5 @@
 import type { SyntheticSlideRecord } from '../slides/index.js';
+import type { Side } from './splits/index.js';
 
 /** A slide that patches are to be cut from. */
 export interface SlideSource {
@@ -31,4 +32,6 @@ export interface DatasetSlide extends SlideSource {
   mask: string | null;
   /** The polygons' file beside it: ASAP XML or GeoJSON. */
   annotation: string | null;
+  /** The side that the user's table puts it on, where it does. */
+  side?: Side;
 }

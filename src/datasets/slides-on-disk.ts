@@ -19,7 +19,7 @@ export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready
       missing.push(slide.id);
       continue;
     }
-    const { id, file, patient, site, class: name, mask, annotation, mpp } = slide;
+    const { id, file, patient, site, class: name, mask, annotation, mpp, side } = slide;
     ready.push({
       id,
       path: join(folder, file.path),
@@ -28,6 +28,7 @@ export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready
       origin: lock.origin,
       sha256: digests[0]!,
       ...(mpp !== null && { mpp }),
+      ...(side !== undefined && { side }),
       patient,
       site,
       class: name,

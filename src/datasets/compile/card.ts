@@ -3,6 +3,8 @@ import { type CompileReport, disagreements, unknownName } from './report.js';
 /** What a dataset card says; `CARD.json` holds this, and `CARD.md` shows it. */
 export interface CardContent {
   title: string;
+  /** What was compiled: patches of slides, or ready ones. */
+  unit: 'slides' | 'patches';
   /** What a reader must know first: that tissue is synthetic, that the list was never checked. */
   notices: readonly { about: string; text: string }[];
   /** In the order in which they are shown. */
@@ -16,25 +18,19 @@ export interface CardContent {
 
 /** What is to be said of a compiled dataset. */
 export function cardContent(report: CompileReport): CardContent {
-  const { counts, settings, slides, failures } = report;
-  const { micrometers, pixels } = settings.geometry;
-  const patients = Object.keys(counts.byPatient).length;
+  const { counts, failures } = report;
   return {
     title: report.title,
+    unit: report.ready ? 'patches' : 'slides',
     notices: noticesOf(report),
     facts: {
       dataset: report.dataset,
       source: report.origin,
       licence: report.licence,
       citation: report.citation,
-      patches: `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
-      slides: `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`,
-      patients: unknownName in counts.byPatient ? `${patients - 1} known` : String(patients),
-      'patches a slide':
-        settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
-      tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
-      enlarged: enlarged(report),
-      images: `JPEG, quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
+      ...patchFacts(report),
+      ...(counts.bySide && { 'sides as given': inWords(counts.bySide) }),
+      images: `JPEG, ${report.ready ? 'where encoded anew ' : ''}quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,
     },
@@ -60,10 +56,42 @@ export function cardMarkdown(card: CardContent): string {
     lines.push(...card.doubtfulPixelSizes.map(({ slide, words }) => row(slide, words)), '');
   }
   if (card.failures.length > 0) {
-    lines.push('## Slides that failed', '', '| slide | reason |', '| --- | --- |');
+    const [what, one] = card.unit === 'patches' ? ['Patches', 'patch'] : ['Slides', 'slide'];
+    lines.push(`## ${what} that failed`, '', `| ${one} | reason |`, '| --- | --- |');
     lines.push(...card.failures.map(({ slide, reason }) => row(slide, reason)), '');
   }
   return `${lines.join('\n').trimEnd()}\n`;
+}
+
+function patchFacts(report: CompileReport): Record<string, string> {
+  const { counts, settings, slides, failures, ready } = report;
+  const known = Object.keys(counts.byPatient).length;
+  const patients = unknownName in counts.byPatient ? `${known - 1} known` : String(known);
+  if (!('limits' in settings)) {
+    return {
+      patches: `${counts.patches}, ${settings.geometry.pixels} px, ready-made`,
+      'patches that failed': String(failures.length),
+      patients,
+      shards: String(ready?.shards),
+      'taken as they are': String(ready?.asGiven),
+      'encoded anew': `${ready?.encoded}: of another size, or no JPEG of 8-bit RGB`,
+    };
+  }
+  const { micrometers, pixels } = settings.geometry;
+  return {
+    patches: `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
+    slides: `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`,
+    patients,
+    'patches a slide': settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
+    tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
+    enlarged: enlarged(report),
+  };
+}
+
+function inWords(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name}: ${count}`)
+    .join(', ');
 }
 
 function noticesOf({ counts, resolved }: CompileReport): CardContent['notices'] {

@@ -22,7 +22,17 @@ export interface CutSettings {
 }
 
 /** What can be asked for otherwise than the definition says. */
-export type CutOptions = Partial<PatchLimits> & Partial<Omit<CutSettings, 'limits'>>;
+export type CutOptions = Partial<PatchLimits> &
+  Partial<Omit<CutSettings, 'limits'>> & {
+    /** Of ready patches only: side of the images, px; pictures of another size are resized. */
+    size?: number;
+  };
+
+/** How a user's ready patches become images of one size. */
+export interface ReadySettings {
+  /** Side of the images, px; null: as the patches are, which must then be all alike. */
+  pixels: number | null;
+}
 
 export const jpegQuality = 90;
 
@@ -43,20 +53,39 @@ export function cutSettings({ geometry: defined }: DatasetDefinition, options: C
   };
 }
 
+/** @throws RangeError for a size that is none, and for options that only slides have */
+export function readySettings({ size, geometry, mostPatchesPerSlide }: CutOptions): ReadySettings {
+  if (geometry !== undefined || mostPatchesPerSlide !== undefined) {
+    throw new RangeError(
+      'ready patches are taken as they are: geometry and the most patches of a slide are for slides',
+    );
+  }
+  if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
+    throw new RangeError(`the size of patches is 1 to 8192 whole pixels; got ${size}`);
+  }
+  return { pixels: size ?? null };
+}
+
+export function settingsOf(definition: DatasetDefinition, options: CutOptions): CutSettings | ReadySettings {
+  if (definition.unit === 'patches') return readySettings(options);
+  if (options.size === undefined) return cutSettings(definition, options);
+  throw new RangeError(`${definition.name} is of slides: their patches' size is that of the geometry, and no other`);
+}
+
 /** Names the folder of a dataset's shards by all that decides how they are cut. */
-export function settingsHash(settings: CutSettings): string {
+export function settingsHash(settings: CutSettings | ReadySettings): string {
   return sha256(canonicalJson({ shardVersion, jpegQuality, ...settings })).slice(0, 12);
 }
 
 /** @throws RangeError for a dataset that cannot be compiled whatever its files hold */
 export function checkDataset({ definition: { name, unit }, slides }: SlideDataset): void {
   requireSafeName(name, "the dataset's name");
-  if (unit !== 'slides') throw new RangeError(`the dataset ${name} is of ready patches; compiling cuts slides`);
-  if (slides.length === 0) throw new RangeError(`the dataset ${name} has no slides`);
-  for (const { id } of slides) requireSafeName(id, 'the slide id');
+  const one = unit === 'slides' ? 'slide' : 'patch';
+  if (slides.length === 0) throw new RangeError(`the dataset ${name} has no ${unit}`);
+  for (const { id } of slides) requireSafeName(id, `the ${one} id`);
   requireDistinctNames(
     slides.map(({ id }) => id),
-    'the slide',
+    `the ${one}`,
   );
 }
 

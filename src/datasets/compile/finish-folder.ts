@@ -1,11 +1,13 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
 import { type IndexedShard, packShard, readShard, shardIndex, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { aboutDataset, type CutSettings, jpegQuality, type SlideDataset, settingsHash } from './dataset.js';
+import { aboutDataset, jpegQuality, type SlideDataset } from './dataset.js';
+import type { ReadyFacts } from './ready-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
+import type { Work } from './work-units.js';
 
 /**
  * Writes index, report and card from the shards that are there. They depend on the shards alone, so that it does not
@@ -16,23 +18,30 @@ import { type CompileReport, type SlideFailure, unknownName } from './report.js'
 export async function finishFolder(
   folder: string,
   dataset: SlideDataset,
-  settings: CutSettings,
-  failures: readonly SlideFailure[],
+  { units, settings, failures }: Work & { failures: readonly SlideFailure[] },
 ): Promise<CompileReport> {
   const failed = new Set(failures.map(({ slide }) => slide));
   const shards: IndexedShard[] = [];
   const slides: CompileReport['slides'][number][] = [];
+  const ready = { shards: 0, asGiven: 0, encoded: 0 };
+  const failedPatches: SlideFailure[] = [];
+  const bySide: Record<string, number> = {};
   const counts = { patches: 0, bytes: 0, byClass: {}, byPatient: {}, bySite: {}, synthetic: 0 };
-  for (const id of dataset.slides.map((slide) => slide.id).sort()) {
+  for (const id of units.map((unit) => unit.id).sort()) {
     if (failed.has(id)) continue;
     const shard = `${id}.tar`;
-    const { slide, patches } = await readShard<SlideFacts>(join(folder, shard)).catch((error: Error) => {
+    const { slide, patches } = await readShard<SlideFacts | ReadyFacts>(join(folder, shard)).catch((error: Error) => {
       throw new Error(`${error.message}; delete it and compile again`, { cause: error });
     });
     shards.push(
       packShard({ shard, slide: id, patient: slide.patient, site: slide.site, synthetic: slide.synthetic }, patches),
     );
-    slides.push({ ...slide, shard });
+    if ('failed' in slide) {
+      ready.shards++;
+      ready.asGiven += slide.asGiven;
+      ready.encoded += slide.encoded;
+      failedPatches.push(...slide.failed);
+    } else slides.push({ ...slide, shard });
     for (const { facts, image, mask } of patches) {
       counts.patches++;
       counts.bytes += image.length + (mask?.length ?? 0);
@@ -40,29 +49,45 @@ export async function finishFolder(
       count(counts.byClass, facts.class);
       count(counts.byPatient, facts.patient);
       count(counts.bySite, facts.site);
+      if (facts.side !== undefined) count(bySide, facts.side);
     }
+  }
+  const all = [...failures, ...failedPatches].sort((one, other) => (one.slide < other.slide ? -1 : 1));
+  if (counts.patches === 0) {
+    const reasons = all.slice(0, 3).map(({ slide, reason }) => `  ${slide}: ${reason}`);
+    throw new Error(`none of the patches can be used. The first reasons:\n${reasons.join('\n')}`);
   }
   const report: CompileReport = {
     ...aboutDataset(dataset.definition),
     shardVersion,
     jpegQuality,
     settings,
-    settingsHash: settingsHash(settings),
+    settingsHash: basename(folder),
     slides,
-    failures: [...failures].sort((one, other) => (one.slide < other.slide ? -1 : 1)),
-    counts,
+    ...(dataset.definition.unit === 'patches' && { ready }),
+    failures: all,
+    counts: { ...counts, ...(Object.keys(bySide).length > 0 && { bySide }) },
   };
   const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
   const index = shardIndex(shards);
   const there = await readFile(indexPath).catch(() => undefined);
   // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
+  if (report.ready) await removeOtherLists(folder, units);
   await writeFileAtomic(indexPath, index);
   const card = cardContent(report);
   await writeFileAtomic(join(folder, 'CARD.md'), cardMarkdown(card));
   await writeFileAtomic(join(folder, 'CARD.json'), `${JSON.stringify(card, null, 2)}\n`);
   await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
   return report;
+}
+
+/** Shards of a list that has changed since: whoever reads all of the folder's shards would meet patches twice. */
+async function removeOtherLists(folder: string, units: Work['units']): Promise<void> {
+  const own = new Set(units.map(({ id }) => `${id}.tar`));
+  for (const name of await readdir(folder)) {
+    if (/^patches-\d+-of-\d+\.tar$/.test(name) && !own.has(name)) await rm(join(folder, name));
+  }
 }
 
 function count(counts: Record<string, number>, name: string | null): void {

@@ -2,11 +2,11 @@ export type { CardContent } from './card.js';
 export {
   type CompileDatasetOptions,
   type CompiledDataset,
-  type CompileProgress,
   compileDataset,
   shardFolder,
 } from './compile-dataset.js';
 export { placePatches, type SlideFacts } from './compile-slide.js';
 export { type CutOptions, type CutSettings, cutSettings, type SlideDataset } from './dataset.js';
+export type { CompileProgress } from './job.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
 export { type CompileReport, disagreements, type SlideFailure } from './report.js';

@@ -94,9 +94,9 @@ async function annotationSource(
 }
 
 /** Class number of each value that a mask can hold; -1 for none. */
-function maskNumbers(
+export function maskNumbers(
   { classes, values }: Extract<LabelRule, { from: 'mask' }>,
-  { id, site }: DatasetSlide,
+  { id, site }: Pick<DatasetSlide, 'id' | 'site'>,
 ): Int16Array {
   const own = (site !== null ? values[site] : undefined) ?? values['*'];
   if (!own)
@@ -108,7 +108,8 @@ function maskNumbers(
   return numbers;
 }
 
-function majority(classes: readonly DatasetClass[], labels: Uint8Array): PatchLabel {
+/** What covers most; of two that cover the same, the one with the smaller number. */
+export function majority(classes: readonly DatasetClass[], labels: Uint8Array): PatchLabel {
   const counts = new Int32Array(256);
   for (const label of labels) counts[label]!++;
   const inOrder = [...classes].sort((one, other) => one.label - other.label);

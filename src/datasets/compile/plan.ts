@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { DatasetDefinition } from '../definition.js';
 import { shardFolder } from './compile-dataset.js';
-import { type CutOptions, type CutSettings, cutSettings } from './dataset.js';
+import { type CutOptions, type CutSettings, type ReadySettings, settingsOf } from './dataset.js';
 
 /**
  * What a patch comes to, measured on the real sample slide (JPEG tiles at 0.499 um/px, quality 90), compiled twelve times
@@ -16,7 +16,8 @@ const secondsPerPixel = 0.033 / 512 ** 2;
 /** What compiling would come to: estimates for as many patches as may be; null where all patches of a slide are taken. */
 export interface CompilePlan {
   folder: string;
-  settings: CutSettings;
+  settings: CutSettings | ReadySettings;
+  /** 0 where patches are ready. */
   slides: number;
   /** Slides whose shard is there; whether it is up to date shows when compiling looks at the slide. */
   shardsThere: number;
@@ -33,10 +34,15 @@ export function planCompile(
   { definition, slides }: { definition: DatasetDefinition; slides: readonly { id: string }[] },
   options: CutOptions & { data?: string } = {},
 ): CompilePlan {
-  const settings = cutSettings(definition, options);
+  const settings = settingsOf(definition, options);
   const folder = shardFolder(definition, options, options.data);
-  const shardsThere = slides.filter(({ id }) => existsSync(join(folder, `${id}.tar`))).length;
   const cores = availableParallelism();
+  if (!('limits' in settings)) {
+    const all = slides.length;
+    const bytes = settings.pixels === null ? null : all * settings.pixels ** 2 * bytesPerPixel;
+    return { folder, settings, slides: 0, shardsThere: 0, patches: all, bytes, hours: null, cores };
+  }
+  const shardsThere = slides.filter(({ id }) => existsSync(join(folder, `${id}.tar`))).length;
   const perSlide = settings.mostPatchesPerSlide;
   const pixels = settings.geometry.pixels ** 2;
   const of = (each: number) => (perSlide === null ? null : each);
@@ -54,6 +60,14 @@ export function planCompile(
 
 /** A plan as lines of text. */
 export function describePlan(plan: CompilePlan): string {
+  if (!('limits' in plan.settings)) {
+    const size = plan.settings.pixels === null ? 'as they are' : `${plan.settings.pixels} px`;
+    return [
+      `patches   ${plan.patches?.toLocaleString('en')}, ready-made (${size}); no slide is read`,
+      `bytes     ${plan.bytes === null ? 'about those of the files' : `about ${gibibytes(plan.bytes)}`}`,
+      `folder    ${plan.folder}`,
+    ].join('\n');
+  }
   const { micrometers, pixels } = plan.settings.geometry;
   const unknown = 'not known before the slides are read: all patches of a slide are taken';
   return [

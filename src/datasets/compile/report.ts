@@ -2,7 +2,7 @@ import type { SplitRule } from '../definition.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
-/** A slide that gave no shard, and why. */
+/** A slide that gave no shard, or a ready patch that gave no image, and why. */
 export interface SlideFailure {
   slide: string;
   reason: string;
@@ -22,9 +22,12 @@ export interface CompileReport {
   knownFaults: readonly string[];
   shardVersion: number;
   jpegQuality: number;
-  settings: CutSettings;
+  /** Of ready patches there is only the size of the images. */
+  settings: CutSettings | { geometry: { pixels: number } };
   settingsHash: string;
   slides: readonly (SlideFacts & { shard: string })[];
+  /** Of ready patches only: how many images are the given files' own bytes, and how many were encoded anew. */
+  ready?: { shards: number; asGiven: number; encoded: number };
   failures: readonly SlideFailure[];
   counts: {
     patches: number;
@@ -32,6 +35,8 @@ export interface CompileReport {
     bytes: number;
     byClass: Readonly<Record<string, number>>;
     byPatient: Readonly<Record<string, number>>;
+    /** By the side that the user's table puts them on; only where it does. */
+    bySide?: Readonly<Record<string, number>>;
     bySite: Readonly<Record<string, number>>;
     synthetic: number;
   };

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type ColumnTable, fromCSV } from 'arquero';
 import { inParallel } from '../../runs/index.js';
 import type { TableSource } from '../definition.js';
+import type { Side } from '../splits/index.js';
 import type { ListedSlide, SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 
@@ -44,6 +45,7 @@ export async function listTable(source: TableSource, base: string): Promise<Sour
       mask: await beside('mask'),
       annotation: await beside('annotation'),
       mpp: mppOf(cell('mpp'), where),
+      ...sideOf(cell('side'), where),
     } satisfies ListedSlide;
   });
   return { slides, excluded: [], from: 'a table of the user' };
@@ -68,6 +70,18 @@ export function idOfPath(path: string): string {
     .replace(/\.[^./]+$/, '')
     .replace(/[^A-Za-z0-9_-]+/g, '-')
     .replace(/^[-_]+/, '');
+}
+
+const sides: Readonly<Record<string, Side>> = {
+  ...{ train: 'train', training: 'train', test: 'test' },
+  ...{ validation: 'validation', valid: 'validation', val: 'validation' },
+};
+
+function sideOf(text: string | null, where: string): { side?: Side } {
+  if (text === null) return {};
+  const side = Object.hasOwn(sides, text.toLowerCase()) ? sides[text.toLowerCase()] : undefined;
+  if (side) return { side };
+  throw new Error(`${where}: "${text}" is no side of a split; there are ${Object.keys(sides).join(', ')}`);
 }
 
 function mppOf(text: string | null, where: string): number | null {

@@ -35,6 +35,10 @@ export interface IndexedShard {
   x: Int32Array;
   y: Int32Array;
   scores: Readonly<Record<string, Float32Array>>;
+  /** Of ready patches, each one's own: the shard's slide, patient and site are then nobody's. */
+  own: readonly { slide: string; patient: string | null; site: string | null }[] | null;
+  /** Sides that the user's table puts patches on; null where it puts none. */
+  sides: readonly (string | null)[] | null;
 }
 
 export function packShard(
@@ -42,6 +46,8 @@ export function packShard(
   patches: readonly PatchPlace[],
 ): IndexedShard {
   const classNames = [...new Set(patches.flatMap(({ facts }) => facts.class ?? []))];
+  const ready = patches.some(({ facts }) => facts.slide !== undefined);
+  const placed = patches.some(({ facts }) => facts.side !== undefined);
   const scoreNames = [...new Set(patches.flatMap(({ facts }) => Object.keys(facts.scores)))];
   return {
     ...shard,
@@ -54,6 +60,8 @@ export function packShard(
     classNames,
     x: Int32Array.from(patches, ({ facts }) => facts.x),
     y: Int32Array.from(patches, ({ facts }) => facts.y),
+    own: ready ? patches.map(({ facts: { slide, patient, site } }) => ({ slide: slide!, patient, site })) : null,
+    sides: placed ? patches.map(({ facts }) => facts.side ?? null) : null,
     scores: Object.fromEntries(
       scoreNames.map((name) => [name, Float32Array.from(patches, ({ facts }) => facts.scores[name] ?? Number.NaN)]),
     ),
@@ -62,15 +70,15 @@ export function packShard(
 
 const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unknown][] = [
   ['shard', dictionary(utf8(), int32()), ({ shard }) => shard],
-  ['slide', dictionary(utf8(), int32()), ({ slide }) => slide],
+  ['slide', dictionary(utf8(), int32()), ({ slide, own }, patch) => (own ? own[patch]!.slide : slide)],
   ['patch', int32(), (_, patch) => patch],
   ['offset', int64(), ({ offset }, patch) => offset[patch]],
   ['length', int32(), ({ length }, patch) => length[patch]],
   ['maskOffset', int64(), ({ maskOffset }, patch) => maskOffset[patch] || null],
   ['maskLength', int32(), ({ maskLength }, patch) => maskLength[patch] || null],
   ['class', dictionary(utf8(), int32()), ({ classes, classNames }, patch) => classNames[classes[patch]!] ?? null],
-  ['patient', dictionary(utf8(), int32()), ({ patient }) => patient],
-  ['site', dictionary(utf8(), int32()), ({ site }) => site],
+  ['patient', dictionary(utf8(), int32()), ({ patient, own }, patch) => (own ? own[patch]!.patient : patient)],
+  ['site', dictionary(utf8(), int32()), ({ site, own }, patch) => (own ? own[patch]!.site : site)],
   ['x', int32(), ({ x }, patch) => x[patch]],
   ['y', int32(), ({ y }, patch) => y[patch]],
   ['synthetic', bool(), ({ synthetic }) => synthetic],
@@ -79,17 +87,21 @@ const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unk
 /**
  * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
  * slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of its mask
- * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, and each score by its name.
+ * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, side (only where a user's table
+ * puts patches on sides), and each score by its name. Of a ready patch, slide is its own id.
  */
 export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();
-  const clash = scores.find((name) => ownColumns.some(([own]) => own === name));
+  const clash = scores.find((name) => name === 'side' || ownColumns.some(([own]) => own === name));
   if (clash) throw new RangeError(`no score can be called "${clash}": the index has a column of that name`);
   const column = (type: DataType, of: (shard: IndexedShard, patch: number) => unknown): Column<unknown> =>
     columnFromValues((visit: (value: unknown) => void) => {
       for (const shard of shards) for (let patch = 0; patch < shard.count; patch++) visit(of(shard, patch));
     }, type);
   const columns = ownColumns.map(([name, type, of]): [string, Column<unknown>] => [name, column(type, of)]);
+  if (shards.some(({ sides }) => sides !== null)) {
+    columns.push(['side', column(dictionary(utf8(), int32()), ({ sides }, patch) => sides?.[patch] ?? null)]);
+  }
   for (const score of scores) {
     columns.push([score, column(float32(), (shard, patch) => shard.scores[score]?.[patch] ?? null)]);
   }

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonicalJson, syncFolder, temporaryName } from '../../runs/index.js';
+import type { Side } from '../splits/index.js';
 import {
   commentOf,
   readTarHeader,
@@ -13,7 +14,7 @@ import {
 } from './tar.js';
 
 /**
- * A shard is a tar archive with the patches of one slide, as WebDataset reads it: `<slide>/000012.jpg` beside
+ * A shard is a tar archive with the patches of one slide (or with some ready patches), as WebDataset reads it: `<slide>/000012.jpg` beside
  * `<slide>/000012.json` and, where there is one, `<slide>/000012.mask.png`. It begins with a comment, `pathlab shard
  * <version> <hash of what made it>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
  * (WebDataset passes over such names).
@@ -29,12 +30,16 @@ export interface PatchFacts {
   patient: string | null;
   /** Where the slide was made: a hospital, or a scanner. */
   site: string | null;
-  /** Top left corner, level-0 px. */
+  /** Top left corner, level-0 px; 0 of a ready patch. */
   x: number;
   y: number;
   /** Numbers that judge the patch: the share that is tissue, and what else was measured. */
   scores: Readonly<Record<string, number>>;
   synthetic: boolean;
+  /** Of a ready patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
+  slide?: string;
+  /** Side of a split that the user's table puts it on. */
+  side?: Side;
 }
 
 /** A patch as it goes into a shard. */

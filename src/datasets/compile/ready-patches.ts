@@ -1,0 +1,138 @@
+import { basename } from 'node:path';
+import sharp from 'sharp';
+import { sha256, throwIfInterrupted } from '../../runs/index.js';
+import type { LabelRule } from '../definition.js';
+import { ShardWriter } from '../shards/index.js';
+import type { DatasetSlide } from '../slide-source.js';
+import { majority, maskNumbers, type PatchLabel } from './patch-labels.js';
+import { PatchFault, readyImage, readyMask, sideOf } from './ready-image.js';
+import type { SlideFailure } from './report.js';
+import { removeUnfinished } from './unfinished.js';
+
+/** Patches that share a shard. */
+export interface ReadyGroup {
+  /** Names the shard. */
+  id: string;
+  patches: readonly DatasetSlide[];
+}
+
+/** What stands at the end of a shard of ready patches. */
+export interface ReadyFacts {
+  slide: string;
+  patient: null;
+  site: null;
+  synthetic: boolean;
+  /** Images that are the given file's own bytes, and that were encoded anew. */
+  asGiven: number;
+  encoded: number;
+  failed: readonly SlideFailure[];
+}
+
+const patchesOfShard = 500;
+
+/**
+ * Deals patches out to shards of about 500. Which shard a patch is in depends on its id and the number of shards, so that
+ * classes and patients are mixed in each, and a patch that comes or goes changes one shard only.
+ */
+export function readyGroups(patches: readonly DatasetSlide[]): ReadyGroup[] {
+  const count = Math.ceil(patches.length / patchesOfShard);
+  const groups = new Map<number, DatasetSlide[]>();
+  for (const patch of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
+    const group = Number.parseInt(sha256(patch.id).slice(0, 8), 16) % count;
+    if (!groups.has(group)) groups.set(group, []);
+    groups.get(group)!.push(patch);
+  }
+  const name = (group: number) => `patches-${String(group + 1).padStart(5, '0')}-of-${String(count).padStart(5, '0')}`;
+  return [...groups]
+    .sort(([one], [other]) => one - other)
+    .map(([group, members]) => ({ id: name(group), patches: members }));
+}
+
+/** Side that all patches must have where none is asked for: that of the first, by id, that is a picture. */
+export async function commonSide(patches: readonly DatasetSlide[]): Promise<number> {
+  let fault: unknown;
+  for (const { path } of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
+    try {
+      return await sideOf(path);
+    } catch (error) {
+      if (!(error instanceof PatchFault)) throw error;
+      fault ??= error;
+    }
+  }
+  throw new Error(`none of the ${patches.length} patches can be read: ${(fault as Error).message}`);
+}
+
+/**
+ * Writes one shard of ready patches. A patch that cannot be used is left out, with its reason in the shard's facts.
+ *
+ * @param path of the shard
+ * @param job.pixels side of the images, px
+ * @param job.mayResize whether pictures of another size are resized
+ * @returns the patches that failed
+ * @throws InterruptedError when `signal` aborts; system errors. Nothing is left
+ */
+export async function compilePatches(
+  path: string,
+  { id, patches }: ReadyGroup,
+  job: { pixels: number; mayResize: boolean; labels: LabelRule; made: string; signal: AbortSignal | undefined },
+): Promise<readonly SlideFailure[]> {
+  const { pixels, labels, made, signal } = job;
+  await removeUnfinished(path);
+  const writer = await ShardWriter.create(path, id, made);
+  try {
+    const counts = { asGiven: 0, encoded: 0 };
+    const failed: SlideFailure[] = [];
+    for (const patch of patches) {
+      throwIfInterrupted(signal, `compiling ${id}`);
+      try {
+        const { jpeg, asGiven, side } = await readyImage(patch.path, pixels, job.mayResize);
+        const label = await labelOf(patch, labels, side, pixels);
+        counts[asGiven ? 'asGiven' : 'encoded']++;
+        const { patient, site, synthetic } = patch;
+        await writer.append({
+          image: jpeg,
+          mask: label.mask,
+          facts: {
+            class: label.class,
+            ...{ patient, site, synthetic, scores: label.shares },
+            ...{ slide: patch.id, x: 0, y: 0 },
+            ...(patch.side !== undefined && { side: patch.side }),
+          },
+        });
+      } catch (error) {
+        if (!(error instanceof PatchFault)) throw error;
+        failed.push({ slide: patch.id, reason: error.message });
+      }
+    }
+    const facts: ReadyFacts = {
+      slide: id,
+      patient: null,
+      site: null,
+      synthetic: patches.every(({ synthetic }) => synthetic),
+      ...counts,
+      failed,
+    };
+    await writer.finish(facts);
+    return failed;
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
+}
+
+async function labelOf(patch: DatasetSlide, rule: LabelRule, side: number, pixels: number): Promise<PatchLabel> {
+  if (rule.from !== 'mask') return { class: patch.class, shares: {} };
+  if (!patch.mask) throw new PatchFault(`${basename(patch.path)} has no mask, from which its labels come`);
+  const numbers = maskNumbers(rule, patch);
+  const labels = (await readyMask(patch.mask, side, pixels)).map((value) => {
+    if (numbers[value]! >= 0) return numbers[value]!;
+    throw new PatchFault(
+      `its mask ${basename(patch.mask!)} holds the value ${value}, which is in no class of the definition`,
+    );
+  });
+  const mask = await sharp(labels, { raw: { width: pixels, height: pixels, channels: 1 } })
+    .toColorspace('b-w')
+    .png()
+    .toBuffer();
+  return { ...majority(rule.classes, labels), mask };
+}

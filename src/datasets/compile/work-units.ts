@@ -1,0 +1,108 @@
+import { canonicalJson, sha256 } from '../../runs/index.js';
+import type { LabelRule } from '../definition.js';
+import { shardVersion } from '../shards/index.js';
+import type { DatasetSlide } from '../slide-source.js';
+import { compileSlide } from './compile-slide.js';
+import {
+  type CutOptions,
+  type CutSettings,
+  cutSettings,
+  jpegQuality,
+  readySettings,
+  type SlideDataset,
+} from './dataset.js';
+import { fingerprintOf } from './fingerprint.js';
+import type { WorkUnit } from './job.js';
+import { commonSide, compilePatches, readyGroups } from './ready-patches.js';
+import type { CompileReport } from './report.js';
+
+/** All that there is to do for a dataset. */
+export interface Work {
+  units: readonly WorkUnit[];
+  /** What the units are, in words. */
+  what: string;
+  /** As the report tells them. */
+  settings: CompileReport['settings'];
+}
+
+/** A unit a slide. */
+export function slideWork({ definition, slides }: SlideDataset, options: CutOptions & { signal?: AbortSignal }): Work {
+  const settings = cutSettings(definition, options);
+  const { labels } = definition;
+  const units = slides.map((record) => ({
+    id: record.id,
+    paths: [record.path, record.mask, record.annotation].filter((path): path is string => path !== null),
+    async prepare() {
+      const slide = { ...record, ...(await fingerprintOf(record.path)) };
+      const made = await madeBy(slide, { settings, labels });
+      return {
+        made,
+        async compile(shard: string) {
+          await compileSlide(shard, slide, { settings, labels, made, signal: options.signal });
+          return [];
+        },
+      };
+    },
+  }));
+  return { units, what: 'slides', settings };
+}
+
+/** A unit some hundred patches. */
+export async function readyWork(
+  { definition: { labels }, slides }: SlideDataset,
+  options: CutOptions & { signal?: AbortSignal },
+): Promise<Work> {
+  const asked = readySettings(options).pixels;
+  const pixels = asked ?? (await commonSide(slides));
+  const job = { pixels, mayResize: asked !== null, labels, signal: options.signal };
+  const units = readyGroups(slides).map((group) => ({
+    id: group.id,
+    paths: group.patches.flatMap(({ path, mask }) => (mask === null ? [path] : [path, mask])),
+    async prepare() {
+      const patches: object[] = [];
+      for (const { path, mask, sha256: _, ...facts } of group.patches) {
+        patches.push({
+          ...facts,
+          file: await fingerprintIfThere(path),
+          mask: mask && (await fingerprintIfThere(mask)),
+        });
+      }
+      const { mayResize } = job;
+      const made = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, labels, patches }));
+      return { made, compile: (shard: string) => compilePatches(shard, group, { ...job, made }) };
+    },
+  }));
+  return { units, what: 'shards of patches', settings: { geometry: { pixels } } };
+}
+
+/** Null where there is no such file: that is the patch's fault, and comes out when it is read. */
+async function fingerprintIfThere(path: string): Promise<string | null> {
+  try {
+    return (await fingerprintOf(path)).fingerprint;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Hash of all that decides a shard's bytes. Where files lie is not part of it, but what is in them. */
+async function madeBy(
+  record: DatasetSlide & { bytes: number; fingerprint: string },
+  { settings, labels }: { settings: CutSettings; labels: LabelRule },
+): Promise<string> {
+  // A file's whole hash is not always known; its fingerprint is.
+  const { path: _, sha256: __, record: drawn, mask, annotation, ...facts } = record;
+  const fingerprint = async (path: string | null) => path && (await fingerprintOf(path)).fingerprint;
+  return sha256(
+    canonicalJson({
+      shardVersion,
+      jpegQuality,
+      settings,
+      labels,
+      facts,
+      mask: await fingerprint(mask),
+      annotation: await fingerprint(annotation),
+      drawn: drawn && { kinds: drawn.kinds, map: drawn.labelMap },
+    }),
+  );
+}

@@ -1,0 +1,263 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { compile } from '../../src/cli/compile.js';
+import {
+  batchLoader,
+  type CompiledDataset,
+  compileDataset,
+  type DatasetDefinition,
+  describePlan,
+  openShardDataset,
+  planCompile,
+  readDefinition,
+  readShard,
+  readShardIndex,
+  resolveDataset,
+  slidesOnDisk,
+} from '../../src/datasets/index.js';
+import { key } from '../../src/runs/index.js';
+import { digests, temporaryFolder } from './small-dataset.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  vi.restoreAllMocks();
+});
+
+/** A square picture of noise. */
+async function picture(name: string, side = 48, format: 'jpeg' | 'png' = 'jpeg', height = side): Promise<Buffer> {
+  const generator = key(name).generator();
+  const pixels = Uint8Array.from({ length: side * height * 3 }, () => generator.integer(256));
+  return sharp(pixels, { raw: { width: side, height, channels: 3 } })
+    .toFormat(format)
+    .toBuffer();
+}
+
+function write(name: string, content: Buffer | string): void {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), content);
+}
+
+const classes = [
+  { name: 'benign', label: 0 },
+  { name: 'cancer', label: 1 },
+];
+
+/** A definition of ready patches beside the files. */
+function define(change: object = {}): string {
+  const definition = {
+    ...readDefinition('ptcga200'),
+    ...{ name: 'mine', unit: 'patches', geometry: null, minimumBytes: 0, exclusions: [] },
+    source: { kind: 'folder', folder: 'files', patientPattern: '^(p\\d+)_' },
+    labels: { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' },
+    ...change,
+  };
+  write('mine.json', JSON.stringify(definition));
+  return join(folder, 'mine.json');
+}
+
+const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', side: 'set' };
+const table = { kind: 'csv', table: 'table.csv', folder: 'files', columns };
+
+async function compiled(path: string, options: { size?: number; workers?: number } = {}): Promise<CompiledDataset> {
+  const dataset = await resolveDataset(path, { out: join(folder, 'source') });
+  const { ready } = slidesOnDisk(dataset);
+  return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data'), ...options });
+}
+
+describe('ready patches in class folders', () => {
+  beforeEach(async () => {
+    for (const [place, name] of ['0/p1_a', '0/p2_b', '1/p1_c', '1/p3_d'].entries()) {
+      write(`files/${name}.${place === 3 ? 'png' : 'jpg'}`, await picture(name, 48, place === 3 ? 'png' : 'jpeg'));
+    }
+  });
+
+  it('go into shards as they are, with class and patient, and a loader reads them', async () => {
+    const { folder: made, report } = await compiled(define());
+    expect(report.ready).toEqual({ shards: 1, asGiven: 3, encoded: 1 });
+    expect(report.counts).toMatchObject({
+      patches: 4,
+      byClass: { benign: 2, cancer: 2 },
+      byPatient: { p1: 2, p2: 1, p3: 1 },
+    });
+    expect(report.settings.geometry.pixels).toBe(48);
+    const rows = (await readShardIndex(join(made, 'index.arrow'))).objects() as Record<string, unknown>[];
+    expect(rows.map(({ slide, patient, class: name }) => [slide, patient, name])).toEqual([
+      ['0-p1_a', 'p1', 'benign'],
+      ['0-p2_b', 'p2', 'benign'],
+      ['1-p1_c', 'p1', 'cancer'],
+      ['1-p3_d', 'p3', 'cancer'],
+    ]);
+    const shard = readFileSync(join(made, rows[0]!.shard as string));
+    const image = (row: Record<string, unknown>) =>
+      shard.subarray(Number(row.offset), Number(row.offset) + Number(row.length));
+    expect(image(rows[0]!).equals(readFileSync(join(folder, 'files/0/p1_a.jpg')))).toBe(true);
+    expect(await sharp(image(rows[3]!)).metadata()).toMatchObject({
+      format: 'jpeg',
+      width: 48,
+      chromaSubsampling: '4:4:4',
+    });
+    const dataset = await openShardDataset(made);
+    expect(dataset.size).toBe(48);
+    const batch = await batchLoader(dataset, { batchSize: 4 }).next();
+    expect(batch.images.length).toBe(4);
+    const card = readFileSync(join(made, 'CARD.md'), 'utf8');
+    expect(card).toMatch(/patches \| 4, 48 px, ready-made[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
+  });
+
+  it('are resized where a size is asked for, and else must be alike', async () => {
+    write('files/0/p9_large.jpg', await picture('large', 96));
+    const path = define();
+    const { report } = await compiled(path);
+    expect(report.failures).toEqual([
+      { slide: '0-p9_large', reason: expect.stringMatching(/is 96 x 96 px and the first patch 48 x 48 px.*--size/) },
+    ]);
+    const resized = await compiled(path, { size: 96 });
+    expect(resized.report).toMatchObject({ failures: [], ready: { asGiven: 1, encoded: 4 }, counts: { patches: 5 } });
+    const { patches } = await readShard(join(resized.folder, 'patches-00001-of-00001.tar'));
+    const shard = readFileSync(join(resized.folder, 'patches-00001-of-00001.tar'));
+    for (const { image } of patches) {
+      const { width, height } = await sharp(shard.subarray(image.offset, image.offset + image.length)).metadata();
+      expect([width, height]).toEqual([96, 96]);
+    }
+  });
+
+  it('that are damaged fail with their own reasons, and the rest compiles', async () => {
+    const whole = await picture('cut');
+    write('files/0/p4_cut.jpg', whole.subarray(0, whole.length / 2));
+    write('files/0/p5_text.png', 'this is no picture');
+    write('files/1/p6_wide.jpg', await picture('wide', 64, 'jpeg', 48));
+    write('files/1/p7_svg.png', '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"/>');
+    const { report } = await compiled(define());
+    expect(report.counts.patches).toBe(4);
+    expect(report.failures).toEqual([
+      { slide: '0-p4_cut', reason: expect.stringMatching(/p4_cut\.jpg cannot be decoded/) },
+      { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is no jpeg, png, tiff, webp picture/) },
+      { slide: '1-p6_wide', reason: expect.stringMatching(/is 64 x 48 px; patches are square/) },
+      { slide: '1-p7_svg', reason: expect.stringMatching(/is no jpeg, png, tiff, webp picture/) },
+    ]);
+    expect(JSON.stringify(report)).not.toContain(folder);
+  });
+
+  it('are compiled anew only where they changed, to the same bytes whatever the number of workers', async () => {
+    // More than one shard's worth; the smallest pictures there are.
+    const tiny = await picture('tiny', 8);
+    rmSync(join(folder, 'files'), { recursive: true });
+    for (let index = 0; index < 1100; index++) write(`files/${index % 2}/p${index}_x.jpg`, tiny);
+    const path = define();
+    const one = await compiled(path, { workers: 1 });
+    expect(one.report.ready).toEqual({ shards: 3, asGiven: 1100, encoded: 0 });
+    const before = await digests(one.folder);
+    rmSync(join(one.folder, 'patches-00002-of-00003.tar'));
+    expect(await digests((await compiled(path, { workers: 3 })).folder)).toEqual(before);
+    // Of a shorter list there are fewer shards, and none of the longer one's is left.
+    for (let index = 0; index < 900; index++) rmSync(join(folder, `files/${index % 2}/p${index}_x.jpg`));
+    const shorter = await compiled(path);
+    expect(readdirSync(shorter.folder).filter((name) => name.endsWith('.tar'))).toEqual(['patches-00001-of-00001.tar']);
+    expect(shorter.report.counts.patches).toBe(200);
+  });
+});
+
+describe('ready patches in a table', () => {
+  it('keep patient, site and side', async () => {
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nb.jpg,1,008,south,val\nc.jpg,1,,,\n');
+    const { folder: made, report } = await compiled(define({ source: table }));
+    expect(report.counts).toMatchObject({
+      bySite: { north: 1, south: 1, '(unknown)': 1 },
+      bySide: { train: 1, validation: 1 },
+    });
+    const rows = (await readShardIndex(join(made, 'index.arrow'))).objects() as Record<string, unknown>[];
+    expect(rows.map(({ slide, patient, site, side }) => [slide, patient, site, side])).toEqual([
+      ['a', '007', 'north', 'train'],
+      ['b', '008', 'south', 'validation'],
+      ['c', null, null, null],
+    ]);
+    write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,left\n');
+    await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is no side of a split/);
+  });
+
+  it('take labels from masks, also at another size', async () => {
+    const values = Buffer.alloc(48 * 48, 3).fill(5, 0, 48 * 12);
+    const mask = (bytes: Buffer, side: number) =>
+      sharp(bytes, { raw: { width: side, height: side, channels: 1 } })
+        .png()
+        .toBuffer();
+    for (const name of ['a', 'b', 'c', 'd']) write(`files/${name}.jpg`, await picture(name));
+    write('files/a.png', await mask(values, 48));
+    write('files/b.png', await mask(Buffer.alloc(32 * 32, 3), 32));
+    write('files/c.png', await mask(Buffer.alloc(48 * 48, 9), 48));
+    write('table.csv', 'file,mask\na.jpg,a.png\nb.jpg,b.png\nc.jpg,c.png\n');
+    const source = { ...table, columns: { path: 'file', mask: 'mask' } };
+    const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
+    const { folder: made, report } = await compiled(define({ source, labels }), { size: 24 });
+    expect(report.failures).toEqual([
+      { slide: 'b', reason: 'its mask b.png is 32 x 32 px and the patch 48 x 48 px' },
+      { slide: 'c', reason: expect.stringMatching(/its mask c\.png holds the value 9/) },
+    ]);
+    const shard = readFileSync(join(made, 'patches-00001-of-00001.tar'));
+    const [patch] = (await readShard(join(made, 'patches-00001-of-00001.tar'))).patches;
+    expect(patch!.facts).toMatchObject({ class: 'benign', scores: { share_benign: 0.75, share_cancer: 0.25 } });
+    const png = shard.subarray(patch!.mask!.offset, patch!.mask!.offset + patch!.mask!.length);
+    const data = await sharp(png).extractChannel(0).raw().toBuffer();
+    expect([data.length, data[0], data[24 * 6 - 1], data[24 * 6]]).toEqual([24 * 24, 1, 1, 0]);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ['a file that is not there', 'a.jpg,0\nz.jpg,0\n', /row 2: there is no file .*z\.jpg/],
+    [
+      'a class that is unknown',
+      'a.jpg,0\nb.jpg,7\n',
+      /classes that are not in labels\.values: "7" \(1\); the map has 0, 1/,
+    ],
+    ['a file twice', 'a.jpg,0\na.jpg,0\n', /has the id "a" more than once/],
+    ['a path that leaves', 'a.jpg,0\n../b.jpg,0\n', /row 2: "\.\.\/b\.jpg" is no relative path inside/],
+  ])('are refused by the command with %s', async (_, rows, message) => {
+    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await picture(name));
+    write('table.csv', `file,label\n${rows}`);
+    const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } } });
+    await expect(compile([path, '--data', join(folder, 'data'), '--source', join(folder, 'source')])).rejects.toThrow(
+      message,
+    );
+  });
+
+  it('have no polygons, and class folders no masks', () => {
+    const polygons = { from: 'annotation', classes, outside: 'benign', groups: { Tumor: 'cancer' } };
+    expect(() => readDefinition(define({ labels: polygons }))).toThrow(/labels from polygons are for slides/);
+    const masks = { from: 'mask', classes, values: { '*': { 1: 'benign' } } };
+    expect(() => readDefinition(define({ labels: masks }))).toThrow(/kind "folder" has no masks/);
+  });
+});
+
+describe('pathlab compile of ready patches', () => {
+  it('plans, compiles, and says which patches failed', async () => {
+    for (const name of ['a', 'b']) write(`files/0/p1_${name}.jpg`, await picture(name));
+    write('files/1/p2_bad.jpg', 'no picture');
+    const said: string[] = [];
+    const errors: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)));
+    vi.spyOn(console, 'error').mockImplementation((line) => void errors.push(String(line)));
+    const words = [define(), '--data', join(folder, 'data'), '--source', join(folder, 'source')];
+    expect(await compile([...words, '--plan'])).toBe(0);
+    expect(said.join('\n')).toMatch(/^patches {3}3, ready-made \(as they are\)/);
+    said.length = 0;
+    expect(await compile(words)).toBe(1);
+    expect(said[0]).toBe('2 patches (2 as they are, 0 encoded anew); 1 failed');
+    expect(errors.join('\n')).toMatch(/1-p2_bad failed: p2_bad\.jpg is no jpeg/);
+    await expect(compile([...words, '--most', '3'])).rejects.toThrow(/ready patches are taken as they are/);
+  });
+
+  it('knows the folder before anything is read', async () => {
+    const definition = readDefinition(define()) as DatasetDefinition;
+    const plan = planCompile({ definition, slides: [{ id: 'a' }] }, { size: 64, data: folder });
+    expect(describePlan(plan)).toMatch(/1, ready-made \(64 px\)/);
+    expect(() => planCompile({ definition: readDefinition('ptcga200'), slides: [] }, { size: 64 })).toThrow(
+      /is of slides/,
+    );
+  });
+});
