@@ -220,6 +220,13 @@ const about = `${counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset}, ${
 await run.saveMetrics([
   { name: 'patches', value: counts.patches, about },
   { name: 'patients', value: Object.keys(counts.byPatient).length, about },
+  ...answers.map(({ name, value, low, high, chance, method }) => ({
+    name: `${name}, by color alone`,
+    value: 100 * value,
+    interval: [100 * low, 100 * high] as const,
+    unit: '%',
+    about: `${about}; guessing ${(100 * chance).toFixed(1)} %; ${method}`,
+  })),
 ]);
 const provenance = await lab.recordProvenance(run, {
   seed,

@@ -57,11 +57,13 @@ ${sections.join('\n')}
 `;
 }
 
-/** How many pictures were compared. */
-export function comparedText({ pictures, total }: AuditedPictures): string {
-  return pictures.length === total
-    ? `All ${total} pictures were compared.`
-    : `${pictures.length} of ${total} pictures were compared, some of each slide: what is not among them is not known.`;
+/** How many pictures were compared, and what was not. */
+export function comparedText({ pictures, total, otherFiles }: AuditedPictures): string {
+  const compared =
+    pictures.length === total
+      ? `All ${total} pictures were compared.`
+      : `${pictures.length} of ${total} pictures were compared, some of each slide: what is not among them is not known.`;
+  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are no pictures by their names.`;
 }
 
 async function pairsOf(audited: AuditedPictures, { nearDuplicates: near }: SplitAudit): Promise<string> {

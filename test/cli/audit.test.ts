@@ -54,10 +54,11 @@ describe("pathlab audit of a user's own folder", () => {
       'train/normal/p1_2.png': pictures[1]!,
       'val/tumor/p2_1.png': pictures[2]!,
       'test/tumor/p3_1.png': pictures[3]!,
+      'test/tumor/notes.txt': Buffer.from('text'),
     });
     const { code, said } = await run(where, ...patient);
     expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
-    expect(said).toMatch(/All 4 pictures were compared/);
+    expect(said).toMatch(/All 4 pictures were compared\. 1 other files are no pictures/);
   });
 
   it('finds a patient, the same bytes, and a recompressed picture on two sides, and reports them', async () => {
@@ -131,8 +132,10 @@ describe("pathlab audit of a user's own folder", () => {
     symlinkSync(where, join(linked, 'test', 'more'));
     await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link that names no image/);
     const table = join(linked, 'pictures.csv');
-    writeFileSync(table, 'path,side\n../wrong/train/a.png,train\n');
+    writeFileSync(table, 'path,side\n../wrong/train/a.png,train\ntest/b.png,test\n');
     await expect(run(table, '--apart', 'none')).rejects.toThrow(/no relative path inside/);
+    writeFileSync(table, 'path,side\ntrain/a.png,train\ntest/b.png,train\n');
+    await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
     writeFileSync(table, 'file,side\na.png,train\n');
     await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, side/);
   });

@@ -9,6 +9,7 @@ import {
   type FoldAudit,
   type KeptTogether,
   picturesOfShards,
+  plantedFindings,
   type SplitRule,
   type SyntheticDataset,
   syntheticDataset,
@@ -93,6 +94,22 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const folds = seeds.flatMap((seed) => foldsOf('patient', seed));
     expect(folds.flatMap((fold) => leaksOf(fold, 'patient'))).toEqual([]);
     expect(folds.some((fold) => alike(fold).size > 0)).toBe(true);
+  });
+
+  it('tells of each planted leak how near its patches are, and in how many folds it is on two sides', () => {
+    const found = plantedFindings(dataset.leaks, audited, auditRules(audited, shares));
+    expect(found.map(({ kind }) => kind)).toEqual(['exact', 'near', 'rescanned']);
+    for (const { kind, nearest, alike, folds } of found) {
+      expect(folds['patient and doubles']).toBe(0);
+      if (kind === 'exact') expect([nearest, alike]).toEqual([0, 2]);
+      if (kind === 'near') expect(alike).toBe(2);
+      expect(nearest).toBeLessThanOrEqual(kind === 'rescanned' ? 60 : 24);
+    }
+    const missing = { ...dataset.leaks[0]!, slides: ['elsewhere', 'nowhere'] as const };
+    expect(plantedFindings([missing], audited, auditRules(audited, shares))[0]).toMatchObject({
+      nearest: null,
+      alike: 0,
+    });
   });
 
   it('takes fewer folds where there are too few sites, and says so where there is none', () => {

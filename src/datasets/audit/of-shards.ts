@@ -54,6 +54,7 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
     name: `${dataset.report.dataset}, ${basename(folder)}`,
     pictures: ofShards.flat(),
     total: dataset.count,
+    otherFiles: 0,
     read: async (place) => (await readEncoded(dataset, [all[place]!]))[0]!.image,
   };
 }

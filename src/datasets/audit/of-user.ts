@@ -44,8 +44,11 @@ export async function picturesOfFolder(folder: string, options: UserPicturesOpti
     );
   }
   const facts: Facts[] = [];
+  let otherFiles = 0;
   for (const { name } of sides) {
-    for (const path of await imagesIn(place, name)) {
+    const { images, others } = await filesIn(place, name);
+    otherFiles += others;
+    for (const path of images) {
       const holder = basename(dirname(path));
       facts.push({
         id: path,
@@ -59,7 +62,7 @@ export async function picturesOfFolder(folder: string, options: UserPicturesOpti
     }
   }
   facts.sort((one, other) => (one.path < other.path ? -1 : 1));
-  return lookedAt(place, place, facts, options);
+  return { ...(await lookedAt(place, place, facts, options)), otherFiles };
 }
 
 /**
@@ -92,6 +95,8 @@ export async function picturesOfTable(table: string, options: UserPicturesOption
       class: cell('class'),
     };
   });
+  const sides = new Set(facts.map(({ side }) => side));
+  if (sides.size < 2) throw new Error(`${table} is not divided: all its rows are on the side "${[...sides][0]}"`);
   return lookedAt(table, dirname(resolve(table)), facts, options);
 }
 
@@ -114,20 +119,24 @@ async function lookedAt(
     name: basename(from),
     pictures,
     total: pictures.length,
+    otherFiles: 0,
     read: (place) => readFile(join(folder, facts[place]!.path)),
   };
 }
 
-/** Paths from `folder` of the images in one of its folders. A link to an image is one; one to a folder is an error. */
-async function imagesIn(folder: string, name: string): Promise<string[]> {
-  const found: string[] = [];
+/** Paths from `folder` of the images in one of its folders, and how many other files are in it. A link to a folder is an error. */
+async function filesIn(folder: string, name: string): Promise<{ images: string[]; others: number }> {
+  const found = { images: [] as string[], others: 0 };
   for (const entry of await entriesOf(join(folder, name))) {
     const path = join(name, entry.name);
-    if (entry.isDirectory()) found.push(...(await imagesIn(folder, path)));
-    else if (isImage.test(entry.name)) found.push(path);
+    if (entry.isDirectory()) {
+      const inside = await filesIn(folder, path);
+      found.images.push(...inside.images);
+      found.others += inside.others;
+    } else if (isImage.test(entry.name)) found.images.push(path);
     else if (entry.isSymbolicLink()) {
       throw new Error(`${join(folder, path)} is a link that names no image: links to folders are not followed`);
-    }
+    } else found.others++;
   }
   return found;
 }

@@ -24,6 +24,8 @@ export interface AuditedPictures {
   pictures: readonly AuditedPicture[];
   /** How many there are: more than are compared where a bound was set. */
   total: number;
+  /** Files beside them that are no pictures by their names. */
+  otherFiles: number;
   /** Encoded bytes of one, by its place in `pictures`. */
   read(place: number): Promise<Uint8Array>;
 }
