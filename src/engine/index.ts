@@ -4,10 +4,13 @@ export {
   type CompileOptions,
   compile,
   inOrder,
+  type MeasureOptions,
+  measureConvolutionForms,
   type OpUse,
   type Precision,
   recordedOps,
 } from './compile/index.js';
+export { ConvolutionForms, describeConvolution } from './convolution-forms.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
@@ -36,6 +39,7 @@ export { resizeBilinear } from './ops/resize.js';
 export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
 export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d.js';
 export { stridedSlice } from './ops/strided-slice.js';
+export { type ConvolutionShape, type GradientForm, possibleForms, weightGradient } from './ops/weight-gradient.js';
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
 export {
   type Attribute,

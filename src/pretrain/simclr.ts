@@ -7,7 +7,15 @@ import {
   type ViewRecipe,
 } from '../augment/index.js';
 import { gatherImages, type PatchSet } from '../datasets/index.js';
-import { gradients, type Tensor, type Tensors, tf, withoutPrefix, withPrefix } from '../engine/index.js';
+import {
+  type ConvolutionForms,
+  gradients,
+  type Tensor,
+  type Tensors,
+  tf,
+  withoutPrefix,
+  withPrefix,
+} from '../engine/index.js';
 import { type Backbone, type Head, type ModelTensors, projector, resnet } from '../models/index.js';
 import { canonicalJson, key, sha256 } from '../runs/index.js';
 import {
@@ -99,6 +107,8 @@ export interface PretrainSimclrOptions {
     everySteps: number;
     run: (backbone: FrozenBackbone, step: number) => Record<string, number> | Promise<Record<string, number>>;
   };
+  /** See `train`. */
+  convolutionForms?: ConvolutionForms;
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
 }
@@ -112,6 +122,8 @@ export interface PretrainedBackbone {
   model: ModelTensors;
   features: FrozenBackbone;
   history: HistoryEntry[];
+  /** See `train`. */
+  convolutionForms?: Record<string, string>;
 }
 
 /** The backbone as `pretrainSimclr` starts from it with these settings: what a pretrained one is compared with. */
@@ -148,7 +160,7 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
       : sgd({ momentum, weightDecay, exclude: isBiasOrNorm });
   const step = simclrStep({ ...settings, backbone, projector: head, optimizer });
 
-  const { tensors, history } = await train({
+  const { tensors, history, convolutionForms } = await train({
     step,
     steps,
     random: root.fold('steps'),
@@ -192,13 +204,14 @@ export async function pretrainSimclr(options: PretrainSimclrOptions): Promise<Pr
       everySteps: evaluate.everySteps,
       run: (current: TrainingTensors, done: number) => evaluate.run(freeze(backbone, split(current)[0]), done),
     },
+    convolutionForms: options.convolutionForms,
     onEvent: options.onEvent,
     signal: options.signal,
   });
 
   const [model, projection] = split(tensors);
   tf.dispose([projection, tensors.optimizer]);
-  return { backbone, model, features: freeze(backbone, model), history };
+  return { backbone, model, features: freeze(backbone, model), history, convolutionForms };
 }
 
 function freeze(backbone: Backbone, model: ModelTensors): FrozenBackbone {

@@ -26,6 +26,8 @@ export interface Checkpoint {
   /** Steps done. */
   step: number;
   history: HistoryEntry[];
+  /** The table of the run's `ConvolutionForms`, if it has one. */
+  convolutionForms?: Record<string, string>;
 }
 
 /** Where checkpoints are kept, and which run they belong to. */
@@ -46,7 +48,7 @@ const namePattern = /^step-(\d{8})\.safetensors$/;
  */
 export async function saveCheckpoint(
   { folder, identity }: CheckpointFolder,
-  { tensors, step, history }: Checkpoint,
+  { tensors, step, history, convolutionForms }: Checkpoint,
 ): Promise<string> {
   const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
   const all = {
@@ -58,7 +60,13 @@ export async function saveCheckpoint(
     const finite = tf.tidy(() => tf.isFinite(tensor).all().dataSync()[0]);
     if (!finite) throw new Error(`the tensor "${name}" holds values that are not finite after step ${step}`);
   }
-  const metadata = { format, identity, step: String(step), history: JSON.stringify(history) };
+  const metadata = {
+    format,
+    identity,
+    step: String(step),
+    history: JSON.stringify(history),
+    ...(convolutionForms && { convolutionForms: JSON.stringify(convolutionForms) }),
+  };
   await writeSafetensors(path, all, metadata);
   for (const older of await checkpointsIn(folder)) if (older.step < step) await rm(older.path, { force: true });
   return path;
@@ -88,6 +96,7 @@ export async function loadLatestCheckpoint({
     path,
     step: Number(metadata.step),
     history: JSON.parse(metadata.history!) as HistoryEntry[],
+    ...(metadata.convolutionForms && { convolutionForms: JSON.parse(metadata.convolutionForms) }),
     tensors: {
       parameters: withoutPrefix(tensors, 'parameters/'),
       state: withoutPrefix(tensors, 'state/'),

@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import {
   type Compiled,
+  ConvolutionForms,
   compile,
   disposeTensors,
+  measureConvolutionForms,
   type Precision,
   type Tensor,
   type Tensors,
@@ -46,6 +48,8 @@ export type TrainingEvent =
   | { kind: 'evaluation'; step: number; [metric: string]: number | string }
   | { kind: 'checkpoint'; step: number; path: string }
   | { kind: 'resumed'; step: number; path: string }
+  /** The weight gradients of so many convolutions were timed; see `ConvolutionForms`. */
+  | { kind: 'convolutions measured'; step: number; count: number }
   | { kind: 'interrupted'; step: number; path: string | undefined }
   | { kind: 'finished'; step: number };
 
@@ -64,6 +68,11 @@ export interface TrainOptions {
   random: Key;
   /** What the step's costly ops compute in; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
   precision?: Precision;
+  /**
+   * How the weight gradients of convolutions are computed: what these do not know is measured before the first step and
+   * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
+   */
+  convolutionForms?: ConvolutionForms;
   imagesPerStep: number;
   checkpoint?: CheckpointFolder & { everySteps: number };
   /** Called before the first step, after every `everySteps` and after the last. Must leave the tensors alone. */
@@ -80,6 +89,8 @@ export interface TrainingResult {
   tensors: TrainingTensors;
   /** Every step and evaluation since the very first, also those before an interruption. */
   history: HistoryEntry[];
+  /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
+  convolutionForms?: Record<string, string>;
 }
 
 /**
@@ -101,9 +112,14 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   let savedStep = resumed?.step;
   const history: HistoryEntry[] = resumed?.history ?? [];
 
+  const forms = resumed
+    ? resumed.convolutionForms && new ConvolutionForms(resumed.convolutionForms)
+    : options.convolutionForms;
+  let used: Record<string, string> | undefined = resumed?.convolutionForms;
+
   const save = async () => {
     if (!checkpoint) return;
-    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, history });
+    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, history, convolutionForms: used });
     savedStep = done;
     await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
@@ -114,7 +130,18 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     await emit(entry as TrainingEvent);
   };
 
-  const step = compile(options.step, { name: 'the training step', precision: options.precision });
+  const { precision } = options;
+  const step = compile(options.step, { name: 'the training step', precision, convolutionForms: forms });
+  const measureForms = async (batch: Tensors) => {
+    const rate = tf.scalar(0);
+    const inputs: Parameters<Step> = [tensors, batch, rate, options.random];
+    const { measured, table } = await measureConvolutionForms(options.step, inputs, { forms: forms!, precision });
+    rate.dispose();
+    used = table;
+    if (measured === 0) return;
+    await forms!.save();
+    await emit({ kind: 'convolutions measured', step: done, count: measured });
+  };
   const batches = batchesAhead(options.batch);
   try {
     if (options.precision === 'float16' && !hasLossScale(tensors.optimizer)) {
@@ -141,7 +168,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       }
       const began = performance.now();
       const learningRate = options.learningRate(done);
-      const running = runStep(step, tensors, await batches.take(done), learningRate, options.random.fold(done));
+      const batch = await batches.take(done);
+      if (forms && !used) await measureForms(batch);
+      const running = runStep(step, tensors, batch, learningRate, options.random.fold(done));
       if (done + 1 < steps) batches.begin(done + 1);
       const { next, metrics } = await running;
       tensors = next;
@@ -162,7 +191,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps)) await save();
     }
     await emit({ kind: 'finished', step: done });
-    return { tensors, history };
+    return { tensors, history, convolutionForms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     throw error;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  ConvolutionForms,
   disposeTensors,
   mapTensors,
   randomUniform,
@@ -182,6 +183,31 @@ describe('train', () => {
 
     const again = await train({ ...options, initialize: () => expect.fail('there is a checkpoint') });
     expect(contents(again.tensors)).toEqual(contents(whole.tensors));
+  });
+
+  it("measures the forms of convolution gradients once, and goes on with the checkpoint's", async () => {
+    const name = '3x3/1 convolution of [8, 8, 8, 3] to 8 channels, SAME, float32';
+    const training = (form?: string) => ({
+      ...smallTraining(4),
+      convolutionForms: new ConvolutionForms(form === undefined ? {} : { [name]: form }),
+    });
+    const events: TrainingEvent[] = [];
+    const measured = await train({ ...training(), onEvent: (event) => void events.push(event) });
+    expect(events[0]).toEqual({ kind: 'convolutions measured', step: 0, count: 1 });
+    expect(Object.keys(measured.convolutionForms!)).toEqual([name]);
+
+    const whole = await train(training('shifts'));
+    expect(whole.convolutionForms).toEqual({ [name]: 'shifts' });
+    const checkpoint = checkpointIn(freshFolder());
+    await interruptAfter(2, { ...training('shifts'), checkpoint });
+    const resumed = await train({ ...training('convolution'), checkpoint });
+    expect(resumed.convolutionForms).toEqual({ [name]: 'shifts' });
+    expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
+
+    // A run that had none goes on without.
+    const without = checkpointIn(freshFolder());
+    await interruptAfter(2, { ...smallTraining(4), checkpoint: without });
+    expect((await train({ ...training(), checkpoint: without })).convolutionForms).toBeUndefined();
   });
 
   it('keeps what AdamW and a moving average carry on', async () => {

@@ -1,4 +1,5 @@
 import { Key } from '../../runs/index.js';
+import { type ConvolutionForms, withConvolutionForms } from '../convolution-forms.js';
 import type { Tensor } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
 import { CompileError } from './errors.js';
@@ -11,6 +12,8 @@ export interface CompileOptions {
   name?: string;
   /** What the step's costly ops compute in; float32 by default. */
   precision?: Precision;
+  /** How the weight gradients of its convolutions are computed, as far as the table knows them. */
+  convolutionForms?: ConvolutionForms;
   /** Lets XLA compile the step. */
   xla?: boolean;
   /** How many recordings are kept, one for each signature of the inputs. */
@@ -42,7 +45,7 @@ export function compile<Inputs extends unknown[], Output>(
   step: (...inputs: Inputs) => Output,
   options: CompileOptions = {},
 ): Compiled<Inputs, Output> {
-  const { name = step.name || 'step', precision = 'float32', xla = false, cacheSize = 8 } = options;
+  const { name = step.name || 'step', precision = 'float32', convolutionForms, xla = false, cacheSize = 8 } = options;
   if (!precisions.includes(precision)) {
     throw new RangeError(`${name}: precision is one of ${precisions.join(', ')}; got "${precision as string}"`);
   }
@@ -66,7 +69,7 @@ export function compile<Inputs extends unknown[], Output>(
     let compiledStep = cache.get(identity);
     if (!compiledStep) {
       if (lastSignature) sayOnce('change', describeChange(name, lastSignature, signature));
-      compiledStep = compileStep(name, step, inputs, leaves, { precision, xla });
+      compiledStep = compileStep(name, step, inputs, leaves, { precision, convolutionForms, xla });
     }
     lastSignature = signature;
     cache.delete(identity);
@@ -100,9 +103,15 @@ function compileStep<Inputs extends unknown[]>(
   step: (...inputs: Inputs) => unknown,
   inputs: Inputs,
   leaves: readonly Leaf[],
-  { precision, xla }: { precision: Precision; xla: boolean },
+  {
+    precision,
+    convolutionForms: forms,
+    xla,
+  }: Pick<CompileOptions, 'convolutionForms'> & { precision: Precision; xla: boolean },
 ): CompiledStep {
-  const { program, output, sources, release } = record(name, step, inputs, leaves);
+  const { program, output, sources, release } = withConvolutionForms(forms && { forms, precision }, () =>
+    record(name, step, inputs, leaves),
+  );
   try {
     return { output, sources, function: new CompiledFunction(name, inPrecision(program, precision), { release, xla }) };
   } catch (error) {

@@ -1,5 +1,8 @@
+import { formInUse } from '../convolution-forms.js';
 import { executeOne, type Tensor, withGradient } from '../runtime.js';
-import { type Conv2dOptions, convolutionAttributes, padSides, shapeOf } from './conv2d.js';
+import type { Conv2dOptions } from './conv2d.js';
+import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
+import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
 
 /**
  * Depthwise convolution: each channel has kernels of its own (Howard et al., 2017; arXiv 1704.04861). PyTorch's Conv2d
@@ -17,14 +20,15 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
     );
   }
   if (padding > 0) return depthwiseConv2d(padSides(x, padding), weight, { stride });
-  const attributes = convolutionAttributes(stride, 'VALID');
+  const shape: ConvolutionShape = { kind: 'depthwise', x: x.shape, weight: weight.shape, stride, padding: 'VALID' };
+  const attributes = convolutionAttributes(stride, shape.padding);
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {
       value: executeOne('DepthwiseConv2dNative', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
-        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!), weight!, dy]),
-        () => executeOne('DepthwiseConv2dNativeBackpropFilter', attributes, [x!, shapeOf(weight!), dy]),
+        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
+        () => weightGradient(formInUse(shape), shape, x!, dy),
       ],
     };
   });

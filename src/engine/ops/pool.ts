@@ -1,5 +1,5 @@
 import { type Attribute, attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
-import { padSides } from './conv2d.js';
+import { padSides } from './convolution-attributes.js';
 
 /**
  * Maximum over square windows.
