@@ -1,11 +1,13 @@
 // Shards to decoded batches: read, shuffle, decode 512 px JPEGs, random resized crop to 224 px, both flips; in pathlab and
 // in Python's webdataset + torchvision with two workers, on the same shards. Both ways of decoding that torchvision has
-// are timed; the faster then runs in turns with pathlab, so that both see the same machine.
+// are timed; the faster then runs in turns with pathlab, so that both see the same machine. Before that, webdataset reads
+// every patch once, and shards with masks, and must find what is in them.
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileDataset, readDefinition, sampleSlide, shardFolder } from '../dist/index.js';
+import { checkMasks } from './loader/masks.mjs';
 import { peerPython } from './peer-environment.mjs';
 import { report } from './report.mjs';
 import { median, Worker } from './worker.mjs';
@@ -31,6 +33,8 @@ async function makeShards() {
   return { folder, patches: report.counts.patches };
 }
 
+const masked = await checkMasks(python);
+console.error(`webdataset reads the masks of ${masked} patches as they were written`);
 const { folder, patches } = await makeShards();
 const ours = () =>
   new Worker('pathlab', [process.execPath, here('loader/ours.mjs'), folder, String(batch), String(size)]);

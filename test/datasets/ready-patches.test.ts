@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -133,6 +133,8 @@ describe('ready patches in class folders', () => {
     write('files/0/p5_text.png', 'this is no picture');
     write('files/1/p6_wide.jpg', await picture('wide', 64, 'jpeg', 48));
     write('files/1/p7_svg.png', '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"/>');
+    write('elsewhere.jpg', whole);
+    symlinkSync(join(folder, 'elsewhere.jpg'), join(folder, 'files/1/p8_link.jpg'));
     const { report } = await compiled(define());
     expect(report.counts.patches).toBe(4);
     expect(report.failures).toEqual([
@@ -140,6 +142,7 @@ describe('ready patches in class folders', () => {
       { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is no jpeg, png, tiff, webp picture/) },
       { slide: '1-p6_wide', reason: expect.stringMatching(/is 64 x 48 px; patches are square/) },
       { slide: '1-p7_svg', reason: expect.stringMatching(/is no jpeg, png, tiff, webp picture/) },
+      { slide: '1-p8_link', reason: expect.stringMatching(/p8_link\.jpg is a symbolic link, which is not followed/) },
     ]);
     expect(JSON.stringify(report)).not.toContain(folder);
   });

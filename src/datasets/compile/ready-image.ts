@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp, { type Metadata, type Sharp } from 'sharp';
@@ -87,8 +88,12 @@ function opened(bytes: Buffer) {
 }
 
 async function bytesOf(path: string): Promise<Buffer> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+  const bytes = await readFile(path, { flag }).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw new PatchFault(`there is no file ${basename(path)}`);
+    if (error.code === 'ELOOP') {
+      throw new PatchFault(`${basename(path)} is a symbolic link, which is not followed: put the file itself there`);
+    }
     throw error;
   });
   if (bytes.length === 0) throw new PatchFault(`${basename(path)} is empty (0 bytes)`);
