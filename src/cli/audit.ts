@@ -25,7 +25,7 @@ const help = `pathlab audit WHERE [options]
 
 Proves that what must be apart is apart: that no patient, slide or site (as asked) and no picture's very bytes are on two
 sides of a split; and lists the pictures on two sides that look alike. WHERE is
-  a folder that \`pathlab compile\` made   divided by its definition's rule, or as --by says
+  a folder that \`pathlab compile\` made   as its table divides it, else by its definition's rule or --by
   a folder of pictures                  with a folder for each side in it: train, val or validation, test
   a table (.csv) of pictures            with the columns path and side, and those of id, slide, patient, site there are
 
@@ -115,6 +115,14 @@ async function auditsOf(
     const by = divisionOf(values.by ?? rule.by);
     const most = wholeNumber('most', values.most);
     const audited = await picturesOfShards(where, { most, signal });
+    const dividesAnew = forCompiled.some((name) => name !== 'most' && values[name] !== undefined);
+    const without = audited.pictures.filter(({ side }) => side === null).length;
+    if (!dividesAnew && without < audited.pictures.length) {
+      if (without === 0) return { audited, audits: [asDivided(audited, { apart, distance })] };
+      throw new UsageError(
+        `${without} patches are on no side, and others are: put each on one, or divide anew with --by`,
+      );
+    }
     const found = auditRules(audited, rule, { by: [by], apart, distance, key: key(seedOf(values.seed ?? '1234')) });
     for (const { reason } of found.impossible) throw new UsageError(reason);
     const audits = found.folds.map((each) => ({
@@ -130,7 +138,11 @@ async function auditsOf(
   }
   const options = { patientPattern: patternOf(values.patient), signal };
   const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
-  return { audited, audits: [{ name: 'as it is divided', audit: auditGivenSides(audited, { apart, distance }) }] };
+  return { audited, audits: [asDivided(audited, { apart, distance })] };
+}
+
+function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'distance'>): NamedAudit {
+  return { name: 'as it is divided', audit: auditGivenSides(audited, asked) };
 }
 
 /** The definition's rule, with what the user wants otherwise. */

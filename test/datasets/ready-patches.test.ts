@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { audit } from '../../src/cli/audit.js';
 import { compile } from '../../src/cli/compile.js';
 import {
   batchLoader,
@@ -183,6 +184,22 @@ describe('ready patches in a table', () => {
     ]);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,left\n');
     await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is no side of a split/);
+  });
+
+  it('are audited as their table divides them, unless they are to be divided anew', async () => {
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    const head = 'file,label,patient,hospital,set\na.jpg,0,p1,north,train\nb.jpg,1,p1,north,test\n';
+    const audited = async (last: string, ...words: string[]) => {
+      write('table.csv', `${head}${last}\n`);
+      return audit([(await compiled(define({ source: table }))).folder, ...words]);
+    };
+    expect(await audited('c.jpg,1,p3,north,train')).toBe(2);
+    expect(said.mock.calls[0]![0]).toMatch(/^as it is divided: NOT CLEAN: 1 patient on two sides/);
+    await expect(audited('c.jpg,1,p3,north,')).rejects.toThrow(/1 patches are on no side, and others are/);
+    const bySlide = ['--by', 'slide', '--validation', '0', '--test', '.3', '--folds', '1', '--apart', 'none'];
+    expect(await audited('c.jpg,1,p3,north,', ...bySlide)).toBe(0);
+    expect(said.mock.calls.flat().join('\n')).toMatch(/by slide, fold 1 of 1: Clean/);
   });
 
   it('take labels from masks, also at another size', async () => {

@@ -26,7 +26,9 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
   const columns = Object.fromEntries(
     ['slide', 'patient', 'site', 'class', 'synthetic', 'patch'].map((name) => [name, dataset.index.array(name)]),
   ) as Record<string, ArrayLike<unknown>>;
-  const text = (name: string, row: number) => (columns[name]![row] as string | null | undefined) ?? null;
+  // Only a user's table of ready patches puts them on sides.
+  if (dataset.index.columnNames().includes('side')) columns.side = dataset.index.array('side') as ArrayLike<unknown>;
+  const text = (name: string, row: number) => (columns[name]?.[row] as string | null | undefined) ?? null;
   let done = 0;
   const ofShards = await inParallel(rows, async (ofShard) => {
     throwIfInterrupted(options.signal, 'comparing pictures');
@@ -37,7 +39,7 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
       const id = `${slide}/${columns.patch![row]}`;
       pictures.push({
         id,
-        side: null,
+        side: text('side', row),
         slide,
         patient: text('patient', row),
         site: text('site', row),
