@@ -9,6 +9,7 @@ import {
   slidesOnDisk,
 } from '../datasets/index.js';
 import { interruptible, seedOf, wholeNumber } from './options.js';
+import { tellFaults } from './tell-faults.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
@@ -34,7 +35,7 @@ same kind of shards. NAME is a definition in data-manifests/, or a .json file; \
  * The command `pathlab compile`.
  *
  * @param words what follows `compile` on the command line
- * @returns the exit code: 0, 1 when slides failed, or 130 when it was interrupted
+ * @returns the exit code: 0, 1 when slides failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError for what a user can act on, in few lines
  */
 export async function compile(words: readonly string[]): Promise<number> {
@@ -68,6 +69,7 @@ export async function compile(words: readonly string[]): Promise<number> {
       return 0;
     }
     const what = definition.unit;
+    const faulty = tellFaults(dataset.lock);
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
@@ -86,7 +88,7 @@ export async function compile(words: readonly string[]): Promise<number> {
       : `of ${report.slides.length} slides`;
     console.log(`${counts.patches} patches ${ready ? `(${of})` : of}; ${failures.length} failed`);
     console.log(folder);
-    return report.failures.length > 0 || missing.length > 0 ? 1 : 0;
+    return report.failures.length > 0 || missing.length > 0 || faulty > 0 ? 1 : 0;
   });
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
 import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, wholeNumber } from './options.js';
+import { tellFaults } from './tell-faults.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -28,7 +29,7 @@ A token for files of the GDC that are not open is read from the environment vari
  * The command `pathlab fetch`.
  *
  * @param words what follows `fetch` on the command line
- * @returns the exit code: 0, 1 when files failed, or 130 when it was interrupted
+ * @returns the exit code: 0, 1 when files failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError on wrong options, in one line for the user
  */
 export async function fetch(words: readonly string[]): Promise<number> {
@@ -88,7 +89,8 @@ function missing(count: number): string {
 }
 
 async function bring(name: string, options: FetchOptions): Promise<number> {
-  const { report, downloads, out } = await fetchDataset(name, options);
+  const { report, downloads, out, lock } = await fetchDataset(name, options);
+  const faulty = tellFaults(lock);
   for (const { path, reason } of report.failed) console.error(`failed: ${path}: ${reason}`);
   console.log(report.resolution);
   const there = downloads.received.length - downloads.fetched;
@@ -97,7 +99,7 @@ async function bring(name: string, options: FetchOptions): Promise<number> {
       `${report.failed.length} failed`,
   );
   console.log(out);
-  return report.failed.length > 0 ? 1 : 0;
+  return report.failed.length > 0 || faulty > 0 ? 1 : 0;
 }
 
 function tellProgress(event: DownloadProgress): void {

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import {
   type SlideFacts,
 } from '../../src/datasets/index.js';
 import { openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
+import { tiffOf, tiledPicture } from '../slides/tiff-file.js';
 import { digests, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let dataset: SlideDataset;
@@ -159,6 +160,9 @@ describe('compileDataset', () => {
     await sharp({ create: { width: 600, height: 600, channels: 3, background: '#ffffff' } })
       .tiff({ tile: true, compression: 'jpeg', tileWidth: 256, tileHeight: 256 })
       .toFile(file('glass.tif'));
+    writeFileSync(file('levels.tif'), tiffOf(Array(600).fill(tiledPicture(256, 256)), { tail: 9 }));
+    writeFileSync(file('huge.tif'), tiffOf([tiledPicture(2 ** 20, 2 ** 20)]));
+    symlinkSync(good.path, file('link.tif'));
     const slide = (id: string, name: string, mpp?: number) => ({
       ...good,
       id,
@@ -173,6 +177,9 @@ describe('compileDataset', () => {
       slide('short', 'short.tif'),
       slide('no-mpp', 'no-mpp.tif'),
       slide('glass', 'glass.tif', 0.5),
+      slide('levels', 'levels.tif'),
+      slide('huge', 'huge.tif'),
+      slide('link', 'link.tif'),
       good,
     ];
     const { report, folder: made } = await compileDataset({ ...dataset, slides }, { data: folder });
@@ -185,6 +192,9 @@ describe('compileDataset', () => {
       short: expect.any(String),
       'no-mpp': expect.stringMatching(/size of a pixel is not known/),
       glass: expect.stringMatching(/gives no patch/),
+      levels: expect.stringMatching(/claims more than 512 pictures/),
+      huge: expect.stringMatching(/claims to be 1048576 x 1048576 px/),
+      link: expect.stringMatching(/link\.tif is a symbolic link/),
     });
     expect(JSON.stringify(report)).not.toContain(folder);
     expect(Object.keys(await digests(made)).sort()).toEqual([
@@ -197,7 +207,7 @@ describe('compileDataset', () => {
     expect(readFileSync(join(made, 'CARD.md'), 'utf8')).toMatch(/Slides that failed[\s\S]*text \| text\.svs/);
 
     const stopped = compileDataset({ ...dataset, slides }, { data: temporaryFolder(), maxFailures: 2 });
-    await expect(stopped).rejects.toThrow(/more than 2 of 7 slides failed/);
+    await expect(stopped).rejects.toThrow(/more than 2 of 10 slides failed/);
     const none = compileDataset({ ...dataset, slides: slides.slice(0, 3) }, { data: temporaryFolder() });
     await expect(none).rejects.toThrow(
       /none of the 3 slides gave a shard\. The last reasons:[\s\S]*text: text\.svs is/,

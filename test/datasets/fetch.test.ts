@@ -335,17 +335,37 @@ describe("a user's own data", () => {
   });
 
   it.each<[string, string, RegExp]>([
-    [
-      'a path that leaves',
-      `${table}../secret.png,1,9\n`,
-      /table\.csv, row 3: "\.\.\/secret\.png" is no relative path inside/,
-    ],
-    ['an absolute path', `${table}/etc/passwd,1,9\n`, /row 3: "\/etc\/passwd" is no relative path inside/],
+    ['a path that leaves', '../secret.png,1,9', /^table\.csv, row 3: "\.\.\/secret\.png" is no relative path inside/],
+    ['an absolute path', '/etc/passwd,1,9', /row 3: "\/etc\/passwd" is no relative path inside/],
+    ['a file that is not there', 'a/9.png,1,9', /row 3: there is no file a\/9\.png/],
+    ['an empty path', ',1,9', /row 3: the column "file" is empty/],
+  ])('leaves out a row with %s and says so, and the rest is there', async (_, row, message) => {
+    write({ ...files, 'table.csv': `${table}${row}\n` });
+    const { ready, lock } = await fetchDataset(tableDefinition(), { out });
+    expect(ready.map(({ id }) => id)).toEqual(['a-007', 'b-008']);
+    expect(lock.excluded).toEqual([{ id: expect.any(String), reason: expect.stringMatching(message), fault: true }]);
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(await fetch([tableDefinition(), '--out', out])).toBe(1);
+    expect(said.mock.calls.flat().join('\n')).toMatch(/^left out: .*: table\.csv, row 3: /);
+    expect(readLockFile(join(out, 'lock.json'))).toEqual(lock);
+  });
+
+  it('leaves out all rows of an id that is there twice: nobody knows which is meant', async () => {
+    write({ ...files, 'files/c.png': 'c', 'table.csv': `${table}a/007.png,1,9\nc.png,1,9\n` });
+    const { ready, lock } = await fetchDataset(tableDefinition(), { out });
+    expect(ready.map(({ id }) => id)).toEqual(['b-008', 'c']);
+    expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason: 'its id is there 2 times', fault: true })));
+  });
+
+  it.each<[string, string, RegExp]>([
     ['a class that is not in the map', `${table}a/007.png,2,9\n`, /classes that are not in labels\.values: "2" \(1\)/],
-    ['an id twice', `${table}a/007.png,1,9\n`, /the list of slides has the id "a-007" more than once/],
-    ['a file that is not there', `${table}a/9.png,1,9\n`, /row 3: there is no file .*a\/9\.png/],
-    ['an empty path', `${table},1,9\n`, /row 3: the column "file" is empty/],
     ['no rows', 'file,label,patient\n', /table\.csv has no rows/],
+    [
+      'no row that is right',
+      'file,label,patient\n../x.png,1,9\n',
+      /gives nothing that small keeps[\s\S]*row 1: "\.\.\/x/,
+    ],
     [
       'a column that is missing',
       'file,patient\na/007.png,1\n',
@@ -388,7 +408,12 @@ describe("a user's own data", () => {
     ]);
     expect(lock.excluded).toEqual([{ id: '1/notes.txt', reason: 'not an image by its name' }]);
     write({ 'files/1/noname.png': 'd' });
-    await expect(fetchDataset(path, { out })).rejects.toThrow(/1\/noname\.png in .*: its name has no patient in it/);
+    const again = await fetchDataset(path, { out });
+    expect(again.ready.length).toBe(2);
+    expect(again.lock.excluded.find(({ fault }) => fault)).toMatchObject({
+      id: '1/noname.png',
+      reason: expect.stringMatching(/its name has no patient in it/),
+    });
   });
 
   const idc = join(projectRoot, '../shared/data/patches/breast-idc');

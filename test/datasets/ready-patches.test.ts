@@ -229,20 +229,30 @@ describe('ready patches in a table', () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['a file that is not there', 'a.jpg,0\nz.jpg,0\n', /row 2: there is no file .*z\.jpg/],
-    [
-      'a class that is unknown',
-      'a.jpg,0\nb.jpg,7\n',
-      /classes that are not in labels\.values: "7" \(1\); the map has 0, 1/,
-    ],
-    ['a file twice', 'a.jpg,0\na.jpg,0\n', /has the id "a" more than once/],
-    ['a path that leaves', 'a.jpg,0\n../b.jpg,0\n', /row 2: "\.\.\/b\.jpg" is no relative path inside/],
-  ])('are refused by the command with %s', async (_, rows, message) => {
+    ['a file that is not there', 'z.jpg,0', /left out: z\.jpg: table\.csv, row 3: there is no file z\.jpg/],
+    ['a class that is unknown', 'c.jpg,7', /^$/],
+    ['a file twice', 'c.jpg,0\nc.jpg,0', /left out: c: its id is there 2 times/],
+    ['a path that leaves', '../b.jpg,0', /left out: \.\.\/b\.jpg: table\.csv, row 3: .* is no relative path inside/],
+  ])('compile without %s', async (_, rows, message) => {
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    write('table.csv', `file,label\na.jpg,0\nb.jpg,1\n${rows}\n`);
+    const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'exclude' };
+    const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } }, labels });
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const words = [path, '--data', join(folder, 'data'), '--source', join(folder, 'source')];
+    const faulty = !message.test('');
+    expect(await compile(words)).toBe(faulty ? 1 : 0);
+    expect(said.mock.calls[0]).toEqual(['2 patches (2 as they are, 0 encoded anew); 0 failed']);
+    if (faulty) expect(errors.mock.calls.flat().join('\n')).toMatch(message);
+  });
+
+  it('are refused by the command with a class that is unknown, unless the definition leaves such out', async () => {
     for (const name of ['a', 'b']) write(`files/${name}.jpg`, await picture(name));
-    write('table.csv', `file,label\n${rows}`);
+    write('table.csv', 'file,label\na.jpg,0\nb.jpg,7\n');
     const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } } });
     await expect(compile([path, '--data', join(folder, 'data'), '--source', join(folder, 'source')])).rejects.toThrow(
-      message,
+      /classes that are not in labels\.values: "7" \(1\); the map has 0, 1\. Add them, or set labels\.others to "exclude"/,
     );
   });
 

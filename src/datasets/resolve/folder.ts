@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { inParallel } from '../../runs/index.js';
 import type { FolderSource } from '../definition.js';
-import type { SourceList } from './listed.js';
+import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
@@ -22,21 +22,24 @@ export async function listFolder(source: FolderSource, base: string): Promise<So
     const names = (await entries(resolve(folder, word))).map(({ name }) => name).sort();
     const other = names.filter((name) => !isImage.test(name));
     list.excluded.push(...other.map((name) => ({ id: `${word}/${name}`, reason: 'not an image by its name' })));
-    const slides = await inParallel(
+    const read = async (path: string, name: string): Promise<ListedSlide> => {
+      const patient = pattern?.exec(name)?.[1] ?? null;
+      if (pattern && patient === null) {
+        throw new Error(`${path}: its name has no patient in it (${source.patientPattern})`);
+      }
+      const file = await localFile(folder, path, word);
+      return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
+    };
+    // A picture that is wrong costs itself and not the rest.
+    const outcomes = await inParallel(
       names.filter((name) => isImage.test(name)),
-      async (name) => {
-        const path = `${word}/${name}`;
-        const patient = pattern?.exec(name)?.[1] ?? null;
-        if (pattern && patient === null) {
-          throw new Error(`${path} in ${folder}: its name has no patient in it (${source.patientPattern})`);
-        }
-        const file = await localFile(folder, path, folder);
-        return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
-      },
+      (name) => read(`${word}/${name}`, name).catch((error: Error) => faultOf(`${word}/${name}`, error)),
     );
-    list.slides.push(...slides);
+    for (const outcome of outcomes) 'fault' in outcome ? list.excluded.push(outcome) : list.slides.push(outcome);
   }
-  if (list.slides.length === 0) throw new Error(`${folder} has no folder with images in it: a folder for each class`);
+  if (list.slides.length === 0 && !list.excluded.some(({ fault }) => fault)) {
+    throw new Error(`${folder} has no folder with images in it: a folder for each class`);
+  }
   return list;
 }
 

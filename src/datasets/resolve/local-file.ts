@@ -13,12 +13,12 @@ import { isInnerPath } from '../shape.js';
 export async function localFile(folder: string, path: string, where: string): Promise<LockedFile> {
   if (!isInnerPath(path)) {
     throw new Error(
-      `${where}: "${path}" is no relative path inside ${folder} ("..", absolute and odd names are not taken)`,
+      `${where}: "${path}" is no relative path inside the folder ("..", absolute and odd names are not taken)`,
     );
   }
   const place = join(folder, path);
   const facts = await stat(place).catch(() => undefined);
-  if (!facts?.isFile()) throw new Error(`${where}: there is no file ${place}`);
-  if (facts.size === 0) throw new Error(`${where}: ${place} is empty`);
+  if (!facts?.isFile()) throw new Error(`${where}: there is no file ${path}`);
+  if (facts.size === 0) throw new Error(`${where}: ${path} is empty`);
   return { path, remote: null, bytes: facts.size, md5: null, sha256: await digestOfFile(place), etag: null };
 }

@@ -1,5 +1,13 @@
 import type { DatasetDefinition, DatasetOrigin } from '../definition.js';
-import { inOrder, type LockedSlide, type LockFile, listSha256, slideFaults } from '../lock-file.js';
+import {
+  type ExcludedSlide,
+  faultsOfSlide,
+  inOrder,
+  type LockedSlide,
+  type LockFile,
+  listSha256,
+  slideFaults,
+} from '../lock-file.js';
 import { definitionSha256 } from '../read-definition.js';
 import { listBucket } from './bucket.js';
 import { listFolder } from './folder.js';
@@ -9,7 +17,7 @@ import { listPanda } from './panda.js';
 import { listTable } from './table.js';
 
 /** Who came first by id is the one that stays, so that the order in which a source lists does not matter. */
-type Excluded = { id: string; reason: string };
+type Excluded = ExcludedSlide;
 
 /**
  * Asks a definition's source which files there are, and leaves out what the definition leaves out, each with its reason.
@@ -27,13 +35,16 @@ export async function resolveDefinition(
   const list = await listSource(source, base, options);
   const excluded: Excluded[] = [...list.excluded];
   const kept = withoutRepeated(withoutUnwanted(list.slides, definition, excluded), definition, excluded);
-  const slides = classified(kept, definition, excluded);
+  const slides = withoutFaults(classified(kept, definition, excluded), excluded);
   const wrong = slideFaults(slides);
   if (wrong.length > 0) {
     throw new Error(`${list.from} cannot be used: ${wrong.slice(0, 5).join('; ')}${more(wrong.length - 5)}`);
   }
   if (slides.length === 0) {
-    throw new Error(`${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are left out`);
+    const reasons = excluded.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
+    throw new Error(
+      `${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are left out\n${reasons.join('\n')}`,
+    );
   }
   return {
     format: 1,
@@ -138,6 +149,21 @@ function classified(
     );
   }
   return kept;
+}
+
+/** Without those whose own entry is wrong, and without all of an id that is there more than once: which is meant? */
+function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): LockedSlide[] {
+  const times = new Map<string, number>();
+  // File systems that ignore case would put two such slides into one file.
+  const nameOf = ({ id }: LockedSlide) => id.toLowerCase();
+  for (const slide of slides) times.set(nameOf(slide), (times.get(nameOf(slide)) ?? 0) + 1);
+  return slides.filter((slide) => {
+    const wrong = faultsOfSlide(slide);
+    const count = times.get(nameOf(slide))!;
+    if (count > 1) wrong.push(`its id is there ${count} times`);
+    if (wrong.length > 0) excluded.push({ id: slide.id || '(no id)', reason: wrong.join('; '), fault: true });
+    return wrong.length === 0;
+  });
 }
 
 function more(count: number): string {

@@ -1,17 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type ColumnTable, fromCSV } from 'arquero';
 import { inParallel } from '../../runs/index.js';
 import type { TableSource } from '../definition.js';
 import type { Side } from '../splits/index.js';
-import type { ListedSlide, SourceList } from './listed.js';
+import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 
 /**
  * Reads a user's table of slides or patches.
  *
  * @param base the folder that the definition's relative paths start from
- * @throws Error that names the table, the row and what is wrong in it
+ * A row that is wrong is left out, with what is wrong in it.
+ *
+ * @throws Error for a table that cannot be read, or lacks a column
  */
 export async function listTable(source: TableSource, base: string): Promise<SourceList> {
   const tablePath = resolve(base, source.table);
@@ -23,8 +25,10 @@ export async function listTable(source: TableSource, base: string): Promise<Sour
     throw new Error(`${tablePath} has no column "${column}", which source.columns.${part} names; it has ${there}`);
   }
   const { columns } = source;
-  const slides = await inParallel(rows.objects() as Record<string, string>[], async (row, index) => {
-    const where = `${tablePath}, row ${index + 1}`;
+  const slides: ListedSlide[] = [];
+  const excluded: SourceList['excluded'] = [];
+  const read = async (row: Record<string, string>, index: number): Promise<ListedSlide> => {
+    const where = `${basename(tablePath)}, row ${index + 1}`;
     const cell = (part: keyof typeof columns) => {
       const column = columns[part];
       const text = column === undefined ? undefined : row[column]?.trim();
@@ -46,9 +50,16 @@ export async function listTable(source: TableSource, base: string): Promise<Sour
       annotation: await beside('annotation'),
       mpp: mppOf(cell('mpp'), where),
       ...sideOf(cell('side'), where),
-    } satisfies ListedSlide;
-  });
-  return { slides, excluded: [], from: 'a table of the user' };
+    };
+  };
+  // A row that is wrong costs itself and not the rest, in the table's order whichever is read first.
+  const outcomes = await inParallel(rows.objects() as Record<string, string>[], async (row, index) =>
+    read(row, index).catch((error: Error) =>
+      faultOf(row[columns.id ?? columns.path]?.trim() || `row ${index + 1}`, error),
+    ),
+  );
+  for (const outcome of outcomes) 'fault' in outcome ? excluded.push(outcome) : slides.push(outcome);
+  return { slides, excluded, from: 'a table of the user' };
 }
 
 /** Reads a CSV file whose cells stay text: an id such as 007 is no number. */
