@@ -22,7 +22,7 @@ interrupt or a failure, it goes on where it stopped. NAME is a definition in dat
   --refresh            ask the source again although there is a lock file
   --verify             read every file that is there, not only those that were touched
 
-A token for files of the GDC that are not open is read from the environment variable GDC_TOKEN.
+A token for files of the GDC that are not open is read from the environment variable GDC_TOKEN; only the GDC gets it.
 `;
 
 /**

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Download, type DownloadResult, downloadAll, onDisk, writeFileAtomic } from '../runs/index.js';
-import type { DatasetDefinition, DatasetOrigin } from './definition.js';
+import type { DatasetOrigin } from './definition.js';
 import { type FetchReport, fetchReport } from './fetch-report.js';
 import { filesOf, type LockedFile, lockFileText } from './lock-file.js';
 import { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
@@ -36,7 +36,7 @@ export async function fetchDataset(nameOrPath: string, options: FetchOptions = {
   const files = slides.flatMap(filesOf).flatMap((file) => downloadOf(file, dataset.source));
   const downloads = await downloadAll(out, files, {
     ...options,
-    secret: options.secret ?? tokenFor(dataset.definition),
+    secret: options.secret ?? tokenFor(dataset.source),
   });
   const { ready } = slidesOnDisk(dataset);
   const report = fetchReport(dataset, downloads, ready.length);
@@ -44,9 +44,16 @@ export async function fetchDataset(nameOrPath: string, options: FetchOptions = {
   return { ...dataset, ready, downloads, report };
 }
 
-/** The GDC's token, needed only for files that are not open; it stays in the environment. */
-function tokenFor({ source }: DatasetDefinition): { header: string; value: string } | undefined {
-  const value = source.kind === 'gdc' ? process.env.GDC_TOKEN?.trim() : undefined;
+/**
+ * The GDC's token, needed only for files that are not open; it stays in the environment. No other host gets it, whatever
+ * endpoint a definition or a user names, but for this machine itself.
+ */
+function tokenFor(source: DatasetOrigin): { header: string; value: string } | undefined {
+  if (source.kind !== 'gdc') return undefined;
+  const { hostname } = new URL(source.endpoint);
+  const value = /(^|\.)gdc\.cancer\.gov$|^localhost$|^127\.0\.0\.1$/.test(hostname)
+    ? process.env.GDC_TOKEN?.trim()
+    : '';
   return value ? { header: 'x-auth-token', value } : undefined;
 }
 

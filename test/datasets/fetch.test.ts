@@ -161,6 +161,27 @@ describe('the GDC', () => {
     await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(message);
   });
 
+  it('gets the token of the environment, and no file or message has it', async () => {
+    const token = 'a-token-that-nobody-may-see';
+    vi.stubEnv('GDC_TOKEN', `${token}\n`);
+    const said = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error')].map((spy) => spy.mockImplementation(() => {}));
+    const fault = (path: string) => (path.endsWith('01') ? { status: 403 } : undefined);
+    const server = await started(startGdc(hits(), { fault }));
+    try {
+      expect(await fetch([definitionLike('ptcga200', small), '--endpoint', server.url, '--out', out])).toBe(1);
+      const asked = server.requests.filter(({ path }) => path.startsWith('/data'));
+      expect(asked.map(({ headers }) => headers['x-auth-token'])).toEqual(asked.map(() => token));
+      expect(JSON.stringify(said.map((spy) => spy.mock.calls))).not.toContain(token);
+      const written = readdirSync(out, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      expect(written.length).toBeGreaterThan(3);
+      for (const { parentPath, name } of written) {
+        expect(readFileSync(join(parentPath, name)).includes(token)).toBe(false);
+      }
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('is refused when its answer is none', async () => {
     const server = await started(startServer(async (_, response) => void response.end('<html>')));
     const path = definitionLike('ptcga200', small);
