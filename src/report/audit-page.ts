@@ -62,7 +62,8 @@ export function comparedText({ pictures, total, otherFiles }: AuditedPictures): 
   const compared =
     pictures.length === total
       ? `All ${total} pictures were compared.`
-      : `${pictures.length} of ${total} pictures were compared, some of each slide: what is not among them is not known.`;
+      : `${pictures.length} of ${total} pictures were read, some of each slide. Sides, slides, patients and sites are those of ` +
+        `all; ${total - pictures.length} were not compared, so whether they are exact duplicates, or look alike, is not known.`;
   return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are no pictures by their names.`;
 }
 

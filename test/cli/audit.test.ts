@@ -110,7 +110,7 @@ describe("pathlab audit of a user's own folder", () => {
     expect((await run(table, '--apart', 'patient,site')).said).toMatch(/site A: test 1, train 1/);
     writeFileSync(table, [...lines, 'images/2.png,test,,A'].join('\n'));
     const { code, said } = await run(table);
-    expect([code, said]).toEqual([2, expect.stringMatching(/NOT CLEAN: .*\(1 rows do not say\)/)]);
+    expect([code, said]).toEqual([2, expect.stringMatching(/NOT KNOWN to be clean: .*\(1 rows do not say\)/)]);
   });
 
   it('says what is wrong with what it was given', async () => {

@@ -202,6 +202,45 @@ describe('ready patches in a table', () => {
     expect(said.mock.calls.flat().join('\n')).toMatch(/by slide, fold 1 of 1: Clean/);
   });
 
+  it('are audited all by what the index says, however few are read, and are not called clean for it', async () => {
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) write(`files/${name}.jpg`, await picture(name));
+    const audited = async (patientOfLast: string, ...words: string[]) => {
+      const rows = names.map((name, n) => {
+        const patient = name === 'f' ? patientOfLast : `p${n}`;
+        return `${name}.jpg,${n % 2},${patient},north,${n < 3 ? 'train' : 'test'}`;
+      });
+      write('table.csv', ['file,label,patient,hospital,set', ...rows].join('\n'));
+      said.mockClear();
+      const code = await audit([(await compiled(define({ source: table }))).folder, ...words]);
+      return { code, said: said.mock.calls.flat().join('\n') };
+    };
+    // Of six, a and d are read; b and f are of one patient.
+    const leak = await audited('p1', '--most', '2');
+    expect(leak.code).toBe(2);
+    expect(leak.said).toMatch(
+      /NOT CLEAN: 1 patient on two sides, .*\(4 rows were not compared\).* Sides: train 3, test 3/,
+    );
+    expect(leak.said).toMatch(/patient p1: test 1, train 1 \(b\/\d, f\/\d\)/);
+    expect(leak.said).toMatch(/2 of 6 pictures were read.*; 4 were not compared, so whether they are exact duplicates/);
+    const none = await audited('p5', '--most', '2');
+    expect([none.code, none.said]).toEqual([
+      2,
+      expect.stringMatching(/NOT KNOWN to be clean: 0 patients on two sides/),
+    ]);
+    expect((await audited('p5', '--most', '6')).code).toBe(0);
+
+    // They are divided as if all had been read.
+    const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
+    const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
+    expect(await sides('--most', '2')).toBe(await sides());
+    const page = join(folder, 'audit.json');
+    await audited('p1', ...anew, '--by', 'patient-and-doubles', '--most', '2', '--report', page);
+    const { audits, compared, total } = JSON.parse(readFileSync(page, 'utf8'));
+    expect([compared, total, audits[0].unknown]).toEqual([2, 6, { patient: 0, 'exact duplicate': 4 }]);
+  });
+
   it('take labels from masks, also at another size', async () => {
     const values = Buffer.alloc(48 * 48, 3).fill(5, 0, 48 * 12);
     const mask = (bytes: Buffer, side: number) =>

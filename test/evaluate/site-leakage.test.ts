@@ -26,7 +26,10 @@ async function colored(mostly: number): Promise<AuditedPictures> {
     }
   }
   const pictures = rows.map(({ picture }) => picture);
-  return { name: 'colors', pictures, total: pictures.length, otherFiles: 0, read: async (place) => rows[place]!.bytes };
+  return {
+    ...{ name: 'colors', pictures, unread: [], total: pictures.length, otherFiles: 0 },
+    read: async (place) => rows[place]!.bytes,
+  };
 }
 
 const byName = (answers: readonly ColorQuestion[]) => Object.fromEntries(answers.map((each) => [each.name, each]));

@@ -14,7 +14,7 @@ import {
   TooFewError,
   usualNearDistance,
 } from '../splits/index.js';
-import type { AuditedPicture, AuditedPictures } from './pictures.js';
+import type { AuditedPicture, AuditedPictures, PictureFacts } from './pictures.js';
 
 /** What a division keeps on one side; `patient and doubles` also the patients that share pictures that look alike. */
 export type KeptTogether = SplitRule['by'] | 'patient and doubles';
@@ -31,7 +31,7 @@ export interface FoldAudit {
 /** Audits of several divisions of the same pictures. */
 export interface RuleAudits {
   name: string;
-  /** Pictures that were compared, and that there are. */
+  /** Pictures whose bytes and looks were compared, and that there are: all of them are divided. */
   compared: number;
   total: number;
   /** All pairs that look alike, whatever their sides: at most `distance` of 256 bits differ. */
@@ -60,21 +60,23 @@ const everyDivision: readonly KeptTogether[] = ['slide', 'patient', 'patient and
  * for the rule's folds, it takes as many folds as there can be.
  */
 export function auditRules(audited: AuditedPictures, rule: SplitRule, options: RuleAuditOptions = {}): RuleAudits {
-  const { pictures, name, total } = audited;
+  const { pictures, unread, name, total } = audited;
   const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'] } = options;
   const pairs = pairsOf(pictures, distance);
   const folds: FoldAudit[] = [];
   const impossible: { by: KeptTogether; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
-    const slides = slidesOf(by === 'patient and doubles' ? withDoublesTogether(audited, pairs) : pictures);
+    const slides = slidesOf(
+      by === 'patient and doubles' ? withDoublesTogether(audited, pairs) : [...pictures, ...unread],
+    );
     const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
     const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
       split.folds.forEach((fold, index) => {
         const sides = sidesOf(fold);
-        const sideOf = (picture: AuditedPicture) => sides.get(slideOf(picture)) ?? null;
-        const audit = auditSides(pictures, sideOf, pairs, { apart, distance });
+        const sideOf = (picture: PictureFacts) => sides.get(slideOf(picture)) ?? null;
+        const audit = auditSides(audited, sideOf, pairs, { apart, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
       });
     }
@@ -84,10 +86,10 @@ export function auditRules(audited: AuditedPictures, rule: SplitRule, options: R
 
 /** Audits pictures that are on their sides already. */
 export function auditGivenSides(
-  { pictures }: AuditedPictures,
+  audited: AuditedPictures,
   { apart, distance = usualNearDistance }: { apart: readonly Apart[]; distance?: number },
 ): SplitAudit {
-  return auditSides(pictures, ({ side }) => side, pairsOf(pictures, distance), { apart, distance });
+  return auditSides(audited, ({ side }) => side, pairsOf(audited.pictures, distance), { apart, distance });
 }
 
 function pairsOf(pictures: readonly AuditedPicture[], distance: number): NearPair[] {
@@ -98,26 +100,28 @@ function pairsOf(pictures: readonly AuditedPicture[], distance: number): NearPai
 }
 
 /** The slide that a picture is of; a picture of no known slide stands for itself. */
-function slideOf({ slide, id }: AuditedPicture): string {
+function slideOf({ slide, id }: PictureFacts): string {
   return slide ?? id;
 }
 
 function auditSides(
-  pictures: readonly AuditedPicture[],
-  sideOf: (picture: AuditedPicture) => string | null,
+  { pictures, unread }: AuditedPictures,
+  sideOf: (picture: PictureFacts) => string | null,
   pairs: readonly NearPair[],
   { apart, distance }: { apart: readonly Apart[]; distance: number },
 ): SplitAudit {
   const places = [...pictures.keys()].filter((place) => sideOf(pictures[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
-  const placed = places.map((place) => pictures[place]!);
+  // The first rows are the pictures that were read, as the pairs count them.
+  const placed: (PictureFacts & Partial<AuditedPicture>)[] = places.map((place) => pictures[place]!);
+  for (const picture of unread) if (sideOf(picture) !== null) placed.push(picture);
   const rows = table({
     id: placed.map(({ id }) => id),
     side: placed.map((picture) => sideOf(picture)!),
     slide: placed.map(({ slide }) => slide),
     patient: placed.map(({ patient }) => patient),
     site: placed.map(({ site }) => site),
-    sha256: placed.map(({ sha256 }) => sha256),
+    sha256: placed.map(({ sha256 }) => sha256 ?? null),
   });
   const pairsOfRows = pairs
     .filter(({ one, other }) => rowOf.has(one) && rowOf.has(other))
@@ -127,10 +131,11 @@ function auditSides(
     ...near,
     rows: [places[near.rows[0]]!, places[near.rows[1]]!] as const,
   }));
-  return { ...audit, nearDuplicates };
+  // Whose bytes were not read may be the same as any.
+  return { ...audit, nearDuplicates, clean: audit.clean && audit.unknown['exact duplicate'] === 0 };
 }
 
-function slidesOf(pictures: readonly AuditedPicture[]): DividedSlide[] {
+function slidesOf(pictures: readonly PictureFacts[]): DividedSlide[] {
   const slides = new Map<string, DividedSlide>();
   for (const picture of pictures) {
     const id = slideOf(picture);
@@ -147,6 +152,15 @@ export function patientsWithDoubles(
   { pictures }: Pick<AuditedPictures, 'pictures'>,
   pairs: readonly NearPair[] = pairsOf(pictures, usualNearDistance),
 ): (string | null)[] {
+  const countedAs = patientOfDoubles(pictures, pairs);
+  return pictures.map(({ patient }) => countedAs(patient));
+}
+
+/** The patient that a patient counts as. */
+function patientOfDoubles(
+  pictures: readonly AuditedPicture[],
+  pairs: readonly NearPair[],
+): (patient: string | null) => string | null {
   const names = [...new Set(pictures.map(({ patient }) => patient))].sort();
   const numberOf = new Map(names.map((name, number) => [name, number]));
   const patientPairs = pairs
@@ -154,12 +168,15 @@ export function patientsWithDoubles(
     .filter(({ one, other }) => one !== null && other !== null && one !== other)
     .map(({ one, other }) => ({ one: numberOf.get(one)!, other: numberOf.get(other)! }));
   const first = groupsOf(names.length, patientPairs);
-  return pictures.map(({ patient }) => names[first[numberOf.get(patient)!]!] ?? null);
+  return (patient) => {
+    const number = numberOf.get(patient);
+    return number === undefined ? patient : names[first[number]!]!;
+  };
 }
 
-function withDoublesTogether(audited: AuditedPictures, pairs: readonly NearPair[]): AuditedPicture[] {
-  const patients = patientsWithDoubles(audited, pairs);
-  return audited.pictures.map((picture, place) => ({ ...picture, patient: patients[place]! }));
+function withDoublesTogether({ pictures, unread }: AuditedPictures, pairs: readonly NearPair[]): PictureFacts[] {
+  const countedAs = patientOfDoubles(pictures, pairs);
+  return [...pictures, ...unread].map((picture) => ({ ...picture, patient: countedAs(picture.patient) }));
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */

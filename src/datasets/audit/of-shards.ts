@@ -1,10 +1,13 @@
 import { basename } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../runs/index.js';
 import { openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
-import { type AuditedPicture, type AuditedPictures, fingerprints } from './pictures.js';
+import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 
 export interface ShardPicturesOptions {
-  /** Compares at most about so many pictures, as many of each slide; a slide's are spread over it. */
+  /**
+   * Reads and compares at most about so many pictures, as many of each slide; a slide's are spread over it. Of the others
+   * the index tells all but the bytes.
+   */
   most?: number;
   /** Called after each shard. */
   onProgress?: (done: number, total: number) => void;
@@ -29,32 +32,37 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
   // Only a user's table of ready patches puts them on sides.
   if (dataset.index.columnNames().includes('side')) columns.side = dataset.index.array('side') as ArrayLike<unknown>;
   const text = (name: string, row: number) => (columns[name]?.[row] as string | null | undefined) ?? null;
+  const factsOf = (row: number): PictureFacts => {
+    const slide = text('slide', row);
+    return {
+      id: `${slide}/${columns.patch![row]}`,
+      side: text('side', row),
+      slide,
+      patient: text('patient', row),
+      site: text('site', row),
+      class: text('class', row),
+      synthetic: columns.synthetic![row] === true,
+    };
+  };
   let done = 0;
   const ofShards = await inParallel(rows, async (ofShard) => {
     throwIfInterrupted(options.signal, 'comparing pictures');
     const encoded = await readEncoded(dataset, ofShard);
     const pictures: AuditedPicture[] = [];
     for (const [place, row] of ofShard.entries()) {
-      const slide = text('slide', row);
-      const id = `${slide}/${columns.patch![row]}`;
-      pictures.push({
-        id,
-        side: text('side', row),
-        slide,
-        patient: text('patient', row),
-        site: text('site', row),
-        class: text('class', row),
-        synthetic: columns.synthetic![row] === true,
-        ...(await fingerprints(encoded[place]!.image, `the patch ${id}`)),
-      });
+      const facts = factsOf(row);
+      pictures.push({ ...facts, ...(await fingerprints(encoded[place]!.image, `the patch ${facts.id}`)) });
     }
     options.onProgress?.(++done, rows.length);
     return pictures;
   });
   const all = rows.flat();
+  const read = new Set(all);
+  const others = Array.from({ length: dataset.count }, (_, row) => row).filter((row) => !read.has(row));
   return {
     name: `${dataset.report.dataset}, ${basename(folder)}`,
     pictures: ofShards.flat(),
+    unread: others.map(factsOf),
     total: dataset.count,
     otherFiles: 0,
     read: async (place) => (await readEncoded(dataset, [all[place]!]))[0]!.image,

@@ -118,6 +118,7 @@ async function lookedAt(
   return {
     name: basename(from),
     pictures,
+    unread: [],
     total: pictures.length,
     otherFiles: 0,
     read: (place) => readFile(join(folder, facts[place]!.path)),

@@ -1,8 +1,8 @@
 import { sha256 } from '../../runs/index.js';
 import { perceptualHash } from '../perceptual-hash.js';
 
-/** A picture as an audit knows it. `null`: not known. */
-export interface AuditedPicture {
+/** What is known of a picture before it is read. `null`: not known. */
+export interface PictureFacts {
   id: string;
   /** The side that it is on already; null where a rule is to divide. */
   side: string | null;
@@ -11,18 +11,25 @@ export interface AuditedPicture {
   site: string | null;
   class: string | null;
   synthetic: boolean;
+}
+
+/** A picture that was read. */
+export interface AuditedPicture extends PictureFacts {
   /** Of its bytes. */
   sha256: string;
   /** See `perceptualHash`. */
   hash: Uint32Array;
 }
 
-/** Pictures that an audit compares. */
+/** Pictures that an audit is of. */
 export interface AuditedPictures {
   /** What they are of, in words. */
   name: string;
+  /** Those whose bytes and looks are compared. */
   pictures: readonly AuditedPicture[];
-  /** How many there are: more than are compared where a bound was set. */
+  /** The others, where a bound was set: of them slides, patients, sites and sides are known, and nothing of their bytes. */
+  unread: readonly PictureFacts[];
+  /** How many there are, of both. */
   total: number;
   /** Files beside them that are no pictures by their names. */
   otherFiles: number;

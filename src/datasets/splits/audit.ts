@@ -216,12 +216,14 @@ export function auditText({
     .join(', ');
   const kinds = [...apart, 'exact duplicate'].map((kind) => {
     const count = leaks.filter((leak) => leak.kind === kind).length;
-    const blind = unknown[kind] ? ` (${unknown[kind]} rows do not say)` : '';
+    const why = kind === 'exact duplicate' ? 'were not compared' : 'do not say';
+    const blind = unknown[kind] ? ` (${unknown[kind]} rows ${why})` : '';
     return `${count} ${kind}${count === 1 ? '' : 's'} on two sides${kind in unknown ? blind : ' (not checked)'}`;
   });
   const alike =
     nearDistance === null
       ? ''
       : `; ${near.length} pairs on two sides look alike (at most ${nearDistance} of 256 bits differ)`;
-  return `${clean ? 'Clean' : 'NOT CLEAN'}: ${kinds.join(', ')}${alike}. Sides: ${sides}.`;
+  const verdict = clean ? 'Clean' : leaks.length > 0 ? 'NOT CLEAN' : 'NOT KNOWN to be clean';
+  return `${verdict}: ${kinds.join(', ')}${alike}. Sides: ${sides}.`;
 }
