@@ -50,7 +50,8 @@ class SendQueue {
   }
 
   send(frames) {
-    this.#sent = this.#sent.then(() => this.#socket.send(frames));
+    // Whoever still asks while the kernel ends gets no answer.
+    this.#sent = this.#sent.then(() => (this.#socket.closed ? undefined : this.#socket.send(frames)));
     return this.#sent;
   }
 

@@ -77,7 +77,7 @@ export class Kernel {
 
   wait = (request: string): Promise<Answer> => this.ask({ op: 'wait', request });
   outputsWith = (request: string, text: string): Promise<Message[]> => this.ask({ op: 'outputs', request, text });
-  complete = (code: string): Promise<Answer> => this.ask({ op: 'complete', code, position: code.length });
+  complete = (code: string, position = code.length): Promise<Answer> => this.ask({ op: 'complete', code, position });
   inspect = (code: string): Promise<Answer> => this.ask({ op: 'inspect', code, position: code.length });
   info = (): Promise<Answer> => this.ask({ op: 'info' });
   history = (query: Record<string, unknown>): Promise<Answer> => this.ask({ op: 'history', query });

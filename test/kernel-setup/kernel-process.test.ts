@@ -59,6 +59,7 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
     ['after an await', 'await null; console.log("begun"); while (true) {}'],
     ['after a timer', 'await new Promise((done) => setTimeout(done, 20)); console.log("begun"); while (true) {}'],
     ['in a timer', 'setTimeout(() => { console.log("begun"); while (true) {} }, 5); await new Promise(() => {});'],
+    ['in a sleep', 'console.log("begun"); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);'],
     ['of awaits that are settled', 'console.log("begun"); while (true) await null;'],
   ])('an endless loop %s is stopped, and the kernel goes on', async (_where, code) => {
     await kernel.run('var survivor = 42;');

@@ -216,6 +216,38 @@ aq.table({ slide: ['a', 'b'] })`);
     });
   });
 
+  describe('what people paste', () => {
+    test('declarations that a cell exports are variables like the others', async () => {
+      await kernel.run(
+        'export const sizeOf = 7; export function twice(x: number) { return 2 * x; }\nexport type Side = number;',
+      );
+      expect(result((await kernel.run('const side: Side = twice(sizeOf); side')).outputs)).toBe('14');
+    });
+
+    test('names of globals may be variables', async () => {
+      await kernel.run('const Promise = 3; const Symbol = 4;');
+      const { outputs } = await kernel.run(
+        'let rounds = 0; for await (const x of [1, 2]) rounds += x; [rounds, Promise, Symbol]',
+      );
+      expect(result(outputs)).toBe('[ 3, 3, 4 ]');
+      await kernel.run('const Promise = globalThis.Promise; const Symbol = globalThis.Symbol;');
+    });
+
+    test('an error or a promise as a result shows nothing of the kernel', async () => {
+      const error = result((await kernel.run('const fault = new RangeError("looked at");\nfault')).outputs);
+      expect(error).toMatch(/^RangeError: looked at\n +at In\[\d+\]:1:\d+$/);
+      expect(result((await kernel.run('Promise.resolve(3)')).outputs)).toBe('Promise { 3 }');
+    });
+
+    test('completion counts characters as Jupyter does', async () => {
+      await kernel.run('let shown = 1;');
+      const code = 'const party = "🎉🎉🎉🎉"; party.toUpper';
+      const { reply } = await kernel.complete(code, Array.from(code).length);
+      expect(reply.matches).toContain('toUpperCase');
+      expect([reply.cursor_start, reply.cursor_end]).toEqual([Array.from(code).length - 7, Array.from(code).length]);
+    });
+  });
+
   describe('modules', () => {
     test('ES modules with a top-level await, types only in exports, both forms in one package', async () => {
       const { outputs } = await kernel.run(`import * as vega from 'vega';

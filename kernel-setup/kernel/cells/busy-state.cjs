@@ -71,7 +71,8 @@ class BusyState {
     if (Atomics.compareExchange(this.numbers, stop, asked, agrees ? agreed : none) !== asked) return;
     Atomics.notify(this.numbers, stop);
     if (!agrees) return;
-    Atomics.wait(this.numbers, stop, agreed);
+    // Not by Atomics.wait: the code that is stopped may be in one, and V8 holds a thread in one only.
+    while (Atomics.load(this.numbers, stop) === agreed);
     prepare();
   }
 }

@@ -15,6 +15,9 @@ function describeError(thrown, cells) {
   return { ename, evalue, traceback: [...excerptOf(thrown, cells), ...tracebackOf(thrown, cells)] };
 }
 
+/** An error as text, for one that is looked at instead of thrown. */
+const describeTrace = (error, cells) => tracebackOf(error, cells).join('\n');
+
 function nameAndMessage(thrown) {
   if (!isError(thrown)) return { ename: 'Thrown', evalue: typeof thrown === 'string' ? thrown : inspect(thrown) };
   return { ename: String(thrown.name || thrown.constructor.name), evalue: String(thrown.message) };
@@ -87,4 +90,4 @@ function describeDiagnostics(diagnostics, cell) {
   return { ename: 'TypeScriptError', evalue: diagnostics[0].messageText, traceback: traceback.slice(0, -1) };
 }
 
-module.exports = { describeError, describeDiagnostics };
+module.exports = { describeError, describeTrace, describeDiagnostics };

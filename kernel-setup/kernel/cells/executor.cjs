@@ -2,7 +2,7 @@
 const { writeSync } = require('node:fs');
 const vm = require('node:vm');
 const { setImmediate: nextTurn } = require('node:timers/promises');
-const { describeDiagnostics, describeError } = require('./errors.cjs');
+const { describeDiagnostics, describeError, describeTrace } = require('./errors.cjs');
 const { offerStop } = require('./expect-stop.cjs');
 const { Interrupted } = require('./interrupted.cjs');
 const { inBase64 } = require('./output.cjs');
@@ -73,7 +73,7 @@ class Executor {
     await nextTurn();
 
     if (last.value === undefined) return {};
-    const { data, metadata } = await bundleOf(last.value);
+    const { data, metadata } = await bundleOf(last.value, (error) => describeTrace(error, this.#cells));
     return { result: { data: inBase64(data), metadata } };
   }
 

@@ -16,9 +16,10 @@ class ExportedNames {
 
   /** tslab's `convert`, of a cell behind which the export stands already. */
   convert(converter, declarations, code) {
-    const names = this.#declaredIn(code).filter((name) => !name.startsWith(ownName));
-    this.#exported = new Set(names);
-    const suffix = names.length > 0 ? `\nexport {${names.join(', ')}}` : '';
+    const names = this.#declaredIn(code).filter(({ name }) => !name.startsWith(ownName));
+    this.#exported = new Set(names.map(({ name }) => name));
+    const missing = names.flatMap(({ name, exported }) => (exported ? [] : [name]));
+    const suffix = missing.length > 0 ? `\nexport {${missing.join(', ')}}` : '';
     return converter.convert(declarations, code + suffix);
   }
 
@@ -27,7 +28,9 @@ class ExportedNames {
     // A file with an `export` is a module, whose names are its own.
     const file = createSourceFile('cell.ts', `export {};${code}`, ScriptTarget.ES2022, true);
     bindSourceFile(file, {});
-    return [...file.locals.keys()].map(unescapeLeadingUnderscores);
+    return [...file.locals]
+      .map(([key, symbol]) => ({ name: unescapeLeadingUnderscores(key), exported: symbol.exportSymbol !== undefined }))
+      .filter(({ name }) => name !== '__global'); // of \`declare global\`
   }
 
   /** `createWatchProgram` whose programs tell tslab of a cell's names only those that are not exported yet. */

@@ -10,6 +10,10 @@ function parses(typescript, code) {
   return file.parseDiagnostics.length === 0;
 }
 
+// Jupyter counts a cursor's position in characters of Unicode, JavaScript in the UTF-16 units of which some take two.
+const unitsBefore = (code, characters) => Array.from(code).slice(0, characters).join('').length;
+const charactersBefore = (code, units) => Array.from(code.slice(0, units)).length;
+
 /** @returns a function that takes one request */
 function handlerOf({ executor, input, tslab, state }) {
   const answering = (work) => (request) => {
@@ -34,11 +38,12 @@ function handlerOf({ executor, input, tslab, state }) {
       return { status: parses(tslab.typescript, code) ? 'complete' : 'invalid' };
     }),
     complete: answering(({ code, cursor_pos: position }) => {
-      const { start, end, candidates } = executor.complete(code, position);
-      return { status: 'ok', matches: candidates, cursor_start: start, cursor_end: end, metadata: {} };
+      const { start, end, candidates } = executor.complete(code, unitsBefore(code, position));
+      const [from, to] = [start, end].map((units) => charactersBefore(code, units));
+      return { status: 'ok', matches: candidates, cursor_start: from, cursor_end: to, metadata: {} };
     }),
     inspect: answering(({ code, cursor_pos: position }) => {
-      const info = executor.inspect(code, position);
+      const info = executor.inspect(code, unitsBefore(code, position));
       const data = info ? { 'text/plain': tslab.printQuickInfo(info) } : {};
       return { status: 'ok', found: Boolean(info), data, metadata: {} };
     }),

@@ -7,7 +7,7 @@
 // - a loop that awaits goes on after its cell was interrupted. Each of its rounds begins with a question whether to stop.
 // Insertions add no line, so lines of errors stay right; `toOriginal` gives the columns.
 
-const stopHere = " globalThis[Symbol.for('pathlab.kernel')].throwIfStopped();";
+const stopHere = " globalThis[globalThis.Symbol.for('pathlab.kernel')].throwIfStopped();";
 
 /** The cell's text as tslab understands it, and the way back from its offsets to the original's. */
 function rewriteCell(typescript, code) {
@@ -28,7 +28,7 @@ function rewriteCell(typescript, code) {
     if (!insideFunction && typescript.isAwaitExpression(node)) {
       const start = node.expression.getStart(file);
       if (/[^\w$'"]/.test(file.text[start])) {
-        wrap(start, 'Promise.resolve(', node.expression.end, ')');
+        wrap(start, 'globalThis.Promise.resolve(', node.expression.end, ')');
       }
     }
     if (typescript.isIterationStatement(node, false) && awaits(typescript, node)) {
@@ -40,7 +40,7 @@ function rewriteCell(typescript, code) {
       }
     }
     if (!insideFunction && typescript.isForOfStatement(node) && node.awaitModifier) {
-      wrap(node.getStart(file), 'await Promise.resolve((async () => { ', node.end, ' })());');
+      wrap(node.getStart(file), 'await globalThis.Promise.resolve((async () => { ', node.end, ' })());');
       insideFunction = true;
     }
     const inner = insideFunction || typescript.isFunctionLike(node) || typescript.isClassLike(node);
