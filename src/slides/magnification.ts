@@ -73,7 +73,8 @@ function unknownMagnification(properties: Readonly<Record<string, string>>, path
     .map(([name, value]) => `${name} = ${value}`);
   return (
     `${path}: the size of a pixel is not known. The file says: ${said.join(', ') || 'nothing about it'}. ` +
-    'Give it yourself: openSlide(path, { mpp: um per pixel })'
+    "Give it yourself: a table of slides takes a column mpp (source.columns.mpp in the dataset's definition), " +
+    'openSlide(path, { mpp: um per pixel })'
   );
 }
 

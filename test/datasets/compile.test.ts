@@ -190,7 +190,7 @@ describe('compileDataset', () => {
       empty: expect.stringMatching(/empty \(0 bytes\)/),
       text: expect.stringMatching(/text\.svs is in no slide format/),
       short: expect.any(String),
-      'no-mpp': expect.stringMatching(/size of a pixel is not known/),
+      'no-mpp': expect.stringMatching(/size of a pixel is not known.*a table of slides takes a column mpp/),
       glass: expect.stringMatching(/gives no patch/),
       levels: expect.stringMatching(/claims more than 512 pictures/),
       huge: expect.stringMatching(/claims to be 1048576 x 1048576 px/),

@@ -376,7 +376,61 @@ describe("a user's own data", () => {
     write({ ...files, 'files/c.png': 'c', 'table.csv': `${table}a/007.png,1,9\nc.png,1,9\n` });
     const { ready, lock } = await fetchDataset(tableDefinition(), { out });
     expect(ready.map(({ id }) => id)).toEqual(['b-008', 'c']);
-    expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason: 'its id is there 2 times', fault: true })));
+    const reason = expect.stringMatching(/^its id is there 2 times, here for a\/007\.png: .*source\.columns\.id/);
+    expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason, fault: true })));
+  });
+
+  it('leaves out all rows of a file that is there under two ids', async () => {
+    write({
+      ...files,
+      'files/c.png': 'c',
+      'table.csv': 'id,file,label\none,a/007.png,0\ntwo,a/007.png,1\nc,c.png,1\n',
+    });
+    const columns = { id: 'id', path: 'file', class: 'label' };
+    const { ready, lock } = await fetchDataset(
+      tableDefinition((definition: DatasetDefinition) => Object.assign(definition.source, { columns })),
+      { out },
+    );
+    expect(ready.map(({ id }) => id)).toEqual(['c']);
+    const reason = 'its file a/007.png is in the list more than once';
+    expect(lock.excluded).toEqual(['one', 'two'].map((id) => ({ id, reason, fault: true })));
+  });
+
+  it('gives names in other alphabets ids of their own', async () => {
+    write({ 'files/日本.png': 'a', 'files/中国.png': 'b', 'files/Präparat 1.png': 'c' });
+    write({ 'table.csv': 'file,label,patient\n日本.png,0,1\n中国.png,0,2\nPräparat 1.png,1,3\n' });
+    const { ready, lock } = await fetchDataset(tableDefinition(), { out });
+    expect(lock.excluded).toEqual([]);
+    const ids = Object.fromEntries(ready.map(({ id, patient }) => [patient, id]));
+    expect(ids).toEqual({
+      1: expect.stringMatching(/^[0-9a-f]{8}$/),
+      2: expect.stringMatching(/^[0-9a-f]{8}$/),
+      3: expect.stringMatching(/^Pr-parat-1-[0-9a-f]{8}$/),
+    });
+    expect(ids[1]).not.toBe(ids[2]);
+  });
+
+  it.each([
+    ['a link', 'link.png', ''],
+    ['a file behind a linked folder', 'linked/secret.png', ''],
+    ['a mask that is a link', 'a/007.png', 'link.png'],
+    ['a mask behind a linked folder', 'a/007.png', 'linked/secret.png'],
+  ])('leaves out %s, and takes the rest, also where its folder is reached through a link', async (_, path, mask) => {
+    write({ 'real/a/007.png': 'seven', 'real/b/008.png': 'eight', 'elsewhere/secret.png': 'secret' });
+    symlinkSync(join(folder, 'real'), join(folder, 'files'));
+    symlinkSync(join(folder, 'elsewhere'), join(folder, 'real/linked'));
+    symlinkSync(join(folder, 'elsewhere/secret.png'), join(folder, 'real/link.png'));
+    for (const beside of ['mask', 'annotation']) {
+      write({ 'table.csv': `file,label,${beside}\n${path},0,${mask}\nb/008.png,1,\n` });
+      const columns = { path: 'file', class: 'label', [beside]: beside };
+      const { ready, lock } = await fetchDataset(
+        tableDefinition((definition: DatasetDefinition) => Object.assign(definition.source, { columns })),
+        { out },
+      );
+      expect(ready.map(({ id }) => id)).toEqual(['b-008']);
+      const reason = expect.stringContaining(`${mask || path} is, or lies behind, a symbolic link`);
+      expect(lock.excluded).toEqual([{ id: path, reason, fault: true }]);
+    }
   });
 
   it.each<[string, string, RegExp]>([

@@ -17,9 +17,22 @@ export async function listFolder(source: FolderSource, base: string): Promise<So
   const folder = resolve(base, source.folder);
   const pattern = source.patientPattern === null ? undefined : new RegExp(source.patientPattern);
   const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
-  const classes = (await entries(folder)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const there = await entries(folder);
+  for (const entry of there) {
+    const { name: id } = entry;
+    // Behind it may be a class's pictures: that it is not read must not go by unseen.
+    if (entry.isSymbolicLink()) list.excluded.push(faultOf(id, new Error('a symbolic link, which is not followed')));
+    else if (!entry.isDirectory() && isImage.test(id)) list.excluded.push({ id, reason: 'in no class folder' });
+  }
+  const classes = there.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   for (const word of classes.sort()) {
-    const names = (await entries(resolve(folder, word))).map(({ name }) => name).sort();
+    const inside = await entries(resolve(folder, word));
+    const nested = inside.filter((entry) => entry.isDirectory()).map(({ name }) => `${word}/${name}`);
+    list.excluded.push(...nested.map((id) => ({ id, reason: 'a folder within a class folder, which is not read' })));
+    const names = inside
+      .filter((entry) => !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
     const other = names.filter((name) => !isImage.test(name));
     list.excluded.push(...other.map((name) => ({ id: `${word}/${name}`, reason: 'not an image by its name' })));
     const read = async (path: string, name: string): Promise<ListedSlide> => {

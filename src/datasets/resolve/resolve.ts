@@ -2,6 +2,7 @@ import type { DatasetDefinition, DatasetOrigin } from '../definition.js';
 import {
   type ExcludedSlide,
   faultsOfSlide,
+  filesOf,
   inOrder,
   type LockedSlide,
   type LockFile,
@@ -151,19 +152,30 @@ function classified(
   return kept;
 }
 
-/** Without those whose own entry is wrong, and without all of an id that is there more than once: which is meant? */
+/** Without those whose own entry is wrong, and without all of an id or file that is there more than once: which is meant? */
 function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): LockedSlide[] {
-  const times = new Map<string, number>();
   // File systems that ignore case would put two such slides into one file.
-  const nameOf = ({ id }: LockedSlide) => id.toLowerCase();
-  for (const slide of slides) times.set(nameOf(slide), (times.get(nameOf(slide)) ?? 0) + 1);
+  const ids = timesEach(slides.map(({ id }) => id.toLowerCase()));
+  const paths = timesEach(slides.flatMap(filesOf).map(({ path }) => path.toLowerCase()));
   return slides.filter((slide) => {
     const wrong = faultsOfSlide(slide);
-    const count = times.get(nameOf(slide))!;
-    if (count > 1) wrong.push(`its id is there ${count} times`);
+    const count = ids.get(slide.id.toLowerCase())!;
+    const shared = filesOf(slide).find(({ path }) => paths.get(path.toLowerCase())! > 1);
+    if (count > 1) {
+      wrong.push(
+        `its id is there ${count} times, here for ${slide.file.path}: name the files otherwise, or give the table a ` +
+          'column of ids (source.columns.id)',
+      );
+    } else if (shared) wrong.push(`its file ${shared.path} is in the list more than once`);
     if (wrong.length > 0) excluded.push({ id: slide.id || '(no id)', reason: wrong.join('; '), fault: true });
     return wrong.length === 0;
   });
+}
+
+function timesEach(names: readonly string[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const name of names) times.set(name, (times.get(name) ?? 0) + 1);
+  return times;
 }
 
 function more(count: number): string {

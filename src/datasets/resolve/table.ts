@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type ColumnTable, fromCSV } from 'arquero';
-import { inParallel } from '../../runs/index.js';
+import { inParallel, sha256 } from '../../runs/index.js';
 import type { TableSource } from '../definition.js';
 import type { Side } from '../splits/index.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
@@ -75,12 +75,20 @@ export async function readRows(path: string): Promise<ColumnTable> {
   return rows;
 }
 
-/** A name from a path: folders and odd characters become "-", and the extension goes. */
+/**
+ * A name from a path: folders and odd characters become "-", and the extension goes. Letters outside ASCII would leave
+ * little or nothing, and names that differ alike: such a name ends with a hash of the path.
+ */
 export function idOfPath(path: string): string {
-  return path
+  // One name has two spellings in Unicode, and which one a file system gives differs.
+  const spelled = path.normalize('NFC');
+  const plain = spelled
     .replace(/\.[^./]+$/, '')
     .replace(/[^A-Za-z0-9_-]+/g, '-')
     .replace(/^[-_]+/, '');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+  if (/^[\u0000-\u007f]*$/.test(spelled)) return plain;
+  return [plain.replace(/-+$/, ''), sha256(spelled).slice(0, 8)].filter((part) => part !== '').join('-');
 }
 
 const sides: Readonly<Record<string, Side>> = {
