@@ -113,6 +113,45 @@ describe("pathlab audit of a user's own folder", () => {
     expect([code, said]).toEqual([2, expect.stringMatching(/NOT KNOWN to be clean: .*\(1 rows do not say\)/)]);
   });
 
+  it('is not clean of what lies beside the sides: a folder or picture on no side is an error that names it', async () => {
+    const where = await write('beside', {
+      'Train/p1_1.png': pictures[0]!,
+      'val/p2_1.png': pictures[1]!,
+      'test/p3_1.png': pictures[2]!,
+      'notes/how.txt': Buffer.from('text'),
+      'labels.csv': Buffer.from('text'),
+    });
+    const { code, said } = await run(where, ...patient);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringMatching(/Sides: train 1, test 1, validation 1[\s\S]*2 other files are no/),
+    ]);
+    await write('beside', { 'external_test/site_b/p9_1.png': pictures[0]!, 'p8_1.png': pictures[3]! });
+    await expect(run(where, ...patient)).rejects.toThrow(
+      /beside has pictures that are on no side: external_test \(1 pictures\), p8_1\.png\. Move each into the folder of a side/,
+    );
+    const linked = await write('beside-link', { 'train/p1_1.png': pictures[0]!, 'val/p2_1.png': pictures[1]! });
+    symlinkSync(join(where, 'test'), join(linked, 'test'));
+    await expect(run(linked, ...patient)).rejects.toThrow(/test is a link that names no image/);
+    const oneSide = await write('one-side', { 'val/p1_1.png': pictures[0]!, 'validation/p2_1.png': pictures[1]! });
+    await expect(run(oneSide, ...patient)).rejects.toThrow(/is not divided: it has val, validation/);
+  });
+
+  it('takes the words for sides that compile takes, whatever their case, and no others', async () => {
+    const place = await write('words', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'pictures.csv');
+    const lines = ['path,side,patient', 'images/0.png,train,a', 'images/1.png,Train,a', 'images/2.png,VAL,b'];
+    writeFileSync(table, lines.join('\n'));
+    const { code, said } = await run(table);
+    expect([code, said]).toEqual([0, expect.stringMatching(/Clean: .* Sides: train 2, validation 1/)]);
+    writeFileSync(table, lines.slice(0, 3).join('\n'));
+    await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
+    writeFileSync(table, [...lines, 'images/3.png,held out,c'].join('\n'));
+    await expect(run(table)).rejects.toThrow(
+      /pictures\.csv, row 4: "held out" is no side of a split; there are train, /,
+    );
+  });
+
   it('says what is wrong with what it was given', async () => {
     const where = await write('wrong', { 'train/a.png': pictures[0]!, 'test/b.png': pictures[1]! });
     await expect(run()).rejects.toThrow(/takes one WHERE/);

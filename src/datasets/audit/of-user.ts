@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../runs/index.js';
 import { isImage } from '../resolve/folder.js';
 import { localFile } from '../resolve/local-file.js';
-import { readRows } from '../resolve/table.js';
+import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';
 import { type AuditedPicture, type AuditedPictures, fingerprints } from './pictures.js';
 
 export interface UserPicturesOptions {
@@ -15,36 +15,26 @@ export interface UserPicturesOptions {
 
 type Facts = Omit<AuditedPicture, 'sha256' | 'hash' | 'synthetic'> & { path: string };
 
-/** Names of folders that hold a side. */
-const sideNames: Readonly<Record<string, string>> = {
-  train: 'train',
-  training: 'train',
-  val: 'validation',
-  valid: 'validation',
-  validation: 'validation',
-  test: 'test',
-  testing: 'test',
-};
-
 /**
  * The pictures of a folder of the user's that is divided already: a folder for each side (train, val or validation,
  * test), with pictures in it at any depth. The folder that a picture lies in is its class, where that is not the side's.
  *
- * @throws Error when there are not two sides, a picture cannot be read, or a path holds no patient by the pattern
+ * @throws Error when there are not two sides, there are pictures beside them, a picture cannot be read, or a path holds no
+ *   patient by the pattern
  */
 export async function picturesOfFolder(folder: string, options: UserPicturesOptions = {}): Promise<AuditedPictures> {
   const place = resolve(folder);
   const entries = await entriesOf(place);
-  const sides = entries.filter((entry) => entry.isDirectory() && sideNames[entry.name.toLowerCase()]);
-  if (sides.length < 2) {
+  const sides = entries.filter((entry) => entry.isDirectory() && sideOfWord(entry.name));
+  if (new Set(sides.map(({ name }) => sideOfWord(name))).size < 2) {
     throw new Error(
       `${place} is not divided: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, and not two folders ` +
-        `of ${Object.keys(sideNames).join(', ')}. Name a folder that has, a table (.csv), or a folder that ` +
+        `of ${sideWords} that are two sides. Name a folder that has, a table (.csv), or a folder that ` +
         '"pathlab compile" made',
     );
   }
   const facts: Facts[] = [];
-  let otherFiles = 0;
+  let otherFiles = await filesBesideSides(place, entries);
   for (const { name } of sides) {
     const { images, others } = await filesIn(place, name);
     otherFiles += others;
@@ -53,7 +43,7 @@ export async function picturesOfFolder(folder: string, options: UserPicturesOpti
       facts.push({
         id: path,
         path,
-        side: sideNames[name.toLowerCase()]!,
+        side: sideOfWord(name)!,
         slide: null,
         patient: patientIn(path, options.patientPattern),
         site: null,
@@ -88,7 +78,7 @@ export async function picturesOfTable(table: string, options: UserPicturesOption
     return {
       id: cell('id') ?? path,
       path,
-      side: needed('side'),
+      side: namedSide(needed('side'), `${table}, row ${index + 1}`),
       slide: cell('slide'),
       patient: cell('patient') ?? patientIn(path, options.patientPattern),
       site: cell('site'),
@@ -123,6 +113,33 @@ async function lookedAt(
     otherFiles: 0,
     read: (place) => readFile(join(folder, facts[place]!.path)),
   };
+}
+
+/**
+ * Counts the files beside the folders of sides.
+ *
+ * @throws Error when there are pictures among them: they would be on no side, and what they leak not looked for
+ */
+async function filesBesideSides(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
+  const strays: string[] = [];
+  let count = 0;
+  for (const entry of entries) {
+    if (entry.isSymbolicLink() && !isImage.test(entry.name)) {
+      throw new Error(`${join(place, entry.name)} is a link that names no image: links to folders are not followed`);
+    }
+    if (entry.isDirectory() && sideOfWord(entry.name)) continue;
+    const { images, others } = entry.isDirectory()
+      ? await filesIn(place, entry.name)
+      : { images: isImage.test(entry.name) ? [entry.name] : [], others: isImage.test(entry.name) ? 0 : 1 };
+    if (images.length > 0) strays.push(entry.isDirectory() ? `${entry.name} (${images.length} pictures)` : entry.name);
+    count += others;
+  }
+  if (strays.length === 0) return count;
+  throw new Error(
+    `${place} has pictures that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
+      `a side, give its folder the name of one (${sideWords}), move it elsewhere if it is no part of the split, or name a ` +
+      'table (.csv) with the side of each picture',
+  );
 }
 
 /** Paths from `folder` of the images in one of its folders, and how many other files are in it. A link to a folder is an error. */

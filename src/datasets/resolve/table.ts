@@ -91,16 +91,31 @@ export function idOfPath(path: string): string {
   return [plain.replace(/-+$/, ''), sha256(spelled).slice(0, 8)].filter((part) => part !== '').join('-');
 }
 
+/** Words for a side, as users write them in tables and name folders. */
 const sides: Readonly<Record<string, Side>> = {
-  ...{ train: 'train', training: 'train', test: 'test' },
+  ...{ train: 'train', training: 'train', test: 'test', testing: 'test' },
   ...{ validation: 'validation', valid: 'validation', val: 'validation' },
 };
 
+/** The words, for messages. */
+export const sideWords = Object.keys(sides).join(', ');
+
+/** The side that a word stands for, whatever its case; undefined for a word that is none. */
+export function sideOfWord(word: string): Side | undefined {
+  const name = word.toLowerCase();
+  return Object.hasOwn(sides, name) ? sides[name] : undefined;
+}
+
 function sideOf(text: string | null, where: string): { side?: Side } {
   if (text === null) return {};
-  const side = Object.hasOwn(sides, text.toLowerCase()) ? sides[text.toLowerCase()] : undefined;
-  if (side) return { side };
-  throw new Error(`${where}: "${text}" is no side of a split; there are ${Object.keys(sides).join(', ')}`);
+  return { side: namedSide(text, where) };
+}
+
+/** @throws Error with `where` for a word that is no side */
+export function namedSide(word: string, where: string): Side {
+  const side = sideOfWord(word);
+  if (side) return side;
+  throw new Error(`${where}: "${word}" is no side of a split; there are ${sideWords}`);
 }
 
 function mppOf(text: string | null, where: string): number | null {
