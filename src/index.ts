@@ -290,6 +290,7 @@ export {
   type LabelRule,
   type Leak,
   type LeakCounts,
+  type LeftOut,
   type ListFacts,
   type LoaderState,
   type LoadPatchSetOptions,

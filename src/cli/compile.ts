@@ -9,7 +9,7 @@ import {
   slidesOnDisk,
 } from '../datasets/index.js';
 import { interruptible, seedOf, wholeNumber } from './options.js';
-import { tellFaults } from './tell-faults.js';
+import { tellLeftOut } from './tell-left-out.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
@@ -69,7 +69,7 @@ export async function compile(words: readonly string[]): Promise<number> {
       return 0;
     }
     const what = definition.unit;
-    const faulty = tellFaults(dataset.lock);
+    const faulty = tellLeftOut(dataset.lock);
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
@@ -77,9 +77,17 @@ export async function compile(words: readonly string[]): Promise<number> {
           `\`pathlab fetch ${name}\` brings them`,
       );
     }
-    const { folder, report } = await compileDataset({ definition, slides }, { ...options, signal });
+    const { excluded } = dataset.lock;
+    const { folder, report, strays } = await compileDataset({ definition, slides, excluded }, { ...options, signal });
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
+    }
+    if (strays.length > 0) {
+      const names = `${strays.slice(0, 10).join(', ')}${strays.length > 10 ? ', ...' : ''}`;
+      console.error(
+        `tar files in ${folder} that are not of what was compiled now: ${strays.length} (${names}). index.arrow leaves ` +
+          'them out, but whoever reads *.tar there reads them too: delete what nobody needs',
+      );
     }
     const { counts, ready, failures } = report;
     for (const { slide, reason } of ready ? failures : []) console.error(`${slide} failed: ${reason}`);

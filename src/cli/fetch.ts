@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
 import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, wholeNumber } from './options.js';
-import { tellFaults } from './tell-faults.js';
+import { tellLeftOut } from './tell-left-out.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -90,7 +90,7 @@ function missing(count: number): string {
 
 async function bring(name: string, options: FetchOptions): Promise<number> {
   const { report, downloads, out, lock } = await fetchDataset(name, options);
-  const faulty = tellFaults(lock);
+  const faulty = tellLeftOut(lock);
   for (const { path, reason } of report.failed) console.error(`failed: ${path}: ${reason}`);
   console.log(report.resolution);
   const there = downloads.received.length - downloads.fetched;

@@ -1,5 +1,5 @@
 import type { DownloadResult } from '../runs/index.js';
-import { filesOf } from './lock-file.js';
+import { filesOf, type LockFile } from './lock-file.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import { type RuleLeak, ruleLeaksIfEnough } from './splits/index.js';
 
@@ -30,8 +30,15 @@ export interface ListFacts {
    * class, or with a known site) are too few for it.
    */
   split: readonly RuleLeak[] | null;
-  /** How many slides are left out for each reason (numbers and names in a reason count as one). */
-  excluded: { reason: string; slides: number; examples: string[] }[];
+  excluded: LeftOut[];
+}
+
+/** How many slides (or patches) are left out for one reason; numbers and names in a reason count as one. */
+export interface LeftOut {
+  reason: string;
+  slides: number;
+  /** Ids of the first. */
+  examples: string[];
 }
 
 /** `report.json` of a fetch. */
@@ -81,8 +88,9 @@ export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult,
   return { ...listFacts(dataset), ready, failed: downloads.failed };
 }
 
-function byReason(excluded: readonly { id: string; reason: string }[]): ListFacts['excluded'] {
-  const reasons = new Map<string, { reason: string; slides: number; examples: string[] }>();
+/** What a list leaves out, the most frequent reason first. */
+export function byReason(excluded: LockFile['excluded']): LeftOut[] {
+  const reasons = new Map<string, LeftOut>();
   for (const { id, reason } of excluded) {
     const kind = reason
       .replace(/^its \d+ bytes are/, 'its bytes are')

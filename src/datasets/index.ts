@@ -71,7 +71,7 @@ export type {
   TableSource,
 } from './definition.js';
 export { type FetchedDataset, fetchDataset } from './fetch.js';
-export { type FetchReport, type ListFacts, listFacts } from './fetch-report.js';
+export { byReason, type FetchReport, type LeftOut, type ListFacts, listFacts } from './fetch-report.js';
 export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
 export {
   filesOf,

@@ -1,15 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readShard } from '../../src/datasets/index.js';
+import { readShard, type SlideDataset } from '../../src/datasets/index.js';
 import { digests, smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 import { canMount, smallDisk } from '../runs/tmpfs.js';
 
 const program = fileURLToPath(new URL('../../kernel-setup/pathlab.mjs', import.meta.url));
 let folder: string;
 let definition: string;
+let dataset: SlideDataset;
 
 function compile(...words: string[]) {
   return compileInto(join(folder, 'data'), ...words);
@@ -23,7 +33,7 @@ function compileInto(data: string, ...words: string[]) {
 
 beforeAll(async () => {
   folder = temporaryFolder();
-  const dataset = await smallDataset(2);
+  dataset = await smallDataset(2);
   // The definition's own folder is that of the slides.
   const slides = dataset.slides.map((slide) => `${slide.id},${slide.patient},${basename(slide.path)}`);
   definition = join(dataset.slides[0]!.path, '..', 'small.json');
@@ -83,6 +93,64 @@ describe('pathlab compile', () => {
       }
     },
   );
+
+  it('removes the shard of a slide that fails now, keeps what is not its own, names it, and says what is left out', () => {
+    const cohort = temporaryFolder();
+    const slides = dataset.slides.map(({ path }) => basename(path));
+    for (const [place, { path }] of dataset.slides.entries()) copyFileSync(path, join(cohort, slides[place]!));
+    copyFileSync(dataset.slides[0]!.path, join(cohort, 'copy.tif'));
+    copyFileSync(dataset.slides[0]!.path, join(cohort, 'other.tif'));
+    // Another slide by its bytes, the same by its pixels.
+    appendFileSync(join(cohort, 'other.tif'), 'x');
+    const classes = ['a', 'b', 'a', 'a', 'unheard of'];
+    const table = [...slides, 'other.tif', 'copy.tif', 'gone.tif'].map((path, row) => `${path},${classes[row] ?? 'a'}`);
+    const list = (rows: readonly string[]) =>
+      writeFileSync(join(cohort, 'slides.csv'), ['path,class', ...rows].join('\n'));
+    list(table.slice(0, 3));
+    const path = join(cohort, 'cohort.json');
+    const labels = {
+      from: 'slide',
+      classes: [
+        { name: 'a', label: 0 },
+        { name: 'b', label: 1 },
+      ],
+      values: { a: 'a', b: 'b' },
+      others: 'exclude',
+    };
+    const source = { kind: 'slides', table: 'slides.csv', folder: '.', columns: { path: 'path', class: 'class' } };
+    writeFileSync(path, JSON.stringify({ ...dataset.definition, name: 'cohort', source, labels }));
+    const run = () => {
+      const words = [program, 'compile', path, '--data', join(cohort, 'data'), '--source', join(cohort, 'source')];
+      const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+      return { status, stderr, made: stdout.trim().split('\n').at(-1)! };
+    };
+    const tars = (made: string) => readdirSync(made).filter((name) => name.endsWith('.tar'));
+    const shard = (name: string) => name.replace('.tif', '.tar');
+    const whole = run();
+    expect([whole.status, whole.stderr]).toEqual([0, expect.not.stringMatching(/left out|tar files/)]);
+    expect(tars(whole.made)).toEqual(['other.tar', ...slides.map(shard)]);
+
+    truncateSync(join(cohort, slides[0]!), 5000);
+    writeFileSync(join(whole.made, 'somebodys.tar'), 'not of pathlab');
+    // Out of the list goes other.tif; in come a copy, a class outside the map and a file that is not there.
+    appendFileSync(join(cohort, 'double.tif'), readFileSync(join(cohort, slides[1]!)));
+    list([...table.slice(0, 2), 'double.tif,b', 'copy.tif,unheard of', 'gone.tif,a']);
+    const { status, stderr, made } = run();
+    expect([status, made]).toEqual([1, whole.made]);
+    expect(stderr).toContain(`left out: gone.tif: slides.csv, row 5: there is no file gone.tif\n`);
+    expect(stderr).toContain(`1 left out: its class, "unheard of", is not in the definition's map (copy)\n`);
+    expect(stderr).toContain(`1 left out: the same bytes as another (${slides[1]!.replace('.tif', '')})\n`);
+    expect(stderr).toMatch(
+      /that are not of what was compiled now: \d \(other\.tar, somebodys\.tar(, [^)]*)?\)\. index\.arrow/,
+    );
+    expect(tars(made)).not.toContain(shard(slides[0]!));
+    const card = readFileSync(join(made, 'CARD.md'), 'utf8');
+    expect(card).toMatch(
+      /## Left out of the list[\s\S]*its class, "unheard of", is not in the definition's map \| 1 \| copy/,
+    );
+    const { excluded } = JSON.parse(readFileSync(join(made, 'report.json'), 'utf8')) as { excluded: object[] };
+    expect(excluded.length).toBe(3);
+  });
 
   it('tells of sizes of pixels that are in doubt', () => {
     const path = join(definition, '..', 'doubtful.json');

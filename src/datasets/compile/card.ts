@@ -1,5 +1,8 @@
 import { type CompileReport, disagreements, unknownName } from './report.js';
 
+/** The page shows so many reasons why something is left out. */
+const mostReasons = 50;
+
 /** What a dataset card says; `CARD.json` holds this, and `CARD.md` shows it. */
 export interface CardContent {
   title: string;
@@ -14,6 +17,7 @@ export interface CardContent {
   knownFaults: readonly string[];
   doubtfulPixelSizes: readonly { slide: string; words: string }[];
   failures: CompileReport['failures'];
+  leftOut: CompileReport['excluded'];
 }
 
 /** What is to be said of a compiled dataset. */
@@ -39,6 +43,7 @@ export function cardContent(report: CompileReport): CardContent {
     knownFaults: report.knownFaults,
     doubtfulPixelSizes: disagreements(report),
     failures,
+    leftOut: report.excluded,
   };
 }
 
@@ -59,6 +64,14 @@ export function cardMarkdown(card: CardContent): string {
     const [what, one] = card.unit === 'patches' ? ['Patches', 'patch'] : ['Slides', 'slide'];
     lines.push(`## ${what} that failed`, '', `| ${one} | reason |`, '| --- | --- |');
     lines.push(...card.failures.map(({ slide, reason }) => row(slide, reason)), '');
+  }
+  if (card.leftOut.length > 0) {
+    lines.push('## Left out of the list', '', '| reason | how many | such as |', '| --- | ---: | --- |');
+    const rows = card.leftOut.map(({ reason, slides, examples }) => row(reason, String(slides), examples.join(', ')));
+    lines.push(...rows.slice(0, mostReasons));
+    if (rows.length > mostReasons)
+      lines.push(row(`and ${rows.length - mostReasons} more reasons, in CARD.json`, '', ''));
+    lines.push('');
   }
   return `${lines.join('\n').trimEnd()}\n`;
 }
@@ -124,8 +137,8 @@ function byName(counts: Readonly<Record<string, number>>): Record<string, number
   return Object.fromEntries(Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-function row(name: string, text: string): string {
-  return `| ${plain(name)} | ${plain(text)} |`;
+function row(...cells: readonly string[]): string {
+  return `| ${cells.map(plain).join(' | ')} |`;
 }
 
 /** Text of a source or a file, so that it cannot break the page. */

@@ -6,7 +6,7 @@ import type { DatasetDefinition } from '../definition.js';
 import { type CutOptions, checkDataset, type SlideDataset, settingsHash, settingsOf } from './dataset.js';
 import { finishFolder } from './finish-folder.js';
 import { type CompileProgress, Job } from './job.js';
-import type { CompileReport, SlideFailure } from './report.js';
+import type { CompileReport } from './report.js';
 import { readyWork, slideWork } from './work-units.js';
 
 export interface CompileDatasetOptions extends CutOptions {
@@ -25,6 +25,8 @@ export interface CompiledDataset {
   /** With a shard a slide, `index.arrow`, `report.json`, and the card as `CARD.md` and `CARD.json`. */
   folder: string;
   report: CompileReport;
+  /** Names of other tar files in the folder, such as shards of slides that are no longer in the list: no index has them. */
+  strays: readonly string[];
 }
 
 /** Folder of a dataset's shards, named by how they are cut. */
@@ -63,8 +65,10 @@ export async function compileDataset(
       await mkdir(join(folder, 'claims'), { recursive: true });
       const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
       for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
-      const finish = (failures: readonly SlideFailure[]) => finishFolder(folder, dataset, { ...work, failures });
-      return { folder, report: await job.finish(finish) };
+      const finished = await job.finish((failures, removeOutdated) =>
+        finishFolder(folder, dataset, { ...work, failures }, removeOutdated),
+      );
+      return { folder, ...finished };
     },
     () => `nothing more can be written in ${folder}; shards that are done stay: make room and compile again`,
   );

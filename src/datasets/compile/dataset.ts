@@ -1,6 +1,7 @@
 import { canonicalJson, sha256 } from '../../runs/index.js';
 import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
+import type { LockFile } from '../lock-file.js';
 import { requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 
@@ -8,6 +9,8 @@ import type { DatasetSlide } from '../slide-source.js';
 export interface SlideDataset {
   definition: DatasetDefinition;
   slides: readonly DatasetSlide[];
+  /** What the list leaves out, for report and card; none by default. */
+  excluded?: LockFile['excluded'];
 }
 
 /** What decides how patches are cut. */

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
+import { byReason } from '../fetch-report.js';
 import { type IndexedShard, packShard, readShard, shardIndex, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
@@ -13,13 +14,16 @@ import type { Work } from './work-units.js';
  * Writes index, report and card from the shards that are there. They depend on the shards alone, so that it does not
  * matter who writes them last.
  *
+ * @param removeOutdated removes shards that slides gave before they changed, and now fail
+ * @returns also the folder's other tar files, which are not of this list
  * @throws Error when a shard is damaged
  */
 export async function finishFolder(
   folder: string,
   dataset: SlideDataset,
   { units, settings, failures }: Work & { failures: readonly SlideFailure[] },
-): Promise<CompileReport> {
+  removeOutdated: () => Promise<void>,
+): Promise<{ report: CompileReport; strays: string[] }> {
   const failed = new Set(failures.map(({ slide }) => slide));
   const shards: IndexedShard[] = [];
   const slides: CompileReport['slides'][number][] = [];
@@ -66,6 +70,7 @@ export async function finishFolder(
     slides,
     ...(dataset.definition.unit === 'patches' && { ready }),
     failures: all,
+    excluded: byReason(dataset.excluded ?? []),
     counts: { ...counts, ...(Object.keys(bySide).length > 0 && { bySide }) },
   };
   const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
@@ -74,12 +79,15 @@ export async function finishFolder(
   // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
   if (report.ready) await removeOtherLists(folder, units);
+  await removeOutdated();
   await writeFileAtomic(indexPath, index);
   const card = cardContent(report);
   await writeFileAtomic(join(folder, 'CARD.md'), cardMarkdown(card));
   await writeFileAtomic(join(folder, 'CARD.json'), `${JSON.stringify(card, null, 2)}\n`);
   await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
-  return report;
+  const own = new Set(shards.map(({ shard }) => shard));
+  const strays = (await readdir(folder)).filter((name) => name.endsWith('.tar') && !own.has(name)).sort();
+  return { report, strays };
 }
 
 /** Shards of a list that has changed since: whoever reads all of the folder's shards would meet patches twice. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Claim, ClaimWatch, InterruptedError, isDiskFull, throwIfInterrupted } from '../../runs/index.js';
@@ -42,6 +43,8 @@ export class Job {
   private readonly waiting: WorkUnit[];
   private readonly watch = new ClaimWatch();
   private readonly total: number;
+  /** Of units that failed: what would decide their shards' bytes. */
+  private readonly failedMade = new Map<string, string>();
   private done = 0;
   /** Failures within units that gave a shard all the same. */
   private partFailures = 0;
@@ -80,7 +83,9 @@ export class Job {
   }
 
   /** Writes what lies beside the shards. Processes that share the folder do so in turn, and write the same. */
-  async finish<T>(write: (failures: readonly SlideFailure[]) => Promise<T>): Promise<T> {
+  async finish<T>(
+    write: (failures: readonly SlideFailure[], removeOutdated: () => Promise<void>) => Promise<T>,
+  ): Promise<T> {
     // An index without a row is no dataset, and cannot be read.
     if (this.failures.length === this.total) {
       throw new Error(`none of the ${this.total} ${this.what} gave a shard. ${this.lastReasons()}`);
@@ -95,9 +100,28 @@ export class Job {
       for (const name of ['index.arrow', 'report.json', 'CARD.md', 'CARD.json']) {
         await removeUnfinished(join(this.folder, name));
       }
-      return await write(this.failures);
+      return await write(this.failures, () => this.removeOutdated());
     } finally {
       await claim.release();
+    }
+  }
+
+  /**
+   * Removes shards of units that failed, made when their files were others: whoever reads all of the folder's shards would
+   * read them. One that another process made from the files as they are now is its own business.
+   */
+  private async removeOutdated(): Promise<void> {
+    for (const [id, made] of this.failedMade) {
+      const claim = await this.claim(join(this.folder, 'claims', `${id}.json`));
+      if (!claim) continue;
+      try {
+        const shard = join(this.folder, `${id}.tar`);
+        // Undefined also of a file that is no shard: that is somebody's.
+        const there = await shardMadeBy(shard).catch(() => undefined);
+        if (there !== undefined && there !== made) await rm(shard);
+      } finally {
+        await claim.release();
+      }
     }
   }
 
@@ -110,8 +134,11 @@ export class Job {
   /** @returns false when another process works on it */
   private async tryOne(unit: WorkUnit): Promise<boolean> {
     const shard = join(this.folder, `${unit.id}.tar`);
+    let made: string | undefined;
     try {
-      const { made, compile } = await unit.prepare();
+      const prepared = await unit.prepare();
+      const { compile } = prepared;
+      made = prepared.made;
       const claimPath = join(this.folder, 'claims', `${unit.id}.json`);
       if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
         await this.tidy(claimPath, shard);
@@ -138,6 +165,7 @@ export class Job {
       if (error instanceof InterruptedError) throw error;
       // No fault of the slide's: the next one would fail just so.
       if (isDiskFull(error)) throw this.stop(error as Error);
+      if (made !== undefined) this.failedMade.set(unit.id, made);
       this.fail(unit, error as Error);
     }
     return true;

@@ -1,4 +1,5 @@
 import type { SplitRule } from '../definition.js';
+import type { LeftOut } from '../fetch-report.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
@@ -29,6 +30,8 @@ export interface CompileReport {
   /** Of ready patches only: how many images are the given files' own bytes, and how many were encoded anew. */
   ready?: { shards: number; asGiven: number; encoded: number };
   failures: readonly SlideFailure[];
+  /** What the list that was compiled leaves out. */
+  excluded: readonly LeftOut[];
   counts: {
     patches: number;
     /** Of the JPEGs and masks. */

@@ -26,5 +26,9 @@ export async function localFile(folder: string, path: string, where: string): Pr
     );
   }
   if (facts.size === 0) throw new Error(`${where}: ${path} is empty`);
-  return { path, remote: null, bytes: facts.size, md5: null, sha256: await digestOfFile(place), etag: null };
+  // The list travels, and this machine's folders are nobody's business.
+  const sha256 = await digestOfFile(place).catch((error: Error) => {
+    throw new Error(`${where}: ${path} cannot be read: ${error.message.replaceAll(place, path)}`);
+  });
+  return { path, remote: null, bytes: facts.size, md5: null, sha256, etag: null };
 }

@@ -1,0 +1,20 @@
+import { byReason, type LockFile } from '../datasets/index.js';
+
+/** So many are told. */
+const mostReasons = 20;
+
+/**
+ * Says what a list leaves out: each entry that is wrong, and how many for each other reason.
+ *
+ * @returns how many are wrong
+ */
+export function tellLeftOut({ excluded }: LockFile): number {
+  const others = byReason(excluded.filter(({ fault }) => !fault));
+  for (const { reason, slides, examples } of others.slice(0, mostReasons)) {
+    console.error(`${slides} left out: ${reason} (${examples.join(', ')}${slides > examples.length ? ', ...' : ''})`);
+  }
+  if (others.length > mostReasons) console.error(`and more, for ${others.length - mostReasons} other reasons`);
+  const faults = excluded.filter(({ fault }) => fault);
+  for (const { id, reason } of faults) console.error(`left out: ${id}: ${reason}`);
+  return faults.length;
+}
