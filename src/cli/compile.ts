@@ -10,6 +10,7 @@ import {
 } from '../datasets/index.js';
 import { interruptible, seedOf, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
+import { tellListRetry } from './tell-list-retry.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
@@ -60,7 +61,7 @@ export async function compile(words: readonly string[]): Promise<number> {
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
   };
   return interruptible('compile', async (signal) => {
-    const dataset = await resolveDataset(name, { ...wanted, signal });
+    const dataset = await resolveDataset(name, { ...wanted, signal, onListRetry: tellListRetry });
     const { definition } = dataset;
     const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {

@@ -3,6 +3,7 @@ import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../d
 import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
+import { tellListRetry } from './tell-list-retry.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -52,6 +53,7 @@ export async function fetch(words: readonly string[]): Promise<number> {
     refresh: values.refresh,
     everyByte: values.verify,
     onPage: (slides, total) => console.error(`list: ${slides}${total === undefined ? '' : ` of ${total}`}`),
+    onListRetry: tellListRetry,
     onProgress: tellProgress,
   };
   return interruptible('fetch', (signal) => (values.plan ? plan : bring)(name, { ...options, signal }));

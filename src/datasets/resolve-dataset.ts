@@ -18,6 +18,8 @@ export interface FetchOptions extends DownloadOptions {
   /** Asks the source again although there is a lock file. */
   refresh?: boolean;
   onPage?: (slides: number, total: number | undefined) => void;
+  /** Called before each wait after which the source is asked for its list again. */
+  onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
 }
 
 /** A dataset's list, and where its files are. */

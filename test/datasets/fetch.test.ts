@@ -295,6 +295,39 @@ describe('the Camelyon bucket', () => {
   });
 });
 
+describe('a source that does not answer', () => {
+  it.each(['ptcga200', 'pcam200'])('is named with what to do, and each wait is told (%s)', async (name) => {
+    const server = await startServer(async () => {});
+    await server.close();
+    const told: string[] = [];
+    const onListRetry = (address: string, wait: number, reason: string) =>
+      told.push(`${address} ${wait > 0} ${reason}`);
+    const resolved = resolveDataset(name, { ...quick, attempts: 3, out, endpoint: server.url, onListRetry });
+    await expect(resolved).rejects.toThrow(
+      /^http:\S+ could not be asked for its list in 3 attempts: the server refuses connections\. Look whether .*--endpoint/,
+    );
+    expect(told.length).toBe(2);
+    for (const words of told) {
+      expect(words).toContain(server.url);
+      expect(words).toMatch(/ true the server refuses connections$/);
+    }
+  });
+
+  it('is told of by the command, which goes on when it answers', async () => {
+    let asked = 0;
+    const server = await started(
+      startServer(async (_request, response) => {
+        response.statusCode = ++asked === 1 ? 503 : 200;
+        response.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+      }),
+    );
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    await expect(fetch(['pcam200', '--plan', '--out', out, '--endpoint', server.url])).rejects.toThrow(/lists 0 files/);
+    expect(said.mock.calls.flat()[0]).toMatch(/^list: http:\S+: .*503.*; again in \d\.\d s$/);
+    expect(asked).toBe(2);
+  });
+});
+
 /** A definition of a user's own table. */
 function tableDefinition(change: (definition: never) => void = () => {}): string {
   return definitionLike('ptcga200', (definition) => {

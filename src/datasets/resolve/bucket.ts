@@ -1,6 +1,7 @@
-import { readText, request, withRetries } from '../../runs/index.js';
+import { readText, request } from '../../runs/index.js';
 import type { BucketSource } from '../definition.js';
 import type { LockedFile } from '../lock-file.js';
+import { askAgain } from './ask-again.js';
 import type { AskOptions } from './gdc.js';
 import type { SourceList } from './listed.js';
 
@@ -57,11 +58,11 @@ async function listObjects(source: BucketSource, options: AskOptions): Promise<S
     const query = new URLSearchParams({ 'list-type': '2', prefix: source.prefix });
     if (token !== '') query.set('continuation-token', token);
     const about = `${source.endpoint}/`;
-    const text: string = await withRetries(
-      `${about} ${token}`,
+    const text: string = await askAgain(
+      about,
+      token,
       async () => readText(await request(`${about}?${query}`, options), about),
       options,
-      { signal: options.signal },
     );
     const page = parseListing(text, about);
     objects.push(...page.objects);

@@ -1,11 +1,16 @@
-import { type RequestOptions, type RetryOptions, readText, request, withRetries } from '../../runs/index.js';
+import { type RequestOptions, type RetryOptions, readText, request } from '../../runs/index.js';
 import type { GdcSource } from '../definition.js';
 import { isObject } from '../shape.js';
+import { askAgain } from './ask-again.js';
 import type { ListedSlide, SourceList } from './listed.js';
 
 /** How a source may be asked. */
 export type AskOptions = RequestOptions &
-  RetryOptions & { onPage?: (slides: number, total: number | undefined) => void };
+  RetryOptions & {
+    onPage?: (slides: number, total: number | undefined) => void;
+    /** Called before each wait after which the source is asked again. */
+    onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
+  };
 
 const pageSize = 1000;
 const fields = ['file_id', 'file_name', 'md5sum', 'file_size', 'cases.submitter_id', 'cases.primary_site'];
@@ -27,9 +32,7 @@ export async function listGdc(source: GdcSource, options: AskOptions): Promise<S
   const hits = new Map<string, Hit>();
   let total: number | undefined;
   for (let from = 0; total === undefined || from < total; from += pageSize) {
-    const page = await withRetries(`${source.endpoint}/files ${from}`, () => askPage(source, from, options), options, {
-      signal: options.signal,
-    });
+    const page = await askAgain(`${source.endpoint}/files`, from, () => askPage(source, from, options), options);
     if (total !== undefined && page.total !== total) {
       throw new Error(`the list of ${source.endpoint} changed while it was read (${total}, then ${page.total} files)`);
     }

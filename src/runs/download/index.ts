@@ -8,6 +8,7 @@ export {
   gigabytes,
   withDefaults,
 } from './downloads.js';
+export { isTransient, reasonOf } from './failures.js';
 export { arrivedAs, type ReceivedRecord, readReceived } from './received.js';
 export { type RequestOptions, readText, request } from './request.js';
 export { type RetryOptions, withRetries } from './retry.js';

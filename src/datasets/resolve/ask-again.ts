@@ -1,0 +1,32 @@
+import { isTransient, reasonOf, withRetries } from '../../runs/index.js';
+import type { AskOptions } from './gdc.js';
+
+/**
+ * Asks a source for a part of its list, again where that may help; each wait is told.
+ *
+ * @param about the address, for people
+ * @param part tells the part from others, so that their waits are spread
+ * @throws Error that names the address and what to do, when it fails to the last for a reason that may pass; other errors
+ *   as they are
+ */
+export async function askAgain<T>(
+  about: string,
+  part: string | number,
+  work: () => Promise<T>,
+  options: AskOptions,
+): Promise<T> {
+  const { signal, attempts, onListRetry } = options;
+  try {
+    return await withRetries(`${about} ${part}`, work, options, {
+      signal,
+      onRetry: (_, waitSeconds, reason) => onListRetry?.(about, waitSeconds, reason),
+    });
+  } catch (error) {
+    if (signal?.aborted || !isTransient(error)) throw error;
+    throw new Error(
+      `${about} could not be asked for its list in ${attempts} attempts: ${reasonOf(error)}. Look whether this machine ` +
+        'reaches that address (network, proxy, firewall), or name a mirror (--endpoint ADDRESS), and run it again',
+      { cause: error },
+    );
+  }
+}
