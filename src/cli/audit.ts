@@ -9,8 +9,10 @@ import {
   auditRules,
   auditText,
   type CompileReport,
+  differInCaseAlone,
   type KeptTogether,
   leakTable,
+  type PictureFacts,
   picturesOfFolder,
   picturesOfShards,
   picturesOfTable,
@@ -23,10 +25,11 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
 
-Proves that what must be apart is apart: that no patient, slide or site (as asked) and no picture's very bytes are on two
-sides of a split; and lists the pictures on two sides that look alike. WHERE is
+Checks that no patient, slide or site (as asked) and no picture's very bytes are on two sides of a split, and lists the
+pictures on two sides that look alike, which count for the verdict with --apart near only. Patients, slides and sites are
+compared by their names as given: those that differ in case alone count as two, with a warning. WHERE is
   a folder that \`pathlab compile\` made   as its table divides it, else by its definition's rule or --by
-  a folder of pictures                  with a folder for each side in it: train, val or validation, test
+  a folder of pictures                  with a folder for each side in it: train, val or validation, test; and no others
   a table (.csv) of pictures            with the columns path and side, and those of id, slide, patient, site there are
 
   --apart LIST       what must be apart: slide, patient, site, near (pictures that look alike), with commas; none: the
@@ -42,8 +45,8 @@ of a compiled dataset:
   --most N           reads and compares at most about N pictures, as many of each slide (100000); patients, slides and
                      sites are those of all, but with fewer than all it is not known that no bytes are on two sides
 
-The exit code is 0 when nothing that must be apart is on two sides, 2 when something is, or is not known to be apart, and
-1 when that could not be found out.
+The exit code is 0 when nothing that must be apart is on two sides, 2 when something is, or is not known to be apart (some
+say nothing of their patient, or not all bytes were read), and 1 when that could not be found out.
 `;
 
 /**
@@ -69,8 +72,7 @@ export async function audit(words: readonly string[]): Promise<number> {
   const { apart, near } = apartOf(values.apart ?? 'patient');
   const distance = wholeNumber('distance', values.distance, 0);
   return interruptible('audit', async (signal) => {
-    const { audited, audits } = await auditsOf(where, values, { apart, distance, signal });
-    requireKnown(audited, apart);
+    const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
     for (const { name, audit: found } of audits) {
       console.log(`${name}: ${auditText(found)}`);
       const leaks = leakTable(found).objects() as Record<string, string>[];
@@ -81,19 +83,28 @@ export async function audit(words: readonly string[]): Promise<number> {
     }
     const { auditPage, comparedText } = await import('../report/audit-page.js');
     console.log(comparedText(audited));
-    if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits));
+    const warnings = apart.flatMap((what) => caseWarning(audited, what));
+    for (const warning of warnings) console.log(`Warning: ${warning}`);
+    if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
     else if (report) {
       const found = audits.map(({ name, audit: each }) => ({ name, ...each }));
-      const facts = { name: audited.name, compared: audited.pictures.length, total: audited.total, audits: found };
+      const facts = {
+        name: audited.name,
+        compared: audited.pictures.length,
+        total: audited.total,
+        warnings,
+        audits: found,
+      };
       await writeFileAtomic(report, `${JSON.stringify(facts, null, 2)}\n`);
     }
     if (report) console.log(report);
-    return audits.every((each) => each.audit.clean && !(near && each.audit.nearDuplicates.length > 0)) ? 0 : 2;
+    return audits.every((each) => each.audit.clean) ? 0 : 2;
   });
 }
 
 interface Asked {
   apart: readonly Apart[];
+  near: boolean;
   distance: number | undefined;
   signal: AbortSignal;
 }
@@ -104,7 +115,7 @@ const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'most'] as con
 async function auditsOf(
   where: string,
   values: ReturnType<typeof parseWords>['values'],
-  { apart, distance, signal }: Asked,
+  { apart, near, distance, signal }: Asked,
 ): Promise<{ audited: AuditedPictures; audits: NamedAudit[] }> {
   const stat = statSync(where, { throwIfNoEntry: false });
   if (!stat) throw new UsageError(`there is no folder or table ${where}`);
@@ -115,17 +126,28 @@ async function auditsOf(
     const rule = await ruleOf(where, values);
     const by = divisionOf(values.by ?? rule.by);
     const most = wholeNumber('most', values.most);
-    const audited = await picturesOfShards(where, { most, signal });
     const dividesAnew = forCompiled.some((name) => name !== 'most' && values[name] !== undefined);
-    const all = [...audited.pictures, ...audited.unread];
-    const without = all.filter(({ side }) => side === null).length;
-    if (!dividesAnew && without < all.length) {
-      if (without === 0) return { audited, audits: [asDivided(audited, { apart, distance })] };
-      throw new UsageError(
-        `${without} patches are on no side, and others are: put each on one, or divide anew with --by`,
-      );
-    }
-    const found = auditRules(audited, rule, { by: [by], apart, distance, key: key(seedOf(values.seed ?? '1234')) });
+    let isDivided = false;
+    const check = (patches: readonly PictureFacts[]) => {
+      requireKnown(patches, apart, notInShards);
+      const without = patches.filter(({ side }) => side === null).length;
+      isDivided = without < patches.length && !dividesAnew;
+      if (!isDivided) requireDivisible(patches, by);
+      else if (without > 0) {
+        throw new UsageError(
+          `${without} patches are on no side, and others are: put each on one, or divide anew with --by`,
+        );
+      }
+    };
+    const audited = await picturesOfShards(where, { most, signal, check });
+    if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
+    const found = auditRules(audited, rule, {
+      by: [by],
+      apart,
+      near,
+      distance,
+      key: key(seedOf(values.seed ?? '1234')),
+    });
     for (const { reason } of found.impossible) throw new UsageError(reason);
     const audits = found.folds.map((each) => ({
       name: `by ${each.by}, fold ${each.fold} of ${each.folds}`,
@@ -138,12 +160,13 @@ async function auditsOf(
   if (!stat.isDirectory() && !/\.csv$/i.test(where)) {
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
-  const options = { patientPattern: patternOf(values.patient), signal };
+  const check = (pictures: readonly PictureFacts[]) => requireKnown(pictures, apart, notInPictures);
+  const options = { patientPattern: patternOf(values.patient), check, signal };
   const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
-  return { audited, audits: [asDivided(audited, { apart, distance })] };
+  return { audited, audits: [asDivided(audited, { apart, near, distance })] };
 }
 
-function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'distance'>): NamedAudit {
+function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'near' | 'distance'>): NamedAudit {
   return { name: 'as it is divided', audit: auditGivenSides(audited, asked) };
 }
 
@@ -195,14 +218,44 @@ function patternOf(text: string | undefined): RegExp | undefined {
 }
 
 /** What no picture says cannot be proven of any. */
-function requireKnown({ pictures }: AuditedPictures, apart: readonly Apart[]): void {
-  for (const what of apart) {
-    if (pictures.some((picture) => picture[what] !== null)) continue;
-    const help = what === 'patient' ? ': name a pattern with --patient that finds it in the paths,' : ':';
-    throw new UsageError(
-      `no picture says of which ${what} it is${help} give a table with the column "${what}", or leave ${what} out of --apart`,
-    );
-  }
+function requireKnown(
+  pictures: readonly PictureFacts[],
+  apart: readonly Apart[],
+  message: (what: Apart) => string,
+): void {
+  const missing = apart.find((what) => pictures.every((picture) => picture[what] === null));
+  if (missing !== undefined) throw new UsageError(`${message(missing)}, or leave ${missing} out of --apart`);
+}
+
+function notInPictures(what: Apart): string {
+  const help = what === 'patient' ? ': name a pattern with --patient that finds it in the paths,' : ':';
+  return `no picture says of which ${what} it is${help} give a table with the column "${what}"`;
+}
+
+function notInShards(what: Apart): string {
+  return (
+    `the shards have no ${what}s: none was known when they were compiled. Name the ${what} of each in the definition's ` +
+    `source (a table's columns.${what}${what === 'patient' ? ", or a folder's patientPattern" : ''}) and compile again`
+  );
+}
+
+/** Where none is known, there is nothing to divide. */
+function requireDivisible(patches: readonly PictureFacts[], by: KeptTogether): void {
+  const what = by === 'patient and doubles' ? 'patient' : by;
+  if (patches.some((patch) => patch[what] !== null)) return;
+  throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
+}
+
+/** Two ways to write one name hide that it is on two sides. */
+function caseWarning({ pictures, unread }: AuditedPictures, what: Apart): string[] {
+  const pairs = differInCaseAlone([...pictures, ...unread].map((picture) => picture[what]));
+  if (pairs.length === 0) return [];
+  const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));
+  const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';
+  return [
+    `${what}s whose names differ in case alone count as several: ${named.join('; ')}${more}. Where they are one, write them ` +
+      'alike: on two sides, they were not found',
+  ];
 }
 
 function parseWords(words: readonly string[]) {

@@ -19,7 +19,9 @@ or polygons, slides.csv, and a definition that pathlab compile takes. Slides tha
   --classes N          ptcga200: so many of the classes (20)
   --columns N          tissue of a slide, or of a biopsy's core, in patches of 200 um
   --rows N
-  --leaks A,B,C        doubles to plant: the same file, scanned again, scanned again at another site (0,0,0)
+  --leaks A,B,C        doubles to plant: the same file, scanned again, scanned again at another site (0,0,0), each under a
+                       patient of its own; leaks.json lists them. Compile leaves out the same file and says so in its
+                       report, so that an audit of the shards cannot find it; one of slides.csv with a column side can
   --threads N          that draw (one a core, at most 4)
 `;
 

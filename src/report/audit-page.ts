@@ -20,9 +20,13 @@ const mostPairs = 24;
 
 /**
  * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the pictures of
- * near-duplicates side by side, the nearest first.
+ * near-duplicates side by side, the nearest first; above them what to beware of.
  */
-export async function auditPage(audited: AuditedPictures, audits: readonly NamedAudit[]): Promise<string> {
+export async function auditPage(
+  audited: AuditedPictures,
+  audits: readonly NamedAudit[],
+  warnings: readonly string[] = [],
+): Promise<string> {
   const sections: string[] = [];
   for (const { name, audit } of audits) {
     const leaks = leakTable(audit);
@@ -51,6 +55,7 @@ img { max-width: 100%; height: auto; } .clean { color: #0b6b4d; } .leaks { color
 <body>
 <h1>Audit of ${text(audited.name)}</h1>
 <p>${text(comparedText(audited))}</p>
+${warnings.map((warning) => `<p class="leaks">Warning: ${text(warning)}.</p>`).join('\n')}
 ${sections.join('\n')}
 </body>
 </html>

@@ -97,7 +97,11 @@ describe("pathlab audit of a user's own folder", () => {
     });
     expect((await run(where, ...patient)).code).toBe(0);
     expect((await run(where, '--apart', 'none')).code).toBe(0);
-    expect((await run(where, ...patient, '--apart', 'patient,near')).code).toBe(2);
+    const near = await run(where, ...patient, '--apart', 'patient,near');
+    expect([near.code, near.said]).toEqual([
+      2,
+      expect.stringMatching(/NOT CLEAN: 0 patients .*; 1 pairs on two sides/),
+    ]);
     expect((await run(where, '--apart', 'near', '--distance', '0')).code).toBe(0);
   });
 
@@ -150,6 +154,23 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(table)).rejects.toThrow(
       /pictures\.csv, row 4: "held out" is no side of a split; there are train, /,
     );
+  });
+
+  it('warns of patients whose names differ in case alone, which count as two', async () => {
+    const place = await write('case', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'pictures.csv');
+    writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,P1\nimages/2.png,test,p2\n');
+    const facts = join(folder, 'case.json');
+    const { code, said } = await run(table, '--report', facts);
+    expect([code, said]).toEqual([
+      0,
+      expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. Where they/m),
+    ]);
+    expect(JSON.parse(readFileSync(facts, 'utf8')).warnings).toEqual([expect.stringMatching(/P1 and p1/)]);
+    await run(table, '--report', join(folder, 'case.html'));
+    expect(readFileSync(join(folder, 'case.html'), 'utf8')).toMatch(/Warning: patients whose names differ in case/);
+    writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,p2\n');
+    expect((await run(table)).said).not.toMatch(/Warning/);
   });
 
   it('says what is wrong with what it was given', async () => {

@@ -213,6 +213,24 @@ describe('ready patches in a table', () => {
     expect(said.mock.calls.flat().join('\n')).toMatch(/by slide, fold 1 of 1: Clean/);
   });
 
+  it('without patients are no split to audit by patient, which is said before any is read', async () => {
+    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await picture(name));
+    write('table.csv', 'file,label\na.jpg,0\nb.jpg,1\n');
+    const source = { ...table, columns: { path: 'file', class: 'label' } };
+    const split = { by: 'patient', validation: 0, test: 0.5, folds: 1, stratified: false };
+    const { folder: shards } = await compiled(define({ source, split }));
+    // Nothing of its pictures can be read.
+    const tars = readdirSync(shards).filter((name) => name.endsWith('.tar'));
+    expect(tars.length).toBe(1);
+    for (const name of tars) rmSync(join(shards, name));
+    await expect(audit([shards])).rejects.toThrow(
+      /the shards have no patients: none was known when they were compiled\. Name .* or leave patient out of --apart/,
+    );
+    await expect(audit([shards, '--apart', 'none'])).rejects.toThrow(
+      /the shards have no patients: .* or divide by what they have \(--by slide\)/,
+    );
+  });
+
   it('are audited all by what the index says, however few are read, and are not called clean for it', async () => {
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];

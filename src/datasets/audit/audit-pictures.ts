@@ -47,6 +47,8 @@ export interface RuleAuditOptions {
   by?: readonly KeptTogether[];
   /** What is looked for on two sides beside exact duplicates; by default slides, patients and sites. */
   apart?: readonly Apart[];
+  /** Whether pictures that look alike must be on one side, too, for a division to be clean; by default they are listed only. */
+  near?: boolean;
   distance?: number;
   /** Of the draws; by default the paper's seed. */
   key?: Key;
@@ -61,7 +63,7 @@ const everyDivision: readonly KeptTogether[] = ['slide', 'patient', 'patient and
  */
 export function auditRules(audited: AuditedPictures, rule: SplitRule, options: RuleAuditOptions = {}): RuleAudits {
   const { pictures, unread, name, total } = audited;
-  const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'] } = options;
+  const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'], near } = options;
   const pairs = pairsOf(pictures, distance);
   const folds: FoldAudit[] = [];
   const impossible: { by: KeptTogether; reason: string }[] = [];
@@ -76,7 +78,7 @@ export function auditRules(audited: AuditedPictures, rule: SplitRule, options: R
       split.folds.forEach((fold, index) => {
         const sides = sidesOf(fold);
         const sideOf = (picture: PictureFacts) => sides.get(slideOf(picture)) ?? null;
-        const audit = auditSides(audited, sideOf, pairs, { apart, distance });
+        const audit = auditSides(audited, sideOf, pairs, { apart, near, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
       });
     }
@@ -87,9 +89,9 @@ export function auditRules(audited: AuditedPictures, rule: SplitRule, options: R
 /** Audits pictures that are on their sides already. */
 export function auditGivenSides(
   audited: AuditedPictures,
-  { apart, distance = usualNearDistance }: { apart: readonly Apart[]; distance?: number },
+  { apart, near, distance = usualNearDistance }: { apart: readonly Apart[]; near?: boolean; distance?: number },
 ): SplitAudit {
-  return auditSides(audited, ({ side }) => side, pairsOf(audited.pictures, distance), { apart, distance });
+  return auditSides(audited, ({ side }) => side, pairsOf(audited.pictures, distance), { apart, near, distance });
 }
 
 function pairsOf(pictures: readonly AuditedPicture[], distance: number): NearPair[] {
@@ -108,7 +110,7 @@ function auditSides(
   { pictures, unread }: AuditedPictures,
   sideOf: (picture: PictureFacts) => string | null,
   pairs: readonly NearPair[],
-  { apart, distance }: { apart: readonly Apart[]; distance: number },
+  { apart, near, distance }: { apart: readonly Apart[]; near: boolean | undefined; distance: number },
 ): SplitAudit {
   const places = [...pictures.keys()].filter((place) => sideOf(pictures[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
@@ -126,7 +128,7 @@ function auditSides(
   const pairsOfRows = pairs
     .filter(({ one, other }) => rowOf.has(one) && rowOf.has(other))
     .map((pair) => ({ ...pair, one: rowOf.get(pair.one)!, other: rowOf.get(pair.other)! }));
-  const audit = auditSplit(rows, { apart, pairs: pairsOfRows, nearDistance: distance });
+  const audit = auditSplit(rows, { apart, near, pairs: pairsOfRows, nearDistance: distance });
   const nearDuplicates = audit.nearDuplicates.map((near) => ({
     ...near,
     rows: [places[near.rows[0]]!, places[near.rows[1]]!] as const,

@@ -9,6 +9,8 @@ export interface ShardPicturesOptions {
    * the index tells all but the bytes.
    */
   most?: number;
+  /** Called with what is known of all pictures before any is read; may throw. */
+  check?: (pictures: readonly PictureFacts[]) => void;
   /** Called after each shard. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -44,25 +46,26 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
       synthetic: columns.synthetic![row] === true,
     };
   };
+  const facts = Array.from({ length: dataset.count }, (_, row) => factsOf(row));
+  options.check?.(facts);
   let done = 0;
   const ofShards = await inParallel(rows, async (ofShard) => {
     throwIfInterrupted(options.signal, 'comparing pictures');
     const encoded = await readEncoded(dataset, ofShard);
     const pictures: AuditedPicture[] = [];
     for (const [place, row] of ofShard.entries()) {
-      const facts = factsOf(row);
-      pictures.push({ ...facts, ...(await fingerprints(encoded[place]!.image, `the patch ${facts.id}`)) });
+      const known = facts[row]!;
+      pictures.push({ ...known, ...(await fingerprints(encoded[place]!.image, `the patch ${known.id}`)) });
     }
     options.onProgress?.(++done, rows.length);
     return pictures;
   });
   const all = rows.flat();
   const read = new Set(all);
-  const others = Array.from({ length: dataset.count }, (_, row) => row).filter((row) => !read.has(row));
   return {
     name: `${dataset.report.dataset}, ${basename(folder)}`,
     pictures: ofShards.flat(),
-    unread: others.map(factsOf),
+    unread: facts.filter((_, row) => !read.has(row)),
     total: dataset.count,
     otherFiles: 0,
     read: async (place) => (await readEncoded(dataset, [all[place]!]))[0]!.image,

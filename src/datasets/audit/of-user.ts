@@ -4,16 +4,18 @@ import { inParallel, throwIfInterrupted } from '../../runs/index.js';
 import { isImage } from '../resolve/folder.js';
 import { localFile } from '../resolve/local-file.js';
 import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';
-import { type AuditedPicture, type AuditedPictures, fingerprints } from './pictures.js';
+import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 
 export interface UserPicturesOptions {
   /** Finds the patient in a picture's path: a regular expression with one group. */
   patientPattern?: RegExp;
+  /** Called with what is known of all pictures before any is read; may throw. */
+  check?: (pictures: readonly PictureFacts[]) => void;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-type Facts = Omit<AuditedPicture, 'sha256' | 'hash' | 'synthetic'> & { path: string };
+type Facts = PictureFacts & { path: string };
 
 /**
  * The pictures of a folder of the user's that is divided already: a folder for each side (train, val or validation,
@@ -48,6 +50,7 @@ export async function picturesOfFolder(folder: string, options: UserPicturesOpti
         patient: patientIn(path, options.patientPattern),
         site: null,
         class: dirname(path) === name ? null : holder,
+        synthetic: false,
       });
     }
   }
@@ -83,6 +86,8 @@ export async function picturesOfTable(table: string, options: UserPicturesOption
       patient: cell('patient') ?? patientIn(path, options.patientPattern),
       site: cell('site'),
       class: cell('class'),
+      // As the table of a synthetic cohort says.
+      synthetic: cell('synthetic') === 'true',
     };
   });
   const sides = new Set(facts.map(({ side }) => side));
@@ -94,16 +99,17 @@ async function lookedAt(
   from: string,
   folder: string,
   facts: readonly Facts[],
-  { signal, onProgress }: UserPicturesOptions,
+  { signal, check, onProgress }: UserPicturesOptions,
 ): Promise<AuditedPictures> {
   if (facts.length === 0) throw new Error(`${from} has no pictures (png, jpg, tif, webp)`);
+  check?.(facts);
   let done = 0;
   const pictures = await inParallel(facts, async ({ path, ...known }, index): Promise<AuditedPicture> => {
     throwIfInterrupted(signal, 'comparing pictures');
     await localFile(folder, path, `${from}, picture ${index + 1}`);
     const seen = await fingerprints(await readFile(join(folder, path)), join(folder, path));
     onProgress?.(++done, facts.length);
-    return { ...known, synthetic: false, ...seen };
+    return { ...known, ...seen };
   });
   return {
     name: basename(from),

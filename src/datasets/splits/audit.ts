@@ -9,6 +9,8 @@ export type Apart = 'slide' | 'patient' | 'site';
 export interface AuditOptions {
   /** What must not be on two sides. */
   apart: readonly Apart[];
+  /** Whether near-duplicates must not be on two sides either; by default they are listed only. */
+  near?: boolean;
   /** The rows' perceptual hashes, in the rows' order; null for a row without a picture. */
   hashes?: readonly (Uint32Array | null)[];
   /** In place of hashes: the pairs of rows within `nearDistance`, which do not depend on the sides (`nearPairs`). */
@@ -50,9 +52,11 @@ export interface SplitAudit {
   nearDistance: number | null;
   /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
   unknown: Readonly<Record<string, number>>;
+  /** Whether anything is on two sides that must not be; where not, it may be that this is not known of all (`clean`). */
+  leaking: boolean;
   /**
    * Whether nothing that was asked for, and no exact duplicate that is known, is on two sides, and every row says what it
-   * is of. Rows without a hash of their bytes are counted in `unknown`.
+   * is of. Near-duplicates count where it was asked for (`near`). Rows without a hash of their bytes are counted in `unknown`.
    */
   clean: boolean;
 }
@@ -89,14 +93,17 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
   const compared = options.hashes !== undefined || options.pairs !== undefined;
   const nearDistance = compared ? (options.nearDistance ?? usualNearDistance) : null;
   const pairs = options.pairs ?? (options.hashes ? pairsOf(options.hashes, nearDistance!, ids.length) : []);
+  const near = nearDuplicates(pairs, sides, ids);
+  const leaking = leaks.length > 0 || (options.near === true && near.length > 0);
   return {
     counts,
     apart: options.apart,
     leaks,
-    nearDuplicates: nearDuplicates(pairs, sides, ids),
+    nearDuplicates: near,
     nearDistance,
     unknown,
-    clean: leaks.length === 0 && options.apart.every((what) => unknown[what] === 0),
+    leaking,
+    clean: !leaking && options.apart.every((what) => unknown[what] === 0),
   };
 }
 
@@ -209,6 +216,7 @@ export function auditText({
   apart,
   unknown,
   counts,
+  leaking,
   clean,
 }: SplitAudit): string {
   const sides = Object.entries(counts)
@@ -224,6 +232,6 @@ export function auditText({
     nearDistance === null
       ? ''
       : `; ${near.length} pairs on two sides look alike (at most ${nearDistance} of 256 bits differ)`;
-  const verdict = clean ? 'Clean' : leaks.length > 0 ? 'NOT CLEAN' : 'NOT KNOWN to be clean';
+  const verdict = clean ? 'Clean' : leaking ? 'NOT CLEAN' : 'NOT KNOWN to be clean';
   return `${verdict}: ${kinds.join(', ')}${alike}. Sides: ${sides}.`;
 }
