@@ -39,7 +39,9 @@ export async function showRuleAudits(
   await showTable(rows, {
     caption:
       `${options.caption ?? name}: on two sides, fold by fold where folds differ; ` +
-      (compared === total ? `all ${total} patches compared` : `${compared} of ${total} patches compared`),
+      (compared === total
+        ? `all ${total} patches compared`
+        : `all ${total} patches divided, bytes and looks of ${compared} compared`),
     columns: {
       by: 'Kept on one side',
       train: 'Training patches',

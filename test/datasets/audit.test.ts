@@ -130,6 +130,15 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const some = await picturesOfShards(compiled.folder, { most: compiled.report.slides.length });
     expect(some.total).toBe(compiled.report.counts.patches);
     expect(some.pictures.map(({ slide }) => slide)).toEqual(compiled.report.slides.map(({ slide }) => slide));
+    expect(some.unread.length).toBe(some.total - some.pictures.length);
+    // All are divided, and what the index tells is found in all.
+    const known = (of: AuditedPictures) =>
+      auditRules(of, shares, { by: ['slide', 'patient', 'site'] }).folds.map(({ audit: { counts, leaks } }) => [
+        counts,
+        leaks.filter(({ kind }) => kind !== 'exact duplicate').map(({ value, sides }) => [value, sides]),
+      ]);
+    expect(some.unread.length).toBeGreaterThan(0);
+    expect(known(some)).toEqual(known(audited));
     const last = some.pictures.length - 1;
     expect((await some.read(last)).length).toBeGreaterThan(1000);
   });

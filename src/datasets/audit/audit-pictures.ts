@@ -68,9 +68,11 @@ export function auditRules(audited: AuditedPictures, rule: SplitRule, options: R
   const folds: FoldAudit[] = [];
   const impossible: { by: KeptTogether; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
-    const slides = slidesOf(
-      by === 'patient and doubles' ? withDoublesTogether(audited, pairs) : [...pictures, ...unread],
-    );
+    const slides = slidesOf([...pictures, ...unread]);
+    if (by === 'patient and doubles') {
+      const countedAs = patientOfDoubles(pictures, pairs);
+      for (const slide of slides) slide.patient = countedAs(slide.patient);
+    }
     const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
     const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
@@ -174,11 +176,6 @@ function patientOfDoubles(
     const number = numberOf.get(patient);
     return number === undefined ? patient : names[first[number]!]!;
   };
-}
-
-function withDoublesTogether({ pictures, unread }: AuditedPictures, pairs: readonly NearPair[]): PictureFacts[] {
-  const countedAs = patientOfDoubles(pictures, pairs);
-  return [...pictures, ...unread].map((picture) => ({ ...picture, patient: countedAs(picture.patient) }));
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */
