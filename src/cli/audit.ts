@@ -75,6 +75,12 @@ export async function audit(words: readonly string[]): Promise<number> {
     const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
     for (const { name, audit: found } of audits) {
       console.log(`${name}: ${auditText(found)}`);
+      const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
+      if (placed < audited.total) {
+        console.log(
+          `  ${audited.total - placed} pictures are on no side: what they would be divided by is not known of them`,
+        );
+      }
       const leaks = leakTable(found).objects() as Record<string, string>[];
       for (const leak of leaks.slice(0, 10)) {
         console.log(`  ${leak.kind} ${leak.value}: ${leak.sides} (${leak.examples})`);

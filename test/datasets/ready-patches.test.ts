@@ -264,6 +264,9 @@ describe('ready patches in a table', () => {
     const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
     const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
     expect(await sides('--most', '2')).toBe(await sides());
+    const unknown = await audited('', ...anew);
+    expect(unknown.said).toMatch(/1 pictures are on no side: what they would be divided by is not known of them/);
+    expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
     const page = join(folder, 'audit.json');
     await audited('p1', ...anew, '--by', 'patient-and-doubles', '--most', '2', '--report', page);
     const { audits, compared, total } = JSON.parse(readFileSync(page, 'utf8'));
