@@ -95,7 +95,7 @@ await lab.showSlideCut({ definition: dataset.definition, slide: shown }, { seed,
 // %%
 const compiling = lab.progress('slides', ready.length);
 const compiled = await lab.compileDataset(
-  { definition: dataset.definition, slides: ready },
+  { definition: dataset.definition, slides: ready, excluded: dataset.lock.excluded },
   {
     seed,
     workers,
