@@ -39,7 +39,7 @@ export { resizeBilinear } from './ops/resize.js';
 export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
 export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d.js';
 export { stridedSlice } from './ops/strided-slice.js';
-export { type ConvolutionShape, type GradientForm, possibleForms, weightGradient } from './ops/weight-gradient.js';
+export { type ConvolutionShape, type GradientForm, possibleForms } from './ops/weight-gradient.js';
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
 export {
   type Attribute,

@@ -112,9 +112,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   let savedStep = resumed?.step;
   const history: HistoryEntry[] = resumed?.history ?? [];
 
-  const forms = resumed
-    ? resumed.convolutionForms && new ConvolutionForms(resumed.convolutionForms)
-    : options.convolutionForms;
+  // Before the first step nothing depends on a form yet.
+  const forms =
+    done > 0 ? resumed?.convolutionForms && new ConvolutionForms(resumed.convolutionForms) : options.convolutionForms;
   let used: Record<string, string> | undefined = resumed?.convolutionForms;
 
   const save = async () => {
@@ -134,13 +134,19 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   const step = compile(options.step, { name: 'the training step', precision, convolutionForms: forms });
   const measureForms = async (batch: Tensors) => {
     const rate = tf.scalar(0);
-    const inputs: Parameters<Step> = [tensors, batch, rate, options.random];
-    const { measured, table } = await measureConvolutionForms(options.step, inputs, { forms: forms!, precision });
-    rate.dispose();
-    used = table;
-    if (measured === 0) return;
-    await forms!.save();
-    await emit({ kind: 'convolutions measured', step: done, count: measured });
+    try {
+      const inputs: Parameters<Step> = [tensors, batch, rate, options.random];
+      const { measured, table } = await measureConvolutionForms(options.step, inputs, { forms: forms!, precision });
+      used = table;
+      if (measured === 0) return;
+      await forms!.save();
+      await emit({ kind: 'convolutions measured', step: done, count: measured });
+    } catch (error) {
+      disposeTensors(batch);
+      throw error;
+    } finally {
+      rate.dispose();
+    }
   };
   const batches = batchesAhead(options.batch);
   try {

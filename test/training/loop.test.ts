@@ -204,6 +204,12 @@ describe('train', () => {
     expect(resumed.convolutionForms).toEqual({ [name]: 'shifts' });
     expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
 
+    // One that was interrupted before its first step has none yet.
+    const begun = checkpointIn(freshFolder());
+    const stopped = { ...training('shifts'), checkpoint: begun, signal: AbortSignal.abort() };
+    await expect(train(stopped)).rejects.toThrow(/interrupted after step 0/);
+    expect((await train({ ...training('shifts'), checkpoint: begun })).convolutionForms).toEqual({ [name]: 'shifts' });
+
     // A run that had none goes on without.
     const without = checkpointIn(freshFolder());
     await interruptAfter(2, { ...smallTraining(4), checkpoint: without });

@@ -13,8 +13,6 @@ const clearly = 0.9;
 export interface MeasureOptions {
   forms: ConvolutionForms;
   precision?: Precision;
-  /** Called before each convolution that is measured. */
-  onProgress?: (done: number, total: number) => void;
 }
 
 /**
@@ -27,7 +25,7 @@ export interface MeasureOptions {
 export async function measureConvolutionForms<Inputs extends unknown[]>(
   step: (...inputs: Inputs) => unknown,
   inputs: Inputs,
-  { forms, precision = 'float32', onProgress }: MeasureOptions,
+  { forms, precision = 'float32' }: MeasureOptions,
 ): Promise<{ measured: number; table: Record<string, GradientForm> }> {
   const convolutions = new Map<string, ConvolutionShape>();
   const onUse = (name: string, shape: ConvolutionShape) => convolutions.set(name, shape);
@@ -35,10 +33,7 @@ export async function measureConvolutionForms<Inputs extends unknown[]>(
     record(step.name || 'step', step, inputs, leavesOf(inputs, 'input')).release(),
   );
   const unknown = [...convolutions].filter(([name]) => !forms.get(name));
-  for (const [done, [name, shape]] of unknown.entries()) {
-    onProgress?.(done, unknown.length);
-    forms.set(name, await fastestForm(shape, precision));
-  }
+  for (const [name, shape] of unknown) forms.set(name, await fastestForm(shape, precision));
   const names = [...convolutions.keys()].sort();
   return { measured: unknown.length, table: Object.fromEntries(names.map((name) => [name, forms.get(name)!])) };
 }

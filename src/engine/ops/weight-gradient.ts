@@ -41,7 +41,7 @@ export function weightGradient(form: GradientForm, shape: ConvolutionShape, x: T
   }
   const [height, width, inChannels, last] = weight as [number, number, number, number];
   const [batch, rows, columns] = dy.shape as [number, number, number];
-  const padded = padding === 'SAME' ? padSides(x, (height - 1) / 2) : x;
+  const padded = padding === 'SAME' && height > 1 ? padSides(x, (height - 1) / 2) : x;
   const part = (top: number, left: number) => {
     if (height === 1 && width === 1 && stride === 1) return padded;
     const end = [batch, top + stride * (rows - 1) + 1, left + stride * (columns - 1) + 1, inChannels];
