@@ -1,6 +1,6 @@
 // npm run campaign -- big-slide [WIDTH HEIGHT]: what compiling a huge slide takes in memory. A slide of 100,000 x 80,000 px
 // at 0.25 um/px is made sparsely and compiled by `pathlab compile` at the paper's settings (512 px of 200 um, 500 patches),
-// while the memory of the whole tree of processes is looked at every 50 ms. The bound is 1 GiB.
+// while the memory of the whole tree of processes is looked at some times a second. The bound is 1 GiB.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -73,7 +73,7 @@ try {
   writeCampaignResult('big-slide', args, {
     about:
       'peakMiB: the most that the tree of processes held at a time, as the sum of proportional set sizes (PSS) and of ' +
-      "nameless files in memory, looked at every 50 ms; sumOfHighestMiB: each process's own most resident (VmHWM) at " +
+      "nameless files in memory, in so many looks; sumOfHighestMiB: each process's own most resident (VmHWM) at " +
       'whatever time, pages that they share counted in each',
     slide: { width, height, umPerPixel: 0.25, readFromLevel: report.slides[0].level },
     patches: report.counts.patches,

@@ -32,17 +32,16 @@ export async function serveTraining(backboneFor, optimizer, rate) {
     'int32',
   );
   const learningRate = tf.scalar(rate);
-  const forms = new ConvolutionForms();
-  const began = performance.now();
-  const inputs = [tensors, images, labels, learningRate];
-  const { measured } = await measureConvolutionForms(training.trainStep, inputs, { forms, precision });
-  const seconds = (performance.now() - began) / 1000;
-  console.error(
-    `pathlab ${precision}: weight gradients of ${measured} convolutions measured in ${seconds.toFixed(1)} s`,
-  );
-  const step = compile(training.trainStep, { precision, convolutionForms: forms });
+  let step;
+  /** Part of the first step, as PyTorch's compiling is of its. */
+  async function prepare() {
+    const forms = new ConvolutionForms();
+    await measureConvolutionForms(training.trainStep, [tensors, images, labels, learningRate], { forms, precision });
+    return compile(training.trainStep, { precision, convolutionForms: forms });
+  }
 
   async function runStep() {
+    step ??= await prepare();
     const output = await step(tensors, images, labels, learningRate);
     disposeTensors(...Object.values(tensors));
     tensors = output.tensors;

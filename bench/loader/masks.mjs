@@ -10,8 +10,8 @@ const side = 32;
 const classes = ['glass', 'stroma', 'cancer'];
 
 /**
- * Compiles patches with masks and reads the shards with Python's webdataset: images, masks and facts must come out as they
- * went in.
+ * Compiles patches with masks and reads the shards with Python's webdataset: masks and classes must come out as they
+ * went in, and the images in their size.
  *
  * @param {string} python of the loader's peers
  * @returns {Promise<number>} how many patches were compared

@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import {
   type Apart,
   type AuditedPictures,
@@ -20,7 +19,7 @@ import {
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
 import { key, writeFileAtomic } from '../runs/index.js';
-import { interruptible, seedOf, wholeNumber } from './options.js';
+import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
@@ -57,7 +56,7 @@ say nothing of their patient, or not all bytes were read), and 1 when that could
  * @throws UsageError with what a user can act on
  */
 export async function audit(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords(words);
+  const { values, positionals } = parsed(words);
   if (values.help) {
     console.log(help);
     return 0;
@@ -120,7 +119,7 @@ const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'most'] as con
 
 async function auditsOf(
   where: string,
-  values: ReturnType<typeof parseWords>['values'],
+  values: ReturnType<typeof parsed>['values'],
   { apart, near, distance, signal }: Asked,
 ): Promise<{ audited: AuditedPictures; audits: NamedAudit[] }> {
   const stat = statSync(where, { throwIfNoEntry: false });
@@ -177,7 +176,7 @@ function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'near'
 }
 
 /** The definition's rule, with what the user wants otherwise. */
-async function ruleOf(folder: string, values: ReturnType<typeof parseWords>['values']): Promise<SplitRule> {
+async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values']): Promise<SplitRule> {
   const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport>;
   if (!report.split) {
     throw new UsageError(
@@ -264,27 +263,23 @@ function caseWarning({ pictures, unread }: AuditedPictures, what: Apart): string
   ];
 }
 
-function parseWords(words: readonly string[]) {
+function parsed(words: readonly string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        apart: text,
-        distance: text,
-        patient: text,
-        report: text,
-        by: text,
-        validation: text,
-        test: text,
-        folds: text,
-        seed: text,
-        most: text,
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (see pathlab audit --help)`);
-  }
+  return parseWords('audit', {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      apart: text,
+      distance: text,
+      patient: text,
+      report: text,
+      by: text,
+      validation: text,
+      test: text,
+      folds: text,
+      seed: text,
+      most: text,
+    },
+  });
 }

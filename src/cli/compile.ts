@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import {
   type CompileDatasetOptions,
   compileDataset,
@@ -8,7 +7,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../datasets/index.js';
-import { interruptible, seedOf, wholeNumber } from './options.js';
+import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
 import { tellListRetry } from './tell-list-retry.js';
 import { UsageError } from './usage-error.js';
@@ -40,7 +39,7 @@ same kind of shards. NAME is a definition in data-manifests/, or a .json file; \
  * @throws UsageError for what a user can act on, in few lines
  */
 export async function compile(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords(words);
+  const { values, positionals } = parsed(words);
   if (values.help) {
     console.log(help);
     return 0;
@@ -101,27 +100,23 @@ export async function compile(words: readonly string[]): Promise<number> {
   });
 }
 
-function parseWords(words: readonly string[]) {
+function parsed(words: readonly string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        plan: { type: 'boolean' },
-        workers: text,
-        'max-failures': text,
-        seed: text,
-        most: text,
-        size: text,
-        limit: text,
-        source: text,
-        from: text,
-        data: text,
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (see pathlab compile --help)`);
-  }
+  return parseWords('compile', {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      plan: { type: 'boolean' },
+      workers: text,
+      'max-failures': text,
+      seed: text,
+      most: text,
+      size: text,
+      limit: text,
+      source: text,
+      from: text,
+      data: text,
+    },
+  });
 }

@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util';
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
 import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
-import { decimal, interruptible, wholeNumber } from './options.js';
+import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
 import { tellListRetry } from './tell-list-retry.js';
 import { UsageError } from './usage-error.js';
@@ -34,7 +33,7 @@ A token for files of the GDC that are not open is read from the environment vari
  * @throws UsageError on wrong options, in one line for the user
  */
 export async function fetch(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords(words);
+  const { values, positionals } = parsed(words);
   if (values.help) {
     console.log(help);
     return 0;
@@ -112,29 +111,25 @@ function tellProgress(event: DownloadProgress): void {
   } else if (event.kind === 'receiving') console.error(`${path}: ${((100 * event.received) / bytes).toFixed(0)} %`);
 }
 
-function parseWords(words: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...words],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        plan: { type: 'boolean' },
-        out: { type: 'string' },
-        from: { type: 'string' },
-        limit: { type: 'string' },
-        parallel: { type: 'string' },
-        bandwidth: { type: 'string' },
-        disk: { type: 'string' },
-        endpoint: { type: 'string' },
-        'redirect-host': { type: 'string', multiple: true },
-        refresh: { type: 'boolean' },
-        verify: { type: 'boolean' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} (see pathlab fetch --help)`);
-  }
+function parsed(words: readonly string[]) {
+  return parseWords('fetch', {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      plan: { type: 'boolean' },
+      out: { type: 'string' },
+      from: { type: 'string' },
+      limit: { type: 'string' },
+      parallel: { type: 'string' },
+      bandwidth: { type: 'string' },
+      disk: { type: 'string' },
+      endpoint: { type: 'string' },
+      'redirect-host': { type: 'string', multiple: true },
+      refresh: { type: 'boolean' },
+      verify: { type: 'boolean' },
+    },
+  });
 }
 
 function address(text: string): string {

@@ -1,5 +1,19 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { InterruptedError } from '../runs/index.js';
 import { UsageError } from './usage-error.js';
+
+/**
+ * The words of a command line as options.
+ *
+ * @throws UsageError for what the command does not take
+ */
+export function parseWords<const Config extends ParseArgsConfig>(command: string, config: Config) {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} (see pathlab ${command} --help)`);
+  }
+}
 
 /** An option's whole number; undefined where it was not given. */
 export function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {

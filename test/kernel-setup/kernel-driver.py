@@ -17,7 +17,7 @@ LIMIT = float(os.environ.get("PATHLAB_TEST_LIMIT", 60))  # seconds until an answ
 
 manager = KernelManager(kernel_name=sys.argv[1])
 manager.shutdown_wait_time = 20
-# Ports found free may be taken by the time the kernel binds them; these nobody else looks for.
+# Ports found free may be taken by the time the kernel binds them; these nobody looks for but a driver whose pid differs by a multiple of 2,400.
 for offset, channel in enumerate(("shell", "iopub", "stdin", "hb", "control")):
     setattr(manager, f"{channel}_port", 20_000 + os.getpid() % 2_400 * 5 + offset)
 # This program's own stdout carries its answers.

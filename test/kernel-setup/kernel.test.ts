@@ -236,7 +236,10 @@ aq.table({ slide: ['a', 'b'] })`);
     test('an error or a promise as a result shows nothing of the kernel', async () => {
       const error = result((await kernel.run('const fault = new RangeError("looked at");\nfault')).outputs);
       expect(error).toMatch(/^RangeError: looked at\n +at In\[\d+\]:1:\d+$/);
+      const facts = result((await kernel.run('Object.assign(new Error("none"), { code: "ENOENT" })')).outputs);
+      expect(facts).toMatch(/^Error: none\n.*\n\{ code: 'ENOENT' \}$/s);
       expect(result((await kernel.run('Promise.resolve(3)')).outputs)).toBe('Promise { 3 }');
+      expect(result((await kernel.run('Object.freeze(Promise.resolve(4))')).outputs)).toContain('4');
     });
 
     test('completion counts characters as Jupyter does', async () => {

@@ -51,7 +51,7 @@ class BusyState {
 
   /**
    * Whether the busy thread may be stopped where it is now: asks it, by running `offer` there, and waits for its answer.
-   * If it agrees, it is held until `released`.
+   * If it agrees, it is held until `release`.
    */
   agreesToStop(offer) {
     Atomics.store(this.numbers, stop, asked);
@@ -63,7 +63,6 @@ class BusyState {
   /** Lets the busy thread, which agreed, go on: into the stop. */
   release() {
     Atomics.store(this.numbers, stop, none);
-    Atomics.notify(this.numbers, stop);
   }
 
   /** The busy thread's answer. If it agrees, it is held until V8 has been asked to stop it, and `prepare` is called. */

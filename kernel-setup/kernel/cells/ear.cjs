@@ -17,6 +17,8 @@ const betweenTries = 7;
 const state = new BusyState(workerData.state);
 /** How many such requests the main thread had heard when the last one came. */
 let lastStop = -1;
+/** The next try to stop it: another interrupt takes the place of the one before. */
+let nextTry;
 
 createInterface({ input: new Socket({ fd: requests, readable: true, writable: false }) })
   .on('line', (line) => {
@@ -28,7 +30,7 @@ createInterface({ input: new Socket({ fd: requests, readable: true, writable: fa
     const first = !unheard(before);
     lastStop = before;
     if (state.cooperative && first) return;
-    if (request.type === 'interrupt') setTimeout(() => stopMain(before), patience);
+    if (request.type === 'interrupt') stopMainIn(patience, before);
     else setTimeout(() => state.heard === before && endProcess(), patienceAtEnd);
   })
   .on('close', endProcess);
@@ -38,18 +40,23 @@ function unheard(now) {
   return lastStop === now;
 }
 
+function stopMainIn(milliseconds, before) {
+  clearTimeout(nextTry);
+  nextTry = setTimeout(() => stopMain(before), milliseconds);
+}
+
 function stopMain(before) {
   if (state.heard !== before) return;
   // A session that is still open when the process ends would hold it up.
   const main = new Session();
   main.connectToMainThread();
   const offer = () => main.post('Runtime.evaluate', { expression: "globalThis[Symbol.for('pathlab.offerStop')]()" });
-  if (!state.compiling && state.agreesToStop(offer)) {
+  if (state.agreesToStop(offer)) {
     main.post('Runtime.terminateExecution', () => main.disconnect());
     state.release();
   } else {
     main.disconnect();
-    setTimeout(() => stopMain(before), betweenTries);
+    stopMainIn(betweenTries, before);
   }
 }
 

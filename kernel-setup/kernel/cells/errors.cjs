@@ -16,7 +16,11 @@ function describeError(thrown, cells) {
 }
 
 /** An error as text, for one that is looked at instead of thrown. */
-const describeTrace = (error, cells) => tracebackOf(error, cells).join('\n');
+function describeTrace(error, cells) {
+  const { cause: _, errors: __, ...facts } = error;
+  const more = Object.keys(facts).length > 0 ? [inspect(facts)] : [];
+  return [...tracebackOf(error, cells), ...more].join('\n');
+}
 
 function nameAndMessage(thrown) {
   if (!isError(thrown)) return { ename: 'Thrown', evalue: typeof thrown === 'string' ? thrown : inspect(thrown) };

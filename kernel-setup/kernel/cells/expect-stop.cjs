@@ -4,6 +4,9 @@
 // So just before that the count is cleared, as Node itself does for an uncaught exception. And V8 forgets the stop where
 // it meets code that Node runs around each promise, which then counts on; there the code is not stopped, but a little
 // later.
+const path = require('node:path');
+
+const ownFolder = path.join(__dirname, '..');
 const clearAsyncIdStack = functionOfNode('async_wrap', 'clearAsyncIdStack');
 
 /** Node offers no public way to it: cell-process.cjs starts this process with `--expose-internals`. */
@@ -23,11 +26,11 @@ function functionOfNode(binding, name) {
 function offerStop(state) {
   Object.defineProperty(globalThis, Symbol.for('pathlab.offerStop'), {
     // Between clearing and stopping no code may run, since it would be counted.
-    value: () => state.answerStop(canStopHere(), clearAsyncIdStack),
+    value: () => state.answerStop(!state.compiling && canStopHere(), clearAsyncIdStack),
   });
 }
 
-/** Whether cells or packages are being run, and none of Node's code around promises. */
+/** Whether cells or packages are being run and not the kernel alone, and none of Node's code around promises. */
 function canStopHere() {
   const { prepareStackTrace, stackTraceLimit } = Error;
   Error.prepareStackTrace = (_error, frames) => frames.map((frame) => frame.getFileName() ?? '');
@@ -35,7 +38,8 @@ function canStopHere() {
   const files = new Error().stack.slice(ownFrames);
   Error.prepareStackTrace = prepareStackTrace;
   Error.stackTraceLimit = stackTraceLimit;
-  return files.length > 0 && !files.includes('node:internal/async_hooks');
+  const isOthers = (file) => file !== '' && !file.startsWith('node:') && !file.startsWith(ownFolder);
+  return files.some(isOthers) && !files.includes('node:internal/async_hooks');
 }
 
 const ownFrames = 3; // canStopHere, value, and the expression that called it

@@ -30,7 +30,7 @@ class ExportedNames {
     bindSourceFile(file, {});
     return [...file.locals]
       .map(([key, symbol]) => ({ name: unescapeLeadingUnderscores(key), exported: symbol.exportSymbol !== undefined }))
-      .filter(({ name }) => name !== '__global'); // of \`declare global\`
+      .filter(({ name }) => name !== '__global'); // of `declare global`
   }
 
   /** `createWatchProgram` whose programs tell tslab of a cell's names only those that are not exported yet. */

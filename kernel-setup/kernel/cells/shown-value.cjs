@@ -26,7 +26,14 @@ async function bundleOf(value, describe) {
 
 /** Node notes at each promise in which context it was made: to find the cell of an output, and nothing to look at. */
 function hideContext(promise) {
-  for (const key of Object.getOwnPropertySymbols(promise)) Object.defineProperty(promise, key, { enumerable: false });
+  for (const key of Object.getOwnPropertySymbols(promise)) {
+    if (!nodesNotes.has(key.description)) continue;
+    if (Object.getOwnPropertyDescriptor(promise, key).configurable) {
+      Object.defineProperty(promise, key, { enumerable: false });
+    }
+  }
 }
+
+const nodesNotes = new Set(['kResourceStore', 'async_id_symbol', 'trigger_async_id_symbol']);
 
 module.exports = { bundleOf };
