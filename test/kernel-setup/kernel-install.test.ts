@@ -96,10 +96,13 @@ test("what the kernelspec sets reaches the cells from elsewhere, and the shell's
     const { outputs } = await kernel.run(
       `import { getHeapStatistics } from 'node:v8';
       const { TF_NUM_INTRAOP_THREADS, TF_NUM_INTEROP_THREADS, TF_CPP_MIN_LOG_LEVEL, PATHLAB_DEVICE } = process.env;
-      const heap = Math.round(getHeapStatistics().heap_size_limit / 2 ** 20) < 400;
+      const heap = getHeapStatistics().heap_size_limit;
       [TF_NUM_INTRAOP_THREADS, TF_NUM_INTEROP_THREADS, TF_CPP_MIN_LOG_LEVEL, PATHLAB_DEVICE, heap].join(' ')`,
     );
-    expect(resultOf(outputs)).toBe("'3 1 2 cpu true'");
+    // V8 adds the young generation to the heap that is asked for, and how much depends on Node's version.
+    const words = ['--max-old-space-size=300', '-p', 'v8.getHeapStatistics().heap_size_limit'];
+    const heap = execFileSync('node', words, { encoding: 'utf8' }).trim();
+    expect(resultOf(outputs)).toBe(`'3 1 2 cpu ${heap}'`);
   } finally {
     await kernel.close();
   }
