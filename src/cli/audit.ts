@@ -144,7 +144,7 @@ async function auditsOf(
         );
       }
     };
-    const audited = await picturesOfShards(where, { most, signal, check });
+    const audited = await picturesOfShards(where, { most, signal, check, onProgress: teller('shards') });
     if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
     const found = auditRules(audited, rule, {
       by: [by],
@@ -166,7 +166,7 @@ async function auditsOf(
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
   const check = (pictures: readonly PictureFacts[]) => requireKnown(pictures, apart, notInPictures);
-  const options = { patientPattern: patternOf(values.patient), check, signal };
+  const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: teller('pictures') };
   const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
   return { audited, audits: [asDivided(audited, { apart, near, distance })] };
 }
@@ -249,6 +249,16 @@ function requireDivisible(patches: readonly PictureFacts[], by: KeptTogether): v
   const what = by === 'patient and doubles' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
   throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
+}
+
+/** Tells how far long work is, once a second. */
+function teller(what: string): (done: number, total: number) => void {
+  let last = Date.now();
+  return (done, total) => {
+    if (Date.now() - last < 1000) return;
+    last = Date.now();
+    console.error(`${done} of ${total} ${what} compared`);
+  };
 }
 
 /** Two ways to write one name hide that it is on two sides. */
