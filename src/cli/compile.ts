@@ -21,7 +21,7 @@ same kind of shards. NAME is a definition in data-manifests/, or a .json file; \
 
   --plan             only say what there is to do: slides, patches, bytes, hours
   --workers N        slides under way at a time (one a core, at most 4); as many processes as cores read them
-  --max-failures N   slides that may fail before all stops (20)
+  --max-failures N   slides that may fail before all stops (20), entries of the list that are wrong among them
   --size PX          side of ready patches' images: others are resized (as they are, all of one size)
   --seed TEXT        decides which patches of a slide are drawn (0)
   --most N           patches of a slide, at most (the definition's; "all" for no limit)

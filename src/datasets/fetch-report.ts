@@ -1,5 +1,6 @@
 import type { DownloadResult } from '../runs/index.js';
 import { filesOf, type LockFile } from './lock-file.js';
+import { isResolved } from './read-definition.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import { type RuleLeak, ruleLeaksIfEnough } from './splits/index.js';
 
@@ -8,6 +9,8 @@ export interface ListFacts {
   dataset: string;
   title: string;
   resolution: string;
+  /** Whether `resolution` says that the list is the right one; compiling reports the same. */
+  resolved: boolean;
   resolvedFrom: string;
   listSha256: string;
   synthetic: boolean;
@@ -59,6 +62,7 @@ export function listFacts(dataset: ResolvedDataset): ListFacts {
     dataset: definition.name,
     title: definition.title,
     resolution,
+    resolved: isResolved(definition),
     resolvedFrom: lock.resolvedFrom,
     listSha256: lock.listSha256,
     synthetic: lock.synthetic,

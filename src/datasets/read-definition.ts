@@ -47,3 +47,8 @@ export function definitionSha256(definition: DatasetDefinition): string {
   const { expected: _, resolvedSha256: __, ...asked } = definition;
   return sha256(canonicalJson(asked));
 }
+
+/** Whether the list is known to be the right one: it is the user's own, or the definition holds the hash of its source's. */
+export function isResolved({ source, resolvedSha256 }: DatasetDefinition): boolean {
+  return ['folder', 'csv', 'slides'].includes(source.kind) || resolvedSha256 !== null;
+}

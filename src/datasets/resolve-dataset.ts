@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type DownloadOptions, key, projectRoot, withDefaults } from '../runs/index.js';
 import type { DatasetDefinition, DatasetOrigin } from './definition.js';
 import { type LockedSlide, type LockFile, readLockFile } from './lock-file.js';
-import { definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
+import { definitionFolder, definitionSha256, isResolved, readDefinition } from './read-definition.js';
 import { resolveDefinition } from './resolve/resolve.js';
 
 export interface FetchOptions extends DownloadOptions {
@@ -34,7 +34,7 @@ export interface ResolvedDataset {
   out: string;
   /** Where the slides' paths start: `out`, or the user's own folder. */
   folder: string;
-  /** In words: that the list is the source's own, or that nobody has checked that yet. */
+  /** In words: that the list is the user's or the source's own, or that nobody has checked that yet. */
   resolution: string;
 }
 
@@ -88,8 +88,12 @@ function earlierLock(definition: DatasetDefinition, out: string, { refresh }: Fe
   return lock.definitionSha256 === definitionSha256(definition) ? lock : undefined;
 }
 
-function resolutionOf({ name, resolvedSha256 }: DatasetDefinition, lock: LockFile): string {
+function resolutionOf(definition: DatasetDefinition, lock: LockFile): string {
+  const { name, resolvedSha256 } = definition;
   if (resolvedSha256 === null) {
+    if (isResolved(definition)) {
+      return `the list is ${lock.synthetic ? 'of synthetic slides' : "the user's own"}; its hash is ${lock.listSha256}`;
+    }
     return `not yet resolved against the real source: the hash of this list, ${lock.listSha256}, is nobody's but yours`;
   }
   if (resolvedSha256 === lock.listSha256) return `the list has the hash that the definition holds, ${resolvedSha256}`;

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startBucket, startGdc, startServer } from '../../bench/data-servers.mjs';
+import { compile } from '../../src/cli/compile.js';
 import { fetch } from '../../src/cli/fetch.js';
 import {
   type DatasetDefinition,
@@ -378,6 +379,19 @@ describe("a user's own data", () => {
     expect(readdirSync(out).sort()).toEqual(['lock.json', 'report.json']);
   });
 
+  it.each([
+    [false, "the user's own"],
+    [true, 'of synthetic slides'],
+  ])("is nobody else's to check, in words and in the report (synthetic: %s)", async (synthetic, whose) => {
+    write({ ...files, 'table.csv': table });
+    const path = tableDefinition((definition) => Object.assign(definition, { synthetic }));
+    const { lock, report } = await fetchDataset(path, { out });
+    expect([report.resolution, report.resolved]).toEqual([
+      `the list is ${whose}; its hash is ${lock.listSha256}`,
+      true,
+    ]);
+  });
+
   it('is listed also where it is too little for its split', async () => {
     write({ ...files, 'files/9.png': 'nine', 'table.csv': `${table}9.png,1,009\n` });
     const split = { by: 'slide', validation: 0.5, test: 0.4, folds: 1, stratified: false };
@@ -551,7 +565,7 @@ describe('PANDA', () => {
   }
 
   it("comes from the user's folder: one provider or both, masks, duplicates as one patient", async () => {
-    const rows = ['a,radboud', 'b,radboud', 'c,karolinska', 'd,radboud', 'e,radboud', 'f,radboud'];
+    const rows = [...'abcdefg'].map((id) => `${id},${id === 'c' ? 'karolinska' : 'radboud'}`);
     write({
       'panda/train.csv': `image_id,data_provider\n${rows.join('\n')}\n`,
       'panda/train_images/a.tiff': await picture('one', 'a'),
@@ -563,17 +577,36 @@ describe('PANDA', () => {
     });
     for (const id of ['a', 'b', 'c', 'd', 'e']) write({ [`panda/train_label_masks/${id}_mask.tiff`]: `mask of ${id}` });
     const from = join(folder, 'panda');
-    const { ready, lock } = await fetchDataset('segpanda200', { out, from });
+    const { ready, lock, resolution, report } = await fetchDataset('segpanda200', { out, from });
     expect(ready.map(({ id, patient, site }) => [id, patient, site])).toEqual([
       ['a', 'a', 'radboud'],
       ['b', 'b', 'radboud'],
       ['d', 'a', 'radboud'],
     ]);
     expect(ready[0]!.mask).toBe(join(from, 'train_label_masks/a_mask.tiff'));
-    expect(lock.excluded.map(({ id }) => id)).toEqual(['e', 'f']);
-    expect(lock.excluded[1]!.reason).toBe('its mask: there is no file train_label_masks/f_mask.tiff');
+    expect(lock.excluded).toEqual([
+      { id: 'e', reason: expect.stringMatching(/unsupported image format/), fault: true },
+      { id: 'f', reason: 'it has no mask in train_label_masks' },
+      { id: 'g', reason: 'train.csv: there is no file train_images/g.tiff', fault: true },
+    ]);
+    expect([resolution, report.resolved]).toEqual([expect.stringMatching(/^not yet resolved/), false]);
     const both = await fetchDataset('segpanda200-both-providers', { out, from });
     expect(both.ready.map(({ site }) => site)).toEqual(['radboud', 'radboud', 'karolinska', 'radboud']);
+
+    const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(await fetch(['segpanda200', '--out', out, '--from', from])).toBe(1);
+    expect(errors.mock.calls.flat().join('\n')).toMatch(
+      /^1 left out: it has no mask in train_label_masks \(f\)\nleft out: e: .*\nleft out: g: train\.csv: there is no file/,
+    );
+    // As many as are missing count among those that may fail.
+    const words = ['segpanda200', '--from', from, '--source', out, '--data', join(folder, 'data')];
+    await expect(compile([...words, '--max-failures', '1'])).rejects.toThrow(
+      /2 entries of the list of segpanda200 are wrong, more than the 1 that may fail[\s\S]*g: train\.csv: there is no file/,
+    );
+    await expect(compile([...words, '--max-failures', '3'])).rejects.toThrow(
+      /more than 3 of 3 slides failed \(entries of the list that are wrong among them: 2\), so compiling stops/,
+    );
   });
 
   it('says where it is had from', async () => {

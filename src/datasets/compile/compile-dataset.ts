@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { onDisk, projectRoot } from '../../runs/index.js';
 import type { DatasetDefinition } from '../definition.js';
+import type { ExcludedSlide } from '../lock-file.js';
 import { type CutOptions, checkDataset, type SlideDataset, settingsHash, settingsOf } from './dataset.js';
 import { finishFolder } from './finish-folder.js';
-import { type CompileProgress, Job } from './job.js';
+import { type CompileProgress, Job, usualMaxFailures } from './job.js';
 import type { CompileReport } from './report.js';
 import { readyWork, slideWork } from './work-units.js';
 
@@ -14,7 +15,10 @@ export interface CompileDatasetOptions extends CutOptions {
   data?: string;
   /** Slides under way at a time in this process; by default one a core, at most 4. The shards are the same. */
   workers?: number;
-  /** Slides (or ready patches) that may fail, each with its reason in the report, before all stops. */
+  /**
+   * Slides (or ready patches) that may fail, each with its reason in the report, before all stops; entries of the list
+   * that are wrong count among them. 20 by default.
+   */
   maxFailures?: number;
   /** Called when a slide is done, found done, or has failed. */
   onProgress?: (event: CompileProgress) => void;
@@ -44,7 +48,7 @@ export function shardFolder(
  * processes and machines may do so at once in one shared folder. What is there already, made from the same slide with
  * the same settings, is kept.
  *
- * @throws Error when more slides fail than may, or all; DiskFullError; InterruptedError when `signal` aborts. Finished
+ * @throws Error when more slides fail than may, or all, or more entries of the list are wrong; DiskFullError; InterruptedError when `signal` aborts. Finished
  *   shards stay
  */
 export async function compileDataset(
@@ -58,8 +62,10 @@ export async function compileDataset(
   if (!(Number.isSafeInteger(workers) && workers > 0)) {
     throw new RangeError(`workers is a whole number above 0; got ${workers}`);
   }
+  const wrong = (dataset.excluded ?? []).filter(({ fault }) => fault);
+  checkList(wrong, definition.name, options.maxFailures ?? usualMaxFailures);
   const work = definition.unit === 'patches' ? await readyWork(dataset, options) : slideWork(dataset, options);
-  const job = new Job(folder, work.units, work.what, options);
+  const job = new Job(folder, work.units, work.what, options, wrong.length);
   return onDisk(
     async () => {
       await mkdir(join(folder, 'claims'), { recursive: true });
@@ -71,5 +77,14 @@ export async function compileDataset(
       return { folder, ...finished };
     },
     () => `nothing more can be written in ${folder}; shards that are done stay: make room and compile again`,
+  );
+}
+
+function checkList(wrong: readonly ExcludedSlide[], name: string, maxFailures: number): void {
+  if (wrong.length <= maxFailures) return;
+  const first = wrong.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
+  throw new Error(
+    `${wrong.length} entries of the list of ${name} are wrong, more than the ${maxFailures} that may fail, so nothing is ` +
+      `compiled: mend them, or let more fail (--max-failures). The first reasons:\n${first.join('\n')}`,
   );
 }

@@ -2,6 +2,7 @@ import { canonicalJson, sha256 } from '../../runs/index.js';
 import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import type { LockFile } from '../lock-file.js';
+import { isResolved } from '../read-definition.js';
 import { requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 
@@ -94,7 +95,7 @@ export function checkDataset({ definition: { name, unit }, slides }: SlideDatase
 
 /** A definition as the report and the card tell of it. */
 export function aboutDataset(definition: DatasetDefinition) {
-  const { name, title, licence, citation, origin, source, split, notes, exclusions } = definition;
+  const { name, title, licence, citation, origin, split, notes, exclusions } = definition;
   const share = (part: number) => `${+(100 * part).toFixed(2)} %`;
   return {
     dataset: name,
@@ -106,8 +107,7 @@ export function aboutDataset(definition: DatasetDefinition) {
     splitRule:
       `by ${split.by}: validation ${share(split.validation)}, test ${share(split.test)}, ${split.folds} folds` +
       (split.stratified ? ', stratified by class' : ''),
-    // What a user has in a folder is its own list; a source's list has a hash once it has been resolved.
-    resolved: ['folder', 'csv', 'slides'].includes(source.kind) || definition.resolvedSha256 !== null,
+    resolved: isResolved(definition),
     knownFaults: [...notes, ...exclusions.map(({ id, reason }) => `${id} is left out: ${reason}`)],
   };
 }

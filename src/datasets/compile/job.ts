@@ -33,6 +33,8 @@ export interface CompileProgress {
   total: number;
 }
 
+export const usualMaxFailures = 20;
+
 /** How often slides that other processes work on are looked at, ms. */
 const lookEvery = 500;
 
@@ -56,8 +58,10 @@ export class Job {
     /** In words, for errors. */
     private readonly what: string,
     private readonly options: JobOptions,
+    /** Entries of the list that are wrong: no units came of them, and each is one that failed. */
+    private readonly wrongEntries = 0,
   ) {
-    this.maxFailures = options.maxFailures ?? 20;
+    this.maxFailures = options.maxFailures ?? usualMaxFailures;
     this.waiting = [...units];
     this.total = units.length;
   }
@@ -198,8 +202,9 @@ export class Job {
   }
 
   private stopIfTooMany(what: string, last: readonly SlideFailure[]): void {
-    if (this.failures.length + this.partFailures <= this.maxFailures) return;
-    this.stop(new Error(`${what}, so compiling stops; shards that are done stay. ${this.lastReasons(last)}`));
+    if (this.failures.length + this.partFailures + this.wrongEntries <= this.maxFailures) return;
+    const wrong = this.wrongEntries > 0 ? ` (entries of the list that are wrong among them: ${this.wrongEntries})` : '';
+    this.stop(new Error(`${what}${wrong}, so compiling stops; shards that are done stay. ${this.lastReasons(last)}`));
   }
 
   /** Lets the workers end what they are at, and begin nothing more. */

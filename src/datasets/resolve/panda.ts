@@ -1,16 +1,17 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { inParallel } from '../../runs/index.js';
 import type { PandaSource } from '../definition.js';
 import { groupsOf, nearPairs, perceptualHash } from '../perceptual-hash.js';
-import type { ListedSlide, SourceList } from './listed.js';
+import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { readRows } from './table.js';
 
 /**
  * Reads the folder of the PANDA challenge as its host gives it: `train.csv`, `train_images/`, `train_label_masks/`.
- * Slides without a mask, and those that cannot be read, are left out. The challenge does not tell patients apart; images
- * that look the same count as one patient.
+ * Slides without a mask are left out: the host gives some so. One that train.csv names and that is not there, or cannot be
+ * read, is a fault of the copy. The challenge does not tell patients apart; images that look the same count as one patient.
  *
  * @param base the folder that the definition's relative paths start from
  */
@@ -33,12 +34,17 @@ export async function listPanda(source: PandaSource, base: string): Promise<Sour
   const found = await inParallel(wanted, async ({ image_id: id, data_provider: site }) => {
     try {
       const file = await localFile(folder, `train_images/${id}.tiff`, 'train.csv');
-      const mask = await localFile(folder, `train_label_masks/${id}_mask.tiff`, 'its mask');
+      const maskPath = `train_label_masks/${id}_mask.tiff`;
+      if (!existsSync(resolve(folder, maskPath))) {
+        list.excluded.push({ id, reason: 'it has no mask in train_label_masks' });
+        return undefined;
+      }
+      const mask = await localFile(folder, maskPath, 'its mask');
       const hash = await thumbnailHash(resolve(folder, file.path));
       const slide = { id, file, patient: null, site, word: null, mask, annotation: null, mpp: null };
       return { slide: slide as ListedSlide, hash };
     } catch (error) {
-      list.excluded.push({ id, reason: (error as Error).message.replaceAll(`${folder}/`, '') });
+      list.excluded.push(faultOf(id, new Error((error as Error).message.replaceAll(`${folder}/`, ''))));
       return undefined;
     }
   });
