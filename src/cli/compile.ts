@@ -16,7 +16,7 @@ const help = `pathlab compile NAME [options]
 
 Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
 an interrupt or a failure, it goes on where it stopped; run at the same time on several machines with one shared folder,
-they share the work. Of a definition of ready patches (class folders, or a table) the patches are checked and go into the
+they share the work, if their lists are the same. Of a definition of ready patches (class folders, or a table) the patches are checked and go into the
 same kind of shards. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
@@ -28,6 +28,7 @@ same kind of shards. NAME is a definition in data-manifests/, or a .json file; \
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
   --source FOLDER    where \`pathlab fetch\` put the files (data/NAME/source)
   --from FOLDER      the folder that holds the files, for a dataset that its users download themselves
+  --remove-strays    removes shards of slides that are no longer in the list
   --data FOLDER      where the shards go, in a folder of the dataset's name (data)
 `;
 
@@ -55,6 +56,7 @@ export async function compile(words: readonly string[]): Promise<number> {
     maxFailures: wholeNumber('max-failures', values['max-failures'], 0),
     size: wholeNumber('size', values.size),
     seed: seedOf(values.seed ?? '0'),
+    removeStrays: values['remove-strays'],
     mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
@@ -78,15 +80,21 @@ export async function compile(words: readonly string[]): Promise<number> {
       );
     }
     const { excluded } = dataset.lock;
-    const { folder, report, strays } = await compileDataset({ definition, slides, excluded }, { ...options, signal });
+    const { folder, report, strays, removed } = await compileDataset(
+      { definition, slides, excluded },
+      { ...options, signal },
+    );
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
     }
+    if (removed.length > 0) {
+      console.error(`shards of an earlier list that were removed from ${folder}: ${someOf(removed)}`);
+    }
     if (strays.length > 0) {
-      const names = `${strays.slice(0, 10).join(', ')}${strays.length > 10 ? ', ...' : ''}`;
       console.error(
-        `tar files in ${folder} that are not of what was compiled now: ${strays.length} (${names}). index.arrow leaves ` +
-          'them out, but whoever reads *.tar there reads them too: delete what nobody needs',
+        `tar files in ${folder} that are not of what was compiled now: ${someOf(strays)}. index.arrow leaves them out, ` +
+          'but whoever reads *.tar there reads them too: --remove-strays removes those that are shards, and others are ' +
+          'for you to delete',
       );
     }
     const { counts, ready, failures } = report;
@@ -98,6 +106,11 @@ export async function compile(words: readonly string[]): Promise<number> {
     console.log(folder);
     return report.failures.length > 0 || missing.length > 0 || faulty > 0 ? 1 : 0;
   });
+}
+
+/** How many names, and the first of them. */
+function someOf(names: readonly string[]): string {
+  return `${names.length} (${names.slice(0, 10).join(', ')}${names.length > 10 ? ', ...' : ''})`;
 }
 
 function parsed(words: readonly string[]) {
@@ -114,6 +127,7 @@ function parsed(words: readonly string[]) {
       most: text,
       size: text,
       limit: text,
+      'remove-strays': { type: 'boolean' },
       source: text,
       from: text,
       data: text,

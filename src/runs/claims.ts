@@ -21,6 +21,8 @@ interface Owner {
   /** When the process started, in the system's ticks, since process ids come round again; null if the system does not tell. */
   started: string | null;
   nonce: string;
+  /** What else is known of the work, where others need to know. */
+  about?: unknown;
 }
 
 export class Claim {
@@ -28,7 +30,8 @@ export class Claim {
 
   private constructor(
     private readonly path: string,
-    private readonly nonce: string,
+    /** This claim's, and no other's. */
+    readonly nonce: string,
   ) {
     this.heartbeat = setInterval(() => {
       const now = new Date();
@@ -37,14 +40,17 @@ export class Claim {
     this.heartbeat.unref();
   }
 
-  /** @returns undefined when another has it */
-  static async take(path: string): Promise<Claim | undefined> {
+  /**
+   * @param about JSON for those who ask whose it is
+   * @returns undefined when another has it
+   */
+  static async take(path: string, about?: unknown): Promise<Claim | undefined> {
     const file = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return undefined;
       throw error;
     });
     if (!file) return undefined;
-    const owner: Owner = { ...thisProcess(), nonce: randomBytes(8).toString('hex') };
+    const owner: Owner = { ...thisProcess(), nonce: randomBytes(8).toString('hex'), about };
     try {
       await file.writeFile(JSON.stringify(owner));
     } catch (error) {
@@ -74,19 +80,35 @@ export class ClaimWatch {
 
   /** Takes away the claim at `path` if its owner is gone; returns whether there is no claim now. */
   async clearIfStale(path: string): Promise<boolean> {
-    const facts = await stat(path).catch(() => undefined);
-    if (!facts) return true;
-    const owner = await ownerOf(path);
-    const before = this.seen.get(path);
-    if (!before || before.touched !== facts.mtimeMs) {
-      this.seen.set(path, { touched: facts.mtimeMs, since: performance.now() });
-    }
-    const untouched = before?.touched === facts.mtimeMs && performance.now() - before.since > staleSeconds * 1000;
-    if (!untouched && !(owner && hasEnded(owner))) return false;
+    if ((await this.look(path)) !== 'gone') return false;
     this.seen.delete(path);
     await rm(path, { force: true });
     return true;
   }
+
+  /**
+   * Whether the owner of the claim at `path` is at work. Of one on another machine that shows only in time: by a touch, or
+   * by none for long.
+   */
+  async look(path: string): Promise<'held' | 'gone' | 'unknown'> {
+    const facts = await stat(path).catch(() => undefined);
+    if (!facts) return 'gone';
+    const owner = await ownerOf(path);
+    if (owner && hasEnded(owner)) return 'gone';
+    const alive = owner?.machine === machine() ? 'held' : 'unknown';
+    const before = this.seen.get(path);
+    if (!before || before.touched !== facts.mtimeMs) {
+      this.seen.set(path, { touched: facts.mtimeMs, since: performance.now() });
+      return before ? 'held' : alive;
+    }
+    return performance.now() - before.since > staleSeconds * 1000 ? 'gone' : alive;
+  }
+}
+
+/** Whose the claim at `path` is, in words; undefined where there is none, or its owner is not written into it yet. */
+export async function claimOwner(path: string): Promise<{ host: string; pid: number; about: unknown } | undefined> {
+  const owner = await ownerOf(path);
+  return owner && { host: owner.machine.split(' ')[0]!, pid: owner.pid, about: owner.about };
 }
 
 /** Undefined where there is no claim, or its owner has not written itself into it yet. */

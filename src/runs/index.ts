@@ -1,4 +1,4 @@
-export { Claim, ClaimWatch } from './claims.js';
+export { Claim, ClaimWatch, claimOwner } from './claims.js';
 export { DiskFullError, isDiskFull, onDisk } from './disk-full.js';
 export {
   arrivedAs,

@@ -119,8 +119,17 @@ describe('pathlab compile', () => {
     };
     const source = { kind: 'slides', table: 'slides.csv', folder: '.', columns: { path: 'path', class: 'class' } };
     writeFileSync(path, JSON.stringify({ ...dataset.definition, name: 'cohort', source, labels }));
-    const run = () => {
-      const words = [program, 'compile', path, '--data', join(cohort, 'data'), '--source', join(cohort, 'source')];
+    const run = (...more: string[]) => {
+      const words = [
+        program,
+        'compile',
+        path,
+        '--data',
+        join(cohort, 'data'),
+        '--source',
+        join(cohort, 'source'),
+        ...more,
+      ];
       const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
       return { status, stderr, made: stdout.trim().split('\n').at(-1)! };
     };
@@ -150,6 +159,15 @@ describe('pathlab compile', () => {
     );
     const { excluded } = JSON.parse(readFileSync(join(made, 'report.json'), 'utf8')) as { excluded: object[] };
     expect(excluded.length).toBe(3);
+
+    const before = tars(made);
+    const removing = run('--remove-strays');
+    expect(removing.stderr).toMatch(
+      /shards of an earlier list that were removed from .*: \d \(other\.tar(, [^)]*)?\)\n/,
+    );
+    expect(removing.stderr).toMatch(/that are not of what was compiled now: 1 \(somebodys\.tar\)\./);
+    expect(tars(made)).toEqual(['double.tar', 'somebodys.tar']);
+    expect(before).toContain('other.tar');
   });
 
   it('tells of sizes of pixels that are in doubt', () => {

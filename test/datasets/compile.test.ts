@@ -12,6 +12,7 @@ import {
   type DatasetSlide,
   describePlan,
   openShardDataset,
+  picturesOfShards,
   planCompile,
   readShard,
   readShardIndex,
@@ -144,6 +145,46 @@ describe('compileDataset', () => {
     expect(await outcomes([first, second])).toEqual({ [first.id]: 'there already', [second.id]: 'compiled' });
     const relabelled = { ...first, class: 'other' };
     expect(await outcomes([relabelled, second])).toEqual({ [first.id]: 'compiled', [second.id]: 'there already' });
+  });
+
+  it('leaves shards of slides that are no longer in the list, which nothing reads, or removes them if asked to', async () => {
+    const [first, second, ...others] = dataset.slides as [DatasetSlide, DatasetSlide, ...DatasetSlide[]];
+    const fewer = { ...dataset, slides: [first, second] };
+    const undisturbed = await digests((await compileDataset(fewer, { data: temporaryFolder() })).folder);
+    const data = temporaryFolder();
+    await compileDataset(dataset, { data });
+    const { folder, report, strays, removed } = await compileDataset(fewer, { data });
+    expect([strays, removed]).toEqual([others.map(({ id }) => `${id}.tar`), []]);
+    // Index, report and card are those of a folder without them.
+    expect(await digests(folder)).toMatchObject(undisturbed);
+    const loaded = await openShardDataset(folder);
+    expect(loaded.shardNames).toEqual([`${first.id}.tar`, `${second.id}.tar`]);
+    const batch = await batchLoader(loaded, { batchSize: report.counts.patches }).next();
+    expect(batch.images.length).toBe(report.counts.patches);
+    const audited = await picturesOfShards(folder);
+    expect(new Set(audited.pictures.map(({ slide }) => slide))).toEqual(new Set([first.id, second.id]));
+
+    writeFileSync(join(folder, 'mine.tar'), 'not of pathlab');
+    const cleared = await compileDataset(fewer, { data, removeStrays: true });
+    expect([cleared.strays, cleared.removed]).toEqual([['mine.tar'], strays]);
+    rmSync(join(folder, 'mine.tar'));
+    expect(await digests(folder)).toEqual(undisturbed);
+  });
+
+  it('makes a shard anew under a loader, which then says so', async () => {
+    const data = temporaryFolder();
+    const { folder } = await compileDataset(dataset, { data });
+    const loaded = await openShardDataset(folder);
+    const read = () => batchLoader(loaded, { batchSize: loaded.count }).next();
+    await read();
+    const slides = dataset.slides.map((slide) => ({
+      ...slide,
+      class: 'a name long enough to move all that follows'.repeat(20),
+    }));
+    await compileDataset({ ...dataset, slides }, { data });
+    await expect(read()).rejects.toThrow(/is not the shard that index\.arrow was made of: open the dataset again/);
+    rmSync(join(folder, `${slides[0]!.id}.tar`));
+    await expect(read()).rejects.toThrow(/(is gone, and index\.arrow has patches of it|is not the shard)/);
   });
 
   it('reports each slide that fails with its own reason, and compiles the rest', async () => {

@@ -15,7 +15,7 @@ export interface EncodedPatch {
  *
  * @param patches rows of the index, all of one shard
  * @returns each in memory of its own
- * @throws Error when the shard is missing or shorter than the index says
+ * @throws Error when the shard is missing, shorter than the index says, or another one than it is of
  */
 export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<number>): Promise<EncodedPatch[]> {
   const path = join(dataset.folder, dataset.shardNames[dataset.shards[patches[0]!]!]!);
@@ -23,7 +23,10 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
   const endOf = (patch: number) =>
     Math.max(image.offset[patch]! + image.length[patch]!, mask.offset[patch]! + mask.length[patch]!);
   const found: EncodedPatch[] = [];
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    throw new Error(`${path} is gone, and index.arrow has patches of it; compile it again`);
+  });
   try {
     for (let first = 0, end = 1; first < patches.length; first = end++) {
       while (end < patches.length && patches[end] === patches[end - 1]! + 1) end++;
@@ -35,8 +38,15 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
       const part = (offset: number, length: number) => bytes.slice(offset - from, offset - from + length);
       for (let place = first; place < end; place++) {
         const patch = patches[place]!;
+        const jpeg = part(image.offset[patch]!, image.length[patch]!);
+        // Every JPEG begins so (ITU-T T.81, B.1.1.3); one that was compiled anew meanwhile has something else there.
+        if (jpeg[0] !== 0xff || jpeg[1] !== 0xd8) {
+          throw new Error(
+            `${path} is not the shard that index.arrow was made of: open the dataset again, or compile it`,
+          );
+        }
         found.push({
-          image: part(image.offset[patch]!, image.length[patch]!),
+          image: jpeg,
           mask: mask.length[patch]! > 0 ? part(mask.offset[patch]!, mask.length[patch]!) : undefined,
         });
       }

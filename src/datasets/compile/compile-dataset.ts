@@ -6,6 +6,7 @@ import type { DatasetDefinition } from '../definition.js';
 import type { ExcludedSlide } from '../lock-file.js';
 import { type CutOptions, checkDataset, type SlideDataset, settingsHash, settingsOf } from './dataset.js';
 import { finishFolder } from './finish-folder.js';
+import { compiledList, FolderList } from './folder-list.js';
 import { type CompileProgress, Job, usualMaxFailures } from './job.js';
 import type { CompileReport } from './report.js';
 import { readyWork, slideWork } from './work-units.js';
@@ -20,6 +21,8 @@ export interface CompileDatasetOptions extends CutOptions {
    * that are wrong count among them. 20 by default.
    */
   maxFailures?: number;
+  /** Removes shards of slides that are no longer in the list; other files of the folder stay. */
+  removeStrays?: boolean;
   /** Called when a slide is done, found done, or has failed. */
   onProgress?: (event: CompileProgress) => void;
   signal?: AbortSignal;
@@ -31,6 +34,8 @@ export interface CompiledDataset {
   report: CompileReport;
   /** Names of other tar files in the folder, such as shards of slides that are no longer in the list: no index has them. */
   strays: readonly string[];
+  /** Names of shards of an earlier list that were removed: all that are asked for, and those that hold ready patches. */
+  removed: readonly string[];
 }
 
 /** Folder of a dataset's shards, named by how they are cut. */
@@ -45,10 +50,11 @@ export function shardFolder(
 /**
  * Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Ready patches go
  * into shards of about 500; no slide is opened. Any number of
- * processes and machines may do so at once in one shared folder. What is there already, made from the same slide with
+ * processes and machines may do so at once in one shared folder, if they compile the same list. What is there already, made from the same slide with
  * the same settings, is kept.
  *
- * @throws Error when more slides fail than may, or all, or more entries of the list are wrong; DiskFullError; InterruptedError when `signal` aborts. Finished
+ * @throws Error when more slides fail than may, or all, or more entries of the list are wrong, or another
+ *   process compiles another list there; DiskFullError; InterruptedError when `signal` aborts. Finished
  *   shards stay
  */
 export async function compileDataset(
@@ -69,12 +75,19 @@ export async function compileDataset(
   return onDisk(
     async () => {
       await mkdir(join(folder, 'claims'), { recursive: true });
-      const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
-      for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
-      const finished = await job.finish((failures, removeOutdated) =>
-        finishFolder(folder, dataset, { ...work, failures }, removeOutdated),
-      );
-      return { folder, ...finished };
+      const place = await FolderList.join(folder, compiledList(dataset), options.signal);
+      try {
+        const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
+        for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
+        const { removeStrays = false } = options;
+        const finished = await job.finish(async (failures, made, removeOutdated) => {
+          await place.renew();
+          return finishFolder(folder, dataset, { ...work, failures, made, removeStrays, removeOutdated });
+        });
+        return { folder, ...finished };
+      } finally {
+        await place.leave();
+      }
     },
     () => `nothing more can be written in ${folder}; shards that are done stay: make room and compile again`,
   );

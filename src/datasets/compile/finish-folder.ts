@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
 import { byReason } from '../fetch-report.js';
-import { type IndexedShard, packShard, readShard, shardIndex, shardVersion } from '../shards/index.js';
+import { type IndexedShard, packShard, readShard, shardIndex, shardMadeBy, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
 import { aboutDataset, jpegQuality, type SlideDataset } from './dataset.js';
@@ -10,20 +10,28 @@ import type { ReadyFacts } from './ready-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
 import type { Work } from './work-units.js';
 
+export interface FinishedWork extends Work {
+  failures: readonly SlideFailure[];
+  /** Hash of what made the shard of each of the other units. */
+  made: ReadonlyMap<string, string>;
+  /** Removes shards of units that are not of the list. */
+  removeStrays: boolean;
+  /** Removes shards that slides gave before they changed, and now fail. */
+  removeOutdated(): Promise<void>;
+}
+
 /**
  * Writes index, report and card from the shards that are there. They depend on the shards alone, so that it does not
  * matter who writes them last.
  *
- * @param removeOutdated removes shards that slides gave before they changed, and now fail
- * @returns also the folder's other tar files, which are not of this list
- * @throws Error when a shard is damaged
+ * @returns also the folder's other tar files, which are not of this list, and shards of an earlier one that were removed
+ * @throws Error when a shard is damaged, gone, or no longer the one that this process made or found
  */
 export async function finishFolder(
   folder: string,
   dataset: SlideDataset,
-  { units, settings, failures }: Work & { failures: readonly SlideFailure[] },
-  removeOutdated: () => Promise<void>,
-): Promise<{ report: CompileReport; strays: string[] }> {
+  { units, settings, failures, made, removeStrays, removeOutdated }: FinishedWork,
+): Promise<{ report: CompileReport; strays: string[]; removed: string[] }> {
   const failed = new Set(failures.map(({ slide }) => slide));
   const shards: IndexedShard[] = [];
   const slides: CompileReport['slides'][number][] = [];
@@ -34,9 +42,12 @@ export async function finishFolder(
   for (const id of units.map((unit) => unit.id).sort()) {
     if (failed.has(id)) continue;
     const shard = `${id}.tar`;
-    const { slide, patches } = await readShard<SlideFacts | ReadyFacts>(join(folder, shard)).catch((error: Error) => {
+    const content = await readShard<SlideFacts | ReadyFacts>(join(folder, shard)).catch((error: Error) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw changedShard(folder, id);
       throw new Error(`${error.message}; delete it and compile again`, { cause: error });
     });
+    if (content.made !== made.get(id)) throw changedShard(folder, id);
+    const { slide, patches } = content;
     shards.push(
       packShard({ shard, slide: id, patient: slide.patient, site: slide.site, synthetic: slide.synthetic }, patches),
     );
@@ -78,7 +89,11 @@ export async function finishFolder(
   const there = await readFile(indexPath).catch(() => undefined);
   // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
-  if (report.ready) await removeOtherLists(folder, units);
+  const listed = new Set(units.map(({ id }) => `${id}.tar`));
+  // Of ready patches, whoever reads all of the folder's shards would meet those of two lists twice.
+  const mayGo = (name: string) =>
+    removeStrays || (report.ready !== undefined && /^patches-\d+-of-\d+\.tar$/.test(name));
+  const removed = await removeShards(folder, (name) => !listed.has(name) && mayGo(name));
   await removeOutdated();
   await writeFileAtomic(indexPath, index);
   const card = cardContent(report);
@@ -87,15 +102,28 @@ export async function finishFolder(
   await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
   const own = new Set(shards.map(({ shard }) => shard));
   const strays = (await readdir(folder)).filter((name) => name.endsWith('.tar') && !own.has(name)).sort();
-  return { report, strays };
+  return { report, strays, removed };
 }
 
-/** Shards of a list that has changed since: whoever reads all of the folder's shards would meet patches twice. */
-async function removeOtherLists(folder: string, units: Work['units']): Promise<void> {
-  const own = new Set(units.map(({ id }) => `${id}.tar`));
-  for (const name of await readdir(folder)) {
-    if (/^patches-\d+-of-\d+\.tar$/.test(name) && !own.has(name)) await rm(join(folder, name));
+/** Of files that are no shards of ours, none: they are somebody's. */
+async function removeShards(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of (await readdir(folder)).sort()) {
+    if (!name.endsWith('.tar') || !wanted(name)) continue;
+    const path = join(folder, name);
+    if ((await shardMadeBy(path).catch(() => undefined)) === undefined) continue;
+    await rm(path);
+    removed.push(name);
   }
+  return removed;
+}
+
+function changedShard(folder: string, id: string): Error {
+  return new Error(
+    `${join(folder, `${id}.tar`)} is gone, or no longer the shard that this process made or found there: somebody removed ` +
+      `it, or a process that shares the folder has another file of ${id} than this one. Make sure that all have the same, ` +
+      'and compile again',
+  );
 }
 
 function count(counts: Record<string, number>, name: string | null): void {

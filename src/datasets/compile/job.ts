@@ -40,13 +40,15 @@ const lookEvery = 500;
 
 /** One process's part of a compilation. */
 export class Job {
-  readonly failures: SlideFailure[] = [];
+  private failures: SlideFailure[] = [];
   private readonly maxFailures: number;
   private readonly waiting: WorkUnit[];
   private readonly watch = new ClaimWatch();
   private readonly total: number;
   /** Of units that failed: what would decide their shards' bytes. */
   private readonly failedMade = new Map<string, string>();
+  /** Of the others: what decided their shards' bytes. */
+  private readonly made = new Map<string, string>();
   private done = 0;
   /** Failures within units that gave a shard all the same. */
   private partFailures = 0;
@@ -86,10 +88,19 @@ export class Job {
     if (this.stopped) throw this.stopped;
   }
 
-  /** Writes what lies beside the shards. Processes that share the folder do so in turn, and write the same. */
+  /**
+   * Writes what lies beside the shards. Processes that share the folder do so in turn, and write the same.
+   *
+   * @param write is given also the hash of what made each shard that this process made or found
+   */
   async finish<T>(
-    write: (failures: readonly SlideFailure[], removeOutdated: () => Promise<void>) => Promise<T>,
+    write: (
+      failures: readonly SlideFailure[],
+      made: ReadonlyMap<string, string>,
+      removeOutdated: () => Promise<void>,
+    ) => Promise<T>,
   ): Promise<T> {
+    await this.forgiveMadeElsewhere();
     // An index without a row is no dataset, and cannot be read.
     if (this.failures.length === this.total) {
       throw new Error(`none of the ${this.total} ${this.what} gave a shard. ${this.lastReasons()}`);
@@ -104,9 +115,20 @@ export class Job {
       for (const name of ['index.arrow', 'report.json', 'CARD.md', 'CARD.json']) {
         await removeUnfinished(join(this.folder, name));
       }
-      return await write(this.failures, () => this.removeOutdated());
+      return await write(this.failures, this.made, () => this.removeOutdated());
     } finally {
       await claim.release();
+    }
+  }
+
+  /** What failed here and not in another process, from the same files, has not failed. */
+  private async forgiveMadeElsewhere(): Promise<void> {
+    for (const [id, made] of this.failedMade) {
+      const there = await shardMadeBy(join(this.folder, `${id}.tar`)).catch(() => undefined);
+      if (there !== made) continue;
+      this.failures = this.failures.filter(({ slide }) => slide !== id);
+      this.failedMade.delete(id);
+      this.made.set(id, made);
     }
   }
 
@@ -145,6 +167,7 @@ export class Job {
       made = prepared.made;
       const claimPath = join(this.folder, 'claims', `${unit.id}.json`);
       if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
+        this.made.set(unit.id, made);
         await this.tidy(claimPath, shard);
         this.tell(unit, 'there already');
         return true;
@@ -154,10 +177,12 @@ export class Job {
       try {
         // Another may have finished it between the look and the claim.
         if ((await shardMadeBy(shard).catch(() => undefined)) === made) {
+          this.made.set(unit.id, made);
           this.tell(unit, 'compiled by another process');
           return true;
         }
         this.countParts(unit, await compile(shard));
+        this.made.set(unit.id, made);
       } catch (error) {
         if (!(error instanceof InterruptedError) && !(await claim.holds())) return false;
         throw error;
