@@ -98,7 +98,10 @@ async function* readInOrder(
     while (next < order.length || inFlight.length > 0) {
       while (next < order.length && inFlight.length < (options.concurrency ?? slide.parallelReads)) {
         if (options.signal?.aborted) throw new InterruptedError(`reading patches of ${slide.path} was interrupted`);
-        inFlight.push(readNext());
+        const reading = readNext();
+        // Whoever waits for it is told; but one may fail while an earlier one is still being used, and nobody waits yet.
+        reading.catch(() => {});
+        inFlight.push(reading);
       }
       yield await inFlight.shift()!;
     }

@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { key, projectRoot } from '../../src/runs/index.js';
-import { openSlide, writeSyntheticSlide } from '../../src/slides/index.js';
+import { encodePatches, openSlide, patchGrid, tissueMask, writeSyntheticSlide } from '../../src/slides/index.js';
 import { ReaderPool } from '../../src/slides/reader/pool.js';
 import { openSlideIn } from '../../src/slides/slide.js';
 import { parseTiff, type Tiff } from '../../src/slides/tiff/parse.js';
@@ -184,6 +185,32 @@ describe('a reader process', () => {
     );
     expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
     expect(pool.pids).not.toContain(pid);
+    await slide.close();
+    pool.end();
+  });
+
+  it('that ends while earlier patches are still being used fails the reading, and not the whole program', async () => {
+    const unhandled: unknown[] = [];
+    const listen = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', listen);
+    const pool = new ReaderPool(1);
+    const slide = await openSlideIn(pool, whole);
+    const index = patchGrid(slide, await tissueMask(slide), {
+      geometry: { micrometers: 50, pixels: 64 },
+      minimumTissue: 0,
+    });
+    const patches = encodePatches(slide, index, { quality: 90, concurrency: 3 });
+    expect((await patches.next()).value).toMatchObject({ patch: 0 });
+    const [pid] = pool.pids;
+    process.kill(pid!, 'SIGKILL');
+    while (pool.pids.includes(pid!)) await sleep(10);
+    await sleep(50);
+    const rest = async () => {
+      for await (const _ of patches) await sleep(1);
+    };
+    await expect(rest()).rejects.toThrow(/the process that was reading it ended \(SIGKILL\)/);
+    process.off('unhandledRejection', listen);
+    expect(unhandled).toEqual([]);
     await slide.close();
     pool.end();
   });
