@@ -1,5 +1,5 @@
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
-import { type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
+import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
 import { tellListRetry } from './tell-list-retry.js';
@@ -134,8 +134,10 @@ function parsed(words: readonly string[]) {
 
 function address(text: string): string {
   try {
-    return shownAddress(text);
-  } catch {
-    throw new UsageError(`--endpoint takes an address; got "${text}"`);
+    const { search, hash } = checkAddress(text);
+    if (search || hash) throw new RangeError(`${shownAddress(text)}: what follows the path is not part of an endpoint`);
+    return text;
+  } catch (error) {
+    throw new UsageError(`--endpoint takes an address: ${(error as Error).message}`);
   }
 }

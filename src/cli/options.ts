@@ -11,7 +11,7 @@ export function parseWords<const Config extends ParseArgsConfig>(command: string
   try {
     return parseArgs(config);
   } catch (error) {
-    throw new UsageError(`${(error as Error).message} (see pathlab ${command} --help)`);
+    throw new UsageError(`${(error as Error).message.replaceAll('\n', ' ')} (see pathlab ${command} --help)`);
   }
 }
 

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type CohortKind, syntheticDataset } from '../datasets/index.js';
 import { key } from '../runs/index.js';
-import { interruptible, seedOf, wholeNumber } from './options.js';
+import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab synth cohort --kind KIND --out FOLDER [options]
@@ -29,11 +28,11 @@ or polygons, slides.csv, and a definition that pathlab compile takes. Slides tha
  * The command `pathlab synth cohort`.
  *
  * @returns the exit code: 0, or 130 when it was interrupted
- * @throws Error on wrong options, in one line for the user
+ * @throws UsageError on wrong options, in one line for the user
  */
 export async function synthCohort(words: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({
+  const { values } = parseWords('synth cohort', {
     args: [...words],
     options: {
       help: { type: 'boolean', short: 'h' },

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { syntheticCohort } from '../datasets/index.js';
 import { key } from '../runs/index.js';
 import { tissueKinds } from '../slides/index.js';
-import { decimal, interruptible, seedOf, wholeNumber } from './options.js';
+import { decimal, interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { synthCohort } from './synth-cohort.js';
 import { UsageError } from './usage-error.js';
 
@@ -28,11 +27,11 @@ Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each wit
  *
  * @param words what follows `synth` on the command line
  * @returns the exit code: 0, or 130 when it was interrupted
- * @throws Error on wrong options, in one line for the user
+ * @throws UsageError on wrong options, in one line for the user
  */
 export async function synth(words: readonly string[]): Promise<number> {
   if (words[0] === 'cohort') return synthCohort(words.slice(1));
-  const { values } = parseArgs({
+  const { values } = parseWords('synth', {
     args: [...words],
     options: {
       help: { type: 'boolean', short: 'h' },

@@ -1,3 +1,4 @@
+import { checkGeometry } from '../slides/index.js';
 import type { DatasetClass, DatasetDefinition, LabelRule } from './definition.js';
 import {
   count,
@@ -13,6 +14,7 @@ import {
   oneOf,
   optional,
   orNull,
+  positive,
   type Rule,
   type Shape,
   sha256Digest,
@@ -120,7 +122,7 @@ const definition: Shape = {
 };
 
 const geometry: Shape = {
-  micrometers: { is: 'a number above 0, um', holds: (value) => typeof value === 'number' && value > 0 },
+  micrometers: positive,
   pixels: count,
   mostPatchesPerSlide: orNull(count),
   minimumTissue: { is: 'a share from 0 to 1', holds: (value) => typeof value === 'number' && value >= 0 && value <= 1 },
@@ -138,6 +140,7 @@ export function definitionFaults(content: unknown): string[] {
     found.push(...faults(content.expected, { slides: count, patients: count, bytes: count }, what, 'expected.'));
   }
   if (found.length > 0) return found;
+  found.push(...geometryFaults(content as unknown as DatasetDefinition));
   if ((unit === 'slides') !== (content.geometry !== null)) {
     found.push(unit === 'slides' ? 'geometry is null, but slides must be cut' : 'geometry must be null for patches');
   }
@@ -154,6 +157,15 @@ export function definitionFaults(content: unknown): string[] {
     ),
   );
   return found;
+}
+
+function geometryFaults({ geometry }: DatasetDefinition): string[] {
+  try {
+    if (geometry) checkGeometry(geometry);
+    return [];
+  } catch (error) {
+    return [`geometry: ${(error as Error).message}`];
+  }
 }
 
 function splitFaults({ split: { validation, test, folds } }: DatasetDefinition): string[] {
@@ -180,6 +192,9 @@ function labelFaults(labels: LabelRule): string[] {
       'label',
     ),
   ];
+  // A source's word counts whatever its case.
+  const words = labels.from === 'slide' ? Object.keys(labels.values).map((word) => word.toLowerCase()) : [];
+  found.push(...twice(words, 'labels.values', 'word'));
   const known = new Set(classes.map(({ label }) => label));
   for (let label = 0; label < known.size; label++) {
     if (!known.has(label)) found.push(`labels.classes have no class with the label ${label}: labels count from 0`);

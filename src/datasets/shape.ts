@@ -18,7 +18,10 @@ export const countOrNone: Rule = {
   is: 'a whole number, 0 or above',
   holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
 };
-export const positive: Rule = { is: 'a number above 0', holds: (value) => typeof value === 'number' && value > 0 };
+export const positive: Rule = {
+  is: 'a number above 0',
+  holds: (value) => Number.isFinite(value) && Number(value) > 0,
+};
 export const share: Rule = {
   is: 'a share from 0 to below 1',
   holds: (value) => typeof value === 'number' && value >= 0 && value < 1,

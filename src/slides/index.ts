@@ -9,10 +9,11 @@ export {
   readLabelPatch,
   readPolygons,
 } from './labels/index.js';
-export { type Magnification, type Resampling, resampling } from './magnification.js';
+export { isPixelSize, leastMpp, type Magnification, mostMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
 export { useOwnFont } from './own-font.js';
 export {
+  checkGeometry,
   type PatchGeometry,
   type PatchGridOptions,
   type PatchIndex,

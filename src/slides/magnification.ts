@@ -11,8 +11,8 @@ export interface Magnification {
 const mppOfObjective: Record<string, number> = { '40': 0.25, '20': 0.5, '10': 1, '5': 2 };
 
 /** Pixels outside this range, um, are not those of a microscope. */
-const leastMpp = 0.02;
-const mostMpp = 50;
+export const leastMpp = 0.02;
+export const mostMpp = 50;
 
 /** Scanners' pixels differ so much from the convention of their objective; more is a contradiction. */
 const usualSpread = 1.4;
@@ -30,7 +30,7 @@ export function magnificationOf(
   callersMpp: number | undefined,
   path: string,
 ): Magnification {
-  if (callersMpp !== undefined && !plausible(callersMpp)) {
+  if (callersMpp !== undefined && !isPixelSize(callersMpp)) {
     throw new RangeError(`mpp must be between ${leastMpp} and ${mostMpp} um; got ${callersMpp}`);
   }
   const said = [
@@ -60,7 +60,7 @@ const differ = (one: number, other: number, spread: number) => Math.max(one / ot
 function mppOfFile(properties: Readonly<Record<string, string>>, path: string): number | undefined {
   const mppX = Number(properties['openslide.mpp-x']);
   const mppY = Number(properties['openslide.mpp-y']);
-  if (!plausible(mppX) || !plausible(mppY)) return undefined;
+  if (!isPixelSize(mppX) || !isPixelSize(mppY)) return undefined;
   if (differ(mppX, mppY, 1.02)) {
     throw new Error(`${path}: pixels are not square (${mppX} x ${mppY} um); such slides are not supported`);
   }
@@ -78,7 +78,8 @@ function unknownMagnification(properties: Readonly<Record<string, string>>, path
   );
 }
 
-function plausible(mpp: number): boolean {
+/** Whether a number can be the size of a microscope's pixels, um. */
+export function isPixelSize(mpp: number): boolean {
   return mpp >= leastMpp && mpp <= mostMpp;
 }
 

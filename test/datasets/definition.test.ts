@@ -138,6 +138,18 @@ describe('readDefinition', () => {
       /geometry\.pixels must be a whole/,
     ],
     [
+      'patches are larger than any are read',
+      'pcam200',
+      (d) => Object.assign(d.geometry, { pixels: 100_000 }),
+      /geometry: a patch's side must be 1 to 8192 whole pixels; got 100000/,
+    ],
+    [
+      "a source's word is there twice, in another case",
+      'ptcga200',
+      (d) => Object.assign(d.labels.values, { breast: 'brain' }),
+      /labels\.values has the word "breast" more than once/,
+    ],
+    [
       'the unit is not of its source',
       'pcam200',
       (d) => Object.assign(d, { unit: 'patches', geometry: null }),
@@ -151,6 +163,18 @@ describe('readDefinition', () => {
     ],
   ])('names what is wrong when %s', (_, name, change, message) => {
     expect(() => readDefinition(changed(name, change))).toThrow(message);
+  });
+
+  it('reads a file that begins with a byte order mark', () => {
+    const path = changed('pcam200', () => {});
+    writeFileSync(path, `\uFEFF${readFileSync(path, 'utf8')}`);
+    expect(readDefinition(path).name).toBe('changed');
+  });
+
+  it('refuses a number that is too large to be one', () => {
+    const path = changed('pcam200', () => {});
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"micrometers":200', '"micrometers":1e999'));
+    expect(() => readDefinition(path)).toThrow(/geometry\.micrometers must be a number above 0/);
   });
 
   it('says which file it cannot read', () => {

@@ -483,6 +483,9 @@ describe("a user's own data", () => {
   it.each<[string, string, RegExp]>([
     ['a class that is not in the map', `${table}a/007.png,2,9\n`, /classes that are not in labels\.values: "2" \(1\)/],
     ['no rows', 'file,label,patient\n', /table\.csv has no rows/],
+    ['nothing in it', '', /table\.csv has no rows/],
+    ['a row with a comma too many', `${table}a, b.png,0,9\n`, /table\.csv is no CSV: line \d: it has 4 cells/],
+    ['a column that is there twice', 'file,label,label\na/007.png,0,1\n', /two columns are called "label"/],
     [
       'no row that is right',
       'file,label,patient\n../x.png,1,9\n',
@@ -510,10 +513,13 @@ describe("a user's own data", () => {
     const columns = { path: 'path', mask: 'mask', mpp: 'mpp' };
     const { ready } = await fetchDataset(tableDefinition(change(columns)), { out });
     expect(ready[0]).toMatchObject({ mask: join(folder, 'files/b/008.png'), mpp: 0.25, class: null, annotation: null });
-    write({ 'table.csv': 'path,mask,mpp\na/007.png,,fine\n' });
-    await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(
-      /row 1: "fine" is no size of a pix/,
-    );
+    // Nanometers, and what no microscope has, would fail each slide only when it is opened.
+    for (const wrong of ['fine', '250', '0', '0.001']) {
+      write({ 'table.csv': `path,mask,mpp\na/007.png,,${wrong}\n` });
+      await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(
+        `row 1: "${wrong}" is no size of a pixel, 0.02 to 50 um`,
+      );
+    }
     write({ 'table.csv': 'path,mask,mpp\nempty.svs,,\n' });
     await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(/empty\.svs is empty/);
   });
@@ -653,7 +659,12 @@ describe('pathlab fetch', () => {
     [['none'], /none\.json cannot be read/],
     [['ptcga200', '--limit', 'few'], /--limit takes a whole number above 0; got "few"/],
     [['ptcga200', '--bandwidth', '-1'], /--bandwidth/],
-    [['ptcga200', '--endpoint', 'here'], /--endpoint takes an address/],
+    [['ptcga200', '--endpoint', 'here'], /--endpoint takes an address: "here" is no address/],
+    [
+      ['ptcga200', '--endpoint', 'https://me:word@example.org'],
+      /--endpoint takes an address: .* holds a name or password/,
+    ],
+    [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /what follows the path is not part of an endpoint/],
     [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
     [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],
     [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint to override/],

@@ -76,6 +76,7 @@ describe('pathlab synth', () => {
 
   it('says what is wrong with what it was given', async () => {
     await expect(synth([])).rejects.toThrow(/needs --out FOLDER/);
+    await expect(synth(words('--out x --oot y'))).rejects.toThrow(/'--oot'.* \(see pathlab synth --help\)$/);
     await expect(synth(words('--out x --slides many'))).rejects.toThrow(/--slides takes a whole number.*"many"/);
     await expect(synth(words('--out x --mpp fine'))).rejects.toThrow(/--mpp takes a number above 0; got "fine"/);
     await expect(synth(words('--out x --kinds bone'))).rejects.toThrow(/no tissue kind "bone"/);

@@ -198,6 +198,10 @@ describe('pathlab synth cohort', () => {
       /--patients takes a whole number; got "many"/,
     );
     await expect(synth([...words, '--leaks', '1'])).rejects.toThrow(/three whole numbers/);
+    await expect(synth([...words, '--threads', '0'])).rejects.toThrow(/threads is a whole number above 0; got 0/);
+    await expect(synth([...words, '--seed', '-1'])).rejects.toThrow(
+      /^[^\n]*--seed[^\n]* \(see pathlab synth cohort --help\)$/,
+    );
   });
 });
 

@@ -22,6 +22,8 @@ export class DrawPool {
   private readonly all: Worker[] = [];
 
   constructor(readonly size = Math.min(4, availableParallelism())) {
+    if (!(Number.isSafeInteger(size) && size > 0))
+      throw new RangeError(`threads is a whole number above 0; got ${size}`);
     if (!existsSync(workerPath)) throw new Error(`${workerPath} is missing; run: npm run build`);
   }
 

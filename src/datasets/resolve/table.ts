@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { type ColumnTable, fromCSV } from 'arquero';
+import { type ColumnTable, table } from 'arquero';
 import { inParallel, sha256 } from '../../runs/index.js';
+import { isPixelSize, leastMpp, mostMpp } from '../../slides/index.js';
 import type { TableSource } from '../definition.js';
 import type { Side } from '../splits/index.js';
+import { parseCsv } from './csv.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 
 /**
- * Reads a user's table of slides or patches.
+ * Reads a user's table of slides or patches. A row that is wrong is left out, with what is wrong in it.
  *
  * @param base the folder that the definition's relative paths start from
- * A row that is wrong is left out, with what is wrong in it.
- *
  * @throws Error for a table that cannot be read, or lacks a column
  */
 export async function listTable(source: TableSource, base: string): Promise<SourceList> {
@@ -62,7 +62,11 @@ export async function listTable(source: TableSource, base: string): Promise<Sour
   return { slides, excluded, from: 'a table of the user' };
 }
 
-/** Reads a CSV file whose cells stay text: an id such as 007 is no number. */
+/**
+ * Reads a CSV file whose cells stay text: an id such as 007 is no number.
+ *
+ * @throws Error that names the file and what is wrong in it
+ */
 export async function readRows(path: string): Promise<ColumnTable> {
   let text: string;
   try {
@@ -70,9 +74,15 @@ export async function readRows(path: string): Promise<ColumnTable> {
   } catch (error) {
     throw new Error(`the table ${path} cannot be read: ${(error as Error).message}`);
   }
-  const rows = fromCSV(text.replace(/^\uFEFF/, ''), { autoType: false }) as ColumnTable;
-  if (rows.numRows() === 0) throw new Error(`the table ${path} has no rows`);
-  return rows;
+  let parsed: ReturnType<typeof parseCsv>;
+  try {
+    parsed = parseCsv(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw new Error(`the table ${path} is no CSV: ${(error as Error).message}`);
+  }
+  const { columns, rows } = parsed;
+  if (rows.length === 0) throw new Error(`the table ${path} has no rows`);
+  return table(Object.fromEntries(columns.map((name, place) => [name, rows.map((cells) => cells[place]!)])));
 }
 
 /**
@@ -121,6 +131,6 @@ export function namedSide(word: string, where: string): Side {
 function mppOf(text: string | null, where: string): number | null {
   if (text === null) return null;
   const mpp = Number(text);
-  if (mpp > 0 && mpp < 100) return mpp;
-  throw new Error(`${where}: "${text}" is no size of a pixel in um`);
+  if (isPixelSize(mpp)) return mpp;
+  throw new Error(`${where}: "${text}" is no size of a pixel, ${leastMpp} to ${mostMpp} um`);
 }
