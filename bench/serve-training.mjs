@@ -3,7 +3,6 @@ import {
   ConvolutionForms,
   compile,
   describeDevice,
-  disposeTensors,
   key,
   measureConvolutionForms,
   randomNormal,
@@ -37,13 +36,12 @@ export async function serveTraining(backboneFor, optimizer, rate) {
   async function prepare() {
     const forms = new ConvolutionForms();
     await measureConvolutionForms(training.trainStep, [tensors, images, labels, learningRate], { forms, precision });
-    return compile(training.trainStep, { precision, convolutionForms: forms });
+    return compile(training.trainStep, { precision, convolutionForms: forms, donate: [0] });
   }
 
   async function runStep() {
     step ??= await prepare();
     const output = await step(tensors, images, labels, learningRate);
-    disposeTensors(...Object.values(tensors));
     tensors = output.tensors;
     const [loss] = await output.loss.data();
     output.loss.dispose();

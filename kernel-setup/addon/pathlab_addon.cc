@@ -12,6 +12,7 @@
 #define NAPI_MODULE(name, init)
 #include "binding/tfjs_binding.cc"
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -326,6 +327,51 @@ napi_value RunAsync(napi_env env, napi_callback_info info) {
   return promise;
 }
 
+// ownTensors(ids: number[]): sees to it that nothing beside these tensors holds their memory, so that it may be written
+// to. What shares it with another (an op may hand its input's memory on, and a run holds its inputs) gets a copy. For
+// tensors in the host's memory.
+napi_value OwnTensors(napi_env env, napi_callback_info info) {
+  const char *usage = "ownTensors takes an array of tensor ids";
+  napi_value arguments[1];
+  uint32_t count = 0;
+  TFJSBackend *backend = GetTFJSBackend(env);
+  if (!backend || !GetArguments(env, info, usage, arguments)) return nullptr;
+  if (napi_get_array_length(env, arguments[0], &count) != napi_ok) {
+    napi_throw_type_error(env, nullptr, usage);
+    return nullptr;
+  }
+  TF_AutoStatus status;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element;
+    int32_t id = -1;
+    napi_get_element(env, arguments[0], i, &element);
+    napi_get_value_int32(env, element, &id);
+    const auto entry = backend->tfe_handle_map_.find(id);
+    if (entry == backend->tfe_handle_map_.end()) {
+      napi_throw_error(env, nullptr, "ownTensors got the id of no tensor (it may be disposed)");
+      return nullptr;
+    }
+    TF_Tensor *tensor = TFE_TensorHandleResolve(entry->second, status.status);
+    if (ThrowIfFailed(env, "ownTensors", status.status)) return nullptr;
+    // The handle's own hold goes; if that was the only one, the tensor can be moved.
+    TFE_TensorHandle *const before = entry->second;
+    TFE_DeleteTensorHandle(before);
+    TF_Tensor *own = TF_TensorMaybeMove(tensor);
+    if (!own) {
+      std::vector<int64_t> shape(TF_NumDims(tensor));
+      for (size_t axis = 0; axis < shape.size(); axis++) shape[axis] = TF_Dim(tensor, static_cast<int>(axis));
+      const size_t bytes = TF_TensorByteSize(tensor);
+      own = TF_AllocateTensor(TF_TensorType(tensor), shape.data(), static_cast<int>(shape.size()), bytes);
+      std::memcpy(TF_TensorData(own), TF_TensorData(tensor), bytes);
+      TF_DeleteTensor(tensor);
+    }
+    entry->second = TFE_NewTensorHandle(own, status.status);
+    TF_DeleteTensor(own);
+    if (ThrowIfFailed(env, "ownTensors", status.status)) return nullptr;
+  }
+  return nullptr;
+}
+
 }  // namespace
 }  // namespace tfnodejs
 
@@ -346,6 +392,7 @@ napi_value InitPathlab(napi_env env, napi_value exports) {
       function("runAsync", RunAsync),               function("loadLibrary", LoadLibrary),
       function("beginTrace", BeginTrace),           function("traceInput", TraceInput),
       function("traceConstant", TraceConstant),     function("traceOp", TraceOp),
+      function("ownTensors", OwnTensors),
   };
   napi_define_properties(env, exports, ARRAY_SIZE(functions), functions);
   return exports;

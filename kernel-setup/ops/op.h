@@ -58,6 +58,7 @@ class Tensor {
   // Negative axes count from the end.
   int64_t size(int axis) const { return TF_Dim(tensor_, axis < 0 ? axis + rank() : axis); }
   int64_t elements() const { return TF_TensorElementCount(tensor_); }
+  int64_t bytes() const { return static_cast<int64_t>(TF_TensorByteSize(tensor_)); }
   Shape shape() const {
     Shape sizes(rank());
     for (int axis = 0; axis < rank(); axis++) sizes[axis] = size(axis);
@@ -70,6 +71,7 @@ class Tensor {
   }
 
  private:
+  friend class Context;
   TF_Tensor *tensor_;
 };
 
@@ -114,6 +116,16 @@ class Context {
     TF_GetInput(context_, index, &tensor, status);
     status.ThrowIfFailed();
     return Tensor(tensor);
+  }
+
+  // Counts each tensor of a list.
+  int InputCount() const { return TF_NumInputs(context_); }
+
+  // Gives a tensor that is there already; the two share its memory.
+  void SetOutput(int index, const Tensor &tensor) const {
+    Status status;
+    TF_SetOutput(context_, index, tensor.tensor_, status);
+    status.ThrowIfFailed();
   }
 
   template <typename T>
@@ -206,9 +218,9 @@ inline bool Register(const OpDefinition &definition) {
   return true;
 }
 
-// Makes a kernel known for the CPU, for one dtype of the op's attribute T.
-template <typename Kernel, typename T>
-bool RegisterKernel(const char *op) {
+// Makes a kernel known for the CPU; `constrain` says for which dtypes.
+template <typename Kernel>
+bool RegisterKernel(const char *op, const std::function<void(TF_KernelBuilder *)> &constrain = [](TF_KernelBuilder *) {}) {
   const auto create = [](TF_OpKernelConstruction *construction) -> void * {
     try {
       return new Kernel(Construction(construction));
@@ -231,12 +243,21 @@ bool RegisterKernel(const char *op) {
   };
   const auto destroy = [](void *kernel) { delete static_cast<Kernel *>(kernel); };
   TF_KernelBuilder *builder = TF_NewKernelBuilder(op, "CPU", create, compute, destroy);
+  constrain(builder);
   Status status;
-  TF_KernelBuilder_TypeConstraint(builder, "T", Number<T>::dtype, status);
-  status.ThrowIfFailed();
   TF_RegisterKernelBuilder(op, builder, status);
   status.ThrowIfFailed();
   return true;
+}
+
+// The same for one dtype of the op's attribute T.
+template <typename Kernel, typename T>
+bool RegisterKernel(const char *op) {
+  return RegisterKernel<Kernel>(op, [](TF_KernelBuilder *builder) {
+    Status status;
+    TF_KernelBuilder_TypeConstraint(builder, "T", Number<T>::dtype, status);
+    status.ThrowIfFailed();
+  });
 }
 
 // The same for the dtypes that networks compute in.

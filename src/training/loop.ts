@@ -131,7 +131,12 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   };
 
   const { precision } = options;
-  const step = compile(options.step, { name: 'the training step', precision, convolutionForms: forms });
+  const step = compile(options.step, {
+    name: 'the training step',
+    precision,
+    convolutionForms: forms,
+    donate: [0],
+  });
   const measureForms = async (batch: Tensors) => {
     const rate = tf.scalar(0);
     try {
@@ -207,7 +212,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   }
 }
 
-/** Takes over `batch`, and `tensors` if it succeeds. */
+/** Takes over `tensors` and `batch`. */
 async function runStep(
   step: Compiled<Parameters<Step>, ReturnType<Step>>,
   tensors: TrainingTensors,
@@ -218,7 +223,6 @@ async function runStep(
   const rate = tf.scalar(learningRate);
   try {
     const output = await step(tensors, batch, rate, random);
-    disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     const values = Object.entries(output.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]!] as const);
     disposeTensors(output.metrics);
     const { loss, ...others } = Object.fromEntries(values);

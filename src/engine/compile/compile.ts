@@ -14,6 +14,13 @@ export interface CompileOptions {
   precision?: Precision;
   /** How the weight gradients of its convolutions are computed, as far as the table knows them. */
   convolutionForms?: ConvolutionForms;
+  /**
+   * Numbers of the arguments whose tensors are given away, as with JAX's `donate_argnums`: each call disposes of them at
+   * once, whether it succeeds or not, and outputs of the same shapes and dtypes take over their memory. A training step
+   * gives its parameters and its optimizer's state away, which halves what it holds of them. Tensors that share memory
+   * with them keep their values.
+   */
+  donate?: readonly number[];
   /** Lets XLA compile the step. */
   xla?: boolean;
   /** How many recordings are kept, one for each signature of the inputs. */
@@ -22,7 +29,10 @@ export interface CompileOptions {
 
 /** A step that runs as one TensorFlow function. */
 export interface Compiled<Inputs extends unknown[], Output> {
-  /** The output's tensors are new ones, the caller's to dispose of; the inputs may be disposed of at once. */
+  /**
+   * The output's tensors are new ones, the caller's to dispose of; the inputs may be disposed of at once, and those that
+   * `donate` names are.
+   */
   (...inputs: Inputs): Promise<Output>;
   /** Frees the recordings, those that are running when they have ended. */
   dispose(): void;
@@ -45,12 +55,16 @@ export function compile<Inputs extends unknown[], Output>(
   step: (...inputs: Inputs) => Output,
   options: CompileOptions = {},
 ): Compiled<Inputs, Output> {
-  const { name = step.name || 'step', precision = 'float32', convolutionForms, xla = false, cacheSize = 8 } = options;
+  const { name = step.name || 'step', precision = 'float32', convolutionForms, donate = [], xla = false } = options;
+  const { cacheSize = 8 } = options;
   if (!precisions.includes(precision)) {
     throw new RangeError(`${name}: precision is one of ${precisions.join(', ')}; got "${precision as string}"`);
   }
   if (!(Number.isInteger(cacheSize) && cacheSize > 0)) {
     throw new RangeError(`${name}: cacheSize is a whole number above 0; got ${cacheSize}`);
+  }
+  if (!donate.every((argument) => Number.isInteger(argument) && argument >= 0)) {
+    throw new RangeError(`${name}: donate names arguments by their numbers, from 0 on; got [${donate}]`);
   }
   /** By signature, the one used last at the end. */
   const cache = new Map<string, CompiledStep>();
@@ -69,7 +83,7 @@ export function compile<Inputs extends unknown[], Output>(
     let compiledStep = cache.get(identity);
     if (!compiledStep) {
       if (lastSignature) sayOnce('change', describeChange(name, lastSignature, signature));
-      compiledStep = compileStep(name, step, inputs, leaves, { precision, convolutionForms, xla });
+      compiledStep = compileStep(name, step, inputs, leaves, { precision, convolutionForms, xla, donate });
     }
     lastSignature = signature;
     cache.delete(identity);
@@ -80,7 +94,7 @@ export function compile<Inputs extends unknown[], Output>(
       cache.get(oldest!)!.function.dispose();
       cache.delete(oldest!);
     }
-    return (await run(compiledStep, leaves)) as Output;
+    return (await run(compiledStep, leaves, donate)) as Output;
   };
 
   return Object.assign(compiled, {
@@ -107,32 +121,54 @@ function compileStep<Inputs extends unknown[]>(
     precision,
     convolutionForms: forms,
     xla,
-  }: Pick<CompileOptions, 'convolutionForms'> & { precision: Precision; xla: boolean },
+    donate,
+  }: Pick<CompileOptions, 'convolutionForms'> & { precision: Precision; xla: boolean; donate: readonly number[] },
 ): CompiledStep {
   const { program, output, sources, release } = withConvolutionForms(forms && { forms, precision }, () =>
     record(name, step, inputs, leaves),
   );
+  const passedOn = new Set(sources.flatMap((source) => ('input' in source ? [source.input] : [])));
+  const writable = tensorLeaves(leaves).flatMap((leaf, place) =>
+    donate.includes(argumentOf(leaf)) && !passedOn.has(place) ? [place] : [],
+  );
   try {
-    return { output, sources, function: new CompiledFunction(name, inPrecision(program, precision), { release, xla }) };
+    const compiled = new CompiledFunction(name, inPrecision(program, precision), { release, xla, writable });
+    return { output, sources, function: compiled };
   } catch (error) {
     release();
     throw error;
   }
 }
 
-async function run({ function: compiled, output, sources }: CompiledStep, leaves: readonly Leaf[]): Promise<unknown> {
-  const inputs = leaves.flatMap(({ value }) => (isTensor(value) ? [value] : []));
+function tensorLeaves(leaves: readonly Leaf[]): (Leaf & { value: Tensor })[] {
+  return leaves.filter((leaf): leaf is Leaf & { value: Tensor } => isTensor(leaf.value));
+}
+
+/** The number of the argument that a leaf is in. */
+function argumentOf({ path }: Leaf): number {
+  return Number(/^\[(\d+)\]/.exec(path)![1]);
+}
+
+async function run(
+  { function: compiled, output, sources }: CompiledStep,
+  leaves: readonly Leaf[],
+  donate: readonly number[],
+): Promise<unknown> {
+  const given = tensorLeaves(leaves);
+  const inputs = given.map(({ value }) => value);
   const keys = new Map(leaves.flatMap(({ value }, leaf) => (value instanceof Key ? [[leaf, value] as const] : [])));
   // Cloned before the run, for the caller may dispose of the inputs meanwhile.
   const passedOn = sources.map((source) => ('input' in source ? inputs[source.input]!.clone() : undefined));
   let outputs: Tensor[];
   try {
-    outputs = await compiled.run(inputs, keys);
+    const running = compiled.run(inputs, keys);
+    for (const leaf of given) if (donate.includes(argumentOf(leaf))) leaf.value.dispose();
+    outputs = await running;
   } catch (error) {
     for (const tensor of passedOn) tensor?.dispose();
     throw error;
   }
-  const given = new Set<number>();
+  const handedOut = new Set<number>();
   return withLeaves(
     output,
     sources.map((source, leaf) => {
@@ -140,8 +176,8 @@ async function run({ function: compiled, output, sources }: CompiledStep, leaves
       if ('input' in source) return passedOn[leaf];
       const tensor = outputs[source.output]!;
       // A tensor that stands twice in the output is two, so that each can be disposed of.
-      if (given.has(source.output)) return tensor.clone();
-      given.add(source.output);
+      if (handedOut.has(source.output)) return tensor.clone();
+      handedOut.add(source.output);
       return tensor;
     }),
   );

@@ -1,9 +1,11 @@
 import type { Key } from '../../runs/index.js';
-import type { Tensor } from '../runtime.js';
+import { hasCustomOps } from '../custom-ops.js';
+import { attributeTypes, type Tensor } from '../runtime.js';
 import { callSite } from './errors.js';
 import { functionDef, nodeName } from './function-def.js';
 import { nodeBackend } from './native.js';
 import type { Program } from './program.js';
+import { reusingInputs } from './reuse.js';
 
 let functionsMade = 0;
 
@@ -14,23 +16,32 @@ export class CompiledFunction {
   private disposed = false;
 
   private readonly release: () => void;
+  private readonly program: Program;
+  /** Numbers of the inputs that a run writes to. */
+  private readonly reused: ReadonlySet<number>;
 
   /**
    * @param stepName for errors and profiles
    * @param options.release is called when the program is needed no more
+   * @param options.writable numbers of the inputs that a run may write to
    */
   constructor(
     private readonly stepName: string,
-    private readonly program: Program,
-    { release, xla }: { release: () => void; xla: boolean },
+    program: Program,
+    { release, xla, writable }: { release: () => void; xla: boolean; writable: readonly number[] },
   ) {
     this.release = release;
     this.name = `pathlab_${stepName.replace(/\W/g, '_')}_${functionsMade++}`;
-    nodeBackend().binding.addFunctionDef(functionDef(program, { name: this.name, xla }));
+    // The op that writes is one of pathlab's own, which XLA cannot compile.
+    const reusing = reusingInputs(program, hasCustomOps() && !xla ? writable : []);
+    this.program = reusing.program;
+    this.reused = new Set(reusing.reused);
+    nodeBackend().binding.addFunctionDef(functionDef(this.program, { name: this.name, xla }));
   }
 
   /**
-   * Runs on a thread of its own. The inputs may be disposed of as soon as this returns.
+   * Runs on a thread of its own. The inputs may be disposed of as soon as this returns; those that may be written to
+   * must be.
    *
    * @param inputs in the program's order
    * @param keys by the number of their leaf
@@ -45,8 +56,9 @@ export class CompiledFunction {
       const folded = path.reduce((key, data) => key.fold(data), keys.get(leaf)!);
       return binding.createTensor(shape, dtype, Int32Array.from(folded.words));
     });
+    const copies: number[] = [];
     const ids = [
-      ...backend.getInputTensorIds(inputs),
+      ...this.writableIds(inputs, copies),
       ...seeds,
       ...backend.getInputTensorIds(program.captures.map(({ tensor }) => tensor)),
       ...program.constants.flatMap(({ held }) => (held === undefined ? [] : [held])),
@@ -55,7 +67,7 @@ export class CompiledFunction {
     try {
       const run = binding.runAsync(this.name, [], ids, program.outputs.length);
       // The run holds its own references.
-      for (const seed of seeds) binding.deleteTensor(seed);
+      for (const id of [...seeds, ...copies]) binding.deleteTensor(id);
       return (await run).map((info) => backend.createOutputTensor(info));
     } catch (error) {
       throw this.explain(error as Error);
@@ -63,6 +75,29 @@ export class CompiledFunction {
       this.running--;
       this.freeIfDone();
     }
+  }
+
+  /**
+   * The native ids of the inputs. Those that the run writes to are given memory of their own; what somebody else uses
+   * too, under the same id, goes in as a copy.
+   *
+   * @param copies gets the copies' ids
+   */
+  private writableIds(inputs: readonly Tensor[], copies: number[]): number[] {
+    const backend = nodeBackend();
+    const { binding } = backend;
+    const uses = new Map<object, number>();
+    for (const { dataId } of inputs) uses.set(dataId, (uses.get(dataId) ?? 0) + 1);
+    const ids = backend.getInputTensorIds([...inputs]).map((id, place) => {
+      const { dataId } = inputs[place]!;
+      if (!this.reused.has(place) || (backend.refCount(dataId) === 1 && uses.get(dataId) === 1)) return id;
+      const type = { name: 'T', type: attributeTypes.type, value: backend.tensorMap.get(dataId).dtype };
+      const [copy] = binding.executeOp('DeepCopy', [type], [id], 1);
+      copies.push(copy!.id);
+      return copy!.id;
+    });
+    binding.ownTensors([...this.reused].map((place) => ids[place]!));
+    return ids;
   }
 
   dispose(): void {

@@ -45,7 +45,7 @@ async function fastestForm(shape: ConvolutionShape, precision: Precision): Promi
   const functions = possible.map((form) => {
     const gradient = (x: Tensor, dy: Tensor) => weightGradient(form, shape, x, dy);
     const { program, release } = record(form, gradient, [x, dy], leavesOf([x, dy], 'input'));
-    return new CompiledFunction(form, inPrecision(program, precision), { release, xla: false });
+    return new CompiledFunction(form, inPrecision(program, precision), { release, xla: false, writable: [] });
   });
   try {
     const best = possible.map(() => Number.POSITIVE_INFINITY);

@@ -31,6 +31,8 @@ export interface Native {
   runAsync(op: string, attributes: Attribute[], inputs: number[], outputCount: number): Promise<TensorInfo[]>;
   addFunctionDef(bytes: Uint8Array): void;
   removeFunction(name: string): void;
+  /** Gives each tensor memory that nothing else holds. */
+  ownTensors(ids: readonly number[]): void;
   opList(): Uint8Array;
   kernelsForOp(op: string): Uint8Array;
   beginTrace(): Trace;
@@ -53,6 +55,7 @@ export interface NodeBackend {
   createOutputTensor(info: TensorInfo): Tensor;
   read(dataId: object): Promise<ArrayBufferView>;
   incRef(dataId: object): void;
+  refCount(dataId: object): number;
   /** What is behind each tensor; its dtype is TensorFlow's own, where tfjs shows uint8 as int32. */
   tensorMap: { get(dataId: object): { dtype: number } };
 }
