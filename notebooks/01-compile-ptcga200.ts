@@ -190,16 +190,19 @@ await lab.showNearDuplicates(audited, audits, { save: figure('look-alike.png') }
 // ## What the sites give away
 //
 // A site's stain and scanner are in every patch of it. Here each patch's site, and its class, are guessed from colors alone,
-// by the patches nearest in color. Classes come mostly from a few sites: who knows the site has half told the class. From
-// patches of other sites nothing of that is left, and the gap is what a split by patient flatters a network by.
+// by the patches nearest in color. Classes come mostly from a few sites, as in TCGA: who knows the site has half told the
+// class. Each patch is asked for its class twice: patches of other patients answer (a fifth of the patients is asked at a
+// time), then patches of other sites (a site at a time). The difference is what a split by patient can flatter a network by;
+// for its interval whole patients are drawn with replacement, each with both answers of its patches.
 
 // %%
-const answers = await lab.siteLeakage(audited, {
+const leakage = await lab.siteLeakage(audited, {
   key: lab.key(seed).fold('colors'),
   signal: lab.interruptSignal(),
 });
-await lab.showSiteLeakage(answers, {
-  subtitle: `${report.counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset}; 95 % intervals over patients`,
+const of = report.counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset;
+await lab.showSiteLeakage(leakage, {
+  subtitle: `${of}; 95 % intervals over patients`,
   save: figure('site-leakage.png'),
 });
 
@@ -216,16 +219,23 @@ await lab.showDatasetCard(compiled);
 
 // %%
 const { counts } = report;
-const about = `${counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset}, ${report.slides.length} slides`;
+const about = `${of}, ${report.slides.length} slides`;
 await run.saveMetrics([
   { name: 'patches', value: counts.patches, about },
   { name: 'patients', value: Object.keys(counts.byPatient).length, about },
-  ...answers.map(({ name, value, low, high, chance, method }) => ({
+  ...(leakage?.questions ?? []).map(({ name, value, low, high, chance, method }) => ({
     name: `${name}, by color alone`,
     value: 100 * value,
     interval: [100 * low, 100 * high] as const,
     unit: '%',
     about: `${about}; guessing ${(100 * chance).toFixed(1)} %; ${method}`,
+  })),
+  ...(leakage ? [leakage.gap] : []).map(({ value, low, high, method }) => ({
+    name: 'class, by color alone: what the site adds',
+    value: 100 * value,
+    interval: [100 * low, 100 * high] as const,
+    unit: 'percentage points',
+    about: `${about}; difference of the two shares, of the same patches; ${method}`,
   })),
 ]);
 const provenance = await lab.recordProvenance(run, {

@@ -391,6 +391,7 @@ export {
 export {
   type BootstrapOptions,
   balancedAccuracy,
+  type ClassGap,
   type ColorQuestion,
   clusterBootstrapInterval,
   colorHistogramFeatures,
@@ -410,6 +411,7 @@ export {
   type Patches,
   pairedDifferenceInterval,
   rankMe,
+  type SiteLeakage,
   type SiteLeakageOptions,
   siteLeakage,
   topOneAccuracy,

@@ -11,4 +11,10 @@ export {
 } from './intervals.js';
 export { type KnnOptions, type KnnResult, knnClassify, type LabeledPatches, onlineKnn } from './knn.js';
 export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js';
-export { type ColorQuestion, type SiteLeakageOptions, siteLeakage } from './site-leakage.js';
+export {
+  type ClassGap,
+  type ColorQuestion,
+  type SiteLeakage,
+  type SiteLeakageOptions,
+  siteLeakage,
+} from './site-leakage.js';

@@ -3,7 +3,7 @@ import { type AuditedPictures, patientsWithDoubles } from '../datasets/index.js'
 import { inParallel, type Key, throwIfInterrupted } from '../runs/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';
-import { clusterBootstrapInterval, type Interval } from './intervals.js';
+import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';
 
 /** How often a picture's colors alone tell something of it, by the pictures that are nearest in color. */
@@ -20,6 +20,20 @@ export interface ColorQuestion extends Interval {
   pictures: number;
 }
 
+/** How much more often the class is told rightly where patches of the same site may answer, of the same pictures. */
+export interface ClassGap extends Interval {
+  /** Share of right answers where other patients answer, less that where other sites do. */
+  value: number;
+  fromOtherPatients: number;
+  fromOtherSites: number;
+  pictures: number;
+}
+
+export interface SiteLeakage {
+  questions: readonly ColorQuestion[];
+  gap: ClassGap;
+}
+
 export interface SiteLeakageOptions {
   /** Of the division of patients, and of the intervals. */
   key: Key;
@@ -29,11 +43,10 @@ export interface SiteLeakageOptions {
   signal?: AbortSignal;
 }
 
-const questions = [
-  { what: 'site', answersFrom: 'other patients' },
-  { what: 'class', answersFrom: 'other patients' },
-  { what: 'class', answersFrom: 'other sites' },
-] as const;
+type Question = Pick<ColorQuestion, 'what' | 'answersFrom'>;
+const aboutSite: Question = { what: 'site', answersFrom: 'other patients' };
+const aboutClass: Question = { what: 'class', answersFrom: 'other patients' };
+const acrossSites: Question = { what: 'class', answersFrom: 'other sites' };
 
 /** Patients are asked in this many parts; each is answered by the others. */
 const parts = 5;
@@ -42,11 +55,13 @@ const parts = 5;
  * Measures how much the sites' stains and scanners give away. Each picture's site, and its class, are guessed by its
  * nearest neighbors among color histograms. Where classes come from few sites, who knows the site has half told the class:
  * then class is guessed better from other patients, of the same sites among them, than from other sites; the gap is what a
- * split by patient flatters. Patients that share pictures that look alike count as one.
+ * split by patient flatters. Both are asked of every picture, so that the gap is one of pairs, and has an interval of its
+ * own. Where classes differ in color too, part of it is that other sites hold fewer patients of a class. Patients that
+ * share pictures that look alike count as one.
  *
- * @returns nothing where a question cannot be asked: of one site, one class, or pictures that do not say theirs
+ * @returns null where it cannot be asked: of one site, one class, few patients, or pictures that do not say theirs
  */
-export async function siteLeakage(audited: AuditedPictures, options: SiteLeakageOptions): Promise<ColorQuestion[]> {
+export async function siteLeakage(audited: AuditedPictures, options: SiteLeakageOptions): Promise<SiteLeakage | null> {
   const patients = patientsWithDoubles(audited);
   const known = [...audited.pictures.keys()].filter((place) => {
     const { site, class: name } = audited.pictures[place]!;
@@ -54,22 +69,35 @@ export async function siteLeakage(audited: AuditedPictures, options: SiteLeakage
   });
   const of = (column: 'site' | 'class') => known.map((place) => audited.pictures[place]![column]!);
   const columns = { site: of('site'), class: of('class'), patient: known.map((place) => patients[place]!) };
-  const asked = questions.filter(({ what }) => new Set(columns[what]).size > 1 && new Set(columns.site).size > 1);
-  if (asked.length === 0 || new Set(columns.patient).size < parts) return [];
+  const several = (column: 'site' | 'class') => new Set(columns[column]).size > 1;
+  if (!several('site') || !several('class') || new Set(columns.patient).size < parts) return null;
   const features = await colorsOf(audited, known, options);
-  const answers: ColorQuestion[] = [];
-  for (const question of asked) answers.push(await ask(question, features, columns, options));
-  return answers;
+  const site = await ask(aboutSite, features, columns, options);
+  const near = await ask(aboutClass, features, columns, options);
+  const far = await ask(acrossSites, features, columns, options);
+  return {
+    questions: [site.question, near.question, far.question],
+    gap: {
+      value: near.question.value - far.question.value,
+      fromOtherPatients: near.question.value,
+      fromOtherSites: far.question.value,
+      pictures: known.length,
+      ...pairedDifferenceInterval(far.correct, near.correct, columns.patient, {
+        clusters: 'patients',
+        key: options.key.fold('gap'),
+      }),
+    },
+  };
 }
 
 type Columns = Record<'site' | 'class' | 'patient', readonly string[]>;
 
 async function ask(
-  { what, answersFrom }: (typeof questions)[number],
+  { what, answersFrom }: Question,
   features: Features,
   columns: Columns,
   { key, neighbors = 10 }: SiteLeakageOptions,
-): Promise<ColorQuestion> {
+): Promise<{ question: ColorQuestion; correct: readonly boolean[] }> {
   const names = [...new Set(columns[what])].sort();
   const labels = Int32Array.from(columns[what], (name) => names.indexOf(name));
   const apart = columns[answersFrom === 'other sites' ? 'site' : 'patient'];
@@ -97,7 +125,7 @@ async function ask(
     });
   }
   const counts = names.map((_, label) => labels.filter((other) => other === label).length);
-  return {
+  const question: ColorQuestion = {
     name: `${what}, from ${answersFrom}`,
     what,
     answersFrom,
@@ -106,6 +134,7 @@ async function ask(
     pictures: labels.length,
     ...clusterBootstrapInterval(correct, columns.patient, { clusters: 'patients', key: key.fold(what) }),
   };
+  return { question, correct };
 }
 
 async function colorsOf(

@@ -8,11 +8,11 @@ import {
   type PlantedFinding,
   type RuleAudits,
 } from '../datasets/index.js';
-import type { ColorQuestion } from '../evaluate/index.js';
+import type { SiteLeakage } from '../evaluate/index.js';
 import { showChart } from './chart.js';
-import { intervalChart } from './charts.js';
 import { showBundle } from './display.js';
 import { showPictureGrid } from './picture-grid.js';
+import { gapInWords, siteLeakageChart } from './site-leakage-chart.js';
 import { inWords, showTable } from './table.js';
 
 /** What each division leaves on two sides, fold by fold where folds differ; a row a division, and a reason where there is none. */
@@ -123,21 +123,21 @@ export async function showNearDuplicates(
   });
 }
 
-/** How well colors alone tell the site and the class, beside guessing the commonest. */
+/** How well colors alone tell the site and the class, beside guessing the commonest; and what the site adds for the class. */
 export async function showSiteLeakage(
-  answers: readonly ColorQuestion[],
+  leakage: SiteLeakage | null,
   options: { subtitle?: string; save?: string } = {},
 ): Promise<void> {
-  if (answers.length === 0) {
-    console.log('colors were not asked: there is one site or class only, or patches do not say theirs');
+  if (leakage === null) {
+    console.log(
+      'colors were not asked: there is one site or class only, too few patients, or patches do not say theirs',
+    );
     return;
   }
-  const { spec, alt } = intervalChart(answers, {
-    title: 'Told from color alone, by the nearest neighbors',
-    subtitle: options.subtitle,
-    valueTitle: 'right answers',
-  });
+  const { spec, alt } = siteLeakageChart(leakage, options);
   await showChart(spec, { alt, save: options.save });
+  const words = gapInWords(leakage.gap);
+  showBundle({ 'text/plain': words, 'text/markdown': words });
 }
 
 /** Shows the card that lies beside a dataset's shards. */

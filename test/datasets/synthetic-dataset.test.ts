@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { synth } from '../../src/cli/synth.js';
+import { planCohort } from '../../src/datasets/cohort/plan.js';
+import { planners } from '../../src/datasets/cohort/planners.js';
+import { syntheticDatasetSettings } from '../../src/datasets/cohort/settings.js';
 import {
   resolveDataset,
   type SyntheticDataset,
@@ -10,6 +13,7 @@ import {
   syntheticDataset,
   tissueOfOrgan,
 } from '../../src/datasets/index.js';
+import { compileExperiment } from '../../src/experiments/index.js';
 import { key, sha256 } from '../../src/runs/index.js';
 import {
   openSlide,
@@ -18,6 +22,7 @@ import {
   type SyntheticSection,
   tissueKinds,
 } from '../../src/slides/index.js';
+import { facts, rowsOf } from './facts.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pathlab-dataset-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -118,10 +123,57 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
     await expect(syntheticDataset(options, key(2), { folder: place })).rejects.toThrow(/another seed/);
     const refused = (wrong: object) => syntheticDataset({ ...options, ...wrong }, key(1), { folder: place });
     await expect(refused({ patients: 0 })).rejects.toThrow(/patients is a whole number from 1 to 99; got 0/);
-    await expect(refused({ sites: 9 })).rejects.toThrow(/sites is a whole number from 1 to 5; got 9/);
+    await expect(refused({ sites: 21 })).rejects.toThrow(/sites is a whole number from 1 to 20; got 21/);
     await expect(refused({ kind: 'pcam200' })).rejects.toThrow(/classes can be chosen for ptcga200 only/);
     await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to double/);
     await expect(refused({ sites: 1 })).rejects.toThrow(/two sites or more/);
+  });
+});
+
+describe('sites and classes', () => {
+  /** Of two patients of one site, and of two sites, how often is the class the same? */
+  function association(patients: readonly { site: string; class: string }[]) {
+    const times = (values: readonly string[]) => {
+      const counts = new Map<string, number>();
+      for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+      return counts;
+    };
+    const both = times(patients.map(({ site, class: name }) => `${site}/${name}`));
+    const [sites, names] = [times(patients.map(({ site }) => site)), times(patients.map((each) => each.class))];
+    let [same, other] = [0, 0];
+    for (const { site, class: name } of patients) {
+      const [here, itsSite] = [both.get(`${site}/${name}`)!, sites.get(site)!];
+      if (itsSite > 1) same += (here - 1) / (itsSite - 1);
+      other += (names.get(name)! - here) / (patients.length - itsSite);
+    }
+    return { same: same / patients.length, other: other / patients.length };
+  }
+  const classes = Object.keys(tissueOfOrgan);
+
+  it.skipIf(!facts)('go together in the demo as hospitals and studies in TCGA do (shared data)', () => {
+    const codes = new Map(rowsOf('tcga_tss_codes.csv', ';').map((row) => [row['TSS Code']!, row]));
+    const slides = rowsOf('gdc-diagnostic-slides.tsv', '\t').map(({ filename }) => filename!.slice(0, 12));
+    const real = (column?: string) =>
+      association(
+        [...new Set(slides)].flatMap((patient) => {
+          const code = patient.slice(5, 7);
+          const row = codes.get(code);
+          return row ? [{ site: column ? row[column]!.trim().toLowerCase() : code, class: row['Study Name']! }] : [];
+        }),
+      );
+    const { synthetic } = compileExperiment('ptcga200', { scale: 'demo' });
+    const { slides: planned } = planCohort(
+      planners.ptcga200,
+      { ...syntheticDatasetSettings(synthetic!, classes), leaks: { exact: 0, near: 0, rescanned: 0 } },
+      key(1),
+    );
+    const patients = new Map(planned.map(({ patient, site, class: name }) => [patient, { site, class: name! }]));
+    const drawn = association([...patients.values()]);
+    const hospitals = real('Source Site');
+    expect(hospitals.same).toBeCloseTo(0.355, 2);
+    expect(real().same).toBeCloseTo(0.985, 2);
+    expect(drawn.same).toBeCloseTo(1 / 3, 6);
+    expect([hospitals.other, drawn.other]).toEqual([expect.closeTo(0.043, 2), expect.closeTo(0.023, 2)]);
   });
 });
 

@@ -1,7 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { AuditedPicture, AuditedPictures } from '../../src/datasets/index.js';
-import { type ColorQuestion, siteLeakage } from '../../src/evaluate/index.js';
+import { type SiteLeakage, siteLeakage } from '../../src/evaluate/index.js';
+import { gapInWords } from '../../src/report/site-leakage-chart.js';
 import { key } from '../../src/runs/index.js';
 
 const sites = ['A', 'B', 'C', 'D'];
@@ -32,11 +33,12 @@ async function colored(mostly: number): Promise<AuditedPictures> {
   };
 }
 
-const byName = (answers: readonly ColorQuestion[]) => Object.fromEntries(answers.map((each) => [each.name, each]));
+const byName = ({ questions }: SiteLeakage) => Object.fromEntries(questions.map((each) => [each.name, each]));
 
 describe('siteLeakage', () => {
   it('tells the site from its colors, and the class only where patients of the same site answer', async () => {
-    const found = byName(await siteLeakage(await colored(0.8), { key: key(1), side: 8 }));
+    const leakage = (await siteLeakage(await colored(0.8), { key: key(1), side: 8 }))!;
+    const found = byName(leakage);
     expect(Object.keys(found)).toEqual([
       'site, from other patients',
       'class, from other patients',
@@ -49,13 +51,25 @@ describe('siteLeakage', () => {
     expect(other.high).toBeLessThan(same.low);
     expect(other.value).toBeLessThan(other.chance);
     expect(same.method).toMatch(/over 48 patients/);
+    const { gap } = leakage;
+    expect(gap.value).toBeCloseTo(same.value - other.value, 12);
+    expect([gap.fromOtherPatients, gap.fromOtherSites, gap.pictures]).toEqual([same.value, other.value, 144]);
+    expect(gap.low).toBeGreaterThan(0.3);
+    expect(gap.high).toBeGreaterThan(gap.value);
+    expect(gap.method).toMatch(/over 48 patients \(144 patches\)/);
+    expect(gapInWords(gap)).toMatch(/^Each of the same 144 patches .*\(95 % interval \+\d.*The interval lies above 0:/);
   });
 
   it('finds nothing in the class where classes come from all sites alike', async () => {
-    const found = byName(await siteLeakage(await colored(0), { key: key(1), side: 8 }));
-    const { low, high, chance } = found['class, from other patients']!;
+    const leakage = (await siteLeakage(await colored(0), { key: key(1), side: 8 }))!;
+    const { low, high, chance } = byName(leakage)['class, from other patients']!;
     expect(low).toBeLessThan(chance);
     expect(high).toBeLessThan(0.5);
+    expect([leakage.gap.low < 0, leakage.gap.high > 0]).toEqual([true, true]);
+    expect(gapInWords(leakage.gap)).toMatch(/The interval includes 0: these patches do not show/);
+    expect(gapInWords({ ...leakage.gap, low: -0.2, high: -0.1 })).toMatch(
+      /lies below 0: patches of its own site mislead/,
+    );
   });
 
   it('does not ask of one site, of few patients, or of pictures that do not say', async () => {
@@ -65,8 +79,8 @@ describe('siteLeakage', () => {
         { ...audited, pictures: audited.pictures.map((each) => ({ ...each, ...of(each) })) },
         { key: key(1) },
       );
-    expect(await changed(() => ({ site: 'A' }))).toEqual([]);
-    expect(await changed(() => ({ patient: null }))).toEqual([]);
-    expect(await changed(({ id }) => ({ patient: id < 'p2' ? 'p1' : 'p2' }))).toEqual([]);
+    expect(await changed(() => ({ site: 'A' }))).toBeNull();
+    expect(await changed(() => ({ patient: null }))).toBeNull();
+    expect(await changed(({ id }) => ({ patient: id < 'p2' ? 'p1' : 'p2' }))).toBeNull();
   });
 });

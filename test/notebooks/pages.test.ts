@@ -107,6 +107,13 @@ describe.each(names)('%s at smoke scale', (name) => {
           expect(naturalWidth).toBeGreaterThan(200);
           expect(clientWidth).toBeGreaterThan(100);
         }
+        // Text that runs out of the page.
+        const wide = await page
+          .locator('.jp-RenderedMarkdown, .jp-RenderedHTML table')
+          .evaluateAll((all) =>
+            all.filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.outerHTML),
+          );
+        expect(wide).toEqual([]);
         expect(asked.filter((url) => !/^(file|data|blob):/.test(url))).toEqual([]);
       } finally {
         await browser.close();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, trainingChart } from '../../src/report/index.js';
+import { siteLeakageChart } from '../../src/report/site-leakage-chart.js';
 import { key } from '../../src/runs/index.js';
 import { expectPicture, pictureDifference, tolerance } from './pictures.js';
 
@@ -41,6 +42,24 @@ describe('charts look as they did when they were last looked at', () => {
       chance: 1 / 6,
     });
     await expectPicture(await drawChart(chart.spec), 'intervals');
+  });
+
+  test('site leakage', async () => {
+    const method = 'percentile bootstrap over 40 patients (200 patches), 10000 resamples';
+    const question = (name: string, value: number, chance: number) => ({
+      ...{ name, value, chance, low: value - 0.06, high: value + 0.07, level: 0.95, method },
+      ...{ what: 'class' as const, answersFrom: 'other sites' as const, pictures: 200 },
+    });
+    const questions = [
+      question('site, from other patients', 0.88, 0.2),
+      question('class, from other patients', 0.21, 0.1),
+      question('class, from other sites', 0.12, 0.1),
+    ];
+    const gap = { value: 0.09, low: -0.02, high: 0.19, level: 0.95, method };
+    const leakage = { questions, gap: { ...gap, fromOtherPatients: 0.21, fromOtherSites: 0.12, pictures: 200 } };
+    const { spec, alt } = siteLeakageChart(leakage, { subtitle: 'SYNTHETIC slides' });
+    expect(alt).toContain('what the site adds for the class +9.0 (95 % interval -2.0 to +19.0; percentile');
+    await expectPicture(await drawChart(spec), 'site-leakage');
   });
 
   test('embedding', async () => {

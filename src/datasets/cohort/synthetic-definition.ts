@@ -73,7 +73,7 @@ export function syntheticDefinition(
     licence: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     citation: `None: synthetic. The form is that of ${real.name}.`,
     notes: [
-      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}, from ${JSON.stringify(settings)}.`,
+      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}, from ${spaced(settings)}.`,
       'Classes differ in structure and not in color; sites differ in stain and scanner. Nothing here is from a patient.',
     ],
     expected: {
@@ -83,4 +83,9 @@ export function syntheticDefinition(
     },
     resolvedSha256: null,
   };
+}
+
+/** JSON in one line that a page can break. */
+function spaced(value: unknown): string {
+  return JSON.stringify(value, null, 1).replace(/\s*\n\s*/g, ' ');
 }
