@@ -1,7 +1,8 @@
 // Shards to decoded batches: read, shuffle, decode 512 px JPEGs, random resized crop to 224 px, both flips; in pathlab and
 // in Python's webdataset + torchvision with two workers, on the same shards. Both ways of decoding that torchvision has
-// are timed; the faster then runs in turns with pathlab, so that both see the same machine. Before that, webdataset reads
-// every patch once, and shards with masks, and must find what is in them.
+// are timed; the faster then runs in turns with pathlab, so that both see the same machine. What a side makes ahead when its
+// turn is over it finishes before the other's begins, and that is not counted. Before that, webdataset reads every patch
+// once, and shards with masks, and must find what is in them.
 import { existsSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';

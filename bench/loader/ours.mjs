@@ -62,6 +62,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     views.dispose();
     times.push(performance.now() - began);
   }
+  // What is made ahead must not take the peer's cores when its turn comes.
+  await Promise.all(ahead);
   const peakMiB = process.resourceUsage().maxRSS / 1024;
   const { tensorflow, tfjs } = describeDevice();
   console.log(JSON.stringify({ times, peakMiB, version: `TensorFlow ${tensorflow}, tfjs ${tfjs}` }));
