@@ -1,3 +1,4 @@
+export { meanOfPixels } from './color.js';
 export { type DecodeOptions, decodeJpegs, jpegDecoder } from './decode.js';
 export { drawViewParameters } from './draw.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';

@@ -174,6 +174,14 @@ describe('batchLoader', () => {
     expect(batches).toEqual([[2, 3], [8, 20], [21]]);
     expect(() => batchLoader(dataset, { batchSize: 2, patches: [3, 2] })).toThrow(/ascending; number 1 of them is 2/);
     expect(() => batchLoader(dataset, { batchSize: 2, patches: [dataset.count] })).toThrow(/rows of the index/);
+    for (const none of [1.5, Number.NaN, -1, '1' as unknown as number]) {
+      const message = `rows of the index, 0 to ${dataset.count - 1}; number 1 of them is ${none}`;
+      expect(() => batchLoader(dataset, { batchSize: 1, patches: [0, none] })).toThrow(message);
+      await expect(batchesInOrder(dataset, { batchSize: 1, patches: [0, none] }).next()).rejects.toThrow(message);
+    }
+    await expect(batchesInOrder(dataset, { batchSize: 0 }).next()).rejects.toThrow(
+      /batchSize is a whole number above 0/,
+    );
     expect(() => batchLoader(dataset, { batchSize: 6, patches })).toThrow(/5 patches do not fill one batch of 6/);
   });
 
@@ -192,18 +200,37 @@ describe('classWeights', () => {
   });
 });
 
+/** Of all pixels of some JPEGs, of 0..1, in float64. */
+async function statisticsOf(images: readonly Uint8Array[]) {
+  const pixels = Buffer.concat(await Promise.all(images.map((image) => sharp(image).raw().toBuffer())));
+  return [0, 1, 2].map((channel) => {
+    const values = pixels.filter((_, at) => at % 3 === channel);
+    const average = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - average) ** 2, 0) / values.length;
+    return { average: average / 255, deviation: Math.sqrt(variance) / 255 };
+  });
+}
+
 describe('colorStatistics', () => {
   it('are the mean and deviation of all pixels', async () => {
     const patches = [0, 5, 9];
     const { mean, std } = await colorStatistics(dataset, { patches, batchSize: 2 });
     const { images } = (await batchesInOrder(dataset, { batchSize: 3, patches }).next()).value!;
-    const pixels = Buffer.concat(await Promise.all(images.map((image: Uint8Array) => sharp(image).raw().toBuffer())));
-    for (const channel of [0, 1, 2] as const) {
-      const values = pixels.filter((_, at) => at % 3 === channel);
-      const average = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const variance = values.reduce((sum, value) => sum + (value - average) ** 2, 0) / values.length;
-      expect(mean[channel]).toBeCloseTo(average / 255, 5);
-      expect(std[channel]).toBeCloseTo(Math.sqrt(variance) / 255, 5);
+    for (const [channel, { average, deviation }] of (await statisticsOf(images)).entries()) {
+      expect(mean[channel]).toBeCloseTo(average, 5);
+      expect(std[channel]).toBeCloseTo(deviation, 5);
+    }
+  });
+
+  it('are so of patches of 512 px, too', async () => {
+    const geometry = { micrometers: 200, pixels: 512 };
+    const compiled = await compileDataset(await smallDataset(1), { data: temporaryFolder(), geometry });
+    const large = await openShardDataset(compiled.folder);
+    const { mean, std } = await colorStatistics(large);
+    const { images } = (await batchesInOrder(large, { batchSize: large.count }).next()).value!;
+    for (const [channel, { average, deviation }] of (await statisticsOf(images)).entries()) {
+      expect(mean[channel]).toBeCloseTo(average, 4);
+      expect(std[channel]).toBeCloseTo(deviation, 4);
     }
   });
 });

@@ -1,4 +1,5 @@
 import { type Tensor, tf } from '../../engine/index.js';
+import { meanOfPixels } from '../color.js';
 import { labOfRgb, rgbOfLab } from './lab.js';
 
 /** Mean and standard deviation of L*, a* and b* over an image. */
@@ -59,6 +60,6 @@ export async function labStatistics(image: Tensor): Promise<LabStatistics> {
 }
 
 function momentsOf(lab: Tensor): { mean: Tensor; std: Tensor } {
-  const { mean, variance } = tf.moments(lab, [1, 2], true);
-  return { mean, std: variance.sqrt() };
+  const mean = meanOfPixels(lab);
+  return { mean, std: meanOfPixels(lab.sub(mean).square()).sqrt() };
 }

@@ -65,15 +65,18 @@ export function batchLoader(dataset: ShardDataset, options: BatchLoaderOptions, 
   const { batchSize, key, worker = { index: 0, count: 1 }, balanced = false } = options;
   const { bufferSize = key ? 2048 : 2 * batchSize } = options;
   const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
-  if (!whole(batchSize, 1)) throw new RangeError(`batchSize is a whole number above 0; got ${batchSize}`);
+  checkBatchSize(batchSize);
   if (!whole(bufferSize, 1)) throw new RangeError(`bufferSize is a whole number above 0; got ${bufferSize}`);
   if (!(whole(worker.count, 1) && whole(worker.index, 0) && worker.index < worker.count)) {
     throw new RangeError(`worker is index 0 to count - 1 of count; got ${JSON.stringify(worker)}`);
   }
   if (balanced && !key) throw new RangeError('balanced sampling draws at random: give it a key');
-  const all = Int32Array.from(options.patches ?? { length: dataset.count }, (patch, row) => patch ?? row);
+  const all = rowsOf(dataset, options.patches);
+  const unordered = all.findIndex((patch, place) => place > 0 && patch <= all[place - 1]!);
+  if (unordered >= 0) {
+    throw new RangeError(`patches are rows of the index, ascending; number ${unordered} of them is ${all[unordered]}`);
+  }
   const patches = balanced ? all.filter((patch) => dataset.labels[patch]! >= 0) : all;
-  checkPatches(patches, dataset);
   const stepsPerEpoch = Math.floor(leastPatches(patches.length, worker.count) / batchSize);
   if (stepsPerEpoch === 0) {
     throw new RangeError(
@@ -105,14 +108,18 @@ export function batchLoader(dataset: ShardDataset, options: BatchLoaderOptions, 
   return new Loader(dataset, stream, { batchSize, stepsPerEpoch, order, taken });
 }
 
-function checkPatches(patches: Int32Array, dataset: ShardDataset): void {
-  const wrong = patches.findIndex(
-    (patch, place) => !(patch >= 0 && patch < dataset.count) || (place > 0 && patch <= patches[place - 1]!),
-  );
-  if (wrong < 0) return;
-  throw new RangeError(
-    `patches are rows of the index, 0 to ${dataset.count - 1}, ascending; number ${wrong} of them is ${patches[wrong]}`,
-  );
+function checkBatchSize(batchSize: number): void {
+  if (Number.isSafeInteger(batchSize) && batchSize > 0) return;
+  throw new RangeError(`batchSize is a whole number above 0; got ${batchSize}`);
+}
+
+/** Rows of the index, all where none are given; checked before they become whole numbers, which would hide what is none. */
+function rowsOf({ count }: ShardDataset, patches: ArrayLike<number> | undefined): Int32Array {
+  if (!patches) return Int32Array.from({ length: count }, (_, row) => row);
+  return Int32Array.from(patches, (row, place) => {
+    if (Number.isInteger(row) && row >= 0 && row < count) return row;
+    throw new RangeError(`patches are rows of the index, 0 to ${count - 1}; number ${place} of them is ${row}`);
+  });
 }
 
 class Loader implements BatchLoader {
@@ -190,12 +197,14 @@ class Loader implements BatchLoader {
  * Patches in the order given, batch by batch, the last as short as it comes: for evaluation.
  *
  * @param patches rows of the index, by default all
+ * @throws RangeError for a batch size or rows that are none
  */
 export async function* batchesInOrder(
   dataset: ShardDataset,
   { batchSize, patches }: { batchSize: number; patches?: ArrayLike<number> },
 ): AsyncGenerator<EncodedBatch> {
-  const all = Int32Array.from(patches ?? { length: dataset.count }, (patch, row) => patch ?? row);
+  checkBatchSize(batchSize);
+  const all = rowsOf(dataset, patches);
   for (let first = 0; first < all.length; first += batchSize) {
     const rows = all.slice(first, first + batchSize);
     const read = (await Promise.all(chunksOf(rows, dataset.shards).map((chunk) => readEncoded(dataset, chunk)))).flat();

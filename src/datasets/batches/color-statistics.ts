@@ -1,4 +1,4 @@
-import { type ColorStatistics, decodeJpegs, imagesOfDecoded } from '../../augment/index.js';
+import { type ColorStatistics, decodeJpegs, imagesOfDecoded, meanOfPixels } from '../../augment/index.js';
 import { compile, type Tensor, tf, uploadStrings } from '../../engine/index.js';
 import { throwIfInterrupted } from '../../runs/index.js';
 import { batchesInOrder } from './batch-loader.js';
@@ -22,9 +22,9 @@ export async function colorStatistics(
   const { size } = dataset;
   const moments = compile(function colorMoments(encoded: Tensor) {
     const images = imagesOfDecoded(decodeJpegs(encoded, { height: size, width: size }));
-    const mean = images.mean([1, 2], true);
+    const mean = meanOfPixels(images);
     // About the image's own mean: of squares of what lies near 1, float32 would keep too few digits.
-    return tf.stack([mean.reshape([-1, 3]), images.sub(mean).square().mean([1, 2])]);
+    return tf.stack([mean, meanOfPixels(images.sub(mean).square())]);
   });
   const total = options.patches?.length ?? dataset.count;
   const batchSize = Math.min(options.batchSize ?? 64, total);
