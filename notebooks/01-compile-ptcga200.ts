@@ -127,6 +127,7 @@ const compiling = lab.progress('slides', ready.length);
 const compiled = await lab.compileDataset(
   { definition: dataset.definition, slides: ready, excluded: dataset.lock.excluded },
   {
+    data: dataset.data,
     seed,
     workers,
     onProgress: (event) => {

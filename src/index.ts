@@ -476,6 +476,7 @@ export {
   type CompileExperiment,
   type CompileParameters,
   compileExperiment,
+  type ExperimentDataset,
   experimentDataset,
   type Scale,
   type SimclrExperiment,

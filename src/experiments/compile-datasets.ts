@@ -69,16 +69,24 @@ export function compileExperiment(kind: CohortKind, { scale, from }: CompilePara
   return { kind, synthetic: { kind, ...options }, from, shares: smallShares };
 }
 
-/**
- * The list of an experiment's slides: at the small scales they are drawn first, or are there from before. `planted` are
- * the leaks that an audit is to find among them.
- */
+/** The list of an experiment's slides. */
+export interface ExperimentDataset extends ResolvedDataset {
+  /** The leaks that an audit is to find among them. */
+  planted: readonly PlantedLeak[];
+  /**
+   * Where `compileDataset` is to put the shards; undefined: where datasets lie. Those of synthetic slides lie beside them:
+   * all of a kind have one name, and those of one scale or seed must not take the place of another's.
+   */
+  data: string | undefined;
+}
+
+/** The list of an experiment's slides: at the small scales they are drawn first, or are there from before. */
 export async function experimentDataset(
   { kind, synthetic, from }: CompileExperiment,
   key: Key,
   watch: { onProgress?: (done: number, total: number) => void; signal?: AbortSignal } = {},
-): Promise<ResolvedDataset & { planted: readonly PlantedLeak[] }> {
-  if (!synthetic) return { ...(await resolveDataset(kind, { from })), planted: [] };
-  const { definitionPath, leaks } = await syntheticDataset(synthetic, key, watch);
-  return { ...(await resolveDataset(definitionPath)), planted: leaks };
+): Promise<ExperimentDataset> {
+  if (!synthetic) return { ...(await resolveDataset(kind, { from })), planted: [], data: undefined };
+  const { definitionPath, folder, leaks } = await syntheticDataset(synthetic, key, watch);
+  return { ...(await resolveDataset(definitionPath)), planted: leaks, data: join(folder, 'shards') };
 }

@@ -2,6 +2,7 @@ export {
   type CompileExperiment,
   type CompileParameters,
   compileExperiment,
+  type ExperimentDataset,
   experimentDataset,
 } from './compile-datasets.js';
 export {
