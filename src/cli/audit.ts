@@ -70,6 +70,8 @@ export async function audit(words: readonly string[]): Promise<number> {
   }
   const { apart, near } = apartOf(values.apart ?? 'patient');
   const distance = wholeNumber('distance', values.distance, 0);
+  if (distance !== undefined && distance > 255)
+    throw new UsageError(`--distance takes 0 to 255 bits; got "${distance}"`);
   return interruptible('audit', async (signal) => {
     const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
     for (const { name, audit: found } of audits) {

@@ -55,10 +55,12 @@ describe("pathlab audit of a user's own folder", () => {
       'val/tumor/p2_1.png': pictures[2]!,
       'test/tumor/p3_1.png': pictures[3]!,
       'test/tumor/notes.txt': Buffer.from('text'),
+      // What a Mac leaves beside a picture that it copied.
+      'test/tumor/._p3_1.png': Buffer.from('resource fork'),
     });
     const { code, said } = await run(where, ...patient);
     expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
-    expect(said).toMatch(/All 4 pictures were compared\. 1 other files are no pictures/);
+    expect(said).toMatch(/All 4 pictures were compared\. 2 other files are no pictures/);
   });
 
   it('finds a patient, the same bytes, and a recompressed picture on two sides, and reports them', async () => {
@@ -198,6 +200,8 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
     writeFileSync(table, 'file,side\na.png,train\n');
     await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, side/);
+    // Before anything is read.
+    await expect(run(table, '--distance', '256')).rejects.toThrow(/--distance takes 0 to 255 bits; got "256"/);
   });
 });
 

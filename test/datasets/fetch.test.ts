@@ -525,7 +525,7 @@ describe("a user's own data", () => {
   });
 
   it('comes from class folders, with the patient in the name', async () => {
-    write({ 'files/0/p1_x.png': 'a', 'files/1/p2_y.png': 'b', 'files/1/notes.txt': 'c' });
+    write({ 'files/0/p1_x.png': 'a', 'files/1/p2_y.png': 'b', 'files/1/notes.txt': 'c', 'files/1/._p2_y.png': 'd' });
     const path = tableDefinition((d: { source: object }) =>
       Object.assign(d, { source: { kind: 'folder', folder: 'files', patientPattern: '^(\\w+?)_' } }),
     );
@@ -534,7 +534,9 @@ describe("a user's own data", () => {
       ['0-p1_x', 'p1', 'benign'],
       ['1-p2_y', 'p2', 'cancer'],
     ]);
-    expect(lock.excluded).toEqual([{ id: '1/notes.txt', reason: 'not an image by its name' }]);
+    expect(lock.excluded).toEqual(
+      ['1/._p2_y.png', '1/notes.txt'].map((id) => ({ id, reason: 'not an image by its name' })),
+    );
     write({ 'files/1/noname.png': 'd' });
     const again = await fetchDataset(path, { out });
     expect(again.ready.length).toBe(2);

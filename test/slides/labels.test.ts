@@ -120,8 +120,9 @@ describe('readPolygons', () => {
       },
       { type: 'Feature', properties, geometry: { type: 'Point', coordinates: [1, 1] } },
     ];
-    for (const content of [features, { type: 'FeatureCollection', features }]) {
-      const { polygons, withoutArea } = await readPolygons(write('a.geojson', JSON.stringify(content)));
+    const collection = JSON.stringify({ type: 'FeatureCollection', features });
+    for (const content of [JSON.stringify(features), collection, `\uFEFF${collection}`]) {
+      const { polygons, withoutArea } = await readPolygons(write('a.geojson', content));
       expect(polygons.map(({ name, rings }) => [name, rings.length])).toEqual([
         ['Tumor', 2],
         ['other', 1],

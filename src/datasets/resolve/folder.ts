@@ -6,7 +6,10 @@ import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
-export const isImage = /\.(png|jpe?g|tiff?|webp)$/i;
+/**
+ * By a file's name. Hidden ones are none: `._name.png` beside each `name.png` of a folder that a Mac copied holds no picture.
+ */
+export const isImage = /^(?!\.).*\.(png|jpe?g|tiff?|webp)$/i;
 
 /**
  * Reads a folder that holds a folder of patches for each class.

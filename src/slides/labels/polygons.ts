@@ -43,8 +43,9 @@ export async function readPolygons(path: string): Promise<PolygonFile> {
   try {
     const { size } = await file.stat();
     if (size > mostBytes) throw new Error(`${path} has ${size} bytes; annotations have at most ${mostBytes}`);
-    const text = await file.readFile('utf8');
-    return /^\uFEFF?\s*</.test(text) ? fromAsap(parseXml(text, path), path) : fromGeoJson(text, path);
+    // Some programs begin a file with a byte order mark.
+    const text = (await file.readFile('utf8')).replace(/^\uFEFF/, '');
+    return /^\s*</.test(text) ? fromAsap(parseXml(text, path), path) : fromGeoJson(text, path);
   } finally {
     await file.close();
   }

@@ -23,7 +23,7 @@ export function parseXml(text: string, what: string): XmlElement {
   const fail = (at: number, problem: string): never => {
     throw new Error(`${what}, line ${text.slice(0, at).split('\n').length}: ${problem}`);
   };
-  token.lastIndex = text.startsWith('\uFEFF') ? 1 : 0;
+  token.lastIndex = 0;
   while (token.lastIndex < text.length) {
     const at = token.lastIndex;
     const match = token.exec(text);
