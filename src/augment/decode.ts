@@ -20,6 +20,10 @@ export interface DecodeOptions {
  * The decoder is libjpeg-turbo, with its accurate integer transform and smooth enlargement of subsampled color. Two
  * decoders that are right differ by one in 255 in some pixels.
  *
+ * Unlike files of unknown origin, which processes of their own decode (see `readPictures`), shards are decoded in this
+ * process: compiling has encoded each of their pictures, or decoded it whole to see that it is sound, and at thousands a
+ * second there is no time to hand pixels over. Shards that somebody else made are as trusted as the code that reads them.
+ *
  * @param encoded byte strings, `[batch]` (see `uploadStrings`)
  * @returns bytes, `[batch, height / ratio, width / ratio, 3]`, each side rounded up; gray pictures become RGB
  * @throws Error when a string is no JPEG, is cut off, or is a picture of another size

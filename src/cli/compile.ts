@@ -7,6 +7,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../datasets/index.js';
+import { setReaderMemory } from '../slides/index.js';
 import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
 import { tellListRetry } from './tell-list-retry.js';
@@ -20,7 +21,9 @@ they share the work, if their lists are the same. Of a definition of ready patch
 same kind of shards. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
-  --workers N        slides under way at a time (one a core, at most 4); as many processes as cores read them
+  --workers N        slides under way at a time (one a core, at most 4)
+  --reader-memory M  MiB that the processes which read files usually hold, all together (640, which with the command itself
+                     stays under 1 GiB for one slide under way): as many run as there are cores, or as fit
   --max-failures N   slides that may fail before all stops (20), entries of the list that are wrong among them
   --size PX          side of ready patches' images: others are resized (as they are, all of one size)
   --seed TEXT        decides which patches of a slide are drawn (0)
@@ -61,6 +64,8 @@ export async function compile(words: readonly string[]): Promise<number> {
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
   };
+  const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
+  if (readerMemory !== undefined) limitReaders(readerMemory);
   return interruptible('compile', async (signal) => {
     const dataset = await resolveDataset(name, { ...wanted, signal, onListRetry: tellListRetry });
     const { definition } = dataset;
@@ -113,6 +118,14 @@ function someOf(names: readonly string[]): string {
   return `${names.length} (${names.slice(0, 10).join(', ')}${names.length > 10 ? ', ...' : ''})`;
 }
 
+function limitReaders(mebibytes: number): void {
+  try {
+    setReaderMemory(mebibytes * 2 ** 20);
+  } catch (error) {
+    throw new UsageError(`--reader-memory ${mebibytes}: ${(error as Error).message}`);
+  }
+}
+
 function parsed(words: readonly string[]) {
   const text = { type: 'string' } as const;
   return parseWords('compile', {
@@ -122,6 +135,7 @@ function parsed(words: readonly string[]) {
       help: { type: 'boolean', short: 'h' },
       plan: { type: 'boolean' },
       workers: text,
+      'reader-memory': text,
       'max-failures': text,
       seed: text,
       most: text,

@@ -28,6 +28,7 @@ export {
   type EncodedBatch,
   type LoaderState,
   openShardDataset,
+  readEncoded,
   type ShardDataset,
 } from './batches/index.js';
 export {

@@ -1,4 +1,4 @@
-import sharp, { type SharpInput } from 'sharp';
+import { type PictureSource, pictureLimits, readPicture } from '../slides/index.js';
 
 /** A picture is scaled to this side, px, and so many of its lowest frequencies across and down are kept. */
 const scaledSide = 64;
@@ -18,16 +18,20 @@ const cosines = Float64Array.from({ length: frequencies * scaledSide }, (_, inde
  * bits, and different patches in at least 90 (`test/datasets/splits.test.ts`). The frequencies of a nearly blank picture
  * are noise, which recompressing changes more.
  *
- * @param picture anything that sharp reads
+ * @param picture path of a file or encoded bytes: JPEG, PNG, TIFF or WebP
  * @returns eight whole numbers of 32 bits
+ * @throws Error when it cannot be read
  */
-export async function perceptualHash(picture: SharpInput): Promise<Uint32Array> {
-  const gray = await sharp(picture)
-    .flatten({ background: '#fff' })
-    .grayscale()
-    .resize(scaledSide, scaledSide, { fit: 'fill' })
-    .raw()
-    .toBuffer();
+export async function perceptualHash(picture: PictureSource): Promise<Uint32Array> {
+  const name = typeof picture === 'string' ? picture : 'the picture';
+  return hashOfBrightness((await readPicture(picture, hashedForm, name)).data);
+}
+
+/** What a picture is read as to be hashed. */
+export const hashedForm = { as: 'gray', side: scaledSide, of: 'picture', limits: pictureLimits } as const;
+
+/** See `perceptualHash`; of a picture that was read as `hashedForm` says, or as that of tissue. */
+export function hashOfBrightness(gray: Uint8Array): Uint32Array {
   // Across, then down: `[row, frequency]`, then `[frequency down, frequency across]`.
   const across = new Float64Array(scaledSide * frequencies);
   for (let row = 0; row < scaledSide; row++) {

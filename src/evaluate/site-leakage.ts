@@ -1,6 +1,6 @@
-import sharp from 'sharp';
 import { type AuditedPictures, patientsWithDoubles } from '../datasets/index.js';
 import { inParallel, type Key, throwIfInterrupted } from '../runs/index.js';
+import { pictureLimits, readPicture } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
@@ -144,12 +144,8 @@ async function colorsOf(
 ): Promise<Features> {
   const rows = await inParallel(places, async (place) => {
     throwIfInterrupted(signal, 'comparing colors');
-    const images = await sharp(await audited.read(place))
-      .flatten({ background: '#fff' })
-      .toColourspace('srgb')
-      .resize(side, side, { fit: 'fill' })
-      .raw()
-      .toBuffer();
+    const form = { as: 'rgb', side, limits: pictureLimits } as const;
+    const { data: images } = await readPicture(await audited.read(place), form, audited.pictures[place]!.id);
     return colorHistogramFeatures({ images, count: 1, size: side }).values;
   });
   const width = rows[0]!.length;

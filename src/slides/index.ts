@@ -20,7 +20,20 @@ export {
   paperGeometry,
   patchGrid,
 } from './patch-grid.js';
+export {
+  type PictureFacts,
+  type PictureForm,
+  type PictureLimits,
+  type PictureOutcome,
+  type PictureSource,
+  pictureLimits,
+  type ReadPicture,
+  readPicture,
+  readPictures,
+  requirePicture,
+} from './pictures.js';
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
+export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';
 export { type OpenSlideOptions, openSlide, Slide, type SlideLevel } from './slide.js';
 export {

@@ -24,6 +24,8 @@ export interface OpenSlideLibrary {
   associatedImageNames: Bound<unknown>;
   associatedImageDimensions: Bound<void>;
   readAssociatedImage: Bound<void>;
+  createCache: Bound<unknown>;
+  setCache: Bound<void>;
   /** Reads a NULL-terminated array of C strings. */
   strings(pointer: unknown): string[];
 }
@@ -91,6 +93,8 @@ function load(path: string): OpenSlideLibrary {
       'void openslide_get_associated_image_dimensions(void *slide, const char *name, _Out_ int64_t *width, _Out_ int64_t *height)',
     ),
     readAssociatedImage: bind('void openslide_read_associated_image(void *slide, const char *name, void *pixels)'),
+    createCache: bind('void *openslide_cache_create(size_t capacity)'),
+    setCache: bind('void openslide_set_cache(void *slide, void *cache)'),
     strings(pointer) {
       const found: string[] = [];
       for (let offset = 0; pointer; offset += koffi.sizeof('void *')) {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Magnification, magnificationOf } from './magnification.js';
-import type { Request, SlideFacts, SlideFile } from './reader/messages.js';
+import type { SlideFacts, SlideFile, SlideRequest } from './reader/messages.js';
 import type { Box } from './reader/pixels.js';
 import { type ReaderPool, readerPool } from './reader/pool.js';
 import type { RgbImage } from './rgb-image.js';
@@ -54,7 +54,7 @@ export async function openSlideIn(pool: ReaderPool, path: string, options: OpenS
   if (!(seconds > 0 && seconds <= 86_400))
     throw new RangeError(`timeLimit is above 0 and up to 86400 s; got ${seconds}`);
   const file: SlideFile = { key: slidesOpened++, path: resolve(path), followLinks: options.followLinks ?? false };
-  const facts = await pool.run(file, { do: 'open' }, seconds * 1000, (answer) => answer.facts!);
+  const facts = await pool.run({ slide: file, request: { do: 'open' } }, seconds * 1000, (answer) => answer.facts!);
   const slide = new Slide(pool, file, facts, seconds * 1000, options.mpp);
   if (slide.untestedFormat && !untestedSaid.has(slide.vendor)) {
     untestedSaid.add(slide.vendor);
@@ -237,14 +237,14 @@ export class Slide {
     return box;
   }
 
-  private async readPicture(request: Request, width: number, height: number): Promise<RgbImage> {
+  private async readPicture(request: SlideRequest, width: number, height: number): Promise<RgbImage> {
     const [pixels] = await this.read(request);
     return { pixels: pixels!, width, height };
   }
 
-  private async read(request: Request): Promise<Uint8Array[]> {
+  private async read(request: SlideRequest): Promise<Uint8Array[]> {
     if (this.closing) throw new Error(`${this.path} was closed; open it again to read from it`);
-    const reading = this.pool.run(this.file, request, this.timeLimit, ({ lengths, read }) => {
+    const reading = this.pool.run({ slide: this.file, request }, this.timeLimit, ({ lengths, read }) => {
       let at = 0;
       return lengths.map((length) => {
         const bytes = new Uint8Array(length);

@@ -1,6 +1,5 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +18,7 @@ import {
   type SlideDataset,
   type SlideFacts,
 } from '../../src/datasets/index.js';
-import { openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
+import { openSlide, patchGrid, readers, tissueMask } from '../../src/slides/index.js';
 import { tiffOf, tiledPicture } from '../slides/tiff-file.js';
 import { digests, smallDataset, temporaryFolder } from './small-dataset.js';
 
@@ -121,9 +120,10 @@ describe('compileDataset', () => {
   it('plans without opening a slide', () => {
     const nowhere = dataset.slides.map((slide) => ({ ...slide, path: '/nowhere' }));
     const plan = planCompile({ ...dataset, slides: nowhere }, { mostPatchesPerSlide: 500, data: '/nowhere' });
-    const cores = availableParallelism();
-    expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, cores });
-    expect(plan.hours).toBeCloseTo((2000 * (0.033 / 64)) / 3600 / cores, 9);
+    const { processes } = readers();
+    expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, readers: readers() });
+    expect(plan.hours).toBeCloseTo((2000 * (0.033 / 64)) / 3600 / processes, 9);
+    expect(describePlan(plan)).toMatch(/readers {3}\d+.*in all they usually hold up to 640 MiB/);
     expect(plan.bytes).toBeCloseTo(2000 * (136_000 / 64), -3);
     expect(describePlan(plan)).toMatch(
       /slides {4}4, of which 0 have a shard\npatches {3}at most 2,000 \(200 um, 64 px\)/,

@@ -593,7 +593,7 @@ describe('PANDA', () => {
     ]);
     expect(ready[0]!.mask).toBe(join(from, 'train_label_masks/a_mask.tiff'));
     expect(lock.excluded).toEqual([
-      { id: 'e', reason: expect.stringMatching(/unsupported image format/), fault: true },
+      { id: 'e', reason: expect.stringMatching(/is no jpeg, png, tiff, webp picture/), fault: true },
       { id: 'f', reason: 'it has no mask in train_label_masks' },
       { id: 'g', reason: 'train.csv: there is no file train_images/g.tiff', fault: true },
     ]);

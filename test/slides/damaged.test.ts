@@ -274,7 +274,7 @@ describe('a reader process', () => {
   });
 
   it.skipIf(process.platform !== 'linux')('that needs too much memory fails alone', async () => {
-    const pool = new ReaderPool(1, 200 * 2 ** 20);
+    const pool = new ReaderPool(1, { memoryLimit: 200 * 2 ** 20 });
     const slide = await openSlideIn(pool, whole);
     await expect(slide.readRegion({ ...region, width: 11_000, height: 11_000 })).rejects.toThrow(/memory/);
     expect((await slide.readRegion(region)).width).toBe(300);

@@ -245,6 +245,8 @@ describe('labels of a slide', () => {
     await expect(openLabelImage(join(folder, 'lossy.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
     await picture(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
     await expect(openLabelImage(join(folder, 'deep.png'), slide)).rejects.toThrow(/holds ushort values/);
-    await expect(openLabelImage(write('no.png', 'no picture'), slide)).rejects.toThrow(/no\.png cannot be read/);
+    await expect(openLabelImage(write('no.png', 'no picture'), slide)).rejects.toThrow(
+      /no\.png is no jpeg, png, tiff, webp picture/,
+    );
   });
 });

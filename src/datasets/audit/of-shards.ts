@@ -52,10 +52,11 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
   const ofShards = await inParallel(rows, async (ofShard) => {
     throwIfInterrupted(options.signal, 'comparing pictures');
     const encoded = await readEncoded(dataset, ofShard);
+    const images = encoded.map(({ image }) => image);
     const pictures: AuditedPicture[] = [];
-    for (const [place, row] of ofShard.entries()) {
-      const known = facts[row]!;
-      pictures.push({ ...known, ...(await fingerprints(encoded[place]!.image, `the patch ${known.id}`)) });
+    const nameOf = (place: number) => `the patch ${facts[ofShard[place]!]!.id}`;
+    for await (const seen of fingerprints(images, nameOf, options.signal)) {
+      pictures.push({ ...facts[ofShard[pictures.length]!]!, ...seen });
     }
     options.onProgress?.(++done, rows.length);
     return pictures;

@@ -103,14 +103,17 @@ async function lookedAt(
 ): Promise<AuditedPictures> {
   if (facts.length === 0) throw new Error(`${from} has no pictures (png, jpg, tif, webp)`);
   check?.(facts);
-  let done = 0;
-  const pictures = await inParallel(facts, async ({ path, ...known }, index): Promise<AuditedPicture> => {
+  await inParallel(facts, async ({ path }, index) => {
     throwIfInterrupted(signal, 'comparing pictures');
     await localFile(folder, path, `${from}, picture ${index + 1}`);
-    const seen = await fingerprints(await readFile(join(folder, path)), join(folder, path));
-    onProgress?.(++done, facts.length);
-    return { ...known, ...seen };
   });
+  const paths = facts.map(({ path }) => join(folder, path));
+  const pictures: AuditedPicture[] = [];
+  for await (const seen of fingerprints(paths, (place) => paths[place]!, signal)) {
+    const { path: _, ...known } = facts[pictures.length]!;
+    pictures.push({ ...known, ...seen });
+    onProgress?.(pictures.length, facts.length);
+  }
   return {
     name: basename(from),
     pictures,

@@ -1,5 +1,5 @@
-import { sha256 } from '../../runs/index.js';
-import { perceptualHash } from '../perceptual-hash.js';
+import { type PictureSource, readPictures, requirePicture } from '../../slides/index.js';
+import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
 
 /** What is known of a picture before it is read. `null`: not known. */
 export interface PictureFacts {
@@ -38,16 +38,19 @@ export interface AuditedPictures {
 }
 
 /**
- * What an audit keeps of a picture's bytes.
+ * What an audit keeps of pictures' bytes, in order.
  *
- * @param name for the error
- * @throws Error when it cannot be decoded
+ * @param nameOf a picture by its place, for the error
+ * @throws Error when one cannot be decoded; InterruptedError when `signal` aborts
  */
-export async function fingerprints(bytes: Uint8Array, name: string): Promise<Pick<AuditedPicture, 'sha256' | 'hash'>> {
-  const hash = await perceptualHash(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).catch(
-    (error: Error) => {
-      throw new Error(`${name} is no picture that can be read: ${error.message}`);
-    },
-  );
-  return { sha256: sha256(bytes), hash };
+export async function* fingerprints(
+  sources: readonly PictureSource[],
+  nameOf: (place: number) => string,
+  signal?: AbortSignal,
+): AsyncGenerator<Pick<AuditedPicture, 'sha256' | 'hash'>, void, undefined> {
+  let place = 0;
+  for await (const outcome of readPictures(sources, hashedForm, { signal })) {
+    const { facts, data } = requirePicture(outcome, nameOf(place++));
+    yield { sha256: facts.sha256!, hash: hashOfBrightness(data) };
+  }
 }

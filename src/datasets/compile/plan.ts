@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { readers } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import { shardFolder } from './compile-dataset.js';
 import { type CutOptions, type CutSettings, type ReadySettings, settingsOf } from './dataset.js';
@@ -24,9 +25,10 @@ export interface CompilePlan {
   /** Of all slides. */
   patches: number | null;
   bytes: number | null;
-  /** For the slides whose shard is not there, on all cores: as many processes read, however many slides are under way. */
+  /** For the slides whose shard is not there, however many slides are under way. */
   hours: number | null;
-  cores: number;
+  /** Processes that read, a core each, and bytes that they usually hold, all together. */
+  readers: { processes: number; memory: number };
 }
 
 /** Says what `compileDataset` with the same options would do. No slide is opened. */
@@ -36,11 +38,11 @@ export function planCompile(
 ): CompilePlan {
   const settings = settingsOf(definition, options);
   const folder = shardFolder(definition, options, options.data);
-  const cores = availableParallelism();
+  const reading = readers();
   if (!('limits' in settings)) {
     const all = slides.length;
     const bytes = settings.pixels === null ? null : all * settings.pixels ** 2 * bytesPerPixel;
-    return { folder, settings, slides: 0, shardsThere: 0, patches: all, bytes, hours: null, cores };
+    return { folder, settings, slides: 0, shardsThere: 0, patches: all, bytes, hours: null, readers: reading };
   }
   const shardsThere = slides.filter(({ id }) => existsSync(join(folder, `${id}.tar`))).length;
   const perSlide = settings.mostPatchesPerSlide;
@@ -53,8 +55,8 @@ export function planCompile(
     shardsThere,
     patches: of(slides.length * perSlide!),
     bytes: of(slides.length * perSlide! * pixels * bytesPerPixel),
-    hours: of(((slides.length - shardsThere) * perSlide! * pixels * secondsPerPixel) / 3600 / cores),
-    cores,
+    hours: of(((slides.length - shardsThere) * perSlide! * pixels * secondsPerPixel) / 3600 / reading.processes),
+    readers: reading,
   };
 }
 
@@ -65,6 +67,7 @@ export function describePlan(plan: CompilePlan): string {
     return [
       `patches   ${plan.patches?.toLocaleString('en')}, ready-made (${size}); no slide is read`,
       `bytes     ${plan.bytes === null ? 'about those of the files' : `about ${gibibytes(plan.bytes)}`}`,
+      describeReaders(plan),
       `folder    ${plan.folder}`,
     ].join('\n');
   }
@@ -75,9 +78,16 @@ export function describePlan(plan: CompilePlan): string {
     `patches   ${plan.patches === null ? unknown : `at most ${plan.patches.toLocaleString('en')}`}` +
       ` (${micrometers} um, ${pixels} px)`,
     `bytes     ${plan.bytes === null ? unknown : `about ${gibibytes(plan.bytes)}`}`,
-    `hours     ${plan.hours === null ? unknown : `about ${plan.hours.toPrecision(2)} on ${plan.cores} cores`}`,
+    `hours     ${plan.hours === null ? unknown : `about ${plan.hours.toPrecision(2)} on ${plan.readers.processes} cores`}`,
+    describeReaders(plan),
     `folder    ${plan.folder}`,
   ].join('\n');
+}
+
+function describeReaders({ readers: { processes, memory } }: CompilePlan): string {
+  const cores = availableParallelism();
+  const fewer = processes < cores ? ` of ${cores} that there are cores for: --reader-memory gives them more` : '';
+  return `readers   ${processes}${fewer}; in all they usually hold up to ${gibibytes(memory)}`;
 }
 
 function gibibytes(bytes: number): string {

@@ -5,7 +5,7 @@ import type { LabelRule } from '../definition.js';
 import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { majority, maskNumbers, type PatchLabel } from './patch-labels.js';
-import { PatchFault, readyImage, readyMask, sideOf } from './ready-image.js';
+import { PatchFault, type ReadyMask, readyImages, readyMasks, sideOf, valuesOf } from './ready-image.js';
 import type { SlideFailure } from './report.js';
 import { removeUnfinished } from './unfinished.js';
 
@@ -79,14 +79,21 @@ export async function compilePatches(
   const { pixels, labels, made, signal } = job;
   await removeUnfinished(path);
   const writer = await ShardWriter.create(path, id, made);
+  const fromMasks = labels.from === 'mask';
+  const images = readyImages(pathsOf(patches), job);
+  const masks = readyMasks(fromMasks ? masksOf(patches) : [], signal);
   try {
     const counts = { asGiven: 0, encoded: 0 };
     const failed: SlideFailure[] = [];
     for (const patch of patches) {
       throwIfInterrupted(signal, `compiling ${id}`);
       try {
-        const { jpeg, asGiven, side } = await readyImage(patch.path, pixels, job.mayResize);
-        const label = await labelOf(patch, labels, side, pixels);
+        // Each patch takes its own of either list, whatever becomes of it.
+        const image = (await images.next()).value!;
+        const mask = fromMasks && patch.mask !== null ? (await masks.next()).value! : undefined;
+        if (image instanceof PatchFault) throw image;
+        const { jpeg, asGiven, side } = image;
+        const label = await labelOf(patch, labels, mask, { side, pixels });
         counts[asGiven ? 'asGiven' : 'encoded']++;
         const { patient, site, synthetic } = patch;
         await writer.append({
@@ -117,22 +124,39 @@ export async function compilePatches(
   } catch (error) {
     await writer.abandon();
     throw error;
+  } finally {
+    await images.return();
+    await masks.return();
   }
 }
 
-async function labelOf(patch: DatasetSlide, rule: LabelRule, side: number, pixels: number): Promise<PatchLabel> {
+function pathsOf(patches: readonly DatasetSlide[]): string[] {
+  return patches.map(({ path }) => path);
+}
+
+function masksOf(patches: readonly DatasetSlide[]): string[] {
+  return patches.flatMap(({ mask }) => (mask === null ? [] : [mask]));
+}
+
+async function labelOf(
+  patch: DatasetSlide,
+  rule: LabelRule,
+  mask: ReadyMask | PatchFault | undefined,
+  { side, pixels }: { side: number; pixels: number },
+): Promise<PatchLabel> {
   if (rule.from !== 'mask') return { class: patch.class, shares: {} };
-  if (!patch.mask) throw new PatchFault(`${basename(patch.path)} has no mask, from which its labels come`);
+  if (!mask) throw new PatchFault(`${basename(patch.path)} has no mask, from which its labels come`);
   const numbers = maskNumbers(rule, patch);
-  const labels = (await readyMask(patch.mask, side, pixels)).map((value) => {
+  if (mask instanceof PatchFault) throw mask;
+  const labels = valuesOf(patch.mask!, mask, side, pixels).map((value) => {
     if (numbers[value]! >= 0) return numbers[value]!;
     throw new PatchFault(
       `its mask ${basename(patch.mask!)} holds the value ${value}, which is in no class of the definition`,
     );
   });
-  const mask = await sharp(labels, { raw: { width: pixels, height: pixels, channels: 1 } })
+  const encoded = await sharp(labels, { raw: { width: pixels, height: pixels, channels: 1 } })
     .toColorspace('b-w')
     .png()
     .toBuffer();
-  return { ...majority(rule.classes, labels), mask };
+  return { ...majority(rule.classes, labels), mask: encoded };
 }

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import sharp from 'sharp';
 import { inParallel } from '../../runs/index.js';
+import { readPicture } from '../../slides/index.js';
 import type { PandaSource } from '../definition.js';
-import { groupsOf, nearPairs, perceptualHash } from '../perceptual-hash.js';
+import { groupsOf, hashedForm, hashOfBrightness, nearPairs } from '../perceptual-hash.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { readRows } from './table.js';
+
+/** The header tells of every level; the smallest alone is decoded. */
+const wholeSlide = { side: 2 ** 18, pixels: 2 ** 35 };
 
 /**
  * Reads the folder of the PANDA challenge as its host gives it: `train.csv`, `train_images/`, `train_label_masks/`.
@@ -60,10 +63,6 @@ export async function listPanda(source: PandaSource, base: string): Promise<Sour
 
 /** Hash of the smallest level without the glass around the tissue, which is alike in all. */
 async function thumbnailHash(path: string): Promise<Uint32Array> {
-  const { pages = 1 } = await sharp(path).metadata();
-  const small = await sharp(path, { page: pages - 1 })
-    .trim({ background: '#fff', threshold: 20 })
-    .png()
-    .toBuffer();
-  return perceptualHash(small);
+  const form = { ...hashedForm, of: 'tissue', limits: wholeSlide } as const;
+  return hashOfBrightness((await readPicture(path, form, path)).data);
 }

@@ -1,6 +1,5 @@
-import sharp, { type SharpInput } from 'sharp';
-import { inParallel } from '../../runs/index.js';
-import { perceptualHash } from '../perceptual-hash.js';
+import { type PictureSource, pictureLimits, readPicture, readPictures, requirePicture } from '../../slides/index.js';
+import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
 import type { NearDuplicate } from './audit.js';
 
 /** A picture of a pair, as picture grids draw them: RGB, 0 to 255. */
@@ -16,9 +15,16 @@ export interface PairPicture {
  * Perceptual hashes of pictures, for `auditSplit`.
  *
  * @param pictures files or encoded bytes
+ * @throws Error when one cannot be read
  */
-export function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Array[]> {
-  return inParallel(pictures, perceptualHash);
+export async function hashPictures(pictures: readonly PictureSource[]): Promise<Uint32Array[]> {
+  const hashes: Uint32Array[] = [];
+  for await (const outcome of readPictures(pictures, hashedForm)) {
+    const picture = pictures[hashes.length]!;
+    const name = typeof picture === 'string' ? picture : `picture ${hashes.length + 1}`;
+    hashes.push(hashOfBrightness(requirePicture(outcome, name).data));
+  }
+  return hashes;
 }
 
 /**
@@ -30,22 +36,19 @@ export function hashPictures(pictures: readonly SharpInput[]): Promise<Uint32Arr
  */
 export async function nearDuplicatePictures(
   pairs: readonly NearDuplicate[],
-  pictureOf: (row: number) => SharpInput | Promise<SharpInput>,
+  pictureOf: (row: number) => PictureSource | Promise<PictureSource>,
   options: { most?: number; mark?: (row: number) => string | undefined } = {},
 ): Promise<PairPicture[]> {
   const shown: PairPicture[] = [];
   for (const { rows, ids, sides, distance } of pairs.slice(0, options.most ?? 12)) {
     for (const place of [0, 1] as const) {
-      const { data, info } = await sharp(await pictureOf(rows[place]))
-        .flatten({ background: '#fff' })
-        .toColourspace('srgb')
-        .raw()
-        .toBuffer({ resolveWithObject: true });
+      const picture = await pictureOf(rows[place]);
+      const { data, facts } = await readPicture(picture, { as: 'rgb', limits: pictureLimits }, ids[place]);
       const mark = options.mark?.(rows[place]);
       shown.push({
         pixels: data,
-        width: info.width,
-        height: info.height,
+        width: facts.width,
+        height: facts.height,
         caption: `${sides[place]}: ${ids[place]}${place === 1 ? ` (${distance} bits)` : ''}`,
         ...(mark !== undefined && { mark }),
       });

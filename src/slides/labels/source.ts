@@ -1,5 +1,5 @@
-import sharp from 'sharp';
 import type { PatchIndex } from '../patch-grid.js';
+import { readPicture } from '../pictures.js';
 import { openSlide, type Slide } from '../slide.js';
 import { slideLimits } from '../tiff/limits.js';
 import { boundsOf, type Polygon } from './polygons.js';
@@ -93,19 +93,14 @@ async function openTiff(path: string): Promise<LabelImage> {
   };
 }
 
-/** A PNG is read whole; it may have this many pixels. */
-const mostPngPixels = 2 ** 28;
+/** A PNG is read whole, into this process's memory; it may have this many pixels. */
+const pngLimits = { side: slideLimits.side, pixels: 2 ** 28 };
 
 async function openPng(path: string): Promise<LabelImage> {
-  // A color profile would change labels as it changes colors.
-  const opened = sharp(path, { limitInputPixels: mostPngPixels, ignoreIcc: true });
-  const fail = (error: Error): never => {
-    throw new Error(`the mask ${path} cannot be read: ${error.message}`);
-  };
-  const { width, height, depth } = await opened.metadata().catch(fail);
+  const form = { as: 'labels', tolerant: false, limits: pngLimits } as const;
+  const { facts, data: labels } = await readPicture(path, form, `the mask ${path}`);
+  const { width, height, depth } = facts;
   if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; labels are bytes`);
-  if (Math.max(width, height) > slideLimits.side) throw new Error(`the mask ${path} claims ${width} x ${height} px`);
-  const labels = await opened.extractChannel(0).raw().toBuffer().catch(fail);
   return {
     width,
     height,

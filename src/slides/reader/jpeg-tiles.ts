@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { TiffDirectory } from '../tiff/parse.js';
 import { copyPixels, type Pixels } from './pixels.js';
+import type { TileCache } from './tile-cache.js';
 import type { TurboJpeg } from './turbojpeg.js';
 
 /** Numbers of TIFF's tags' values: JPEG (Technical Note 2), RGB and YCbCr. */
@@ -10,9 +11,6 @@ const photometricYcbcr = 6;
 
 /** JPEG's markers, each after 0xff (ITU-T T.81, table B.1). */
 const [startOfScan, application0, application14, comment] = [0xda, 0xe0, 0xee, 0xfe];
-
-/** Decoded tiles are kept up to this many bytes in all: some rows of tiles of a usual slide. */
-const cacheBytes = 96 * 2 ** 20;
 
 /** Whether a picture is tiles of 8-bit RGB or YCbCr JPEG, none of them missing. */
 export function isJpegTiled(directory: TiffDirectory): boolean {
@@ -33,8 +31,8 @@ export class JpegTiles {
   private readonly columns: number;
   private readonly tile: { width: number; height: number };
   private readonly prefix: Buffer;
-  /** In the order of their last use. */
-  private readonly cache = new Map<number, Pixels>();
+  /** Names it in the cache. */
+  private readonly level: number;
 
   constructor(
     private readonly file: FileHandle,
@@ -42,7 +40,9 @@ export class JpegTiles {
     private readonly directory: TiffDirectory,
     private readonly name: string,
     private readonly background: readonly [number, number, number],
+    private readonly cache: TileCache,
   ) {
+    this.level = cache.level();
     this.tile = directory.tile!;
     this.columns = Math.ceil(directory.width / this.tile.width);
     this.prefix = startOfStream(directory);
@@ -63,20 +63,16 @@ export class JpegTiles {
         const [fromX, fromY] = [Math.max(left, tileLeft), Math.max(top, tileTop)];
         const width = Math.min(right, tileLeft + tile.width) - fromX;
         const height = Math.min(bottom, tileTop + tile.height) - fromY;
-        const decoded = this.cached(row * this.columns + column) ?? (await this.decode(row * this.columns + column));
+        const index = row * this.columns + column;
+        const decoded = this.cache.get(this.level, index) ?? (await this.decode(index));
         const from = { x: fromX - tileLeft, y: fromY - tileTop };
         copyPixels(decoded, from, target, { x: fromX - x, y: fromY - y }, width, height);
       }
     }
   }
 
-  private cached(index: number): Pixels | undefined {
-    const tile = this.cache.get(index);
-    if (tile) {
-      this.cache.delete(index);
-      this.cache.set(index, tile);
-    }
-    return tile;
+  close(): void {
+    this.cache.forget(this.level);
   }
 
   private async decode(index: number): Promise<Pixels> {
@@ -89,17 +85,14 @@ export class JpegTiles {
     const { bytesRead } = await this.file.read(stream, prefix.length, bytes, directory.offsets[index]! + 2);
     if (bytesRead !== bytes) throw new Error(`${this.name}: tile ${index} is cut short`);
     silenceColorMarkers(stream, prefix.length);
-    const full = this.cache.size > 0 && (this.cache.size + 1) * width * height * 3 > cacheBytes;
-    const oldest = full ? this.cache.keys().next().value : undefined;
-    const data = oldest === undefined ? Buffer.allocUnsafeSlow(width * height * 3) : this.cache.get(oldest)!.data;
-    if (oldest !== undefined) this.cache.delete(oldest);
+    const data = this.cache.room(width * height * 3);
     const pixels = { data, width, height };
     try {
       this.turbo.decode(stream, pixels);
     } catch (error) {
       throw new Error(`${this.name}: tile ${index} cannot be decoded: ${(error as Error).message}`);
     }
-    this.cache.set(index, pixels);
+    this.cache.put(this.level, index, pixels);
     return pixels;
   }
 }

@@ -17,8 +17,8 @@ export interface SlideFacts {
   background: [red: number, green: number, blue: number];
 }
 
-/** Work for a reader process. Pixels and JPEG bytes come back in the slot's shared file, the rest in the answer. */
-export type Request =
+/** Work on an open slide. Pixels and JPEG bytes come back in the slot's shared file, the rest in the answer. */
+export type SlideRequest =
   | { do: 'open' }
   | { do: 'close' }
   /** RGB of a rectangle in the level's pixels. */
@@ -30,11 +30,70 @@ export type Request =
   | { do: 'boxes'; level: number; boxes: Box[]; width: number; height: number; margin: boolean; jpegQuality?: number }
   | { do: 'associated'; name: string };
 
-export interface Question {
-  id: number;
-  slot: number;
-  slide: SlideFile;
-  request: Request;
+/** A picture in a file, in part of one (a patch in its shard), or in the slot, where the asking process put it. */
+export type PicturePlace = { path: string; part?: { offset: number; length: number } } | { inSlot: number };
+
+/** What pictures are to become. */
+export type PictureForm =
+  /** What the header says, and nothing else. */
+  | { as: 'facts'; limits: PictureLimits }
+  /**
+   * A square picture as an RGB JPEG: its own bytes where it is one already, else one of that quality, without chroma
+   * subsampling, transparent places white. One of another side is resized (Lanczos), or only its facts come back.
+   */
+  | { as: 'jpeg'; side: number; resize: boolean; quality: number; limits: PictureLimits }
+  /** The first channel's bytes: labels, or a palette's colors. With damage that the decoder only warns of, or without. */
+  | { as: 'labels'; tolerant: boolean; limits: PictureLimits }
+  /** RGB, transparent places white, of its own size or scaled to a side whatever its proportions. */
+  | { as: 'rgb'; side?: number; limits: PictureLimits }
+  /** Brightness, scaled to a side; `tissue` of a slide's smallest level, without the glass around it. */
+  | { as: 'gray'; side: number; of: 'picture' | 'tissue'; limits: PictureLimits };
+
+/** What a picture may claim in its header. */
+export interface PictureLimits {
+  /** Along a side, px. */
+  side: number;
+  /** In all, px. */
+  pixels: number;
 }
 
-export type Answer = { id: number } & ({ error: string } | { facts?: SlideFacts; lengths?: number[] });
+/** What is known of a picture by its header. */
+export interface PictureFacts {
+  format: string;
+  width: number;
+  height: number;
+  /** Pictures in the file. */
+  pages: number;
+  /** Of a value, as libvips names it: `uchar` is a byte. */
+  depth: string;
+  /** Of the bytes that were decoded; not of a file's that is read by parts. */
+  sha256?: string;
+  /** Whether a JPEG is the file's own bytes. */
+  asGiven?: boolean;
+}
+
+/**
+ * Of one picture: what it is, with as many bytes in the slot; what is wrong with it, to be read after its name; or why its
+ * file cannot be read.
+ */
+export type PictureAnswer =
+  | { facts: PictureFacts; bytes: number }
+  | { fault: string }
+  | { unreadable: { code: string; message: string } };
+
+/** The answer may be of the first pictures only: then they were large, or took long. */
+export interface PicturesRequest {
+  do: 'pictures';
+  places: PicturePlace[];
+  form: PictureForm;
+}
+
+export type Question = { id: number; slot: number } & (
+  | { slide: SlideFile; request: SlideRequest }
+  | { slide?: undefined; request: PicturesRequest }
+);
+
+export type Answer = { id: number } & (
+  | { error: string }
+  | { facts?: SlideFacts; lengths?: number[]; pictures?: PictureAnswer[] }
+);

@@ -7,6 +7,7 @@ import { parseTiff, type Tiff } from '../tiff/parse.js';
 import { isJpegTiled, JpegTiles } from './jpeg-tiles.js';
 import type { SlideFacts } from './messages.js';
 import { overBackground, type Pixels } from './pixels.js';
+import { TileCache } from './tile-cache.js';
 import { turboJpeg } from './turbojpeg.js';
 
 /** Formats in which a level's tiles lie edge to edge, so that they can be read without OpenSlide. */
@@ -21,17 +22,36 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** Decoded tiles that one process keeps, of all its slides. */
+export interface SlideCaches {
+  tiles: TileCache;
+  /** OpenSlide's own, made when the first slide is opened. */
+  openSlide(library: OpenSlideLibrary): unknown;
+}
+
+/** @param bytes that both together may come to; most slides are JPEG tiles, which OpenSlide does not read here */
+export function slideCaches(bytes: number): SlideCaches {
+  let made: unknown;
+  return {
+    tiles: new TileCache((3 * bytes) / 4),
+    openSlide(library) {
+      made ??= library.createCache(Math.floor(bytes / 4));
+      return made;
+    },
+  };
+}
+
 /**
  * Opens a slide: its header is checked first, then OpenSlide opens it, and levels of JPEG tiles are read without it.
  *
  * @throws Error that names the file and says what is wrong with it
  */
-export async function openFile(path: string, followLinks: boolean): Promise<OpenFile> {
+export async function openFile(path: string, followLinks: boolean, caches: SlideCaches): Promise<OpenFile> {
   const file = await openRegularFile(path, followLinks);
   try {
     const tiff = await parseTiff(file);
     if (tiff) checkTiff(tiff);
-    return await openChecked(path, file, tiff);
+    return await openChecked(path, file, tiff, caches);
   } catch (error) {
     await file.close();
     throw new Error(inWords(path, (error as Error).message));
@@ -65,7 +85,12 @@ async function openRegularFile(path: string, followLinks: boolean): Promise<File
   throw new Error(opened.isFile() ? `the slide ${path} is empty (0 bytes)` : `${path} is not a file, so not a slide`);
 }
 
-async function openChecked(path: string, file: FileHandle, tiff: Tiff | undefined): Promise<OpenFile> {
+async function openChecked(
+  path: string,
+  file: FileHandle,
+  tiff: Tiff | undefined,
+  caches: SlideCaches,
+): Promise<OpenFile> {
   const library = openSlideLibrary();
   const vendor = await callAsync<string | null>(library.detectVendor, path);
   if (vendor === null) {
@@ -80,7 +105,8 @@ async function openChecked(path: string, file: FileHandle, tiff: Tiff | undefine
   if (handle === null) throw new Error(`${path} looks like ${vendor}, but OpenSlide cannot open it`);
   try {
     const facts = readFacts(library, handle, vendor);
-    const tiles = jpegLevels(path, file, tiff, facts);
+    library.setCache(handle, caches.openSlide(library));
+    const tiles = jpegLevels(path, file, tiff, facts, caches.tiles);
     return openWith(library, handle, path, file, facts, tiles);
   } catch (error) {
     library.close(handle);
@@ -116,6 +142,7 @@ function openWith(
     readAssociated: (name, target) =>
       throughOpenSlide(target, (bgra) => callAsync(library.readAssociatedImage, handle, name, bgra)),
     async close() {
+      for (const level of tiles) level?.close();
       library.close(handle);
       await file.close();
     },
@@ -154,6 +181,7 @@ function jpegLevels(
   file: FileHandle,
   tiff: Tiff | undefined,
   facts: SlideFacts,
+  cache: TileCache,
 ): (JpegTiles | undefined)[] {
   const turbo = turboJpeg();
   if (!tiff || !turbo || !plainlyTiled.includes(facts.vendor)) return [];
@@ -161,7 +189,7 @@ function jpegLevels(
     const pictures = tiff.directories.filter(({ width, height }) => width === level.width && height === level.height);
     if (pictures.length !== 1 || !isJpegTiled(pictures[0]!)) return undefined;
     level.reader = 'jpeg';
-    return new JpegTiles(file, turbo, pictures[0]!, `${path}: level ${index}`, facts.background);
+    return new JpegTiles(file, turbo, pictures[0]!, `${path}: level ${index}`, facts.background, cache);
   });
 }
 

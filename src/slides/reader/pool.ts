@@ -1,26 +1,63 @@
 import { availableParallelism } from 'node:os';
-import type { Request, SlideFacts, SlideFile } from './messages.js';
-import { type Job, jobsInFlight, ReaderProcess } from './reader-process.js';
+import type { SlideFile } from './messages.js';
+import { type Asked, type Job, jobsInFlight, type ReaderLimits, ReaderProcess, type Taken } from './reader-process.js';
 
-/** Bytes that a reader process may have for itself: more than any usual read needs. */
-export const readerMemory = 2 ** 31;
+/** Bytes that a reader process may have for itself: more than any usual read needs. Beyond it a file fails. */
+const mostMemory = 2 ** 31;
+
+/** Bytes that all reader processes usually hold: with the process that asks them, less than 1 GiB. */
+export const usualReaderMemory = 640 * 2 ** 20;
+
+/**
+ * What a reader process usually holds without its caches (measured on a slide of 100,000 x 80,000 px), and what it keeps of
+ * decoded tiles: at least those of one read, at most some rows of a usual slide.
+ */
+const bareProcess = 64 * 2 ** 20;
+const [leastCache, mostCache] = [24 * 2 ** 20, 128 * 2 ** 20];
+
+/**
+ * As many reader processes as there are cores, or fewer, so that they all usually hold no more than so much.
+ *
+ * @param memory bytes
+ * @returns also bytes of decoded tiles that each keeps
+ * @throws RangeError where it is too little for one
+ */
+export function readersWithin(
+  memory: number,
+  cores = availableParallelism(),
+): { processes: number; cacheBytes: number } {
+  const least = bareProcess + leastCache;
+  if (!(memory >= least)) {
+    throw new RangeError(
+      `reader processes need at least ${least / 2 ** 20} MiB of memory; got ${memory / 2 ** 20} MiB`,
+    );
+  }
+  const processes = Math.min(cores, Math.floor(memory / least));
+  const cacheBytes = Math.min(mostCache, Math.floor(memory / processes) - bareProcess);
+  return { processes, cacheBytes };
+}
 
 /** Reader processes wait this long for another slide. */
 const idleMilliseconds = 20_000;
 
 /**
- * Reader processes, as many as there are cores, started when there is work for them. One that ends while it reads costs
+ * Reader processes, up to a number, started when there is work for them. One that ends while it reads costs
  * the read in progress; others in line go to another process.
  */
 export class ReaderPool {
   private readonly processes: ReaderProcess[] = [];
   private readonly waiting: Job[] = [];
+  private readonly limits: ReaderLimits;
   private idleTimer: NodeJS.Timeout | undefined;
 
   constructor(
-    readonly size = availableParallelism(),
-    private readonly memoryLimit = readerMemory,
-  ) {}
+    readonly size: number,
+    { memoryLimit = mostMemory, cacheBytes = mostCache, nodeArguments }: Partial<ReaderLimits> = {},
+    /** Milliseconds that one picture may take. */
+    readonly pictureTime = 60_000,
+  ) {
+    this.limits = { memoryLimit, cacheBytes, nodeArguments };
+  }
 
   /** Process ids of the readers that run. */
   get pids(): number[] {
@@ -28,14 +65,9 @@ export class ReaderPool {
   }
 
   /** Runs a request in one of the processes; `take` sees the answer while its pixels can be read. */
-  run<Result>(
-    slide: SlideFile,
-    request: Request,
-    timeLimit: number,
-    take: (answer: { facts?: SlideFacts; lengths: number[]; read(target: Uint8Array, at: number): void }) => Result,
-  ): Promise<Result> {
+  run<Result>(asked: Asked, timeLimit: number, take: (answer: Taken) => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ slide, request, timeLimit, take: (answer) => resolve(take(answer)), fail: reject });
+      this.waiting.push({ asked, timeLimit, take: (answer) => resolve(take(answer)), fail: reject });
       this.assign();
     });
   }
@@ -48,7 +80,8 @@ export class ReaderPool {
         (process) =>
           new Promise<void>((resolve) => {
             // A process that ends instead has closed it too.
-            process.start({ slide, request: { do: 'close' }, timeLimit, take: () => resolve(), fail: () => resolve() });
+            const asked = { slide, request: { do: 'close' } } as const;
+            process.start({ asked, timeLimit, take: () => resolve(), fail: () => resolve() });
             process.slides.delete(slide.key);
           }),
       ),
@@ -77,7 +110,7 @@ export class ReaderPool {
     if (best?.load === 0) return best;
     if (this.processes.length < this.size) {
       const process = new ReaderProcess(
-        this.memoryLimit,
+        this.limits,
         () => this.assign(),
         (ended, unharmed) => this.replace(ended, unharmed),
       );
@@ -95,10 +128,38 @@ export class ReaderPool {
   }
 }
 
+let memory = usualReaderMemory;
 let shared: ReaderPool | undefined;
 
-/** The pool that slides are read through. */
+/** The pool that slides and pictures are read through. */
 export function readerPool(): ReaderPool {
-  shared ??= new ReaderPool();
+  if (!shared) {
+    const { processes, cacheBytes } = readersWithin(memory);
+    shared = new ReaderPool(processes, { cacheBytes });
+  }
   return shared;
+}
+
+/** Reads what is opened from now on through another pool. */
+export function useReaderPool(pool: ReaderPool | undefined): void {
+  shared?.end();
+  shared = pool;
+}
+
+/** What the processes that read slides and pictures are allowed, and how many that gives. */
+export function readers(): { processes: number; memory: number } {
+  return { processes: readersWithin(memory).processes, memory };
+}
+
+/**
+ * Sets how much memory the processes that read slides and pictures usually hold, all together: as many run as there are
+ * cores, or as fit. More lets more run, and keeps more decoded tiles. To be called before a slide is opened.
+ *
+ * @param bytes 640 MiB where this is not called
+ * @throws RangeError where it is too little for one process
+ */
+export function setReaderMemory(bytes: number): void {
+  readersWithin(bytes);
+  memory = bytes;
+  useReaderPool(undefined);
 }

@@ -1,14 +1,16 @@
-// A reader process: opens slides and reads from them for the process that started it, and ends with it. A slide that
-// crashes or hangs a native library takes this process with it, and no other.
-import { writeSync } from 'node:fs';
-import type { Answer, Question, Request, SlideFile } from './messages.js';
-import { type OpenFile, openFile } from './open-file.js';
+// A reader process: opens slides and pictures and reads them for the process that started it, and ends with it. A file
+// that crashes or hangs a native library takes this process with it, and no other.
+import { readSync, writeSync } from 'node:fs';
+import type { Answer, Question, SlideFile, SlideRequest } from './messages.js';
+import { type OpenFile, openFile, slideCaches } from './open-file.js';
 import type { Pixels } from './pixels.js';
 import { readBoxes } from './read-boxes.js';
+import { readPictures } from './read-pictures.js';
 
 /** File descriptors of the slots' shared files. */
 const firstSlot = 4;
 
+const caches = slideCaches(Number(process.argv[2]));
 const open = new Map<number, Promise<OpenFile>>();
 let scratch = Buffer.alloc(0);
 
@@ -21,7 +23,15 @@ function room(width: number, height: number): Pixels {
   return { data: scratch, width, height };
 }
 
-async function answer({ slot, slide, request }: Question): Promise<Omit<Answer, 'id'>> {
+async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
+  const { slide, request } = question;
+  const slot = firstSlot + question.slot;
+  if (!slide) {
+    return readPictures(request, {
+      read: (at, length) => readAll(slot, at, length),
+      write: (data, at) => writeAll(slot, data, at),
+    });
+  }
   if (request.do === 'close') {
     const file = open.get(slide.key);
     open.delete(slide.key);
@@ -30,13 +40,13 @@ async function answer({ slot, slide, request }: Question): Promise<Omit<Answer, 
   }
   const file = await opened(slide);
   if (request.do === 'open') return { facts: file.facts };
-  return { lengths: await read(file, request, firstSlot + slot) };
+  return { lengths: await read(file, request, slot) };
 }
 
 function opened(slide: SlideFile): Promise<OpenFile> {
   let file = open.get(slide.key);
   if (!file) {
-    file = openFile(slide.path, slide.followLinks);
+    file = openFile(slide.path, slide.followLinks, caches);
     open.set(slide.key, file);
     file.catch(() => open.delete(slide.key));
   }
@@ -44,7 +54,7 @@ function opened(slide: SlideFile): Promise<OpenFile> {
 }
 
 /** Reads into a slot's file; returns how many bytes each picture has. */
-async function read(file: OpenFile, request: Request, slot: number): Promise<number[]> {
+async function read(file: OpenFile, request: SlideRequest, slot: number): Promise<number[]> {
   if (request.do === 'boxes') return readBoxes(file, request, { room, write: (data, at) => writeAll(slot, data, at) });
   if (request.do !== 'region' && request.do !== 'associated') throw new Error('an unknown request');
   const size = request.do === 'region' ? request : file.facts.associatedImages[request.name]!;
@@ -60,6 +70,16 @@ function writeAll(file: number, data: Buffer, at: number): void {
   for (let written = 0; written < data.length; ) {
     written += writeSync(file, data, written, data.length - written, at + written);
   }
+}
+
+function readAll(file: number, at: number, length: number): Buffer {
+  const data = Buffer.allocUnsafeSlow(length);
+  for (let filled = 0; filled < length; ) {
+    const count = readSync(file, data, filled, length - filled, at + filled);
+    if (count === 0) throw new Error('a slot holds fewer bytes than were said');
+    filled += count;
+  }
+  return data;
 }
 
 let last: Promise<void> = Promise.resolve();

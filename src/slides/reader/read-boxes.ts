@@ -1,10 +1,10 @@
-import sharp from 'sharp';
-import type { Request } from './messages.js';
+import type { SlideRequest } from './messages.js';
 import type { OpenFile } from './open-file.js';
 import { type Box, type Pixels, resample, shrink } from './pixels.js';
+import { sharpModule } from './sharp-module.js';
 import { turboJpeg } from './turbojpeg.js';
 
-type BoxesRequest = Extract<Request, { do: 'boxes' }>;
+type BoxesRequest = Extract<SlideRequest, { do: 'boxes' }>;
 
 /** Lanczos' kernel reaches this many pixels, times the factor by which a picture shrinks. */
 const reach = 3;
@@ -66,6 +66,7 @@ async function encode(picture: Pixels, quality: number): Promise<Buffer> {
   const turbo = turboJpeg();
   if (turbo) return turbo.encode(picture, quality);
   const { data, width, height } = picture;
+  const sharp = await sharpModule();
   return sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: '4:4:4' })
     .toBuffer();

@@ -2,18 +2,50 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../runs/index.js';
-import type { Answer, Question, Request, SlideFacts, SlideFile } from './messages.js';
+import type {
+  Answer,
+  PictureAnswer,
+  PicturesRequest,
+  Question,
+  SlideFacts,
+  SlideFile,
+  SlideRequest,
+} from './messages.js';
 import { SlotFile } from './slot-file.js';
+
+/** What a reader process is asked. */
+export type Asked =
+  | { slide: SlideFile; request: SlideRequest }
+  /** `given`: bytes of the pictures that are in this process's memory, in their order. */
+  | { slide?: undefined; request: PicturesRequest; given: readonly Uint8Array[] };
+
+/** An answer, while the slot's file still holds the pixels. */
+export interface Taken {
+  facts?: SlideFacts;
+  pictures?: PictureAnswer[];
+  lengths: number[];
+  read(target: Uint8Array, at: number): void;
+}
 
 /** Work for a reader process and what becomes of its answer. */
 export interface Job {
-  slide: SlideFile;
-  request: Request;
+  asked: Asked;
   /** Milliseconds that it may take. */
   timeLimit: number;
-  /** Called with the answer while the slot's file still holds the pixels. */
-  take(answer: { facts?: SlideFacts; lengths: number[]; read(target: Uint8Array, at: number): void }): void;
+  take(answer: Taken): void;
   fail(error: Error): void;
+}
+
+/** The process ended, or was stopped, while it worked on a job: `message` says how. */
+export class ReaderEndedError extends Error {
+  override name = 'ReaderEndedError';
+}
+
+/** What one reader process may have. */
+export interface ReaderLimits {
+  memoryLimit: number;
+  cacheBytes: number;
+  nodeArguments?: readonly string[];
 }
 
 /** Jobs that one process holds: it works on the first while the answer of the one before is taken. */
@@ -34,19 +66,22 @@ export class ReaderProcess {
   private killedFor: string | undefined;
 
   /**
-   * @param memoryLimit bytes of memory of its own (RLIMIT_DATA) that the process may have
+   * @param limits.memoryLimit bytes of memory of its own (RLIMIT_DATA) that the process may have
+   * @param limits.cacheBytes decoded tiles that it keeps
+   * @param limits.nodeArguments to Node, before the program
    * @param onIdle called when it can take another job
    * @param onEnd called when it has ended, with the jobs that were not its fault
    */
   constructor(
-    private readonly memoryLimit: number,
+    private readonly limits: ReaderLimits,
     private readonly onIdle: () => void,
     private readonly onEnd: (process: ReaderProcess, unharmed: Job[]) => void,
   ) {
     if (!existsSync(program)) throw new Error(`the slide reader ${program} is missing; run "npm run setup"`);
     // The shell sets the limit for itself and becomes the reader. macOS accepts the limit and does not enforce it.
-    const limited = `ulimit -d ${Math.floor(memoryLimit / 1024)}; exec "$@"`;
-    this.child = spawn('/bin/sh', ['-c', limited, 'sh', process.execPath, program], {
+    const limited = `ulimit -d ${Math.floor(limits.memoryLimit / 1024)}; exec "$@"`;
+    const words = [...(limits.nodeArguments ?? []), program, String(limits.cacheBytes)];
+    this.child = spawn('/bin/sh', ['-c', limited, 'sh', process.execPath, ...words], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...this.slots.map((slot) => slot.descriptor)],
       env: { ...process.env, NODE_OPTIONS: '' },
     });
@@ -69,8 +104,12 @@ export class ReaderProcess {
 
   start(job: Job): void {
     const slot = this.slots.findIndex((_, index) => this.inFlight.every((other) => other.slot !== index));
-    const question: Question = { id: this.nextId++, slot, slide: job.slide, request: job.request };
-    this.slides.add(job.slide.key);
+    const { asked } = job;
+    const question: Question = asked.slide
+      ? { id: this.nextId++, slot, slide: asked.slide, request: asked.request }
+      : { id: this.nextId++, slot, request: asked.request };
+    if (asked.slide) this.slides.add(asked.slide.key);
+    else if (!this.handOver(asked.given, slot, job)) return;
     this.inFlight.push({ job, slot, id: question.id });
     if (this.inFlight.length === 1) this.startClock();
     this.holdParent(true);
@@ -78,6 +117,17 @@ export class ReaderProcess {
       // A process that has ended says so itself.
       if (error && this.child.connected) this.kill(`cannot be reached: ${error.message}`);
     });
+  }
+
+  /** Puts pictures into a slot. Where its memory has no room for them, they alone fail. */
+  private handOver(given: readonly Uint8Array[], slot: number, job: Job): boolean {
+    try {
+      this.slots[slot]!.write(given);
+      return true;
+    } catch (error) {
+      job.fail(error as Error);
+      return false;
+    }
   }
 
   kill(reason: string): void {
@@ -98,7 +148,9 @@ export class ReaderProcess {
         const lengths = answer.lengths ?? [];
         job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
         // A slide may be closed while every slot is taken: closing uses none.
-        if (lengths.length > 0) this.slots[slot]!.release(lengths.reduce((sum, length) => sum + length, 0));
+        const given = job.asked.slide ? [] : job.asked.given.map((bytes) => bytes.length);
+        if (lengths.length > 0)
+          this.slots[slot]!.release([...lengths, ...given].reduce((sum, bytes) => sum + bytes, 0));
       }
     } catch (error) {
       job.fail(error as Error);
@@ -109,9 +161,9 @@ export class ReaderProcess {
     this.onIdle();
   }
 
-  private inWords(error: string, { slide }: Job): string {
-    if (!/allocation failed|out of memory/i.test(error)) return error;
-    return `${slide.path}: reading it needs more memory than a reader process may have, ${this.memoryLimit / 2 ** 20} MiB`;
+  private inWords(error: string, { asked: { slide } }: Job): string {
+    if (!slide || !/allocation failed|out of memory/i.test(error)) return error;
+    return `${slide.path}: reading it needs more memory than a reader process may have, ${this.limits.memoryLimit / 2 ** 20} MiB`;
   }
 
   /** The time of the first job in line runs; the others wait for it. */
@@ -129,10 +181,11 @@ export class ReaderProcess {
     if (first) {
       const said = this.lastWords.trim().split('\n').slice(-3).join(' ');
       const memory = /bad_alloc|out of memory|allocate|ENOMEM|RangeError/i.test(this.lastWords)
-        ? ` It may have at most ${Math.round(this.memoryLimit / 2 ** 20)} MiB of memory.`
+        ? ` It may have at most ${Math.round(this.limits.memoryLimit / 2 ** 20)} MiB of memory.`
         : '';
-      const reason = this.killedFor ?? `${how}${said ? `: ${said}` : ''}`;
-      first.job.fail(new Error(`${first.job.slide.path}: the process that was reading it ${reason}.${memory}`));
+      const reason = `the process that was reading it ${this.killedFor ?? `${how}${said ? `: ${said}` : ''}`}.${memory}`;
+      const { slide } = first.job.asked;
+      first.job.fail(new ReaderEndedError(slide ? `${slide.path}: ${reason}` : reason));
     }
     this.onEnd(
       this,

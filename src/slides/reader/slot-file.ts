@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -7,7 +7,7 @@ const keptBytes = 2 ** 24;
 
 /**
  * A file in memory through which a reader process hands over pixels: it writes, this process reads them straight to
- * where they belong. The file has no name, so that nothing is left when both have ended.
+ * where they belong. Pictures that are in this process's memory go to the reader the same way. The file has no name, so that nothing is left when both have ended.
  */
 export class SlotFile {
   readonly descriptor: number;
@@ -29,7 +29,18 @@ export class SlotFile {
     }
   }
 
-  /** After `bytes` were read. */
+  /** Puts in what the reader process is to read, one after the other. */
+  write(parts: readonly Uint8Array[]): void {
+    let at = 0;
+    for (const part of parts) {
+      for (let written = 0; written < part.length; ) {
+        written += writeSync(this.descriptor, part, written, part.length - written, at + written);
+      }
+      at += part.length;
+    }
+  }
+
+  /** After `bytes` were read or put in. */
   release(bytes: number): void {
     if (bytes > keptBytes) ftruncateSync(this.descriptor, 0);
   }

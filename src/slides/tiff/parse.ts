@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { slideLimits } from './limits.js';
 
 /** Numbers of the tags in TIFF 6.0 (Adobe, 1992) and its Technical Note 2 that are looked at. */
@@ -70,6 +69,12 @@ export interface Tiff {
   fileBytes: number;
 }
 
+/** A file, or bytes in memory that are read like one. */
+export interface TiffBytes {
+  stat(): Promise<{ size: number }>;
+  read(into: Buffer, at: number, length: number, position: number): Promise<{ bytesRead: number }>;
+}
+
 /**
  * Reads a TIFF's or BigTIFF's directories. Nothing is taken on trust: every count, offset and length is held against
  * the file's size and the limits before memory is given for it.
@@ -77,7 +82,7 @@ export interface Tiff {
  * @returns undefined when the file is no TIFF
  * @throws Error that says which claim of the file is wrong
  */
-export async function parseTiff(file: FileHandle): Promise<Tiff | undefined> {
+export async function parseTiff(file: TiffBytes): Promise<Tiff | undefined> {
   const fileBytes = (await file.stat()).size;
   const reader = new Reader(file, fileBytes);
   const head = await reader.bytes(0, Math.min(16, fileBytes), 'the header');
@@ -180,7 +185,7 @@ class Reader {
   big = false;
 
   constructor(
-    private readonly file: FileHandle,
+    private readonly file: TiffBytes,
     private readonly fileBytes: number,
   ) {}
 

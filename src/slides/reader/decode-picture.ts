@@ -1,0 +1,97 @@
+import type { Metadata, Sharp, SharpOptions } from 'sharp';
+import type { PictureFacts, PictureForm } from './messages.js';
+import { PictureError, pictureFormats } from './picture-header.js';
+import { sharpModule } from './sharp-module.js';
+
+/** A slide's smallest level has at most so many pixels. */
+const smallestLevel = 2 ** 28;
+
+/**
+ * Decodes a picture whose header was checked.
+ *
+ * @param input the picture's bytes, or the path of its file
+ * @returns without data where the picture is not as it was asked for
+ * @throws PictureError when it cannot be decoded
+ */
+export async function decodePicture(
+  input: Buffer | string,
+  form: PictureForm,
+): Promise<{ facts: PictureFacts; data: Buffer | undefined }> {
+  const sharp = await sharpModule();
+  const opened = (page?: number) => sharp(input, { ...optionsOf(form), ...(page !== undefined && { page }) });
+  const metadata = await opened()
+    .metadata()
+    .catch((error: Error) => {
+      if (isOutOfMemory(error)) throw error;
+      return undefined;
+    });
+  if (metadata?.format === undefined || !pictureFormats.includes(metadata.format)) {
+    throw new PictureError(`is no ${pictureFormats.join(', ')} picture`);
+  }
+  const { format, width, height, depth, pages = 1 } = metadata;
+  const facts: PictureFacts = { format, width, height, depth, pages };
+  const bytesOf = (picture: Sharp) =>
+    picture.toBuffer().catch((error: Error) => {
+      if (isOutOfMemory(error)) throw error;
+      throw new PictureError(`cannot be decoded: ${error.message}`);
+    });
+  switch (form.as) {
+    case 'facts':
+      return { facts, data: undefined };
+    case 'jpeg': {
+      if (pages > 1 || width !== height || (width !== form.side && !form.resize)) return { facts, data: undefined };
+      const { side, quality } = form;
+      const rgb = opened().autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
+      const sized = width === side ? rgb : rgb.resize(side, side, { fit: 'fill', kernel: 'lanczos3' });
+      // Decoded in either case: a picture that is cut short shows only then.
+      const pixels = await bytesOf(sized.removeAlpha().raw());
+      if (isPlainJpeg(metadata) && width === side && typeof input !== 'string') {
+        return { facts: { ...facts, asGiven: true }, data: input };
+      }
+      const jpeg = sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
+        .jpeg({ quality, chromaSubsampling: '4:4:4' })
+        .toBuffer();
+      return { facts: { ...facts, asGiven: false }, data: await jpeg };
+    }
+    case 'labels':
+      return { facts, data: await bytesOf(opened().extractChannel(0).raw()) };
+    case 'rgb': {
+      const { side } = form;
+      const rgb = opened().flatten({ background: '#fff' }).toColourspace('srgb');
+      const sized = side === undefined ? rgb : rgb.resize(side, side, { fit: 'fill' });
+      return { facts, data: await bytesOf(sized.raw()) };
+    }
+    case 'gray': {
+      const picture = form.of === 'picture' ? opened() : sharp(await bytesOf(await tissueOf(opened(pages - 1))));
+      const gray = picture.flatten({ background: '#fff' }).grayscale();
+      return { facts, data: await bytesOf(gray.resize(form.side, form.side, { fit: 'fill' }).raw()) };
+    }
+  }
+}
+
+/** A slide's smallest level without its glass. The levels above it may be of any size: they are not decoded. */
+async function tissueOf(level: Sharp): Promise<Sharp> {
+  const { width, height } = await level.metadata();
+  if (width * height > smallestLevel) {
+    throw new PictureError(`has no small level: its smallest is ${width} x ${height} px`);
+  }
+  return level.trim({ background: '#fff', threshold: 20 }).png();
+}
+
+function optionsOf({ as, limits, ...form }: PictureForm): SharpOptions {
+  const options = { limitInputPixels: limits.pixels };
+  if (as === 'rgb' || as === 'gray') return options;
+  // A color profile is passed over, as slides' are; it would change labels as it changes colors.
+  const plain = { ...options, ignoreIcc: true };
+  return as === 'labels' && !('tolerant' in form && form.tolerant) ? plain : { ...plain, failOn: 'truncated' };
+}
+
+/** What is a patch of a shard as it stands. */
+function isPlainJpeg({ format, space, channels, depth, orientation = 1 }: Metadata): boolean {
+  return format === 'jpeg' && space === 'srgb' && channels === 3 && depth === 'uchar' && orientation === 1;
+}
+
+/** libvips' words and Node's. */
+export function isOutOfMemory({ message }: Error): boolean {
+  return /out of memory|allocation failed|unable to malloc|bad_alloc/i.test(message);
+}
