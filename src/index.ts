@@ -99,6 +99,8 @@ export {
   mapTensors,
   maxPool,
   measureConvolutionForms,
+  type NormBefore,
+  normConv2d,
   type Precision,
   type RunningStatistics,
   randomNormal,

@@ -155,7 +155,7 @@ template <typename T>
 class BatchNormGrad {
  public:
   explicit BatchNormGrad(const Construction &construction)
-      : relu_(construction.Bool("relu")), shortcuts_(construction.Int("shortcuts")) {}
+      : BatchNormGrad(construction.Bool("relu"), construction.Int("shortcuts"), false) {}
 
   // With relu, the gradient counts where the output is above 0. Where nothing was added that is worked out from x;
   // otherwise the output y is read, and the gradient behind the relu is written, since the shortcut takes it too.
@@ -191,8 +191,20 @@ class BatchNormGrad {
       const Tensor dx = context.Output<T>(0, x.shape());
       T *out = dx.data<T>();
       const float *slopes = along.data(), *constant = offset.data();
+      const auto slope_of_x = [=](int64_t i, int64_t c) {
+        return a[c] * gradient(i, c) + slopes[c] * (ToFloat(in[i]) - center[c]) + constant[c];
+      };
+      if (!gives_output_) {
+        BatchNorm<T>::ForRows(context, blocks, [=](int64_t i, int64_t c) { out[i] = FromFloat<T>(slope_of_x(i, c)); });
+        return;
+      }
+      const Tensor y = context.Output<T>(3, x.shape());
+      T *output = y.data<T>();
+      const float floor = relu_ ? 0 : -INFINITY;
       BatchNorm<T>::ForRows(context, blocks, [=](int64_t i, int64_t c) {
-        out[i] = FromFloat<T>(a[c] * gradient(i, c) + slopes[c] * (ToFloat(in[i]) - center[c]) + constant[c]);
+        out[i] = FromFloat<T>(slope_of_x(i, c));
+        const float value = ToFloat(in[i]) * a[c] + b[c];
+        output[i] = FromFloat<T>(value < floor ? floor : value);
       });
     };
 
@@ -223,6 +235,10 @@ class BatchNormGrad {
       finish(gradient);
     }
   }
+
+ protected:
+  BatchNormGrad(bool relu, int64_t shortcuts, bool gives_output)
+      : relu_(relu), shortcuts_(shortcuts), gives_output_(gives_output) {}
 
  private:
   // For each channel the sum of the gradient, and that of the gradient times (x - mean).
@@ -266,6 +282,15 @@ class BatchNormGrad {
 
   const bool relu_;
   const int64_t shortcuts_;
+  const bool gives_output_;
+};
+
+// It gives the op's output once more, which then need not be kept from the way forward. For norms without a shortcut.
+template <typename T>
+class BatchNormGradWithOutput : public BatchNormGrad<T> {
+ public:
+  explicit BatchNormGradWithOutput(const Construction &construction)
+      : BatchNormGrad<T>(construction.Bool("relu"), 0, true) {}
 };
 
 const bool registered =
@@ -292,8 +317,18 @@ const bool registered =
                 shapes.SetOutput(2, shapes.Axes(2));
                 if (shapes.InputCount() > 6) shapes.SetOutput(3, shapes.Axes(1));
               }}) &&
+    Register({"PathlabBatchNormGradWithOutput",
+              {"T: {float, bfloat16}", "relu: bool"},
+              {"dy: T", "x: T", "weight: float", "bias: float", "mean: float", "inverse_deviation: float"},
+              {"dx: T", "dweight: float", "dbias: float", "y: T"},
+              [](TF_ShapeInferenceContext *raw, TF_Status *status) {
+                const ShapeContext shapes(raw, status);
+                for (int output : {0, 3}) shapes.SetOutput(output, shapes.Axes(1));
+                for (int output : {1, 2}) shapes.SetOutput(output, shapes.Axes(2));
+              }}) &&
     RegisterKernels<BatchNorm>("PathlabBatchNorm") &&
-    RegisterKernels<BatchNormGrad>("PathlabBatchNormGrad");
+    RegisterKernels<BatchNormGrad>("PathlabBatchNormGrad") &&
+    RegisterKernels<BatchNormGradWithOutput>("PathlabBatchNormGradWithOutput");
 
 }  // namespace
 }  // namespace pathlab

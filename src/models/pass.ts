@@ -2,6 +2,9 @@ import {
   batchNormInference,
   batchNormTraining,
   conv2d,
+  type NormBefore,
+  normConv2d,
+  type RunningStatistics,
   relu,
   type Tensor,
   type Tensors,
@@ -34,24 +37,48 @@ export class Pass {
 
   conv(x: Tensor, name: string, stride: number): Tensor {
     const weight = this.parameter(`${name}.weight`);
-    return conv2d(x, weight, { stride, padding: (weight.shape[0]! - 1) / 2 });
+    return conv2d(x, weight, { stride, padding: paddingOf(weight) });
+  }
+
+  /** Batch norm, relu and a convolution. In training it holds less memory than `norm` and `conv`; see `normConv2d`. */
+  normConv(x: Tensor, norm: string, conv: string, stride: number): Tensor {
+    if (!this.training) return this.conv(this.norm(x, norm, { relu: true }), conv, stride);
+    const weight = this.parameter(`${conv}.weight`);
+    const { y, running } = normConv2d(x, this.normNamed(norm), weight, { stride, padding: paddingOf(weight) });
+    this.keepStatistics(norm, running);
+    return y;
   }
 
   /** Batch norm of `[batch, height, width, channels]`; then a shortcut is added, and relu follows, if asked for. */
   norm(x: Tensor, name: string, after: { shortcut?: Tensor; relu?: boolean } = {}): Tensor {
-    const affine = { weight: this.parameter(`${name}.weight`), bias: this.parameter(`${name}.bias`) };
-    const running = {
-      mean: tensorNamed(this.model.state, `${name}.running_mean`),
-      variance: tensorNamed(this.model.state, `${name}.running_var`),
-    };
+    const { parameters, running } = this.normNamed(name);
     if (!this.training) {
-      const normalized = batchNormInference(x, affine, running);
+      const normalized = batchNormInference(x, parameters, running);
       const sum = after.shortcut ? normalized.add(after.shortcut) : normalized;
       return after.relu ? relu(sum) : sum;
     }
-    const { y, running: moved } = batchNormTraining(x, affine, running, after);
-    this.state[`${name}.running_mean`] = moved.mean;
-    this.state[`${name}.running_var`] = moved.variance;
+    const { y, running: moved } = batchNormTraining(x, parameters, running, after);
+    this.keepStatistics(name, moved);
     return y;
   }
+
+  private normNamed(name: string): NormBefore {
+    return {
+      parameters: { weight: this.parameter(`${name}.weight`), bias: this.parameter(`${name}.bias`) },
+      running: {
+        mean: tensorNamed(this.model.state, `${name}.running_mean`),
+        variance: tensorNamed(this.model.state, `${name}.running_var`),
+      },
+    };
+  }
+
+  private keepStatistics(name: string, { mean, variance }: RunningStatistics): void {
+    this.state[`${name}.running_mean`] = mean;
+    this.state[`${name}.running_var`] = variance;
+  }
+}
+
+/** As much as keeps an odd kernel's output at the input's size, at stride 1. */
+function paddingOf(weight: Tensor): number {
+  return (weight.shape[0]! - 1) / 2;
 }

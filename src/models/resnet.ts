@@ -125,12 +125,14 @@ function plan(depth: 18 | 50, base: number): Block[] {
 
 function applyBlock(pass: Pass, { layers, shortcut }: Block, x: Tensor): Tensor {
   const past = shortcut ? pass.norm(pass.conv(x, shortcut.conv, shortcut.stride), shortcut.norm) : x;
-  let y = x;
-  layers.forEach(({ conv, norm, stride }, index) => {
-    const isLast = index === layers.length - 1;
-    y = pass.norm(pass.conv(y, conv, stride), norm, { relu: true, ...(isLast ? { shortcut: past } : {}) });
-  });
-  return y;
+  const [first, ...others] = layers as [Layer, ...Layer[]];
+  let y = pass.conv(x, first.conv, first.stride);
+  let before = first;
+  for (const layer of others) {
+    y = pass.normConv(y, before.norm, layer.conv, layer.stride);
+    before = layer;
+  }
+  return pass.norm(y, before.norm, { relu: true, shortcut: past });
 }
 
 function stageOf(block: Block): number {

@@ -24,6 +24,21 @@ vi.mock('../../src/engine/ops/batch-norm.js', async (original) => {
   };
 });
 
+vi.mock('../../src/engine/ops/norm-conv2d.js', async () => {
+  const { conv2d } = await import('../../src/engine/ops/conv2d.js');
+  const { elementaryNorm } = await import('../engine/elementary-norm.js');
+  return {
+    normConv2d: (
+      ...[x, { parameters, running }, weight, options]: [
+        Tensor,
+        { parameters: { weight: Tensor; bias: Tensor }; running: object },
+        Tensor,
+        object,
+      ]
+    ) => ({ y: conv2d(elementaryNorm(x, parameters, { relu: true }), weight, options), running }),
+  };
+});
+
 describe.each([18, 50] as const)("resnet%i with torchvision's weights, in float64", (depth) => {
   it('gives its loss and gradients, where no relu is rounded to its other side', async () => {
     const reference = torchReference(depth);

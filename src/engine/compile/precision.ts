@@ -29,6 +29,7 @@ const alwaysLow = new Set([
   'MatMul',
   'PathlabBatchNorm',
   'PathlabBatchNormGrad',
+  'PathlabBatchNormGradWithOutput',
 ]);
 
 /**

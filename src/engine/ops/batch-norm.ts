@@ -42,29 +42,36 @@ export function batchNormTraining(
   running: RunningStatistics,
   options: BatchNormOptions = {},
 ): { y: Tensor; running: RunningStatistics } {
-  const { shortcut, momentum = 0.1 } = options;
-  const valuesPerChannel = x.size / x.shape[3]!;
-  if (valuesPerChannel < 2) {
-    throw new RangeError(`batch norm in training needs more than one value a channel; x is [${x.shape}]`);
-  }
+  const { shortcut } = options;
+  requireVariance(x);
   if (shortcut && String(shortcut.shape) !== String(x.shape)) {
     throw new RangeError(`batch norm adds a shortcut of x's shape, [${x.shape}]; it is [${shortcut.shape}]`);
   }
   const normalize = hasCustomOps() ? fusedNorm : composedNorm;
   const { y, mean, variance } = normalize(x, parameters, options);
-  const blended = tf.tidy(() => ({
-    mean: running.mean.mul(1 - momentum).add(mean.mul(momentum)),
-    variance: running.variance.mul(1 - momentum).add(variance.mul(momentum)),
+  return { y, running: movedStatistics(running, { mean, variance }, options.momentum) };
+}
+
+/** @throws RangeError if a channel of x has a single value */
+export function requireVariance(x: Tensor): void {
+  if (x.size / x.shape[3]! < 2) {
+    throw new RangeError(`batch norm in training needs more than one value a channel; x is [${x.shape}]`);
+  }
+}
+
+/** The running statistics after a batch, whose own are disposed of. */
+export function movedStatistics(running: RunningStatistics, batch: RunningStatistics, momentum = 0.1) {
+  const moved = tf.tidy(() => ({
+    mean: running.mean.mul(1 - momentum).add(batch.mean.mul(momentum)),
+    variance: running.variance.mul(1 - momentum).add(batch.variance.mul(momentum)),
   }));
-  tf.dispose([mean, variance]);
-  return { y, running: blended };
+  tf.dispose([batch.mean, batch.variance]);
+  return moved as RunningStatistics;
 }
 
 /** `y` and the batch's own statistics, the variance unbiased; the two belong to the caller. */
-interface Normalized {
+interface Normalized extends RunningStatistics {
   y: Tensor;
-  mean: Tensor;
-  variance: Tensor;
 }
 
 /** With pathlab's own op (kernel-setup/ops/batch_norm.cc). */

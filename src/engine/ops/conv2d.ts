@@ -17,24 +17,10 @@ export interface Conv2dOptions {
  * @param weight `[kernel height, kernel width, in, out]`
  * @returns `[batch, (height + 2 padding - kernel) / stride + 1, …, out]`
  */
-export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: Conv2dOptions = {}): Tensor {
-  const [height, width, inChannels] = weight.shape as [number, number, number, number];
-  if (x.rank !== 4 || x.shape[3] !== inChannels) {
-    throw new RangeError(`conv2d: x is [${x.shape}], but the weight [${weight.shape}] takes ${inChannels} channels`);
-  }
-  const same = stride === 1 && height === width && height === 2 * padding + 1;
-  if (padding > 0 && !same) {
-    // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
-    return conv2d(padSides(x, padding), weight, { stride });
-  }
-  const shape: ConvolutionShape = {
-    kind: 'convolution',
-    x: x.shape,
-    weight: weight.shape,
-    stride,
-    padding: same ? 'SAME' : 'VALID',
-  };
-  const attributes = convolutionAttributes(stride, shape.padding);
+export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
+  const { pixels, shape } = planConvolution(x, weight, options);
+  if (pixels > 0) return conv2d(padSides(x, pixels), weight, { stride: shape.stride });
+  const attributes = convolutionAttributes(shape.stride, shape.padding);
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {
@@ -45,4 +31,34 @@ export function conv2d(x: Tensor, weight: Tensor, { stride = 1, padding = 0 }: C
       ],
     };
   });
+}
+
+/**
+ * How TensorFlow computes a convolution: of a copy of x with so many px of zeros on each side, if not 0.
+ *
+ * @throws RangeError if the channels do not fit
+ */
+export function planConvolution(
+  x: Tensor,
+  weight: Tensor,
+  { stride = 1, padding = 0 }: Conv2dOptions,
+): { pixels: number; shape: ConvolutionShape } {
+  const [height, width, inChannels] = weight.shape as [number, number, number, number];
+  if (x.rank !== 4 || x.shape[3] !== inChannels) {
+    throw new RangeError(`conv2d: x is [${x.shape}], but the weight [${weight.shape}] takes ${inChannels} channels`);
+  }
+  const same = stride === 1 && height === width && height === 2 * padding + 1;
+  // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
+  const pixels = same ? 0 : padding;
+  const [batch, rows, columns] = x.shape as [number, number, number, number];
+  return {
+    pixels,
+    shape: {
+      kind: 'convolution',
+      x: [batch, rows + 2 * pixels, columns + 2 * pixels, inChannels],
+      weight: weight.shape,
+      stride,
+      padding: same ? 'SAME' : 'VALID',
+    },
+  };
 }
