@@ -63,6 +63,7 @@ export async function compile(words: readonly string[]): Promise<number> {
     mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
+    onWait: (reason) => console.error(reason),
   };
   const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
   if (readerMemory !== undefined) limitReaders(readerMemory);

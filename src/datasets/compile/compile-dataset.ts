@@ -25,6 +25,8 @@ export interface CompileDatasetOptions extends CutOptions {
   removeStrays?: boolean;
   /** Called when a slide is done, found done, or has failed. */
   onProgress?: (event: CompileProgress) => void;
+  /** Called, with the reason, before it waits for what another machine did in the folder. */
+  onWait?: (reason: string) => void;
   signal?: AbortSignal;
 }
 
@@ -75,7 +77,7 @@ export async function compileDataset(
   return onDisk(
     async () => {
       await mkdir(join(folder, 'claims'), { recursive: true });
-      const place = await FolderList.join(folder, compiledList(dataset), options.signal);
+      const place = await FolderList.join(folder, compiledList(dataset), options);
       try {
         const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
         for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;

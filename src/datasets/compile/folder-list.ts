@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,21 +21,32 @@ export interface CompiledList {
 }
 
 export function compiledList({ definition, slides, excluded = [] }: SlideDataset): CompiledList {
-  const hash = (content: unknown) => sha256(canonicalJson(content));
-  const records = inOrder(slides).map(({ path: _, record: __, mask, annotation, ...facts }) => ({
-    ...facts,
-    mask: mask !== null,
-    annotation: annotation !== null,
-  }));
+  const ordered = inOrder(slides);
   return {
     unit: definition.unit,
     count: slides.length,
-    ids: hash(records.map(({ id }) => id)),
-    facts: hash(records),
-    labels: hash(definition.labels),
-    definition: hash({ ...aboutDataset(definition), unit: definition.unit }),
-    leftOut: hash(inOrder(excluded)),
+    ids: hashOf(ordered, ({ id }) => id),
+    facts: hashOf(ordered, ({ path: _, record: __, mask, annotation, ...facts }) => ({
+      ...facts,
+      mask: mask !== null,
+      annotation: annotation !== null,
+    })),
+    labels: sha256(canonicalJson(definition.labels)),
+    definition: sha256(canonicalJson(aboutDataset(definition))),
+    leftOut: hashOf(inOrder(excluded), (entry) => entry),
   };
+}
+
+/** Record by record: millions of patches are more than one text can hold. */
+function hashOf<T>(records: readonly T[], part: (record: T) => unknown): string {
+  const hash = createHash('sha256');
+  for (const record of records) hash.update(`${canonicalJson(part(record))}\n`);
+  return hash.digest('hex');
+}
+
+export interface WaitOptions {
+  onWait?: (reason: string) => void;
+  signal?: AbortSignal;
 }
 
 /** How often what others compile is looked at, ms. */
@@ -56,10 +68,11 @@ export class FolderList {
    * for a minute.
    *
    * @param folder with a folder `claims`
+   * @param watch.onWait called, with the reason, before it waits for such an owner
    * @throws Error when another process compiles another list there; InterruptedError when `signal` aborts
    */
-  static async join(folder: string, list: CompiledList, signal?: AbortSignal): Promise<FolderList> {
-    return new FolderList(folder, list, await enter(folder, list, signal));
+  static async join(folder: string, list: CompiledList, watch: WaitOptions = {}): Promise<FolderList> {
+    return new FolderList(folder, list, await enter(folder, list, watch));
   }
 
   /** Makes sure of the place again: others may have taken this process for ended while it, or its disk, stood still. */
@@ -76,7 +89,7 @@ export class FolderList {
 }
 
 /** One at a time, so that of two that come at once with different lists one is let in. */
-async function enter(folder: string, list: CompiledList, signal?: AbortSignal): Promise<Claim> {
+async function enter(folder: string, list: CompiledList, { signal, onWait }: WaitOptions = {}): Promise<Claim> {
   const watch = new ClaimWatch();
   const gatePath = join(folder, 'claims', '_gate.json');
   let gate = await Claim.take(gatePath);
@@ -88,7 +101,7 @@ async function enter(folder: string, list: CompiledList, signal?: AbortSignal): 
     const entries = await entriesOf(folder);
     // All are watched from now on: who has to wait does so once.
     for (const path of entries) await watch.look(path);
-    for (const path of entries) await requireSame(folder, path, list, watch, signal);
+    for (const path of entries) await requireSame(folder, path, list, { watch, signal, onWait });
     return (await Claim.take(join(folder, 'claims', `_list-${gate.nonce}.json`), list))!;
   } finally {
     await gate.release();
@@ -99,9 +112,9 @@ async function requireSame(
   folder: string,
   path: string,
   list: CompiledList,
-  watch: ClaimWatch,
-  signal?: AbortSignal,
+  { watch, signal, onWait }: WaitOptions & { watch: ClaimWatch },
 ): Promise<void> {
+  let told = false;
   for (;;) {
     const state = await watch.look(path);
     if (state === 'gone') {
@@ -117,6 +130,13 @@ async function requireSame(
           `${differences(list, other)}. Of two lists each would undo the other's shards: compile again when that process ` +
           'has ended, or into another folder (--data FOLDER)',
       );
+    }
+    if (!told) {
+      const whose = owner ? `process ${owner.pid} on ${owner.host}` : 'a process';
+      onWait?.(
+        `${whose} compiled another list in ${folder} and may have ended: waiting a minute to see whether it is at work`,
+      );
+      told = true;
     }
     await pause(signal);
   }

@@ -228,9 +228,20 @@ describe('two processes with different lists', () => {
     await killed.ended;
     const claims = join(madeIn(where), 'claims');
     const [claim] = readdirSync(claims).filter((name) => name.startsWith('_list-'));
-    // As its heartbeat would, if it lived.
-    const heartbeat = setInterval(() => utimesSync(join(claims, claim!), new Date(), new Date()), 50);
-    await expect(compileDataset(fewer(), { data: where })).rejects.toThrow(/on one: it has 4 slides, and this one 2/);
+    const reasons: string[] = [];
+    let heartbeat: NodeJS.Timeout | undefined;
+    const refused = compileDataset(fewer(), {
+      data: where,
+      onWait: (reason) => {
+        reasons.push(reason);
+        // As its own would, if it lived.
+        heartbeat = setInterval(() => utimesSync(join(claims, claim!), new Date(), new Date()), 50);
+      },
+    });
+    await expect(refused).rejects.toThrow(/on one: it has 4 slides, and this one 2/);
+    expect(reasons).toEqual([
+      expect.stringMatching(/^process \d+ on one compiled another list in .* and may have ended/),
+    ]);
     clearInterval(heartbeat);
     const two = begin(fewer(), { data: where, machine: 'two', speed: 20 });
     expect(await two.ended).toEqual({ code: 0, error: '' });
