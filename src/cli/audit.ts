@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   type Apart,
@@ -15,6 +14,7 @@ import {
   picturesOfFolder,
   picturesOfShards,
   picturesOfTable,
+  readReport,
   type SplitRule,
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
@@ -179,7 +179,7 @@ function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'near'
 
 /** The definition's rule, with what the user wants otherwise. */
 async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values']): Promise<SplitRule> {
-  const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport>;
+  const report: Partial<CompileReport> = await readReport(folder);
   if (!report.split) {
     throw new UsageError(
       `${folder} was compiled before reports held their split rule; compile it again, which keeps its shards`,

@@ -55,6 +55,7 @@ export {
   disagreements,
   placePatches,
   planCompile,
+  readReport,
   type SlideDataset,
   type SlideFacts,
   type SlideFailure,

@@ -1,4 +1,4 @@
-import { readFileSync, truncateSync } from 'node:fs';
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -51,6 +51,33 @@ describe('openShardDataset', () => {
       /of the class "\w+", which is none/,
     );
     await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/no compiled dataset/);
+  });
+
+  it.each<[string, string, string, RegExp]>([
+    [
+      'a report that is cut short',
+      'report.json',
+      '{',
+      /is no compiled dataset \(.*JSON.*\); run "pathlab compile" first/,
+    ],
+    [
+      'the report of a fetch',
+      'report.json',
+      '{"slides": 3}',
+      /is no compiled dataset \(its report\.json is not that of one/,
+    ],
+    [
+      'an index that is cut short',
+      'index.arrow',
+      'ARROW1',
+      /the index .*index\.arrow cannot be read \(.*\); compile it again/,
+    ],
+    ['an empty index', 'index.arrow', '', /the index .*index\.arrow cannot be read \(it has no column "shard"\)/],
+  ])('refuses %s, and says of which file', async (_, name, content, message) => {
+    const place = temporaryFolder();
+    for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
+    writeFileSync(join(place, name), content);
+    await expect(openShardDataset(place)).rejects.toThrow(message);
   });
 });
 

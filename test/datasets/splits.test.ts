@@ -103,7 +103,7 @@ describe('divide', () => {
       /3 folds that each hold out other slides need at least 7; th/,
     );
     expect(() => divide(slides.slice(0, 3), { ...paper, folds: 1, validation: 0.5, test: 0.4 }, key(1))).toThrow(
-      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Ask/,
+      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Ask for smaller shares$/,
     );
     expect(() => divide(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
     const one = slides.map((slide) => ({ ...slide, class: slide.id === 's1' ? 'single' : 'all' }));

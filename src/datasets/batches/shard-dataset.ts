@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ColumnTable } from 'arquero';
 import { digestOfFile } from '../../runs/index.js';
-import type { CompileReport } from '../compile/index.js';
+import { type CompileReport, readReport } from '../compile/index.js';
 import { readShardIndex } from '../shards/index.js';
 
 /** A compiled dataset, its index in memory and its images on disk. Row `i` of every list belongs to patch `i`. */
@@ -38,11 +37,7 @@ export async function openShardDataset(
   options: { classNames?: readonly string[] } = {},
 ): Promise<ShardDataset> {
   const path = join(folder, 'index.arrow');
-  const report = JSON.parse(
-    await readFile(join(folder, 'report.json'), 'utf8').catch((error: Error) => {
-      throw new Error(`${folder} is no compiled dataset (${error.message}); run "pathlab compile" first`);
-    }),
-  ) as CompileReport;
+  const report = await readReport(folder);
   const index = await readShardIndex(path);
   const count = index.numRows();
   const classes = coded(index, 'class');

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { SplitRule } from '../definition.js';
 import type { LeftOut } from '../fetch-report.js';
 import type { SlideFacts } from './compile-slide.js';
@@ -54,3 +56,18 @@ export function disagreements(report: Pick<CompileReport, 'slides'>): { slide: s
 
 /** Under this name the counts list patches without a class, patient or site. */
 export const unknownName = '(unknown)';
+
+/**
+ * Reads the report of a compiled dataset.
+ *
+ * @throws Error when the folder has none, or one that is damaged or of something else
+ */
+export async function readReport(folder: string): Promise<CompileReport> {
+  try {
+    const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport> | null;
+    if (!report?.settings?.geometry || !report.counts) throw new Error('its report.json is not that of one');
+    return report as CompileReport;
+  } catch (error) {
+    throw new Error(`${folder} is no compiled dataset (${(error as Error).message}); run "pathlab compile" first`);
+  }
+}

@@ -108,7 +108,18 @@ export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   return tableToIPC(tableFromColumns(columns), { format: 'file' })!;
 }
 
-/** Reads `index.arrow` as a table; its columns are those that `shardIndex` names. */
+/**
+ * Reads `index.arrow` as a table; its columns are those that `shardIndex` names.
+ *
+ * @throws Error when it is missing, damaged or something else
+ */
 export async function readShardIndex(path: string): Promise<ColumnTable> {
-  return fromArrow(await readFile(path));
+  try {
+    const index = fromArrow(await readFile(path));
+    const missing = ownColumns.find(([name]) => !index.columnNames().includes(name));
+    if (missing) throw new Error(`it has no column "${missing[0]}"`);
+    return index;
+  } catch (error) {
+    throw new Error(`the index ${path} cannot be read (${(error as Error).message}); compile it again`);
+  }
 }

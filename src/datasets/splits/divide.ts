@@ -167,9 +167,15 @@ function tooFew(count: number, stratum: string, { by, folds, validation, test, s
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
   const folded = folds === 1 ? '1 fold that holds out some' : `${folds} folds that each hold out other`;
+  const ways = [
+    ...(folds > 1 ? ['fewer folds'] : []),
+    ...(stratified ? ['a rule that is not stratified'] : []),
+    ...(by === 'slide' ? [] : ['a division by slide']),
+    ...(count < least ? [] : ['smaller shares']),
+  ];
   return new TooFewError(
     `${folded} ${what}${of} ${folds === 1 ? 'needs' : 'need'} at least ${least}; there are ${count}` +
       `${count < least ? '' : `, too few for validation ${validation} and test ${test} of the slides`}. ` +
-      'Ask for fewer folds, or for a rule that is not stratified',
+      (ways.length > 0 ? `Ask for ${ways.join(', or for ')}` : `There must be more ${what}`),
   );
 }
