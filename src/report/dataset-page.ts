@@ -11,10 +11,10 @@ const showFacts = (title: string, facts: readonly Fact[]) => showTable(facts, { 
 
 /** What a dataset is made of, what is left out, and what a reader must know. */
 export async function showDefinition(definition: DatasetDefinition): Promise<void> {
-  const { name, title, geometry, split, licence, citation, exclusions, notes } = definition;
+  const { name, title, unit, geometry, split, licence, citation, exclusions, notes } = definition;
   await showFacts(name, [
     { what: 'title', value: title },
-    { what: 'patches', value: inWords(geometry) },
+    { what: 'patches', value: unit === 'patches' ? 'ready-made' : inWords(geometry) },
     { what: 'split', value: inWords(split) },
     { what: 'licence', value: licence.name },
     { what: 'citation', value: citation },
@@ -29,20 +29,27 @@ export async function showSlideList(dataset: ResolvedDataset, missing: readonly 
   await showFacts(facts.synthetic ? 'SYNTHETIC' : facts.dataset, [
     { what: 'definition', value: facts.title },
     { what: 'list', value: facts.resolution },
-    { what: 'slides', value: `${facts.slides}, ${missing.length} of them not here` },
+    { what: dataset.definition.unit, value: `${facts.slides}, ${missing.length} of them not here` },
     { what: 'patients', value: inWords(facts.patients) },
     { what: 'sites', value: inWords(facts.sites) },
     ...facts.excluded.map(({ reason, slides }) => ({ what: `${slides} left out`, value: reason })),
   ]);
 }
 
-/** What compiling gave, and each slide that failed with its reason. */
-export async function showCompiled({ counts, slides, failures }: CompileReport): Promise<void> {
+/** What compiling gave, and each slide or ready patch that failed with its reason. */
+export async function showCompiled({ counts, slides, ready, failures }: CompileReport): Promise<void> {
+  const from = ready
+    ? [
+        { what: 'taken as they are', value: inWords(ready.asGiven) },
+        { what: 'encoded anew', value: inWords(ready.encoded) },
+        { what: 'shards', value: inWords(ready.shards) },
+      ]
+    : [{ what: 'slides', value: inWords(slides.length) }];
   await showFacts('Compiled', [
     { what: 'patches', value: inWords(counts.patches) },
     { what: 'of them synthetic', value: inWords(counts.synthetic) },
-    { what: 'slides', value: inWords(slides.length) },
-    { what: 'slides that failed', value: inWords(failures.length) },
+    ...from,
+    { what: `${ready ? 'patches' : 'slides'} that failed`, value: inWords(failures.length) },
     { what: 'JPEG and masks', value: `${(counts.bytes / 2 ** 20).toFixed(1)} MiB` },
     ...failures.map(({ slide, reason }) => ({ what: slide, value: reason })),
   ]);

@@ -1,0 +1,86 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { compileDataset, readDefinition, resolveDataset, slidesOnDisk } from '../../src/datasets/index.js';
+import { drawPictureGrid, type GridPicture, shardPictures } from '../../src/report/index.js';
+import { maskColors } from '../../src/report/style.js';
+import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+  mkdirSync(join(folder, 'files'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function write(name: string, channels: 1 | 3, color: readonly number[]): Promise<void> {
+  const pixels = Buffer.alloc(32 * 32 * channels, Uint8Array.from(color));
+  await sharp(pixels, { raw: { width: 32, height: 32, channels } })
+    .png()
+    .toFile(join(folder, 'files', name));
+}
+
+const classes = [
+  { name: 'benign', label: 0 },
+  { name: 'cancer', label: 1 },
+];
+
+/** Compiles patches of one color each, by class, listed in a table. */
+async function compilePatches(rows: readonly string[], labels: object) {
+  const columns = { path: 'path', class: 'class', mask: 'mask', site: 'site' };
+  const definition = {
+    ...readDefinition('ptcga200'),
+    ...{ name: 'mine', unit: 'patches', geometry: null, minimumBytes: 0, exclusions: [] },
+    source: { kind: 'csv', table: 'table.csv', folder: 'files', columns },
+    labels,
+  };
+  writeFileSync(join(folder, 'table.csv'), `path,class,mask,site\n${rows.join('\n')}\n`);
+  writeFileSync(join(folder, 'mine.json'), JSON.stringify(definition));
+  const dataset = await resolveDataset(join(folder, 'mine.json'), { out: join(folder, 'source') });
+  const { ready } = slidesOnDisk(dataset);
+  return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data') });
+}
+
+const brightest = ({ pixels }: GridPicture) =>
+  ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
+
+it('ready patches are shown by class, so many of each and in all', async () => {
+  const rows: string[] = [];
+  for (let n = 0; n < 12; n++) {
+    await write(`p${n}.png`, 3, n % 3 === 0 ? [220, 30, 30] : [30, 30, 220]);
+    rows.push(`p${n}.png,${n % 3 === 0 ? 1 : 0},,a`);
+  }
+  const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' };
+  const compiled = await compilePatches(rows, labels);
+  const shown = await shardPictures(compiled, { each: 3, most: 20 });
+  expect(shown.map((picture) => [picture.caption, brightest(picture), picture.mark])).toEqual([
+    ...Array(3).fill(['benign', 'blue', undefined]),
+    ...Array(3).fill(['cancer', 'red', undefined]),
+  ]);
+  expect((await shardPictures(compiled, { each: 9, most: 5 })).length).toBe(5);
+  const { png } = await drawPictureGrid(shown, { columns: 3, alt: 'patches' });
+  expect(png.length).toBeGreaterThan(1000);
+});
+
+it('ready patches with masks are each followed by theirs, in the colors of its classes', async () => {
+  await write('a.png', 3, [30, 220, 30]);
+  await write('a-mask.png', 1, [5]);
+  const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
+  const [patch, mask] = await shardPictures(await compilePatches(['a.png,,a-mask.png,a'], labels), {
+    each: 1,
+    most: 1,
+  });
+  expect([patch!.caption, brightest(patch!), mask!.caption]).toEqual(['cancer', 'green', 'its mask']);
+  expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColors[1]!.slice(1).toLowerCase());
+});
+
+it('patches of slides are shown by what each shows, and marked where they are synthetic', async () => {
+  const dataset = await smallDataset(2);
+  const compiled = await compileDataset(dataset, { data: folder });
+  const shown = await shardPictures(compiled, { each: 2, most: 99 });
+  const names = Object.keys(compiled.report.counts.byClass).sort();
+  expect(names.length).toBeGreaterThan(1);
+  expect(shown.map(({ caption }) => caption)).toEqual(names.flatMap((name) => [name, name]));
+  expect(new Set(shown.map(({ mark, width }) => `${mark} ${width}`))).toEqual(new Set(['SYNTHETIC 64']));
+});
