@@ -10,7 +10,7 @@ import {
 import { setReaderMemory } from '../slides/index.js';
 import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
-import { tellListRetry } from './tell-list-retry.js';
+import { tellList, tellListRetry } from './tell-list.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
@@ -68,7 +68,7 @@ export async function compile(words: readonly string[]): Promise<number> {
   const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
   if (readerMemory !== undefined) limitReaders(readerMemory);
   return interruptible('compile', async (signal) => {
-    const dataset = await resolveDataset(name, { ...wanted, signal, onListRetry: tellListRetry });
+    const dataset = await resolveDataset(name, { ...wanted, signal, onPage: tellList, onListRetry: tellListRetry });
     const { definition } = dataset;
     const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {

@@ -2,7 +2,7 @@ import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../d
 import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
 import { tellLeftOut } from './tell-left-out.js';
-import { tellListRetry } from './tell-list-retry.js';
+import { tellList, tellListRetry } from './tell-list.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -51,7 +51,7 @@ export async function fetch(words: readonly string[]): Promise<number> {
     redirectHosts: values['redirect-host'],
     refresh: values.refresh,
     everyByte: values.verify,
-    onPage: (slides, total) => console.error(`list: ${slides}${total === undefined ? '' : ` of ${total}`}`),
+    onPage: tellList,
     onListRetry: tellListRetry,
     onProgress: tellProgress,
   };

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type DownloadOptions, key, projectRoot, withDefaults } from '../runs/index.js';
+import { type DownloadOptions, key, projectRoot, throwIfInterrupted, withDefaults } from '../runs/index.js';
 import type { DatasetDefinition, DatasetOrigin } from './definition.js';
 import { type LockedSlide, type LockFile, readLockFile } from './lock-file.js';
 import { definitionFolder, definitionSha256, isResolved, readDefinition } from './read-definition.js';
+import { FileDigests } from './resolve/file-digests.js';
 import { resolveDefinition } from './resolve/resolve.js';
 
 export interface FetchOptions extends DownloadOptions {
@@ -17,7 +18,8 @@ export interface FetchOptions extends DownloadOptions {
   limit?: number;
   /** Asks the source again although there is a lock file. */
   refresh?: boolean;
-  onPage?: (slides: number, total: number | undefined) => void;
+  /** Called as the list comes: with slides so far, or files where they are a folder of the user's. */
+  onPage?: (found: number, total: number | undefined) => void;
   /** Called before each wait after which the source is asked for its list again. */
   onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
 }
@@ -48,8 +50,18 @@ export async function resolveDataset(nameOrPath: string, options: FetchOptions =
   const source = placed(definition, options);
   const out = resolve(options.out ?? join(projectRoot, 'data', definition.name, 'source'));
   const base = definitionFolder(nameOrPath);
-  const lock =
-    earlierLock(definition, out, options) ?? (await resolveDefinition(definition, source, base, withDefaults(options)));
+  const resolved = async () => {
+    const { everyByte, signal, onPage } = options;
+    const kept = 'folder' in source ? join(out, 'digests.json') : undefined;
+    const digests = await FileDigests.open(kept, { everyByte, signal, onFile: (files) => onPage?.(files, undefined) });
+    try {
+      return await resolveDefinition(definition, source, base, withDefaults(options), digests);
+    } finally {
+      await digests.keep();
+      throwIfInterrupted(signal, 'making the list');
+    }
+  };
+  const lock = earlierLock(definition, out, options) ?? (await resolved());
   return {
     definition,
     lock,

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../runs/index.js';
 import { isImage } from '../resolve/folder.js';
-import { localFile } from '../resolve/local-file.js';
+import { checkLocalFile } from '../resolve/local-file.js';
 import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';
 import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 
@@ -105,7 +105,7 @@ async function lookedAt(
   check?.(facts);
   await inParallel(facts, async ({ path }, index) => {
     throwIfInterrupted(signal, 'comparing pictures');
-    await localFile(folder, path, `${from}, picture ${index + 1}`);
+    await checkLocalFile(folder, path, `${from}, picture ${index + 1}`);
   });
   const paths = facts.map(({ path }) => join(folder, path));
   const pictures: AuditedPicture[] = [];

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { inParallel } from '../../runs/index.js';
 import type { FolderSource } from '../definition.js';
+import type { FileDigests } from './file-digests.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
@@ -16,7 +17,7 @@ export const isImage = /^(?!\.).*\.(png|jpe?g|tiff?|webp)$/i;
  *
  * @param base the folder that the definition's relative paths start from
  */
-export async function listFolder(source: FolderSource, base: string): Promise<SourceList> {
+export async function listFolder(source: FolderSource, base: string, digests: FileDigests): Promise<SourceList> {
   const folder = resolve(base, source.folder);
   const pattern = source.patientPattern === null ? undefined : new RegExp(source.patientPattern);
   const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
@@ -43,7 +44,7 @@ export async function listFolder(source: FolderSource, base: string): Promise<So
       if (pattern && patient === null) {
         throw new Error(`${path}: its name has no patient in it (${source.patientPattern})`);
       }
-      const file = await localFile(folder, path, word);
+      const file = await localFile(folder, path, word, digests);
       return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
     };
     // A picture that is wrong costs itself and not the rest.

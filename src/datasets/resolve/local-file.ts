@@ -1,16 +1,17 @@
+import type { Stats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOfFile } from '../../runs/index.js';
 import type { LockedFile } from '../lock-file.js';
 import { isInnerPath } from '../shape.js';
+import type { FileDigests } from './file-digests.js';
 
 /**
- * A file that the user has, with its size and SHA-256.
+ * Checks that a file which the user names is in the user's folder.
  *
  * @param where names the place in the user's table for the error
  * @throws Error when the path leaves the folder or leads through a symbolic link, or there is no such file, or it is empty
  */
-export async function localFile(folder: string, path: string, where: string): Promise<LockedFile> {
+export async function checkLocalFile(folder: string, path: string, where: string): Promise<Stats> {
   if (!isInnerPath(path)) {
     throw new Error(
       `${where}: "${path}" is no relative path inside the folder ("..", absolute and odd names are not taken)`,
@@ -26,9 +27,25 @@ export async function localFile(folder: string, path: string, where: string): Pr
     );
   }
   if (facts.size === 0) throw new Error(`${where}: ${path} is empty`);
+  return facts;
+}
+
+/**
+ * A file that the user has, with its size and SHA-256.
+ *
+ * @throws Error as `checkLocalFile`, and when it cannot be read
+ */
+export async function localFile(
+  folder: string,
+  path: string,
+  where: string,
+  digests: FileDigests,
+): Promise<LockedFile> {
+  const { size } = await checkLocalFile(folder, path, where);
+  const place = join(folder, path);
   // The list travels, and this machine's folders are nobody's business.
-  const sha256 = await digestOfFile(place).catch((error: Error) => {
+  const sha256 = await digests.of(place, path).catch((error: Error) => {
     throw new Error(`${where}: ${path} cannot be read: ${error.message.replaceAll(place, path)}`);
   });
-  return { path, remote: null, bytes: facts.size, md5: null, sha256, etag: null };
+  return { path, remote: null, bytes: size, md5: null, sha256, etag: null };
 }

@@ -4,6 +4,7 @@ import { inParallel } from '../../runs/index.js';
 import { readPicture } from '../../slides/index.js';
 import type { PandaSource } from '../definition.js';
 import { groupsOf, hashedForm, hashOfBrightness, nearPairs } from '../perceptual-hash.js';
+import type { FileDigests } from './file-digests.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { readRows } from './table.js';
@@ -18,7 +19,7 @@ const wholeSlide = { side: 2 ** 18, pixels: 2 ** 35 };
  *
  * @param base the folder that the definition's relative paths start from
  */
-export async function listPanda(source: PandaSource, base: string): Promise<SourceList> {
+export async function listPanda(source: PandaSource, base: string, digests: FileDigests): Promise<SourceList> {
   if (source.folder === null) {
     throw new Error(
       "PANDA's host gives it only to those who accepted its rules: download train.csv, train_images and " +
@@ -36,13 +37,13 @@ export async function listPanda(source: PandaSource, base: string): Promise<Sour
   );
   const found = await inParallel(wanted, async ({ image_id: id, data_provider: site }) => {
     try {
-      const file = await localFile(folder, `train_images/${id}.tiff`, 'train.csv');
+      const file = await localFile(folder, `train_images/${id}.tiff`, 'train.csv', digests);
       const maskPath = `train_label_masks/${id}_mask.tiff`;
       if (!existsSync(resolve(folder, maskPath))) {
         list.excluded.push({ id, reason: 'it has no mask in train_label_masks' });
         return undefined;
       }
-      const mask = await localFile(folder, maskPath, 'its mask');
+      const mask = await localFile(folder, maskPath, 'its mask', digests);
       const hash = await thumbnailHash(resolve(folder, file.path));
       const slide = { id, file, patient: null, site, word: null, mask, annotation: null, mpp: null };
       return { slide: slide as ListedSlide, hash };

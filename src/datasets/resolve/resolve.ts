@@ -11,6 +11,7 @@ import {
 } from '../lock-file.js';
 import { definitionSha256 } from '../read-definition.js';
 import { listBucket } from './bucket.js';
+import type { FileDigests } from './file-digests.js';
 import { listFolder } from './folder.js';
 import { type AskOptions, listGdc } from './gdc.js';
 import type { ListedSlide, SourceList } from './listed.js';
@@ -25,6 +26,7 @@ type Excluded = ExcludedSlide;
  *
  * @param source the definition's, or a mirror or folder in place of it
  * @param base the folder that the definition's relative paths start from
+ * @param digests of the user's files, where the source is a folder of the user's
  * @throws Error when the source does not answer, lists what cannot be, or a class is not in the definition's map
  */
 export async function resolveDefinition(
@@ -32,8 +34,9 @@ export async function resolveDefinition(
   source: DatasetOrigin,
   base: string,
   options: AskOptions,
+  digests: FileDigests,
 ): Promise<LockFile> {
-  const list = await listSource(source, base, options);
+  const list = await listSource(source, base, options, digests);
   const excluded: Excluded[] = [...list.excluded];
   const kept = withoutRepeated(withoutUnwanted(list.slides, definition, excluded), definition, excluded);
   const slides = withoutFaults(classified(kept, definition, excluded), excluded);
@@ -62,19 +65,24 @@ export async function resolveDefinition(
   };
 }
 
-function listSource(source: DatasetOrigin, base: string, options: AskOptions): Promise<SourceList> {
+function listSource(
+  source: DatasetOrigin,
+  base: string,
+  options: AskOptions,
+  digests: FileDigests,
+): Promise<SourceList> {
   switch (source.kind) {
     case 'gdc':
       return listGdc(source, options);
     case 'bucket':
       return listBucket(source, options);
     case 'panda':
-      return listPanda(source, base);
+      return listPanda(source, base, digests);
     case 'folder':
-      return listFolder(source, base);
+      return listFolder(source, base, digests);
     case 'csv':
     case 'slides':
-      return listTable(source, base);
+      return listTable(source, base, digests);
   }
 }
 

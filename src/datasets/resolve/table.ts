@@ -6,6 +6,7 @@ import { isPixelSize, leastMpp, mostMpp } from '../../slides/index.js';
 import type { TableSource } from '../definition.js';
 import type { Side } from '../splits/index.js';
 import { parseCsv } from './csv.js';
+import type { FileDigests } from './file-digests.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 
@@ -15,7 +16,7 @@ import { localFile } from './local-file.js';
  * @param base the folder that the definition's relative paths start from
  * @throws Error for a table that cannot be read, or lacks a column
  */
-export async function listTable(source: TableSource, base: string): Promise<SourceList> {
+export async function listTable(source: TableSource, base: string, digests: FileDigests): Promise<SourceList> {
   const tablePath = resolve(base, source.table);
   const folder = resolve(base, source.folder);
   const rows = await readRows(tablePath);
@@ -38,11 +39,11 @@ export async function listTable(source: TableSource, base: string): Promise<Sour
     if (path === null) throw new Error(`${where}: the column "${columns.path}" is empty`);
     const beside = async (part: 'mask' | 'annotation') => {
       const other = cell(part);
-      return other === null ? null : localFile(folder, other, where);
+      return other === null ? null : localFile(folder, other, where, digests);
     };
     return {
       id: cell('id') ?? idOfPath(path),
-      file: await localFile(folder, path, where),
+      file: await localFile(folder, path, where, digests),
       patient: cell('patient'),
       site: cell('site'),
       word: cell('class'),
