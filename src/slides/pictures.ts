@@ -20,7 +20,10 @@ export type PictureOutcome = ReadPicture | { fault: string } | { unreadable: { c
 /** What any picture may claim that is looked at whole. */
 export const pictureLimits: PictureLimits = { side: 2 ** 16, pixels: 2 ** 28 };
 
-/** A message to a process costs as much as a tenth of a small patch; large pictures come back before so many are done. */
+/**
+ * Of 4,000 JPEGs of 96 px one a message took 2.4 ms of CPU time each, 32 a message 1.9 ms. Large pictures come back before so
+ * many are done.
+ */
 const picturesOfRequest = 32;
 
 /**
