@@ -33,6 +33,7 @@ export { gather } from './ops/gather.js';
 export { groupNorm } from './ops/group-norm.js';
 export { l2Normalize } from './ops/l2-normalize.js';
 export { type LayerNormParameters, layerNorm } from './ops/layer-norm.js';
+export { type MomentumStep, type MomentumTensors, momentumUpdate } from './ops/momentum-update.js';
 export { type NormBefore, normConv2d } from './ops/norm-conv2d.js';
 export { averagePool, globalAveragePool, maxPool } from './ops/pool.js';
 export { relu } from './ops/relu.js';

@@ -35,7 +35,7 @@ export function lars({
           const trust = trustRatio(parameter, gradient);
           return gradient.add(parameter.mul(weightDecay)).mul(trust);
         });
-        return descend(parameters, directions, state, learningRate, { momentum, nesterov: false });
+        return descend(parameters, directions, state, learningRate, { momentum });
       }),
   };
 

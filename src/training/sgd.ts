@@ -1,4 +1,4 @@
-import { mapTensors, type Tensor, type Tensors, tensorNamed, tf } from '../engine/index.js';
+import { mapTensors, momentumUpdate, type Tensor, type Tensors, tensorNamed, tf } from '../engine/index.js';
 import type { Optimizer } from './optimizer.js';
 
 export interface SgdOptions {
@@ -23,12 +23,14 @@ export function sgd({
     initialize: (parameters) => startVelocity(parameters, momentum),
     update: (parameters, gradients, state, learningRate) =>
       tf.tidy(() => {
-        const decayed = mapTensors(parameters, (parameter, name) => {
+        const decayOf = (name: string) => (exclude(name, tensorNamed(parameters, name)) ? 0 : weightDecay);
+        if (momentum > 0) return descend(parameters, gradients, state, learningRate, { momentum, nesterov, decayOf });
+        const moved = mapTensors(parameters, (parameter, name) => {
           const gradient = tensorNamed(gradients, name);
-          if (weightDecay === 0 || exclude(name, parameter)) return gradient;
-          return gradient.add(parameter.mul(weightDecay));
+          const decay = decayOf(name);
+          return parameter.sub((decay === 0 ? gradient : gradient.add(parameter.mul(decay))).mul(learningRate));
         });
-        return descend(parameters, decayed, state, learningRate, { momentum, nesterov });
+        return { parameters: moved, state: {} };
       }),
   };
 }
@@ -37,23 +39,25 @@ export function startVelocity(parameters: Tensors, momentum: number): Tensors {
   return momentum === 0 ? {} : mapTensors(parameters, (parameter) => tf.zerosLike(parameter));
 }
 
-/** One step along directions that are ready: v = momentum v + d; parameter - rate (v, or d + momentum v). */
+/** One step with momentum along directions that are ready. */
 export function descend(
   parameters: Tensors,
   directions: Tensors,
-  velocity: Tensors,
+  velocities: Tensors,
   learningRate: Tensor,
-  { momentum, nesterov }: { momentum: number; nesterov: boolean },
+  {
+    momentum,
+    nesterov = false,
+    decayOf = () => 0,
+  }: { momentum: number; nesterov?: boolean; decayOf?: (name: string) => number },
 ): { parameters: Tensors; state: Tensors } {
-  const state =
-    momentum === 0
-      ? {}
-      : mapTensors(directions, (direction, name) => tensorNamed(velocity, name).mul(momentum).add(direction));
+  const state: Tensors = {};
   const moved = mapTensors(parameters, (parameter, name) => {
-    const direction = tensorNamed(directions, name);
-    const step =
-      momentum === 0 ? direction : nesterov ? direction.add(state[name]!.mul(momentum)) : tensorNamed(state, name);
-    return parameter.sub(step.mul(learningRate));
+    const before = { parameter, velocity: tensorNamed(velocities, name) };
+    const options = { momentum, nesterov, learningRate, weightDecay: decayOf(name) };
+    const after = momentumUpdate(before, tensorNamed(directions, name), options);
+    state[name] = after.velocity;
+    return after.parameter;
   });
   return { parameters: moved, state };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { attention, biasActivation, compile, gelu, type Tensor, tf } from '../../src/engine/index.js';
+import { attention, biasActivation, compile, gelu, momentumUpdate, type Tensor, tf } from '../../src/engine/index.js';
 import { type AdamwTensors, adamwUpdate, composedAdamwUpdate } from '../../src/engine/ops/adamw-update.js';
 import { composedAttention } from '../../src/engine/ops/attention.js';
 import { type Activation, composedBiasActivation, composedGelu } from '../../src/engine/ops/bias-activation.js';
+import { composedMomentumUpdate, type MomentumTensors } from '../../src/engine/ops/momentum-update.js';
 import { expectAlike, normal } from './close.js';
 import { checkGradient } from './numeric-gradient.js';
 
@@ -121,6 +122,29 @@ describe('gelu', () => {
   it('keeps infinities and NaN', () => {
     const values = Array.from(gelu(tf.tensor1d([Number.NaN, Number.POSITIVE_INFINITY, 200, -200])).dataSync());
     expect(values).toEqual([Number.NaN, Number.POSITIVE_INFINITY, 200, -0]);
+  });
+});
+
+describe('momentumUpdate', () => {
+  it.each([
+    { nesterov: false, weightDecay: 0 },
+    { nesterov: true, weightDecay: 0.05 },
+  ])('agrees with its composed twin over steps, $nesterov and $weightDecay', (options) => {
+    const start = (): MomentumTensors => ({ parameter: normal([70, 501], 'parameter'), velocity: tf.zeros([70, 501]) });
+    let [ours, twin] = [start(), start()];
+    for (let step = 1; step <= 5; step++) {
+      const gradient = normal([70, 501], `gradient ${step}`);
+      const given = { momentum: 0.9, learningRate: tf.scalar(0.1), ...options };
+      ours = momentumUpdate(ours, gradient, given);
+      twin = composedMomentumUpdate(twin, gradient, given);
+    }
+    for (const name of ['parameter', 'velocity'] as const) expectAlike(ours[name], twin[name], 1e-6);
+  });
+
+  it('refuses tensors of different shapes', () => {
+    const tensors = { parameter: tf.zeros([2, 3]) as Tensor, velocity: tf.zeros([2, 3]) as Tensor };
+    const step = { momentum: 0.9, learningRate: tf.scalar(0.1) };
+    expect(() => momentumUpdate(tensors, tf.zeros([3, 2]), step)).toThrow(/velocity are \[2,3\], \[3,2\] and \[2,3\]/);
   });
 });
 
