@@ -192,6 +192,8 @@ function labelFaults(labels: LabelRule): string[] {
       'label',
     ),
   ];
+  if (labels.from !== 'slide' && classes.length > 256)
+    found.push('labels.classes: pixels tell at most 256 classes apart');
   // A source's word counts whatever its case.
   const words = labels.from === 'slide' ? Object.keys(labels.values).map((word) => word.toLowerCase()) : [];
   found.push(...twice(words, 'labels.values', 'word'));

@@ -1,9 +1,9 @@
 import { type CompiledDataset, openShardDataset, readEncoded } from '../datasets/index.js';
 import { pictureLimits, readPicture } from '../slides/index.js';
 import type { GridPicture } from './picture-grid.js';
-import { maskColors } from './style.js';
+import { maskColor } from './style.js';
 
-const maskBytes = maskColors.map((color) => Buffer.from(color.slice(1), 'hex'));
+const maskBytes = Array.from({ length: 256 }, (_, number) => Buffer.from(maskColor(number).slice(1), 'hex'));
 
 /**
  * Patches of a compiled dataset as its shards hold them, the first of each class (or of each slide where patches have no

@@ -8,7 +8,7 @@ import {
 } from '../datasets/index.js';
 import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
 import { showPicture } from './figure.js';
-import { maskColors } from './style.js';
+import { maskColor } from './style.js';
 import { inWords, showTable } from './table.js';
 
 /**
@@ -46,12 +46,12 @@ async function maskLabels({ labels: rule }: DatasetDefinition, record: DatasetSl
   const values = (record.site !== null ? rule.values[record.site] : undefined) ?? rule.values['*'] ?? {};
   const classes = Object.entries(values).map(([value, name]) => {
     const number = rule.classes.find((one) => one.name === name)!.label;
-    return { label: Number(value), name, color: maskColors[number] ?? maskColors[0] };
+    return { label: Number(value), name, color: maskColor(number) };
   });
   // The background's tint would only whiten the glass.
   return {
     source: await openLabelImage(record.mask, slide),
-    classes: classes.filter(({ color }) => color !== maskColors[0]),
+    classes: classes.filter(({ color }) => color !== maskColor(0)),
   };
 }
 

@@ -12,8 +12,13 @@ export const palette = [
   '#5E3C99',
 ] as const;
 
-/** Colors of a mask's class numbers, from 0 on: background, stroma, benign, and three grades of cancer. */
-export const maskColors = ['#ffffff', '#eda0c8', '#50a050', '#f0dc3c', '#f08c1e', '#c81e1e'] as const;
+/** Background, stroma, benign, and three grades of cancer. */
+const maskColors = ['#ffffff', '#eda0c8', '#50a050', '#f0dc3c', '#f08c1e', '#c81e1e'] as const;
+
+/** Color of a class number in masks; of many classes some share one. */
+export function maskColor(number: number): string {
+  return maskColors[number] ?? palette[(number - maskColors.length) % palette.length]!;
+}
 
 export const ink = '#1f2933';
 export const faintInk = '#5f6b7a';

@@ -138,6 +138,14 @@ describe('readDefinition', () => {
       /geometry\.pixels must be a whole/,
     ],
     [
+      'a mask would have more classes than a byte has values',
+      'segpanda200',
+      (d) => {
+        for (let label = 6; label < 257; label++) d.labels.classes.push({ name: `class-${label}`, label });
+      },
+      /labels\.classes: pixels tell at most 256 classes apart/,
+    ],
+    [
       'patches are larger than any are read',
       'pcam200',
       (d) => Object.assign(d.geometry, { pixels: 100_000 }),

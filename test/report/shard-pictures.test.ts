@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { compileDataset, readDefinition, resolveDataset, slidesOnDisk } from '../../src/datasets/index.js';
 import { drawPictureGrid, type GridPicture, shardPictures } from '../../src/report/index.js';
-import { maskColors } from '../../src/report/style.js';
+import { maskColor } from '../../src/report/style.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
 let folder: string;
@@ -72,7 +72,23 @@ it('ready patches with masks are each followed by theirs, in the colors of its c
     most: 1,
   });
   expect([patch!.caption, brightest(patch!), mask!.caption]).toEqual(['cancer', 'green', 'its mask']);
-  expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColors[1]!.slice(1).toLowerCase());
+  expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColor(1).slice(1).toLowerCase());
+});
+
+it('masks of more classes than the paper has are shown, too', async () => {
+  const many = Array.from({ length: 12 }, (_, label) => ({ name: `class-${String(label).padStart(2, '0')}`, label }));
+  const rows = await Promise.all(
+    many.map(async ({ label }) => {
+      await write(`${label}.png`, 3, [30, 20 * label, 30]);
+      await write(`${label}-mask.png`, 1, [label]);
+      return `${label}.png,,${label}-mask.png,a`;
+    }),
+  );
+  const values = Object.fromEntries(many.map(({ name, label }) => [label, name]));
+  const compiled = await compilePatches(rows, { from: 'mask', classes: many, values: { '*': values } });
+  const masks = (await shardPictures(compiled, { each: 1, most: 12 })).filter(({ caption }) => caption === 'its mask');
+  const shown = masks.map(({ pixels }) => Buffer.from(pixels.subarray(0, 3)).toString('hex'));
+  expect(new Set(shown).size).toBe(12);
 });
 
 it('patches of slides are shown by what each shows, and marked where they are synthetic', async () => {
