@@ -14,6 +14,7 @@ import {
   picturesOfFolder,
   picturesOfShards,
   picturesOfTable,
+  type RuleAudits,
   readReport,
   type SplitRule,
 } from '../datasets/index.js';
@@ -72,41 +73,45 @@ export async function audit(words: readonly string[]): Promise<number> {
   const distance = wholeNumber('distance', values.distance, 0);
   if (distance !== undefined && distance > 255)
     throw new UsageError(`--distance takes 0 to 255 bits; got "${distance}"`);
-  return interruptible('audit', async (signal) => {
-    const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
-    for (const { name, audit: found } of audits) {
-      console.log(`${name}: ${auditText(found)}`);
-      const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
-      if (placed < audited.total) {
-        console.log(
-          `  ${audited.total - placed} pictures are on no side: what they would be divided by is not known of them`,
-        );
+  return interruptible(
+    'audit',
+    async (signal) => {
+      const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
+      for (const { name, audit: found } of audits) {
+        console.log(`${name}: ${auditText(found)}`);
+        const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
+        if (placed < audited.total) {
+          console.log(
+            `  ${audited.total - placed} pictures are on no side: what they would be divided by is not known of them`,
+          );
+        }
+        const leaks = leakTable(found).objects() as Record<string, string>[];
+        for (const leak of leaks.slice(0, 10)) {
+          console.log(`  ${leak.kind} ${leak.value}: ${leak.sides} (${leak.examples})`);
+        }
+        if (leaks.length > 10) console.log(`  and ${leaks.length - 10} more`);
       }
-      const leaks = leakTable(found).objects() as Record<string, string>[];
-      for (const leak of leaks.slice(0, 10)) {
-        console.log(`  ${leak.kind} ${leak.value}: ${leak.sides} (${leak.examples})`);
+      const { auditPage, comparedText } = await import('../report/audit-page.js');
+      console.log(comparedText(audited));
+      const warnings = apart.flatMap((what) => caseWarning(audited, what));
+      for (const warning of warnings) console.log(`Warning: ${warning}`);
+      if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
+      else if (report) {
+        const found = audits.map(({ name, audit: each }) => ({ name, ...each }));
+        const facts = {
+          name: audited.name,
+          compared: audited.pictures.length,
+          total: audited.total,
+          warnings,
+          audits: found,
+        };
+        await writeFileAtomic(report, `${JSON.stringify(facts, null, 2)}\n`);
       }
-      if (leaks.length > 10) console.log(`  and ${leaks.length - 10} more`);
-    }
-    const { auditPage, comparedText } = await import('../report/audit-page.js');
-    console.log(comparedText(audited));
-    const warnings = apart.flatMap((what) => caseWarning(audited, what));
-    for (const warning of warnings) console.log(`Warning: ${warning}`);
-    if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
-    else if (report) {
-      const found = audits.map(({ name, audit: each }) => ({ name, ...each }));
-      const facts = {
-        name: audited.name,
-        compared: audited.pictures.length,
-        total: audited.total,
-        warnings,
-        audits: found,
-      };
-      await writeFileAtomic(report, `${JSON.stringify(facts, null, 2)}\n`);
-    }
-    if (report) console.log(report);
-    return audits.every((each) => each.audit.clean) ? 0 : 2;
-  });
+      if (report) console.log(report);
+      return audits.every((each) => each.audit.clean) ? 0 : 2;
+    },
+    'it keeps nothing, and begins anew when it is run again',
+  );
 }
 
 interface Asked {
@@ -133,14 +138,19 @@ async function auditsOf(
     const rule = await ruleOf(where, values);
     const by = divisionOf(values.by ?? rule.by);
     const most = wholeNumber('most', values.most);
+    const division = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
     const dividesAnew = forCompiled.some((name) => name !== 'most' && values[name] !== undefined);
     let isDivided = false;
     const check = (patches: readonly PictureFacts[]) => {
       requireKnown(patches, apart, notInShards);
       const without = patches.filter(({ side }) => side === null).length;
       isDivided = without < patches.length && !dividesAnew;
-      if (!isDivided) requireDivisible(patches, by);
-      else if (without > 0) {
+      if (!isDivided) {
+        requireDivisible(patches, by);
+        refuseImpossible(
+          auditRules({ name: where, pictures: [], unread: patches, total: patches.length }, rule, division),
+        );
+      } else if (without > 0) {
         throw new UsageError(
           `${without} patches are on no side, and others are: put each on one, or divide anew with --by`,
         );
@@ -148,14 +158,8 @@ async function auditsOf(
     };
     const audited = await picturesOfShards(where, { most, signal, check, onProgress: teller('shards') });
     if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
-    const found = auditRules(audited, rule, {
-      by: [by],
-      apart,
-      near,
-      distance,
-      key: key(seedOf(values.seed ?? '1234')),
-    });
-    for (const { reason } of found.impossible) throw new UsageError(reason);
+    const found = auditRules(audited, rule, division);
+    refuseImpossible(found);
     const audits = found.folds.map((each) => ({
       name: `by ${each.by}, fold ${each.fold} of ${each.folds}`,
       audit: each.audit,
@@ -251,6 +255,10 @@ function requireDivisible(patches: readonly PictureFacts[], by: KeptTogether): v
   const what = by === 'patient and doubles' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
   throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
+}
+
+function refuseImpossible({ impossible }: RuleAudits): void {
+  for (const { reason } of impossible) throw new UsageError(reason);
 }
 
 /** Tells how far long work is, once a second. */

@@ -36,12 +36,17 @@ export function seedOf(text: string): number | string {
 }
 
 /**
- * Runs a command that Ctrl-C interrupts, and that goes on where it stopped when it is run again.
+ * Runs a command that Ctrl-C interrupts.
  *
+ * @param afterwards what becomes of what was done; most go on where they stopped
  * @returns its exit code, or 130 when it was interrupted
  * @throws UsageError with the message of what went wrong
  */
-export async function interruptible(name: string, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+export async function interruptible(
+  name: string,
+  work: (signal: AbortSignal) => Promise<number>,
+  afterwards = 'run it again and it goes on from there',
+): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
@@ -49,7 +54,7 @@ export async function interruptible(name: string, work: (signal: AbortSignal) =>
     return await work(stop.signal);
   } catch (error) {
     if (error instanceof InterruptedError || stop.signal.aborted) {
-      console.error(`${name} was interrupted; run it again and it goes on from there`);
+      console.error(`${name} was interrupted; ${afterwards}`);
       return 130;
     }
     throw new UsageError((error as Error).message);

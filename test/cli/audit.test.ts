@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -228,7 +228,12 @@ describe('pathlab audit of a compiled dataset', () => {
     const words = ['audit', compiled, '--by', 'slide', '--validation', '0.3', '--test', '.2'];
     const bySlide = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
     expect([bySlide.status, bySlide.stdout]).toEqual([2, expect.stringMatching(/by slide, fold 1 of 1: NOT CLEAN/)]);
-    await expect(run(compiled, '--by', 'site')).rejects.toThrow(/needs at least 3; there are 2/);
+    // Before any picture is read: here there is none.
+    const indexAlone = await write('index-alone', {});
+    mkdirSync(indexAlone, { recursive: true });
+    for (const name of ['index.arrow', 'report.json']) copyFileSync(join(compiled, name), join(indexAlone, name));
+    await expect(run(indexAlone, '--by', 'site')).rejects.toThrow(/needs at least 3; there are 2/);
+    await expect(run(indexAlone)).rejects.toThrow(/\.tar is gone/);
     await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
     await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a share/);
     await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for pictures of your own/);

@@ -61,7 +61,11 @@ const everyDivision: readonly KeptTogether[] = ['slide', 'patient', 'patient and
  * with those that share a picture, once sites, and lists what each division leaves on two sides. Where there are too few
  * for the rule's folds, it takes as many folds as there can be.
  */
-export function auditRules(audited: AuditedPictures, rule: SplitRule, options: RuleAuditOptions = {}): RuleAudits {
+export function auditRules(
+  audited: Omit<AuditedPictures, 'otherFiles' | 'read'>,
+  rule: SplitRule,
+  options: RuleAuditOptions = {},
+): RuleAudits {
   const { pictures, unread, name, total } = audited;
   const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'], near } = options;
   const pairs = pairsOf(pictures, distance);
@@ -109,7 +113,7 @@ function slideOf({ slide, id }: PictureFacts): string {
 }
 
 function auditSides(
-  { pictures, unread }: AuditedPictures,
+  { pictures, unread }: Pick<AuditedPictures, 'pictures' | 'unread'>,
   sideOf: (picture: PictureFacts) => string | null,
   pairs: readonly NearPair[],
   { apart, near, distance }: { apart: readonly Apart[]; near: boolean | undefined; distance: number },
