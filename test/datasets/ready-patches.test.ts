@@ -279,17 +279,26 @@ describe('ready patches in a table', () => {
       sharp(bytes, { raw: { width: side, height: side, channels: 1 } })
         .png()
         .toBuffer();
-    for (const name of ['a', 'b', 'c', 'd']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) write(`files/${name}.jpg`, await picture(name));
     write('files/a.png', await mask(values, 48));
     write('files/b.png', await mask(Buffer.alloc(32 * 32, 3), 32));
     write('files/c.png', await mask(Buffer.alloc(48 * 48, 9), 48));
-    write('table.csv', 'file,mask\na.jpg,a.png\nb.jpg,b.png\nc.jpg,c.png\n');
+    // Cut to bytes all of its values would be 0; and of JPEG nobody knows what they were.
+    const plain = sharp(Buffer.alloc(48 * 48, 3), { raw: { width: 48, height: 48, channels: 1 } });
+    write('files/d.png', await plain.clone().toColourspace('grey16').png().toBuffer());
+    write('files/e-mask.jpg', await plain.clone().jpeg({ quality: 100 }).toBuffer());
+    write('files/f.webp', await plain.clone().webp().toBuffer());
+    const masks = ['a.png', 'b.png', 'c.png', 'd.png', 'e-mask.jpg', 'f.webp'];
+    write('table.csv', `file,mask\n${masks.map((name) => `${name[0]}.jpg,${name}\n`).join('')}`);
     const source = { ...table, columns: { path: 'file', mask: 'mask' } };
     const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
     const { folder: made, report } = await compiled(define({ source, labels }), { size: 24 });
     expect(report.failures).toEqual([
       { slide: 'b', reason: 'its mask b.png is 32 x 32 px and the patch 48 x 48 px' },
       { slide: 'c', reason: expect.stringMatching(/its mask c\.png holds the value 9/) },
+      { slide: 'd', reason: 'its mask d.png holds ushort values; labels are bytes' },
+      { slide: 'e', reason: 'its mask e-mask.jpg is jpeg, which may change labels; write it as PNG' },
+      { slide: 'f', reason: 'its mask f.webp is webp, which may change labels; write it as PNG' },
     ]);
     const shard = readFileSync(join(made, 'patches-00001-of-00001.tar'));
     const [patch] = (await readShard(join(made, 'patches-00001-of-00001.tar'))).patches;

@@ -245,6 +245,17 @@ describe('labels of a slide', () => {
     await expect(openLabelImage(join(folder, 'lossy.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
     await picture(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
     await expect(openLabelImage(join(folder, 'deep.png'), slide)).rejects.toThrow(/holds ushort values/);
+    // OpenSlide would give the upper byte of each value: 0.
+    await picture(1600, 1200)
+      .toColourspace('rgb16')
+      .tiff({ tile: true, compression: 'deflate' })
+      .toFile(join(folder, 'deep.tif'));
+    await expect(openLabelImage(join(folder, 'deep.tif'), slide)).rejects.toThrow(/deep\.tif holds values of 16 bits/);
+    await picture(1600, 1200)
+      .toColourspace('b-w')
+      .tiff({ tile: true, compression: 'jpeg' })
+      .toFile(join(folder, 'gray.tif'));
+    await expect(openLabelImage(join(folder, 'gray.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
     await expect(openLabelImage(write('no.png', 'no picture'), slide)).rejects.toThrow(
       /no\.png is no jpeg, png, tiff, webp picture/,
     );

@@ -5,6 +5,9 @@ import { jpegQuality } from './dataset.js';
 /** Of a patch's file, which is one picture: whatever it claims beyond this is not decoded. */
 const limits = { side: 8192, pixels: 8192 ** 2 };
 
+/** Formats of pictures that may change values; WebP does not say in its header which of the two it is. */
+const lossy = ['jpeg', 'webp'];
+
 /** A patch's image that was decoded, so that it is known to be whole. */
 export interface ReadyImage {
   jpeg: Uint8Array;
@@ -70,7 +73,13 @@ export function readyMasks(
   signal?: AbortSignal,
 ): AsyncGenerator<ReadyMask | PatchFault, void, undefined> {
   const outcomes = readPictures(paths, { as: 'labels', tolerant: true, limits }, { signal });
-  return outcomesOf(paths, outcomes, (_, { facts: { width, height }, data }) => ({ values: data, width, height }));
+  return outcomesOf(paths, outcomes, (path, { facts: { format, depth, width, height }, data }) => {
+    if (depth !== 'uchar') throw new PatchFault(`its mask ${basename(path)} holds ${depth} values; labels are bytes`);
+    if (lossy.includes(format)) {
+      throw new PatchFault(`its mask ${basename(path)} is ${format}, which may change labels; write it as PNG`);
+    }
+    return { values: data, width, height };
+  });
 }
 
 /**

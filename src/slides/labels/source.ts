@@ -1,7 +1,9 @@
+import { open } from 'node:fs/promises';
 import type { PatchIndex } from '../patch-grid.js';
 import { readPicture } from '../pictures.js';
 import { openSlide, type Slide } from '../slide.js';
 import { slideLimits } from '../tiff/limits.js';
+import { parseTiff } from '../tiff/parse.js';
 import { boundsOf, type Polygon } from './polygons.js';
 import { type LabelRegion, rasterizePolygon } from './rasterize.js';
 
@@ -19,7 +21,7 @@ type SlideSize = Pick<Slide, 'path' | 'width' | 'height'>;
  * may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
  *
  * @param options.background label beyond the image
- * @throws Error when the image does not have the slide's proportions, or is JPEG, which changes labels
+ * @throws Error when the image does not have the slide's proportions, is JPEG, which changes labels, or does not hold bytes
  */
 export async function openLabelImage(
   path: string,
@@ -76,11 +78,16 @@ interface LabelImage {
   close(): Promise<void>;
 }
 
+/** Numbers of TIFF's compressions: JPEG, of old and of Technical Note 2. */
+const jpegCompressions = [6, 7];
+
 async function openTiff(path: string): Promise<LabelImage> {
   const slide = await openSlide(path, { mpp: 1 });
-  if (slide.levels[0]!.reader === 'jpeg') {
+  try {
+    await requireLabels(path, slide);
+  } catch (error) {
     await slide.close();
-    throw new Error(`the mask ${path} is JPEG, which changes labels; write it with a lossless compression`);
+    throw error;
   }
   return {
     width: slide.width,
@@ -91,6 +98,23 @@ async function openTiff(path: string): Promise<LabelImage> {
     },
     close: () => slide.close(),
   };
+}
+
+/** OpenSlide gives bytes also of what is none: of 16 bits the upper eight, which of labels are 0. */
+async function requireLabels(path: string, { width, height }: SlideSize): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const pictures = (await parseTiff(file))?.directories ?? [];
+    const picture = pictures.find((each) => each.width === width && each.height === height);
+    if (!picture) return;
+    const bits = Math.max(...picture.bitsPerSample);
+    if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; labels are bytes`);
+    if (jpegCompressions.includes(picture.compression)) {
+      throw new Error(`the mask ${path} is JPEG, which changes labels; write it with a lossless compression`);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /** A PNG is read whole, into this process's memory; it may have this many pixels. */
