@@ -24,13 +24,7 @@ export function sgd({
     update: (parameters, gradients, state, learningRate) =>
       tf.tidy(() => {
         const decayOf = (name: string) => (exclude(name, tensorNamed(parameters, name)) ? 0 : weightDecay);
-        if (momentum > 0) return descend(parameters, gradients, state, learningRate, { momentum, nesterov, decayOf });
-        const moved = mapTensors(parameters, (parameter, name) => {
-          const gradient = tensorNamed(gradients, name);
-          const decay = decayOf(name);
-          return parameter.sub((decay === 0 ? gradient : gradient.add(parameter.mul(decay))).mul(learningRate));
-        });
-        return { parameters: moved, state: {} };
+        return descend(parameters, gradients, state, learningRate, { momentum, nesterov, decayOf });
       }),
   };
 }
@@ -39,7 +33,7 @@ export function startVelocity(parameters: Tensors, momentum: number): Tensors {
   return momentum === 0 ? {} : mapTensors(parameters, (parameter) => tf.zerosLike(parameter));
 }
 
-/** One step with momentum along directions that are ready. */
+/** One step along directions that are ready; with a momentum of 0 there is no velocity. */
 export function descend(
   parameters: Tensors,
   directions: Tensors,
@@ -53,9 +47,14 @@ export function descend(
 ): { parameters: Tensors; state: Tensors } {
   const state: Tensors = {};
   const moved = mapTensors(parameters, (parameter, name) => {
+    const direction = tensorNamed(directions, name);
+    const weightDecay = decayOf(name);
+    if (momentum === 0) {
+      const decayed = weightDecay === 0 ? direction : direction.add(parameter.mul(weightDecay));
+      return parameter.sub(decayed.mul(learningRate));
+    }
     const before = { parameter, velocity: tensorNamed(velocities, name) };
-    const options = { momentum, nesterov, learningRate, weightDecay: decayOf(name) };
-    const after = momentumUpdate(before, tensorNamed(directions, name), options);
+    const after = momentumUpdate(before, direction, { momentum, nesterov, learningRate, weightDecay });
     state[name] = after.velocity;
     return after.parameter;
   });

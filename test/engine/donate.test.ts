@@ -100,6 +100,31 @@ describe('a step that its tensors are donated to', () => {
     expect(values(kept)).toEqual([1, 1, 1, 1]);
   });
 
+  it('leaves the tensor that a slice was taken of, and other slices, as they were', async () => {
+    const step = increasing();
+    // TensorFlow gives slices along the first axis without a copy.
+    const whole = tf.ones([64, 64]).add(1) as Tensor;
+    const [part, overlapping] = [whole.slice([0, 0], [32, 64]), whole.slice([16, 0], [32, 64])];
+    await step({ a: part }, tf.scalar(1));
+    expect(new Set(values(whole))).toEqual(new Set([2]));
+    const another = whole.slice([0, 0], [32, 64]);
+    whole.dispose();
+    await step({ a: another }, tf.scalar(1));
+    expect(new Set(values(overlapping))).toEqual(new Set([2]));
+  });
+
+  it('that cannot be recorded leaves them to the caller', async () => {
+    const failing = compiled(
+      (_given: { a: Tensor }) => {
+        throw new Error('the step throws');
+      },
+      { donate: [0] },
+    );
+    const a = tf.ones([2]);
+    await expect(failing({ a })).rejects.toThrow('the step throws');
+    expect(values(a)).toEqual([1, 1]);
+  });
+
   it('leaves what another step still reads as it is', async () => {
     const step = increasing();
     const slow = compiled((x: Tensor) => {

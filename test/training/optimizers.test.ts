@@ -206,6 +206,16 @@ describe('lars', () => {
     expect(Array.from(after.bias!.dataSync())).toEqual([0.5, 0.5]);
   });
 
+  it('takes steps without momentum, and then has no state', () => {
+    const optimizer = lars({ momentum: 0, trustCoefficient: 0.1 });
+    const start = parameters();
+    const gradients = { weight: tf.ones([2, 2]), bias: tf.fill([2], 0.5) };
+    const after = optimizer.update(start, gradients, optimizer.initialize(start), tf.scalar(1));
+    expect(after.parameters.weight!.dataSync()[0]).toBeCloseTo(0.9, 4);
+    expect(Array.from(after.parameters.bias!.dataSync())).toEqual([0.5, 0.5]);
+    expect(after.state).toEqual({});
+  });
+
   it('moves a layer of zeros', () => {
     const optimizer = lars();
     const zeros = { weight: tf.zeros([2, 2]) };

@@ -15,10 +15,11 @@ export interface CompileOptions {
   /** How the weight gradients of its convolutions are computed, as far as the table knows them. */
   convolutionForms?: ConvolutionForms;
   /**
-   * Numbers of the arguments whose tensors are given away, as with JAX's `donate_argnums`: each call disposes of them at
-   * once, whether it succeeds or not, and outputs of the same shapes and dtypes take over their memory. A training step
-   * gives its parameters and its optimizer's state away, which halves what it holds of them. Tensors that share memory
-   * with them keep their values.
+   * Numbers of the arguments whose tensors are given away, as with JAX's `donate_argnums`: each run disposes of them at
+   * once, whether it succeeds or not, and outputs of the same shapes and dtypes take over their memory. (A call that
+   * cannot be recorded runs nothing and leaves them to the caller.) A training step gives its parameters and its
+   * optimizer's state away, which halves what it holds of them. Tensors that share memory with them keep their values.
+   * With `xla`, on a GPU and without pathlab's own ops they are only disposed of.
    */
   donate?: readonly number[];
   /** Lets XLA compile the step. */
