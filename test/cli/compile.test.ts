@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   copyFileSync,
@@ -10,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join, relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readShard, type SlideDataset } from '../../src/datasets/index.js';
@@ -31,6 +33,12 @@ function compileInto(data: string, ...words: string[]) {
   return { status, stdout, stderr };
 }
 
+/** How many processes a process has started that are in groups of their own. */
+function readersOf(pid: number): number {
+  const { stdout } = spawnSync('ps', ['-o', 'pgid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout.split('\n').filter((line) => line.trim() !== '' && Number(line) !== pid).length;
+}
+
 beforeAll(async () => {
   folder = temporaryFolder();
   dataset = await smallDataset(2);
@@ -48,6 +56,31 @@ beforeAll(async () => {
 });
 
 describe('pathlab compile', () => {
+  it('that Ctrl-C interrupts, as a terminal does with its whole group, calls no slide a failure', async () => {
+    const words = [
+      program,
+      'compile',
+      definition,
+      '--data',
+      join(folder, 'interrupted'),
+      '--source',
+      join(folder, 'source'),
+    ];
+    const command = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [command.stdout, command.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    }
+    const ended = once(command, 'exit');
+    while (readersOf(command.pid!) < 2 && command.exitCode === null) await pause(20);
+    process.kill(-command.pid!, 'SIGINT');
+    expect((await ended)[0]).toBe(130);
+    expect(said).toContain('compile was interrupted; run it again and it goes on from there');
+    expect(said).not.toContain('failed');
+  });
+
   it('plans, compiles, and finds what is there', () => {
     const plan = compile('--plan', '--most', '5');
     expect(plan.stdout).toMatch(/slides {4}2, of which 0 have a shard\npatches {3}at most 10 \(200 um, 64 px\)/);

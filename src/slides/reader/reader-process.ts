@@ -84,6 +84,8 @@ export class ReaderProcess {
     this.child = spawn('/bin/sh', ['-c', limited, 'sh', process.execPath, ...words], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', ...this.slots.map((slot) => slot.descriptor)],
       env: { ...process.env, NODE_OPTIONS: '' },
+      // An interrupt goes to all of a terminal's group. It is the command's to end with, and not a fault of a slide.
+      detached: true,
     });
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.lastWords = (this.lastWords + text).slice(-2000);
