@@ -50,6 +50,7 @@ export {
   type CutOptions,
   type CutSettings,
   compileDataset,
+  countsByName,
   cutSettings,
   describePlan,
   disagreements,

@@ -3,10 +3,10 @@ import { palette } from './style.js';
 
 /** How many patches each name has, the names in their order: one bar each. */
 export function countsChart(
-  counts: Readonly<Record<string, number>>,
+  counts: readonly (readonly [name: string, count: number])[],
   options: { title: string; subtitle?: string; of: string },
 ): { spec: VegaLiteSpec; alt: string } {
-  const values = Object.entries(counts).map(([name, patches]) => ({ name, patches }));
+  const values = counts.map(([name, patches]) => ({ name, patches }));
   const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 240 } };
   const x = { field: 'patches', type: 'quantitative', title: options.of, axis: { tickMinStep: 1, format: ',d' } };
   const spec = {

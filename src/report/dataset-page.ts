@@ -1,4 +1,10 @@
-import { type CompileReport, type DatasetDefinition, listFacts, type ResolvedDataset } from '../datasets/index.js';
+import {
+  type CompileReport,
+  countsByName,
+  type DatasetDefinition,
+  listFacts,
+  type ResolvedDataset,
+} from '../datasets/index.js';
 import { showChart } from './chart.js';
 import { countsChart } from './counts-chart.js';
 import { inWords, showTable } from './table.js';
@@ -63,17 +69,13 @@ export async function showCounts(
 ): Promise<void> {
   const patients = Object.values(counts.byPatient);
   const [values, title, unit] = {
-    class: [byName(counts.byClass), 'Patches of each class', 'patches'] as const,
-    site: [byName(counts.bySite), 'Patches of each site', 'patches'] as const,
-    patient: [distribution(patients), `Patches of ${patients.length} patients`, 'patients'] as const,
+    class: [countsByName(counts.byClass), 'Patches of each class', 'patches'] as const,
+    site: [countsByName(counts.bySite), 'Patches of each site', 'patches'] as const,
+    patient: [Object.entries(distribution(patients)), `Patches of ${patients.length} patients`, 'patients'] as const,
   }[of];
   const subtitle = counts.synthetic > 0 ? 'SYNTHETIC slides' : dataset;
   const { spec, alt } = countsChart(values, { title, subtitle, of: unit });
   await showChart(spec, { alt, ...options });
-}
-
-function byName(counts: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** How often each number of patches occurs, from the least. */

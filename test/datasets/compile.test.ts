@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cardContent, cardMarkdown } from '../../src/datasets/compile/card.js';
 import {
   batchLoader,
   type CompiledDataset,
@@ -95,6 +96,13 @@ describe('compileDataset', () => {
     for (const text of Object.values<string>(content.facts)) {
       expect(card).toContain(text.replace(/[\\|<>`*_[\]]/g, (sign) => `\\${sign}`));
     }
+  });
+
+  it('names sites in their order on the card, also where they are numbers', () => {
+    const { report } = compiled;
+    const bySite = { '10': 1, '02': 2, '01': 3, '9': 4 };
+    const card = cardMarkdown(cardContent({ ...report, counts: { ...report.counts, bySite } }));
+    expect(card).toContain('| site | patches |\n| --- | ---: |\n| 01 | 3 |\n| 02 | 2 |\n| 10 | 1 |\n| 9 | 4 |\n');
   });
 
   it('gives the same bytes whatever the number of workers, and in whatever order slides come', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { countsChart } from '../../src/report/counts-chart.js';
 import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, trainingChart } from '../../src/report/index.js';
 import { siteLeakageChart } from '../../src/report/site-leakage-chart.js';
@@ -116,4 +117,10 @@ test('letters are drawn as letters: without a font all would be the same empty b
   const [h, o, mu] = await Promise.all(drawn);
   expect(await pictureDifference(h!.png, o!.png)).toBeGreaterThan(0.02);
   expect(await pictureDifference(o!.png, mu!.png)).toBeGreaterThan(0.02);
+});
+
+test('counts keep the order that they are given in, also of names that are numbers', () => {
+  const counts = [['01', 3] as const, ['02', 2] as const, ['10', 1] as const];
+  const { alt } = countsChart(counts, { title: 'Patches of each site', of: 'patches' });
+  expect(alt).toBe('Patches of each site, patches: 01 3, 02 2, 10 1');
 });

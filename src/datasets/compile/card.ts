@@ -1,4 +1,4 @@
-import { type CompileReport, disagreements, unknownName } from './report.js';
+import { type CompileReport, countsByName, disagreements, unknownName } from './report.js';
 
 /** The page shows so many reasons why something is left out. */
 const mostReasons = 50;
@@ -38,8 +38,8 @@ export function cardContent(report: CompileReport): CardContent {
       split: report.splitRule,
       settings: report.settingsHash,
     },
-    patchesByClass: byName(counts.byClass),
-    patchesBySite: byName(counts.bySite),
+    patchesByClass: Object.fromEntries(countsByName(counts.byClass)),
+    patchesBySite: Object.fromEntries(countsByName(counts.bySite)),
     knownFaults: report.knownFaults,
     doubtfulPixelSizes: disagreements(report),
     failures,
@@ -129,12 +129,8 @@ function enlarged({ slides }: CompileReport): string {
 }
 
 function countTable(name: string, counts: Readonly<Record<string, number>>): string[] {
-  const rows = Object.entries(counts).map(([key, patches]) => row(key, String(patches)));
+  const rows = countsByName(counts).map(([key, patches]) => row(key, String(patches)));
   return [`| ${name} | patches |`, '| --- | ---: |', ...rows, ''];
-}
-
-function byName(counts: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function row(...cells: readonly string[]): string {

@@ -9,4 +9,4 @@ export { placePatches, type SlideFacts } from './compile-slide.js';
 export { type CutOptions, type CutSettings, cutSettings, type SlideDataset } from './dataset.js';
 export type { CompileProgress } from './job.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
-export { type CompileReport, disagreements, readReport, type SlideFailure } from './report.js';
+export { type CompileReport, countsByName, disagreements, readReport, type SlideFailure } from './report.js';

@@ -71,3 +71,8 @@ export async function readReport(folder: string): Promise<CompileReport> {
     throw new Error(`${folder} is no compiled dataset (${(error as Error).message}); run "pathlab compile" first`);
   }
 }
+
+/** Counts in the order of their names. A record would put names such as 10 before 01. */
+export function countsByName(counts: Readonly<Record<string, number>>): (readonly [name: string, count: number])[] {
+  return Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1));
+}
