@@ -362,8 +362,18 @@ napi_value OwnTensors(napi_env env, napi_callback_info info) {
       for (size_t axis = 0; axis < shape.size(); axis++) shape[axis] = TF_Dim(tensor, static_cast<int>(axis));
       const size_t bytes = TF_TensorByteSize(tensor);
       own = TF_AllocateTensor(TF_TensorType(tensor), shape.data(), static_cast<int>(shape.size()), bytes);
-      std::memcpy(TF_TensorData(own), TF_TensorData(tensor), bytes);
+      const bool has_memory = own && (bytes == 0 || TF_TensorData(own));
+      if (has_memory) std::memcpy(TF_TensorData(own), TF_TensorData(tensor), bytes);
+      if (!has_memory) {
+        entry->second = TFE_NewTensorHandle(tensor, status.status);
+        if (own) TF_DeleteTensor(own);
+      }
       TF_DeleteTensor(tensor);
+      if (!has_memory) {
+        const std::string message = "ownTensors: there is no memory for a copy of " + std::to_string(bytes) + " bytes";
+        napi_throw_error(env, nullptr, message.c_str());
+        return nullptr;
+      }
     }
     entry->second = TFE_NewTensorHandle(own, status.status);
     TF_DeleteTensor(own);

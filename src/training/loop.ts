@@ -48,8 +48,8 @@ export type TrainingEvent =
   | { kind: 'evaluation'; step: number; [metric: string]: number | string }
   | { kind: 'checkpoint'; step: number; path: string }
   | { kind: 'resumed'; step: number; path: string }
-  /** The weight gradients of so many convolutions were timed; see `ConvolutionForms`. */
-  | { kind: 'convolutions measured'; step: number; count: number }
+  /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvolutionForms`. */
+  | { kind: 'measuring convolutions'; step: number; done: number; total: number }
   | { kind: 'interrupted'; step: number; path: string | undefined }
   | { kind: 'finished'; step: number };
 
@@ -141,11 +141,13 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     const rate = tf.scalar(0);
     try {
       const inputs: Parameters<Step> = [tensors, batch, rate, options.random];
-      const { measured, table } = await measureConvolutionForms(options.step, inputs, { forms: forms!, precision });
+      const { measured, table } = await measureConvolutionForms(options.step, inputs, {
+        forms: forms!,
+        precision,
+        onProgress: (measured, total) => emit({ kind: 'measuring convolutions', step: done, done: measured, total }),
+      });
       used = table;
-      if (measured === 0) return;
-      await forms!.save();
-      await emit({ kind: 'convolutions measured', step: done, count: measured });
+      if (measured > 0) await forms!.save();
     } catch (error) {
       disposeTensors(batch);
       throw error;

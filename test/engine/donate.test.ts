@@ -9,6 +9,7 @@ import {
   compile,
   executeOne,
   gather,
+  hasCustomOps,
   randomNormal,
   type Tensor,
   tf,
@@ -254,7 +255,7 @@ describe('a step that its tensors are donated to', () => {
   });
 });
 
-describe('the op that writes to them', () => {
+describe.skipIf(!tf.backend() || !hasCustomOps())('the op that writes to them', () => {
   /** A program of that op alone, which is not told that it may write. */
   const reuse = async (count: number, tensors: Tensor[]) => {
     const info = (tensor: Tensor, id: number) => ({ id, dtype: tensor.dtype === 'int32' ? 3 : 1, shape: tensor.shape });

@@ -193,7 +193,13 @@ describe('train', () => {
     });
     const events: TrainingEvent[] = [];
     const measured = await train({ ...training(), onEvent: (event) => void events.push(event) });
-    expect(events[0]).toEqual({ kind: 'convolutions measured', step: 0, count: 1 });
+    expect(events.slice(0, 3).map(({ kind }) => kind)).toEqual([
+      'measuring convolutions',
+      'measuring convolutions',
+      'step',
+    ]);
+    expect(events[0]).toEqual({ kind: 'measuring convolutions', step: 0, done: 0, total: 1 });
+    expect(events[1]).toEqual({ kind: 'measuring convolutions', step: 0, done: 1, total: 1 });
     expect(Object.keys(measured.convolutionForms!)).toEqual([name]);
 
     const whole = await train(training('shifts'));

@@ -52,22 +52,31 @@ export class CompiledFunction {
     const backend = nodeBackend();
     const { binding } = backend;
     const { program } = this;
-    const seeds = program.seeds.map(({ leaf, path, shape, dtype }) => {
-      const folded = path.reduce((key, data) => key.fold(data), keys.get(leaf)!);
-      return binding.createTensor(shape, dtype, Int32Array.from(folded.words));
-    });
-    const copies: number[] = [];
-    const ids = [
-      ...this.writableIds(inputs, copies),
-      ...seeds,
-      ...backend.getInputTensorIds(program.captures.map(({ tensor }) => tensor)),
-      ...program.constants.flatMap(({ held }) => (held === undefined ? [] : [held])),
-    ];
+    /** Native tensors of this run alone. */
+    const own: number[] = [];
+    const begin = () => {
+      const seeds = program.seeds.map(({ leaf, path, shape, dtype }) => {
+        const folded = path.reduce((key, data) => key.fold(data), keys.get(leaf)!);
+        return binding.createTensor(shape, dtype, Int32Array.from(folded.words));
+      });
+      own.push(...seeds);
+      const ids = [
+        ...this.writableIds(inputs, own),
+        ...seeds,
+        ...backend.getInputTensorIds(program.captures.map(({ tensor }) => tensor)),
+        ...program.constants.flatMap(({ held }) => (held === undefined ? [] : [held])),
+      ];
+      return binding.runAsync(this.name, [], ids, program.outputs.length);
+    };
     this.running++;
     try {
-      const run = binding.runAsync(this.name, [], ids, program.outputs.length);
-      // The run holds its own references.
-      for (const id of [...seeds, ...copies]) binding.deleteTensor(id);
+      let run: ReturnType<typeof begin>;
+      try {
+        run = begin();
+      } finally {
+        // The run holds its own references.
+        for (const id of own) binding.deleteTensor(id);
+      }
       return (await run).map((info) => backend.createOutputTensor(info));
     } catch (error) {
       throw this.explain(error as Error);

@@ -13,6 +13,8 @@ const clearly = 0.9;
 export interface MeasureOptions {
   forms: ConvolutionForms;
   precision?: Precision;
+  /** Told before each convolution that is measured, and after the last. */
+  onProgress?: (done: number, total: number) => void | Promise<void>;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface MeasureOptions {
 export async function measureConvolutionForms<Inputs extends unknown[]>(
   step: (...inputs: Inputs) => unknown,
   inputs: Inputs,
-  { forms, precision = 'float32' }: MeasureOptions,
+  { forms, precision = 'float32', onProgress }: MeasureOptions,
 ): Promise<{ measured: number; table: Record<string, GradientForm> }> {
   const convolutions = new Map<string, ConvolutionShape>();
   const onUse = (name: string, shape: ConvolutionShape) => convolutions.set(name, shape);
@@ -33,7 +35,11 @@ export async function measureConvolutionForms<Inputs extends unknown[]>(
     record(step.name || 'step', step, inputs, leavesOf(inputs, 'input')).release(),
   );
   const unknown = [...convolutions].filter(([name]) => !forms.get(name));
-  for (const [name, shape] of unknown) forms.set(name, await fastestForm(shape, precision));
+  for (const [done, [name, shape]] of unknown.entries()) {
+    await onProgress?.(done, unknown.length);
+    forms.set(name, await fastestForm(shape, precision));
+  }
+  if (unknown.length > 0) await onProgress?.(unknown.length, unknown.length);
   const names = [...convolutions.keys()].sort();
   return { measured: unknown.length, table: Object.fromEntries(names.map((name) => [name, forms.get(name)!])) };
 }
