@@ -92,6 +92,7 @@ function isPlainJpeg({ format, space, channels, depth, orientation = 1 }: Metada
 }
 
 /** libvips' words and Node's. */
-export function isOutOfMemory({ message }: Error): boolean {
-  return /out of memory|allocation failed|unable to malloc|bad_alloc/i.test(message);
+export function isOutOfMemory({ message }: { message: string }): boolean {
+  // A thread's stack is part of what a process may have.
+  return /out of memory|allocation failed|unable to malloc|bad_alloc|cannot allocate|creating thread/i.test(message);
 }

@@ -164,7 +164,7 @@ export class ReaderProcess {
   }
 
   private inWords(error: string, { asked: { slide } }: Job): string {
-    if (!slide || !/allocation failed|out of memory/i.test(error)) return error;
+    if (!slide || !isOutOfMemory({ message: error })) return error;
     return `${slide.path}: reading it needs more memory than a reader process may have, ${this.limits.memoryLimit / 2 ** 20} MiB`;
   }
 
