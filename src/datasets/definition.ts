@@ -119,7 +119,10 @@ export type LabelRule =
       from: 'annotation';
       classes: readonly DatasetClass[];
       outside: string;
-      /** Annotation group to class. */
+      /**
+       * Annotation group to class. A later group lies over an earlier one; those named by whole numbers come first, in
+       * the order of the numbers, as JavaScript reads JSON.
+       */
       groups: Readonly<Record<string, string>>;
     }
   | {
