@@ -4,7 +4,6 @@ import { record } from '../../src/engine/compile/record.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
 import {
   attribute,
-  type Compiled,
   compile,
   executeOne,
   randomNormal,
@@ -13,23 +12,12 @@ import {
   tf,
 } from '../../src/engine/index.js';
 import { type Key, key } from '../../src/runs/index.js';
+import { compiled } from './compiled.js';
 import { network, train } from './small-network.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
-const made: { dispose(): void }[] = [];
-
-/** Disposed of when the test ends. */
-function compiled<Inputs extends unknown[], Output>(
-  step: (...inputs: Inputs) => Output,
-  options?: Parameters<typeof compile>[1],
-): Compiled<Inputs, Output> {
-  const result = compile(step, options);
-  made.push(result);
-  return result;
-}
 
 afterEach(() => {
-  for (const step of made.splice(0)) step.dispose();
   vi.restoreAllMocks();
 });
 

@@ -1,11 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CompiledFunction } from '../../src/engine/compile/compiled-function.js';
 import { record } from '../../src/engine/compile/record.js';
 import { reusingInputs } from '../../src/engine/compile/reuse.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
 import {
   attribute,
-  type Compiled,
   compile,
   executeOne,
   gather,
@@ -16,23 +15,10 @@ import {
 } from '../../src/engine/index.js';
 import { attributeTypes, executeOp } from '../../src/engine/runtime.js';
 import { key } from '../../src/runs/index.js';
+import { compiled } from './compiled.js';
 import { network, train } from './small-network.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
-const made: { dispose(): void }[] = [];
-
-function compiled<Inputs extends unknown[], Output>(
-  step: (...inputs: Inputs) => Output,
-  options?: Parameters<typeof compile>[1],
-): Compiled<Inputs, Output> {
-  const result = compile(step, options);
-  made.push(result);
-  return result;
-}
-
-afterEach(() => {
-  for (const step of made.splice(0)) step.dispose();
-});
 
 /** What shares memory with `tensor`, as the view of another shape that TensorFlow's Reshape gives. */
 const view = (tensor: Tensor) =>
@@ -273,7 +259,7 @@ describe.skipIf(!tf.backend() || !hasCustomOps())('the op that writes to them', 
     };
     const program = { inputs, seeds: [], captures: [], constants: [], ops: [op], outputs: outputs.map(({ id }) => id) };
     const reusing = new CompiledFunction('reuse', program, { release: () => {}, xla: false, writable: [] });
-    made.push(reusing);
+    onTestFinished(() => reusing.dispose());
     return await reusing.run(tensors, new Map());
   };
 
