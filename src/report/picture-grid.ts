@@ -55,6 +55,14 @@ export async function showPictureGrid(pictures: readonly GridPicture[], options:
   showBundle(...figureBundle(figure, options.alt));
 }
 
+/** A letter's width, in sizes of the font. */
+const letterWidth = 0.52;
+
+/** Font size of a caption, px: a long one is smaller, so that it ends before its neighbor begins. */
+function captionSize(caption: string, cell: number): number {
+  return Math.min(12, cell / (letterWidth * caption.length));
+}
+
 const gap = 6;
 const textHeight = 18;
 const margin = 12;
@@ -65,7 +73,8 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
   if (pictures.length === 0) throw new RangeError('a picture grid needs at least one picture');
   if (!Number.isInteger(columns) || columns < 1) throw new RangeError(`columns must be 1 or more; got ${columns}`);
   const rows = Math.ceil(pictures.length / columns);
-  const left = margin + (rowTitles.length > 0 ? 8 + 0.52 * 13 * Math.max(...rowTitles.map((text) => text.length)) : 0);
+  const left =
+    margin + (rowTitles.length > 0 ? 8 + letterWidth * 13 * Math.max(...rowTitles.map((text) => text.length)) : 0);
   const top = margin + (title ? 28 : 0);
   const rowTops = [top];
   for (let row = 0; row < rows; row++) {
@@ -84,7 +93,7 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
         `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
         (picture.mark ? markOver(picture.mark, x, y + shown.height) : '') +
         (picture.caption
-          ? `<text x="${x}" y="${y + cell + 14}" font-size="12" fill="${faintInk}">${escapeMarkup(picture.caption)}</text>`
+          ? `<text x="${x}" y="${y + cell + 14}" font-size="${captionSize(picture.caption, cell)}" fill="${faintInk}">${escapeMarkup(picture.caption)}</text>`
           : '')
       );
     }),

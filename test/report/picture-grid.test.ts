@@ -48,6 +48,26 @@ test('pictures come in rows, keep their proportions and their colours', async ()
   expect(at(12 + 25, 12 + 56 + 25)).toEqual([0, 0, 255]);
 });
 
+test('a long caption ends where its picture does', async () => {
+  const cell = 230;
+  const picture = { pixels: flat(20, 20, [255, 0, 0]), width: 20, height: 20 };
+  const long = { ...picture, caption: 'test: synthetic_tumor_004_2-double-3/13 (20 bits)' };
+  const grid = await drawPictureGrid([long, long], { columns: 2, alt: 'two', cell });
+  const { data, info } = await sharp(grid.png).removeAlpha().grayscale().raw().toBuffer({ resolveWithObject: true });
+  const inkIn = (from: number, to: number) => {
+    let least = 255;
+    for (let y = 2 * (12 + cell + 1); y < info.height; y++) {
+      for (let x = 2 * from; x < 2 * to; x++) least = Math.min(least, data[y * info.width + x]!);
+    }
+    return least < 200;
+  };
+  expect([inkIn(12, 12 + cell), inkIn(12 + cell, 12 + cell + 6), inkIn(12 + 2 * cell + 6, 24 + 2 * cell + 6)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
 test('bytes that do not fit the size are refused', async () => {
   expect(() => picturesOf(new Uint8Array(100), { height: 4, width: 4 })).toThrow('no whole number of 4 x 4 RGB images');
   const short = { pixels: new Uint8Array(10), width: 4, height: 4 };
