@@ -176,6 +176,8 @@ describe('a reader process', () => {
     const pool = new ReaderPool(1);
     const slide = await openSlideIn(pool, whole);
     const [pid] = pool.pids;
+    // Stopped first, or it could be done before it is killed.
+    process.kill(pid!, 'SIGSTOP');
     const reads = [0, 1, 2].map(() => slide.readRegion({ ...region, width: 1600, height: 1200 }));
     const ended = Promise.allSettled(reads);
     process.kill(pid!, 'SIGKILL');
@@ -196,19 +198,22 @@ describe('a reader process', () => {
     const pool = new ReaderPool(1);
     const slide = await openSlideIn(pool, whole);
     const index = patchGrid(slide, await tissueMask(slide), {
-      geometry: { micrometers: 50, pixels: 64 },
+      geometry: { micrometers: 20, pixels: 64 },
       minimumTissue: 0,
     });
     const patches = encodePatches(slide, index, { quality: 90, concurrency: 3 });
     expect((await patches.next()).value).toMatchObject({ patch: 0 });
     const [pid] = pool.pids;
-    process.kill(pid!, 'SIGKILL');
-    while (pool.pids.includes(pid!)) await sleep(10);
-    await sleep(50);
+    // Stopped first, or it could be done before it is killed. Several reads are in flight, and one of them is waited for.
+    process.kill(pid!, 'SIGSTOP');
     const rest = async () => {
       for await (const _ of patches) await sleep(1);
     };
-    await expect(rest()).rejects.toThrow(/the process that was reading it ended \(SIGKILL\)/);
+    const failing = expect(rest()).rejects.toThrow(/the process that was reading it ended \(SIGKILL\)/);
+    await sleep(300);
+    process.kill(pid!, 'SIGKILL');
+    await failing;
+    await sleep(50);
     process.off('unhandledRejection', listen);
     expect(unhandled).toEqual([]);
     await slide.close();
