@@ -21,7 +21,7 @@ const parameters = Object.fromEntries(
 );
 const chained = [chain, [randomNormal(root, [8]), randomNormal(root.fold('y'), [8])]];
 const updated = [
-  (weights, gradients, state, rate) => optimizer.update(weights, gradients, state, rate),
+  (weights, gradients, state, rate) => optimizer.update(weights, gradients, state, { learningRate: rate }),
   [parameters, parameters, optimizer.initialize(parameters), tf.scalar(1e-3)],
 ];
 const steps = [

@@ -9,6 +9,7 @@ export const rooms = [
   'slides',
   'augment',
   'datasets',
+  'input',
   'models',
   'evaluate',
   'training',

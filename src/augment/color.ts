@@ -29,11 +29,12 @@ export interface Blend {
  * Brightness, contrast and saturation are blends of an image with black, with the mean of its grayscale, and with its
  * grayscale.
  *
- * @param weights `[slots, batch, 3]`: of the image, of its grayscale, of the mean of its grayscale
+ * @param weights `[batch, slots, 3]`: of the image, of its grayscale, of the mean of its grayscale
  * @returns one blend a slot
  */
 export function blendsOf(weights: Tensor): Blend[] {
-  const [image, gray, meanGray] = tf.split(weights.expandDims(3), 3, 2) as [Tensor, Tensor, Tensor];
+  const bySlot = weights.transpose([1, 0, 2]);
+  const [image, gray, meanGray] = tf.split(bySlot.expandDims(3), 3, 2) as [Tensor, Tensor, Tensor];
   const toGray = tf.tensor2d([...luma, ...luma, ...luma], [3, 3]);
   const mixes = tf.unstack(image.mul(tf.eye(3)).add(gray.mul(toGray)));
   const offsets = tf.unstack(meanGray.mul(toGray));

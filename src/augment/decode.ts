@@ -68,6 +68,40 @@ function decodeOne(string: Tensor, ratio: number): Tensor {
 }
 
 /**
+ * Decodes masks, PNGs of one channel and one size. TensorFlow ops alone.
+ *
+ * @param encoded byte strings, `[batch]`
+ * @returns int32 `[batch, height, width]`
+ * @throws Error when a string is no PNG, or is a picture of another size
+ */
+export function decodeMasks(encoded: Tensor, { height, width }: { height: number; width: number }): Tensor {
+  const [batch] = encoded.shape;
+  const bytes = attribute.type('T', 'uint8');
+  return tf.tidy(() => {
+    const strings = executeOp(
+      'Unpack',
+      [attribute.int('num', batch!), attribute.type('T', 'string'), attribute.int('axis', 0)],
+      [encoded],
+      batch!,
+    );
+    const masks = strings.map((string) => {
+      const decoded = executeOne(
+        'DecodePng',
+        [attribute.int('channels', 1), attribute.type('dtype', 'uint8')],
+        [string],
+      );
+      return executeOne('EnsureShape', [attribute.shape('shape', [height, width, 1]), bytes], [decoded]);
+    });
+    const packed = executeOne('Pack', [attribute.int('N', batch!), bytes, attribute.int('axis', 0)], masks);
+    return executeOne(
+      'Cast',
+      [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')],
+      [packed.reshape([batch!, height, width])],
+    );
+  });
+}
+
+/**
  * A function that decodes batches off the main thread. Batches of another length are another recording: keep to one.
  *
  * @returns from JPEGs to float32 `[batch, height / ratio, width / ratio, 3]` in 0..1, the caller's to dispose of

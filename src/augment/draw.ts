@@ -28,7 +28,7 @@ const blendCount = 3;
  * @param image height and width of the images, px
  * @returns what `applyViews` takes, float32; stages that the recipe leaves out have no entry
  * - `cropRows`, `cropColumns` `[views, 3]`: start px, length px, 1 if flipped
- * - `blendsBeforeHue`, `blendsAfterHue` `[3, views, 3]`: the jitter's blends in each view's own order
+ * - `blendsBeforeHue`, `blendsAfterHue` `[views, 3, 3]`: the jitter's blends in each view's own order
  * - `hueShift` `[views]`: turns
  * - `grayscale` `[views]`: 1 if turned gray
  * - `blurSigma` `[views]`: px, 0 where the view is not blurred
@@ -95,8 +95,8 @@ function drawCrop(
 function drawJitter({ jitter }: ViewRecipe, views: number, key: Key): Tensors {
   if (!jitter) return {};
   const generator = key.fold('jitter').generator();
-  const before: Blend[][] = Array.from({ length: blendCount }, () => []);
-  const after: Blend[][] = Array.from({ length: blendCount }, () => []);
+  const before: Blend[][] = [];
+  const after: Blend[][] = [];
   const shifts: number[] = [];
   for (let index = 0; index < views; index++) {
     const applied = generator.uniform() < jitter.probability;
@@ -112,12 +112,11 @@ function drawJitter({ jitter }: ViewRecipe, views: number, key: Key): Tensors {
     ];
     generator.shuffle(blends);
     const hueAt = blends.indexOf('hue');
-    for (let slot = 0; slot < blendCount; slot++) {
-      const early = slot < hueAt ? blends[slot] : unchanged;
-      const late = slot >= hueAt ? blends[slot + 1] : unchanged;
-      before[slot]!.push(applied ? (early as Blend) : unchanged);
-      after[slot]!.push(applied ? (late as Blend) : unchanged);
-    }
+    const slots = Array.from({ length: blendCount }, (_, slot) => slot);
+    const early = slots.map((slot) => (applied && slot < hueAt ? (blends[slot] as Blend) : unchanged));
+    const late = slots.map((slot) => (applied && slot >= hueAt ? (blends[slot + 1] as Blend) : unchanged));
+    before.push(early);
+    after.push(late);
     shifts.push(applied ? shift : 0);
   }
   return {

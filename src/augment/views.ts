@@ -4,11 +4,11 @@ import { applyBlend, blendsOf, clip, shiftHue } from './color.js';
 import { drawViewParameters } from './draw.js';
 import type { ViewRecipe } from './recipe.js';
 import { alongColumns, alongRows, blurMatrix, resizeMatrix } from './resample.js';
-import { resizedCrops } from './resized-crop.js';
+import { imagesOfDecoded, resizedCrops } from './resized-crop.js';
 
 /** RGB bytes, `[batch, height, width, 3]`, as float32 in 0..1. */
 export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, number, number, number]): Tensor {
-  return tf.tidy(() => uploadBytes(bytes, shape).div(255));
+  return tf.tidy(() => imagesOfDecoded(uploadBytes(bytes, shape)));
 }
 
 /**
@@ -58,7 +58,7 @@ function recolor(planes: Tensor, parameters: Tensors): Tensor {
   }
   if (grayscale) {
     const weights = tf.stack([tf.sub(1, grayscale), grayscale, tf.zerosLike(grayscale)], 1);
-    for (const blend of blendsOf(weights.expandDims(0))) recolored = applyBlend(recolored, blend);
+    for (const blend of blendsOf(weights.expandDims(1))) recolored = applyBlend(recolored, blend);
   }
   return recolored;
 }

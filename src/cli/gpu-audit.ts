@@ -29,18 +29,21 @@ import {
   truncatedNormal,
   withoutGpuKernel,
 } from '../engine/index.js';
-import { simclrSettings } from '../experiments/index.js';
-import { projector, resnet, vit } from '../models/index.js';
-import { simclrStep } from '../pretrain/index.js';
+import { simclrMethod } from '../experiments/index.js';
+import { type ModelTensors, resnet, vit } from '../models/index.js';
+import { drawViews, objectiveOf, simclr } from '../pretrain/index.js';
 import { type Key, key } from '../runs/index.js';
 import {
-  accumulatedGradients,
   adamw,
-  clipByGlobalNorm,
   dynamicLossScaling,
   lars,
   movingAverage,
+  type Objective,
+  type Optimizer,
+  type Step,
+  type StepOptions,
   sgd,
+  trainingStep,
 } from '../training/index.js';
 
 /** A step of the project, with inputs that it can be recorded with: their sizes do not matter, their dtypes do. */
@@ -51,7 +54,7 @@ interface AuditedStep {
   record(precision: Precision): ReturnType<typeof recordedOps>;
 }
 
-const training: Precision[] = ['float32', 'bfloat16', 'float16'];
+const allPrecisions: Precision[] = ['float32', 'bfloat16', 'float16'];
 const float32: Precision[] = ['float32'];
 const batch = 4;
 const side = 32;
@@ -69,30 +72,34 @@ function audited<Inputs extends unknown[]>(
 function auditedSteps(): AuditedStep[] {
   const root = key('gpu-audit');
   const images = () => randomNormal(root, [batch, side, side, 3]);
-  const { views } = simclrSettings({ scale: 'smoke' });
-  const drawn = () => drawViewParameters(views, 2 * batch, { height: side, width: side }, root);
-  const rate = () => tf.scalar(0.1);
+  const { views } = simclrMethod({ scale: 'smoke' });
+  const drawn = () => drawViewParameters(views[0]!, batch, { height: side, width: side }, root);
   const labels = () => tf.tensor1d([0, 1, 2, 1], 'int32');
 
-  const simclr = (optimizer: ReturnType<typeof sgd>, name: string) => {
-    const backbone = resnet({ depth: 18, width: 0.25 });
-    const head = projector({ inputSize: backbone.featureSize, hiddenSize: 16, outputSize: 8 });
-    const step = simclrStep({ backbone, projector: head, optimizer, views, temperature: 0.1 });
-    return audited(`SimCLR step, ${name}`, training, step, () => {
-      const encoder = backbone.initialize(root);
-      const projection = head.initialize(root);
-      const join = (part: 'parameters' | 'state') => ({
-        ...prefixed(encoder[part], 'backbone.'),
-        ...prefixed(projection[part], 'projector.'),
-      });
-      const parameters = join('parameters');
-      const tensors = { parameters, state: join('state'), optimizer: optimizer.initialize(parameters) };
-      return [tensors, { images: images(), ...drawn() }, rate(), root];
+  const training = (
+    name: string,
+    objective: Objective,
+    { optimizer, ...options }: StepOptions & { optimizer: Optimizer },
+    inputs: () => Tensors,
+  ) =>
+    audited(name, allPrecisions, trainingStep(objective, optimizer, options), (): Parameters<Step> => {
+      const { parameters, state } = objective.initialize(root);
+      const tensors = { parameters, state, optimizer: optimizer.initialize(parameters) };
+      return [tensors, inputs(), { learningRate: tf.scalar(0.1), weightDecay: tf.scalar(0.1) }, root];
     });
-  };
+
+  const contrastive = simclr({
+    backbone: resnet({ depth: 18, width: 0.25 }),
+    ...{ views: views[0]!, hiddenSize: 16, outputSize: 8, temperature: 0.1 },
+  });
+  const ofImages = objectiveOf(contrastive, { decode: ({ images }) => ({ images: images!, labels: images! }) });
+  const contrastiveBatch = () => ({
+    images: images(),
+    ...drawViews(contrastive.views, { size: side, batchSize: batch }, root),
+  });
 
   const backbone = resnet({ depth: 50, width: 0.25 });
-  const supervisedModel = () => {
+  const supervisedModel = (): ModelTensors => {
     const { parameters, state } = backbone.initialize(root);
     const classifier = {
       'fc.weight': randomNormal(root, [3, backbone.featureSize]),
@@ -100,46 +107,28 @@ function auditedSteps(): AuditedStep[] {
     };
     return { parameters: { ...parameters, ...classifier }, state };
   };
-  const decayed = adamw();
-  const supervised = audited(
-    'supervised ResNet-50 step',
-    training,
-    (model: ReturnType<typeof supervisedModel>, optimizer: Tensors, images: Tensor, labels: Tensor, rate: Tensor) => {
-      const compute = (parameters: Tensors, { images, labels }: Tensors, state: Tensors) => {
-        const { features, state: carried } = backbone.apply({ parameters, state }, images!, { training: true });
-        const logits = dense(features, parameters['fc.weight']!, parameters['fc.bias']);
-        return { loss: crossEntropy(logits, labels!, { labelSmoothing: 0.1, ignoreLabel: 255 }), carried };
-      };
-      const parts = { parts: 2, carried: model.state };
-      const result = accumulatedGradients(model.parameters, { images, labels }, parts, compute);
-      const { gradients, norm } = clipByGlobalNorm(result.gradients, 1);
-      const updated = decayed.update(model.parameters, gradients, optimizer, rate);
-      return { updated, norm, average: movingAverage(model.parameters, updated.parameters, 0.99), loss: result.loss };
+  const supervised: Objective = {
+    initialize: supervisedModel,
+    loss({ parameters, state }, { images, labels }) {
+      const encoded = backbone.apply({ parameters, state }, images!, { training: true });
+      const logits = dense(encoded.features, parameters['fc.weight']!, parameters['fc.bias']);
+      const loss = crossEntropy(logits, labels!, { labelSmoothing: 0.1, ignoreLabel: 255 });
+      return { loss, state: encoded.state };
     },
-    () => {
-      const model = supervisedModel();
-      return [model, decayed.initialize(model.parameters), images(), labels(), rate()];
-    },
-  );
+    afterUpdate: (after, before) => ({
+      ...after,
+      state: movingAverage(before.state, after.state, 0.99),
+    }),
+  };
 
   const transformer = vit({ imageSize: side, patchSize: 8, width: 16, depth: 2, heads: 2, dropPathRate: 0.1 });
-  const scaled = dynamicLossScaling(decayed);
-  const transformerStep = audited(
-    'ViT step',
-    training,
-    (parameters: Tensors, optimizer: Tensors, images: Tensor, rate: Tensor, random: Key) => {
-      const compute = (parameters: Tensors) => {
-        const { features } = transformer.apply({ parameters, state: {} }, images, { training: true, key: random });
-        return { loss: gelu(features, { approximate: 'tanh' }).mean() };
-      };
-      const result = gradients(parameters, compute, { lossScale: scaled.lossScale(optimizer) });
-      return { loss: result.loss, updated: scaled.update(parameters, result.gradients, optimizer, rate) };
+  const transformerObjective: Objective = {
+    initialize: (key) => transformer.initialize(key),
+    loss(model, { images }, { random }) {
+      const { features, state } = transformer.apply(model, images!, { training: true, key: random });
+      return { loss: gelu(features, { approximate: 'tanh' }).mean(), state };
     },
-    () => {
-      const { parameters } = transformer.initialize(root);
-      return [parameters, scaled.initialize(parameters), images(), rate(), root];
-    },
-  );
+  };
 
   const evaluation = audited(
     'evaluation',
@@ -160,16 +149,22 @@ function auditedSteps(): AuditedStep[] {
   const viewing = audited(
     'views',
     float32,
-    (images: Tensor, parameters: Tensors) => applyViews(images, parameters, views),
+    (images: Tensor, parameters: Tensors) => applyViews(images, parameters, views[0]!),
     () => [images(), drawn()],
   );
 
+  const nesterov = sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
   return [
-    simclr(lars({ momentum: 0.9, weightDecay: 1e-6 }), 'LARS'),
-    simclr(sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-4 }), 'SGD'),
-    supervised,
-    transformerStep,
-    audited('ops with their gradients', training, everyOp, () => [opInputs(root), root]),
+    training('SimCLR step, LARS', ofImages, { optimizer: lars({ momentum: 0.9 }) }, contrastiveBatch),
+    training('SimCLR step, SGD', ofImages, { optimizer: nesterov }, contrastiveBatch),
+    training('supervised ResNet-50 step', supervised, { optimizer: adamw(), clipNorm: 1, microBatches: 2 }, () => ({
+      images: images(),
+      labels: labels(),
+    })),
+    training('ViT step', transformerObjective, { optimizer: dynamicLossScaling(adamw()) }, () => ({
+      images: images(),
+    })),
+    audited('ops with their gradients', allPrecisions, everyOp, () => [opInputs(root), root]),
     audited(
       'initialization',
       float32,
@@ -212,10 +207,6 @@ function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
     x = gather(gather(x.reshape([batch, 16, 4]), indices!, { perSample: true }), rows!);
     return { loss: l2Normalize(x.reshape([-1, 4])).mean() };
   });
-}
-
-function prefixed(tensors: Tensors, prefix: string): Tensors {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 }
 
 /**

@@ -18,19 +18,7 @@ export {
   type ShardPicturesOptions,
   type UserPicturesOptions,
 } from './audit/index.js';
-export {
-  type BatchLoader,
-  type BatchLoaderOptions,
-  batchesInOrder,
-  batchLoader,
-  classWeights,
-  colorStatistics,
-  type EncodedBatch,
-  type LoaderState,
-  openShardDataset,
-  readEncoded,
-  type ShardDataset,
-} from './batches/index.js';
+export { type EncodedPatch, openShardDataset, readEncoded, type ShardDataset } from './batches/index.js';
 export {
   type CohortKind,
   type LeakCounts,

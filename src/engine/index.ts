@@ -63,7 +63,6 @@ export {
   disposeTensors,
   elementsOf,
   gradients,
-  keepTensors,
   mapTensors,
   type Tensors,
   tensorNamed,

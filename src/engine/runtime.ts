@@ -155,7 +155,7 @@ export function executeOne(name: string, attributes: readonly Attribute[], input
 }
 
 /**
- * Bytes as float32 in 0..255. They travel to the device as bytes, a quarter of the floats' size.
+ * Bytes as a tensor of bytes, which `isByteTensor` tells and `imagesOfDecoded` makes float32 of.
  *
  * @param bytes must not be written to until the call returns
  */
@@ -165,12 +165,7 @@ export function uploadBytes(bytes: Uint8Array, shape: readonly number[]): Tensor
     throw new RangeError(`uploadBytes got ${bytes.length} bytes for the shape [${shape}], which holds ${count}`);
   }
   const id = backend().binding.createTensor([...shape], dataTypes.uint8, bytes);
-  const raw = backend().createOutputTensor({ id, shape: [...shape], dtype: dataTypes.uint8 });
-  try {
-    return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [raw]);
-  } finally {
-    raw.dispose();
-  }
+  return backend().createOutputTensor({ id, shape: [...shape], dtype: dataTypes.uint8 });
 }
 
 /** Whether a tensor holds bytes. tfjs shows them as int32; TensorFlow takes one for the other nowhere. */

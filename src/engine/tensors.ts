@@ -47,11 +47,6 @@ export function disposeTensors(...records: Tensors[]): void {
   for (const record of records) for (const tensor of Object.values(record)) tensor.dispose();
 }
 
-/** Keeps the tensors beyond the `tf.tidy` that is open. */
-export function keepTensors(tensors: Tensors): Tensors {
-  return mapTensors(tensors, (tensor) => tf.keep(tensor));
-}
-
 /** Size of the tensors' elements. */
 export function bytesOf(tensors: Tensors): number {
   const width: Record<string, number> = { float32: 4, int32: 4, bool: 1, complex64: 8 };
@@ -80,7 +75,8 @@ export function gradients(
   let kept: Tensors = {};
   const forward = () => {
     const { loss, extra = {} } = compute(parameters);
-    kept = keepTensors(extra);
+    // Clones: what is handed on as it came stays its owner's.
+    kept = mapTensors(extra, (tensor) => tf.keep(tensor.clone()));
     return loss;
   };
   const { value, grads } = tf.engine().gradients(forward, Object.values(parameters), lossScale, true);

@@ -1,4 +1,31 @@
-import type { Features, Patches } from './features.js';
+import { type BatchSource, readImages } from '../input/index.js';
+import type { Features } from './features.js';
+
+/** Square RGB images on the host. */
+export interface Patches {
+  /** `[count, size, size, 3]`, bytes. */
+  images: Uint8Array;
+  count: number;
+  /** Side, px. */
+  size: number;
+}
+
+/** `colorHistogramFeatures` of all patches of a source, in its order. */
+export async function colorHistograms(source: BatchSource, signal?: AbortSignal): Promise<Features> {
+  const { size } = source;
+  const batches: Features[] = [];
+  for await (const images of readImages(source, signal)) {
+    batches.push(colorHistogramFeatures({ images, count: images.length / (size * size * 3), size }));
+  }
+  const { width } = batches[0]!;
+  const values = new Float32Array(source.count * width);
+  let row = 0;
+  for (const batch of batches) {
+    values.set(batch.values, row * width);
+    row += batch.count;
+  }
+  return { values, count: source.count, width };
+}
 
 /**
  * What can be told from color alone: the share of each patch's pixels in the cells of a grid over red, green and blue,

@@ -1,6 +1,7 @@
-import { imagesFromBytes } from '../augment/index.js';
-import { l2Normalize, type Tensor, tf } from '../engine/index.js';
-import { InterruptedError } from '../runs/index.js';
+import { type ColorStatistics, centerView, imagesOfDecoded, normalize } from '../augment/index.js';
+import { type Compiled, compile, l2Normalize, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { type BatchSource, batchesOnce } from '../input/index.js';
+import type { Backbone, ModelTensors } from '../models/index.js';
 
 /** Feature vectors of patches, row by row. */
 export interface Features {
@@ -11,64 +12,95 @@ export interface Features {
   width: number;
 }
 
-/** Square RGB patches in memory, as datasets/ holds them. */
-export interface Patches {
-  /** `[count, size, size, 3]`, bytes. */
-  images: Uint8Array;
-  count: number;
-  /** Side, px. */
+/** How a network that is not trained looks at an image: its center, resized, its colors normalized. */
+export interface EvaluationView {
+  /** Side of the view, px. */
   size: number;
+  /** Side of the center square that is taken, as a share of the image's; the whole image by default. */
+  crop?: number;
+  colors: ColorStatistics;
+}
+
+/** A backbone with weights. */
+export interface Encoder {
+  backbone: Backbone;
+  model: ModelTensors;
+  view: EvaluationView;
 }
 
 export interface ExtractOptions {
-  batchSize?: number;
   /** Called after each batch with the number of patches done. */
   onProgress?: (done: number, count: number) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Runs a frozen backbone over patches. It gives the event loop a turn after each batch, so that a notebook stays
- * responsive.
- *
- * @param applyBackbone from images `[batch, size, size, 3]` in 0..1 to features `[batch, width]`. It runs in inference
- *   mode (running statistics, no dropout) and normalizes the images itself; the last batch may be smaller
- * @throws InterruptedError if the signal aborts; RangeError if the bytes or the features do not have the stated shape
+ * Runs a backbone in inference mode (running statistics, no dropout) over the patches of sources, in one compiled function
+ * a source. Weights are an argument, so that a backbone that is being trained is not compiled again.
  */
-export async function extractFeatures(
-  patches: Patches,
-  applyBackbone: (images: Tensor) => Tensor,
-  { batchSize = 64, onProgress, signal }: ExtractOptions = {},
-): Promise<Features> {
-  const { images, count, size } = patches;
-  const bytesEach = size * size * 3;
-  if (count < 1 || images.length !== count * bytesEach) {
-    throw new RangeError(`${images.length} bytes are not ${count} patches of ${size} x ${size} px in RGB`);
-  }
-  let values: Float32Array | undefined;
-  let width = 0;
-  for (let start = 0; start < count; start += batchSize) {
-    if (signal?.aborted)
-      throw new InterruptedError(`feature extraction was interrupted at ${start} of ${count} patches`);
-    const batch = Math.min(batchSize, count - start);
-    const bytes = images.subarray(start * bytesEach, (start + batch) * bytesEach);
-    const features = tf.tidy(() => applyBackbone(imagesFromBytes(bytes, [batch, size, size, 3])));
-    try {
-      if (features.rank !== 2 || features.shape[0] !== batch || (values && features.shape[1] !== width)) {
-        throw new RangeError(
-          `the backbone made [${features.shape}] of ${batch} images; it should be [${batch}, width]`,
-        );
-      }
-      width = features.shape[1]!;
-      values ??= new Float32Array(count * width);
-      values.set(await features.data<'float32'>(), start * width);
-    } finally {
-      features.dispose();
+export class FeatureExtractor {
+  private readonly compiled = new Map<BatchSource, Compiled<[ModelTensors, Tensors], Tensor>>();
+
+  constructor(
+    private readonly backbone: Backbone,
+    private readonly view: EvaluationView,
+  ) {}
+
+  /**
+   * @returns `[count, featureSize]`, in the source's order
+   * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled
+   */
+  async extract(
+    model: ModelTensors,
+    source: BatchSource,
+    { onProgress, signal }: ExtractOptions = {},
+  ): Promise<Features> {
+    const { featureSize: width } = this.backbone;
+    const features = this.compiledFor(source);
+    const values = new Float32Array(source.count * width);
+    for await (const { loaded, first, count } of batchesOnce(source, signal)) {
+      const batch = await features(model, loaded);
+      values.set((await batch.data<'float32'>()).subarray(0, count * width), first * width);
+      batch.dispose();
+      onProgress?.(first + count, source.count);
     }
-    onProgress?.(start + batch, count);
-    await new Promise(setImmediate);
+    return { values, count: source.count, width };
   }
-  return { values: values!, count, width };
+
+  /** Frees what was compiled. */
+  dispose(): void {
+    for (const compiled of this.compiled.values()) compiled.dispose();
+    this.compiled.clear();
+  }
+
+  private compiledFor(source: BatchSource): Compiled<[ModelTensors, Tensors], Tensor> {
+    let compiled = this.compiled.get(source);
+    if (!compiled) {
+      const { backbone, view } = this;
+      const crop = Math.round((view.crop ?? 1) * source.size);
+      compiled = compile(function features(model: ModelTensors, loaded: Tensors) {
+        const images = imagesOfDecoded(source.decode(loaded).images);
+        const views = normalize(centerView(images, { crop, size: view.size }), view.colors);
+        return backbone.apply(model, views, { training: false }).features;
+      });
+      this.compiled.set(source, compiled);
+    }
+    return compiled;
+  }
+}
+
+/** Features of a source's patches; see `FeatureExtractor`. */
+export async function extractFeatures(
+  { backbone, model, view }: Encoder,
+  source: BatchSource,
+  options?: ExtractOptions,
+): Promise<Features> {
+  const extractor = new FeatureExtractor(backbone, view);
+  try {
+    return await extractor.extract(model, source, options);
+  } finally {
+    extractor.dispose();
+  }
 }
 
 /** @throws RangeError if the values are not `[count, width]` or hold a number that is not finite */

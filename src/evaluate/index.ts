@@ -1,7 +1,21 @@
 export { embeddingDeviation, rankMe } from './collapse.js';
-export { colorHistogramFeatures } from './color-histogram.js';
+export { colorHistogramFeatures, colorHistograms, type Patches } from './color-histogram.js';
+export {
+  compareFeatures,
+  type FeatureAccuracy,
+  type FeatureComparison,
+  type FeatureGain,
+  groupsOf,
+} from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
-export { type ExtractOptions, extractFeatures, type Features, type Patches } from './features.js';
+export {
+  type Encoder,
+  type EvaluationView,
+  type ExtractOptions,
+  extractFeatures,
+  FeatureExtractor,
+  type Features,
+} from './features.js';
 export {
   type BootstrapOptions,
   clusterBootstrapInterval,
@@ -9,8 +23,16 @@ export {
   pairedDifferenceInterval,
   wilsonInterval,
 } from './intervals.js';
-export { type KnnOptions, type KnnResult, knnClassify, type LabeledPatches, onlineKnn } from './knn.js';
+export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js';
+export {
+  chanceAccuracy,
+  collapseMonitor,
+  knnMonitor,
+  type Monitor,
+  type MonitorOptions,
+  type MonitorPanel,
+} from './monitors.js';
 export {
   type ClassGap,
   type ColorQuestion,

@@ -1,5 +1,4 @@
-import type { Tensor } from '../engine/index.js';
-import { type ExtractOptions, extractFeatures, type Features, type Patches } from './features.js';
+import type { Features } from './features.js';
 import { checkLabels, topOneAccuracy } from './metrics.js';
 import { nearestRows } from './nearest.js';
 
@@ -53,29 +52,4 @@ export async function knnClassify(
   }
   const correct = Array.from(predictions, (prediction, row) => prediction === testLabels[row]);
   return { predictions, accuracy: topOneAccuracy(predictions, testLabels), correct };
-}
-
-/** Patches with the class of each. */
-export interface LabeledPatches extends Patches {
-  /** `[count]`, 0 to classes - 1. */
-  labels: Int32Array;
-}
-
-/**
- * kNN of a backbone as it is now, for watching self-supervised training: how well the queries' classes are found among
- * the bank's. The bank and the queries should come from different slides; what it sees of the labels must not reach
- * training.
- *
- * @param applyBackbone as `extractFeatures` takes it
- */
-export async function onlineKnn(
-  { bank, queries }: { bank: LabeledPatches; queries: LabeledPatches },
-  applyBackbone: (images: Tensor) => Tensor,
-  options: KnnOptions & Pick<ExtractOptions, 'batchSize' | 'signal'>,
-): Promise<KnnResult & { bankFeatures: Features; queryFeatures: Features }> {
-  const extract = { batchSize: options.batchSize, signal: options.signal };
-  const bankFeatures = await extractFeatures(bank, applyBackbone, extract);
-  const queryFeatures = await extractFeatures(queries, applyBackbone, extract);
-  const result = await knnClassify(bankFeatures, bank.labels, queryFeatures, queries.labels, options);
-  return { ...result, bankFeatures, queryFeatures };
 }

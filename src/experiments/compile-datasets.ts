@@ -10,7 +10,7 @@ import {
   syntheticDataset,
 } from '../datasets/index.js';
 import { type Key, projectRoot } from '../runs/index.js';
-import type { Scale } from './pretrain-simclr.js';
+import type { Scale } from './pretrain.js';
 
 /** What the parameters cell of notebooks 01 to 03 gives. */
 export interface CompileParameters {

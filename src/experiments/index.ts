@@ -6,9 +6,10 @@ export {
   experimentDataset,
 } from './compile-datasets.js';
 export {
+  type PretrainExperiment,
+  type PretrainParameters,
+  type PretrainRecipe,
+  pretrainExperiment,
   type Scale,
-  type SimclrExperiment,
-  type SimclrParameters,
-  simclrExperiment,
-  simclrSettings,
-} from './pretrain-simclr.js';
+} from './pretrain.js';
+export { simclrExperiment, simclrMethod } from './pretrain-simclr.js';

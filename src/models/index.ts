@@ -1,4 +1,4 @@
-export { type Head, projector } from './heads.js';
+export { type Head, joinModels, mlp, type Network, subModel, withHead } from './network.js';
 export type { ModelTensors } from './pass.js';
 export { type Backbone, type ResnetOptions, resnet } from './resnet.js';
 export { fromTorch, toTorch } from './torch-layout.js';

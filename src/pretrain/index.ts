@@ -1,11 +1,12 @@
+export { drawViews, type Method, objectiveOf, type ViewBatch } from './method.js';
 export { ntXent } from './nt-xent.js';
 export {
-  type FrozenBackbone,
-  type PretrainedBackbone,
-  type PretrainSimclrOptions,
-  pretrainSimclr,
-  randomBackbone,
-  type SimclrSettings,
-  simclrStep,
-  simclrSteps,
-} from './simclr.js';
+  measureCost,
+  type Pretrained,
+  type PretrainOptions,
+  type PretrainSettings,
+  pretrain,
+  type TrainingCost,
+  untrainedEncoder,
+} from './pretrain.js';
+export { type SimclrOptions, simclr } from './simclr.js';

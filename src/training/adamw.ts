@@ -5,8 +5,8 @@ export interface AdamwOptions {
   /** Weights of the past in the running means of the gradient and of its square. */
   betas?: readonly [number, number];
   epsilon?: number;
-  /** Decoupled: it shrinks the parameter by itself, in step with the learning rate. A scalar tensor may change. */
-  weightDecay?: number | Tensor;
+  /** Decoupled: it shrinks the parameter by itself, in step with the learning rate. A schedule's value goes before it. */
+  weightDecay?: number;
   /** Parameters without weight decay. */
   exclude?: (name: string, parameter: Tensor) => boolean;
 }
@@ -29,10 +29,10 @@ export function adamw({
       const zeros = () => mapTensors(parameters, (parameter) => tf.zerosLike(parameter));
       return { ...withPrefix(zeros(), 'first/'), ...withPrefix(zeros(), 'second/'), step: tf.scalar(0) };
     },
-    update: (parameters, gradients, state, learningRate) =>
+    update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
         const step = tensorNamed(state, 'step').add(1) as Tensor;
-        const scalar = typeof weightDecay === 'number' ? tf.scalar(weightDecay) : weightDecay;
+        const decay = scheduled ?? tf.scalar(weightDecay);
         const none = tf.scalar(0);
         const first: Tensors = {};
         const second: Tensors = {};
@@ -46,7 +46,7 @@ export function adamw({
             betas: [beta1, beta2],
             epsilon,
             learningRate,
-            weightDecay: exclude(name, parameter) ? none : scalar,
+            weightDecay: exclude(name, parameter) ? none : decay,
             step,
           });
           first[name] = after.first;

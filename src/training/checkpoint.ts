@@ -18,14 +18,12 @@ export type TrainingTensors = ModelTensors & {
   optimizer: Tensors;
 };
 
-/** One line of a training's history: a step or an evaluation, with its numbers. */
-export type HistoryEntry = { kind: 'step' | 'evaluation'; step: number; [name: string]: number | string };
-
 export interface Checkpoint {
   tensors: TrainingTensors;
   /** Steps done. */
   step: number;
-  history: HistoryEntry[];
+  /** Where the run's log of events stood, bytes, if it keeps one: what is behind that was lost with the run. */
+  logOffset?: number;
   /** The table of the run's `ConvolutionForms`, if it has one. */
   convolutionForms?: Record<string, string>;
 }
@@ -33,11 +31,11 @@ export interface Checkpoint {
 /** Where checkpoints are kept, and which run they belong to. */
 export interface CheckpointFolder {
   folder: string;
-  /** Hash of all that decides the result: a checkpoint of other settings is refused. */
-  identity: string;
+  /** Everything that decides the result, part by part: a checkpoint of which one is another is refused, and names it. */
+  identity: Readonly<Record<string, string>>;
 }
 
-const format = 'pathlab-checkpoint-1';
+const format = 'pathlab-checkpoint-2';
 const namePattern = /^step-(\d{8})\.safetensors$/;
 
 /**
@@ -48,7 +46,7 @@ const namePattern = /^step-(\d{8})\.safetensors$/;
  */
 export async function saveCheckpoint(
   { folder, identity }: CheckpointFolder,
-  { tensors, step, history, convolutionForms }: Checkpoint,
+  { tensors, step, logOffset, convolutionForms }: Checkpoint,
 ): Promise<string> {
   const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
   const all = {
@@ -62,9 +60,9 @@ export async function saveCheckpoint(
   }
   const metadata = {
     format,
-    identity,
+    identity: JSON.stringify(identity),
     step: String(step),
-    history: JSON.stringify(history),
+    ...(logOffset !== undefined && { logOffset: String(logOffset) }),
     ...(convolutionForms && { convolutionForms: JSON.stringify(convolutionForms) }),
   };
   await writeSafetensors(path, all, metadata);
@@ -89,13 +87,12 @@ export async function loadLatestCheckpoint({
     throw new Error(`${path} ${why}; delete it to start afresh, or choose another folder`);
   };
   if (metadata.format !== format) refuse(`is no checkpoint of this version (${metadata.format} instead of ${format})`);
-  if (metadata.identity !== identity) {
-    refuse(`was made with other settings, data or code (identity ${metadata.identity}; this run has ${identity})`);
-  }
+  const others = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity);
+  if (others.length > 0) refuse(`is of another run, which differs in ${others.join('; ')}`);
   return {
     path,
     step: Number(metadata.step),
-    history: JSON.parse(metadata.history!) as HistoryEntry[],
+    ...(metadata.logOffset !== undefined && { logOffset: Number(metadata.logOffset) }),
     ...(metadata.convolutionForms && { convolutionForms: JSON.parse(metadata.convolutionForms) }),
     tensors: {
       parameters: withoutPrefix(tensors, 'parameters/'),
@@ -103,6 +100,14 @@ export async function loadLatestCheckpoint({
       optimizer: withoutPrefix(tensors, 'optimizer/'),
     },
   };
+}
+
+/** The parts of an identity in which a checkpoint differs from the run. */
+function differences(found: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): string[] {
+  const parts = [...new Set([...Object.keys(wanted), ...Object.keys(found)])];
+  return parts
+    .filter((part) => found[part] !== wanted[part])
+    .map((part) => `${part} (${found[part] ?? 'none'} there, ${wanted[part] ?? 'none'} here)`);
 }
 
 async function checkpointsIn(folder: string): Promise<{ path: string; step: number }[]> {

@@ -1,19 +1,27 @@
-export { accumulatedGradients, type PartOfBatch } from './accumulate.js';
+export { accumulateGradients } from './accumulate-gradients.js';
 export { type AdamwOptions, adamw } from './adamw.js';
-export { type BatchOrder, batchOrder } from './batch-order.js';
 export {
   type Checkpoint,
   type CheckpointFolder,
-  type HistoryEntry,
   loadLatestCheckpoint,
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
 export { clipByGlobalNorm } from './clip.js';
 export { type LarsOptions, lars } from './lars.js';
-export { type Step, type TrainingEvent, type TrainingResult, type TrainOptions, train } from './loop.js';
+export {
+  type TrainingEvent,
+  type TrainingLog,
+  type TrainingMonitor,
+  type TrainingResult,
+  type TrainOptions,
+  train,
+} from './loop.js';
 export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } from './loss-scaling.js';
 export { movingAverage } from './moving-average.js';
+export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
+export { alone, type Replicas } from './replicas.js';
 export { cosine, type Schedule, stepwise, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
+export { type Step, type StepOptions, trainingStep } from './training-step.js';

@@ -1,6 +1,6 @@
 import { mapTensors, type Tensor, tensorNamed, tf } from '../engine/index.js';
 import { isBiasOrNorm, type Optimizer } from './optimizer.js';
-import { descend, startVelocity } from './sgd.js';
+import { initialVelocity, sgdUpdate } from './sgd.js';
 
 export interface LarsOptions {
   momentum?: number;
@@ -26,24 +26,24 @@ export function lars({
   epsilon = 1e-8,
 }: LarsOptions = {}): Optimizer {
   return {
-    initialize: (parameters) => startVelocity(parameters, momentum),
-    update: (parameters, gradients, state, learningRate) =>
+    initialize: (parameters) => initialVelocity(parameters, momentum),
+    update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
         const directions = mapTensors(parameters, (parameter, name) => {
           const gradient = tensorNamed(gradients, name);
           if (exclude(name, parameter)) return gradient;
-          const trust = trustRatio(parameter, gradient);
-          return gradient.add(parameter.mul(weightDecay)).mul(trust);
+          const decay = scheduled ?? weightDecay;
+          return gradient.add(parameter.mul(decay)).mul(trustRatio(parameter, gradient, decay));
         });
-        return descend(parameters, directions, state, learningRate, { momentum });
+        return sgdUpdate(parameters, directions, state, learningRate, { momentum });
       }),
   };
 
   /** 1 where either norm is 0, so that a layer of zeros can start to move. */
-  function trustRatio(parameter: Tensor, gradient: Tensor): Tensor {
+  function trustRatio(parameter: Tensor, gradient: Tensor, decay: number | Tensor): Tensor {
     const weightNorm = parameter.square().sum().sqrt();
     const gradientNorm = gradient.square().sum().sqrt();
-    const ratio = weightNorm.mul(trustCoefficient).div(gradientNorm.add(weightNorm.mul(weightDecay)).add(epsilon));
+    const ratio = weightNorm.mul(trustCoefficient).div(gradientNorm.add(weightNorm.mul(decay)).add(epsilon));
     return tf.where(weightNorm.mul(gradientNorm).greater(0), ratio, tf.onesLike(ratio));
   }
 }

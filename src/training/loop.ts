@@ -1,38 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 import {
-  type Compiled,
   ConvolutionForms,
   compile,
   disposeTensors,
   measureConvolutionForms,
   type Precision,
-  type Tensor,
   type Tensors,
   tf,
 } from '../engine/index.js';
 import { InterruptedError, type Key } from '../runs/index.js';
 import { batchesAhead } from './batches-ahead.js';
-import {
-  type CheckpointFolder,
-  type HistoryEntry,
-  loadLatestCheckpoint,
-  saveCheckpoint,
-  type TrainingTensors,
-} from './checkpoint.js';
-import { hasLossScale } from './loss-scaling.js';
+import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
+import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
+import type { Objective, Scheduled } from './objective.js';
+import type { Optimizer } from './optimizer.js';
 import type { Schedule } from './schedules.js';
-
-/**
- * One update as a pure function, which `train` compiles: the same tensors in give the same tensors out, and it reads
- * no value on the host. Among the metrics, all scalars, is `loss`. `random` is a key of this step alone, for dropout and
- * its like.
- */
-export type Step = (
-  tensors: TrainingTensors,
-  batch: Tensors,
-  learningRate: Tensor,
-  random: Key,
-) => { tensors: TrainingTensors; metrics: Tensors };
+import { type Step, type StepOptions, trainingStep } from './training-step.js';
 
 /** What a training reports while it runs. `step` counts finished steps. */
 export type TrainingEvent =
@@ -53,19 +36,38 @@ export type TrainingEvent =
   | { kind: 'interrupted'; step: number; path: string | undefined }
   | { kind: 'finished'; step: number };
 
-export interface TrainOptions {
-  step: Step;
-  /** Makes the tensors to start from; not called when a checkpoint is there. */
-  initialize: () => TrainingTensors;
+/** Where events are kept, of which a checkpoint remembers how far they had come. */
+export interface TrainingLog {
+  /** Writes what was added so far; gives the log's length in bytes. */
+  sync(): Promise<number>;
+  /** Drops what came after that length. */
+  cutTo(offset: number): Promise<void>;
+}
+
+/** Looks at a model while it is trained. */
+export interface TrainingMonitor {
+  everySteps: number;
+  /** Must leave the tensors alone. */
+  run(tensors: TrainingTensors, step: number): Record<string, number> | Promise<Record<string, number>>;
+}
+
+export interface TrainOptions<Name extends string = never> extends StepOptions {
+  objective: Objective<Name>;
+  optimizer: Optimizer | ScaledOptimizer;
+  /** The learning rate, and the weight decay where it changes. The objective brings schedules of its own. */
+  schedules: { learningRate: Schedule; weightDecay?: Schedule };
   /**
    * Makes the batch of a step, counted from 0; it must depend on that number alone. It is called while the step before
    * runs, and the loop disposes of the batch.
    */
   batch: (step: number) => Tensors | Promise<Tensors>;
   steps: number;
-  learningRate: Schedule;
-  /** What the steps draw from: each gets this key folded with its number, so that a resumed run draws the same. */
-  random: Key;
+  imagesPerStep: number;
+  /**
+   * What weights are drawn from, and what the steps draw from: each gets a key folded with its number, so that a resumed
+   * run draws the same.
+   */
+  key: Key;
   /** What the step's costly ops compute in; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
   precision?: Precision;
   /**
@@ -73,13 +75,9 @@ export interface TrainOptions {
    * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
    */
   convolutionForms?: ConvolutionForms;
-  imagesPerStep: number;
-  checkpoint?: CheckpointFolder & { everySteps: number };
-  /** Called before the first step, after every `everySteps` and after the last. Must leave the tensors alone. */
-  evaluate?: {
-    everySteps: number;
-    run: (tensors: TrainingTensors, step: number) => Record<string, number> | Promise<Record<string, number>>;
-  };
+  checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
+  /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
+  monitors?: readonly TrainingMonitor[];
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
 }
@@ -87,30 +85,36 @@ export interface TrainOptions {
 export interface TrainingResult {
   /** The caller's to dispose of. */
   tensors: TrainingTensors;
-  /** Every step and evaluation since the very first, also those before an interruption. */
-  history: HistoryEntry[];
   /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
   convolutionForms?: Record<string, string>;
 }
 
 /**
- * Runs a step again and again, compiled, from the last checkpoint where there is one. The event loop stays free. A run
- * that was interrupted or killed and started again ends with the same bits as one that was not.
+ * Trains: the step of an objective again and again, compiled, from the last checkpoint where there is one. The event loop
+ * stays free. A run that was interrupted or killed and started again ends with the same bits as one that was not. The
+ * history of a run is what its events say; nothing of it is kept here.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
  * @throws Error if the loss is not finite, naming the step and the last good checkpoint, or if precision is float16 and
  *   the optimizer scales no loss
  */
-export async function train(options: TrainOptions): Promise<TrainingResult> {
-  const { steps, checkpoint, evaluate, signal } = options;
+export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
+  const { objective, optimizer, steps, checkpoint, monitors = [], precision, signal } = options;
+  if (precision === 'float16' && !('lossScale' in optimizer)) {
+    throw new Error(
+      `training in float16 needs loss scaling, or gradients below 6e-8 are lost: make the optimizer with ` +
+        `${dynamicLossScaling.name}(...). bfloat16 does not need it.`,
+    );
+  }
+  const stepFunction = trainingStep(objective, optimizer, options);
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);
 
   const resumed = checkpoint && (await loadLatestCheckpoint(checkpoint));
-  let tensors = resumed?.tensors ?? options.initialize();
+  if (resumed?.logOffset !== undefined) await checkpoint?.log?.cutTo(resumed.logOffset);
+  let tensors = resumed?.tensors ?? initialTensors(objective, optimizer, options.key);
   let done = resumed?.step ?? 0;
   let lastCheckpoint = resumed?.path;
   let savedStep = resumed?.step;
-  const history: HistoryEntry[] = resumed?.history ?? [];
 
   // Before the first step nothing depends on a form yet.
   const forms =
@@ -119,53 +123,39 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 
   const save = async () => {
     if (!checkpoint) return;
-    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, history, convolutionForms: used });
+    const logOffset = await checkpoint.log?.sync();
+    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, logOffset, convolutionForms: used });
     savedStep = done;
     await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
-  const runEvaluation = async () => {
-    if (!evaluate) return;
-    const entry: HistoryEntry = { kind: 'evaluation', step: done, ...(await evaluate.run(tensors, done)) };
-    history.push(entry);
-    await emit(entry as TrainingEvent);
+  const runMonitors = async () => {
+    const due = monitors.filter(({ everySteps }) => done % everySteps === 0 || done === steps);
+    if (due.length === 0) return;
+    const found: Record<string, number> = {};
+    for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
+    await emit({ kind: 'evaluation', step: done, ...found });
   };
-
-  const { precision } = options;
-  const step = compile(options.step, {
+  const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
+  const step = compile(stepFunction, {
     name: 'the training step',
     precision,
     convolutionForms: forms,
     donate: [0],
   });
-  const measureForms = async (batch: Tensors) => {
-    const rate = tf.scalar(0);
-    try {
-      const inputs: Parameters<Step> = [tensors, batch, rate, options.random];
-      const { measured, table } = await measureConvolutionForms(options.step, inputs, {
-        forms: forms!,
-        precision,
-        onProgress: (measured, total) => emit({ kind: 'measuring convolutions', step: done, done: measured, total }),
-      });
-      used = table;
-      if (measured > 0) await forms!.save();
-    } catch (error) {
-      disposeTensors(batch);
-      throw error;
-    } finally {
-      rate.dispose();
-    }
+  const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
+    const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
+    const { measured, table } = await measureConvolutionForms(stepFunction, inputs, {
+      forms: forms!,
+      precision,
+      onProgress: (measured, total) => emit({ kind: 'measuring convolutions', step: done, done: measured, total }),
+    });
+    used = table;
+    if (measured > 0) await forms!.save();
   };
   const batches = batchesAhead(options.batch);
   try {
-    if (options.precision === 'float16' && !hasLossScale(tensors.optimizer)) {
-      throw new Error(
-        'training in float16 needs loss scaling, or gradients below 6e-8 are lost: make the optimizer with ' +
-          'dynamicLossScaling(…), and give its lossScale(tensors.optimizer) to gradients(…, { lossScale }). ' +
-          'bfloat16 needs neither.',
-      );
-    }
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
-    else await runEvaluation();
+    else await runMonitors();
 
     while (done < steps) {
       await setImmediate();
@@ -180,31 +170,38 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
         );
       }
       const began = performance.now();
-      const learningRate = options.learningRate(done);
+      const values = mapValues(schedules, (schedule) => schedule(done)) as { learningRate: number };
       const batch = await batches.take(done);
-      if (forms && !used) await measureForms(batch);
-      const running = runStep(step, tensors, batch, learningRate, options.random.fold(done));
-      if (done + 1 < steps) batches.begin(done + 1);
-      const { next, metrics } = await running;
-      tensors = next;
+      const scheduled = mapValues(values, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+      let metrics: Record<string, number>;
+      try {
+        if (forms && !used) await measureForms(batch, scheduled);
+        const running = step(tensors, batch, scheduled, options.key.fold('steps').fold(done));
+        if (done + 1 < steps) batches.begin(done + 1);
+        const output = await running;
+        tensors = output.tensors;
+        metrics = mapValues(output.metrics, (metric) => metric.dataSync()[0]!);
+        disposeTensors(output.metrics);
+      } finally {
+        disposeTensors(batch, scheduled as unknown as Tensors);
+      }
       done += 1;
-      if (!Number.isFinite(metrics.loss)) {
+      const { loss, ...others } = metrics as { loss: number };
+      if (!Number.isFinite(loss)) {
         throw new Error(
-          `the loss is ${metrics.loss} at step ${done} of ${steps} (learning rate ${learningRate}); ` +
+          `the loss is ${loss} at step ${done} of ${steps} (learning rate ${values.learningRate}); ` +
             `${lastCheckpoint ? `the last good checkpoint is ${lastCheckpoint}` : 'there is no checkpoint before it'}. ` +
             'A lower learning rate or a longer warm-up usually helps.',
         );
       }
-      const entry: HistoryEntry = { kind: 'step', step: done, learningRate, ...metrics };
-      history.push(entry);
       const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
-      await emit({ ...entry, steps, imagesPerSecond } as TrainingEvent);
+      await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond });
 
-      if (evaluate && (done % evaluate.everySteps === 0 || done === steps)) await runEvaluation();
+      await runMonitors();
       if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps)) await save();
     }
     await emit({ kind: 'finished', step: done });
-    return { tensors, history, convolutionForms: used };
+    return { tensors, convolutionForms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     throw error;
@@ -214,23 +211,19 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   }
 }
 
-/** Takes over `tensors` and `batch`. */
-async function runStep(
-  step: Compiled<Parameters<Step>, ReturnType<Step>>,
-  tensors: TrainingTensors,
-  batch: Tensors,
-  learningRate: number,
-  random: Key,
-): Promise<{ next: TrainingTensors; metrics: Record<string, number> & { loss: number } }> {
-  const rate = tf.scalar(learningRate);
-  try {
-    const output = await step(tensors, batch, rate, random);
-    const values = Object.entries(output.metrics).map(([name, tensor]) => [name, tensor.dataSync()[0]!] as const);
-    disposeTensors(output.metrics);
-    const { loss, ...others } = Object.fromEntries(values);
-    if (loss === undefined) throw new Error('the step gives no metric named "loss"');
-    return { next: output.tensors, metrics: { loss, ...others } };
-  } finally {
-    disposeTensors(batch, { rate });
-  }
+/** Weights, state and optimizer before the first step. */
+function initialTensors<Name extends string>(
+  objective: Objective<Name>,
+  optimizer: Optimizer,
+  key: Key,
+): TrainingTensors {
+  const { parameters, state } = objective.initialize(key.fold('weights'));
+  return { parameters, state, optimizer: optimizer.initialize(parameters) };
+}
+
+function mapValues<Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  make: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, make(value)]));
 }

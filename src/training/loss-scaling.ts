@@ -49,12 +49,12 @@ export function dynamicLossScaling(
       [scaleName]: tf.scalar(initial),
       [counterName]: tf.scalar(0),
     }),
-    update: (parameters, gradients, { [scaleName]: scale, [counterName]: counter, ...state }, learningRate) =>
+    update: (parameters, gradients, { [scaleName]: scale, [counterName]: counter, ...state }, scheduled) =>
       tf.tidy(() => {
         if (!scale || !counter) throw new Error('dynamicLossScaling: the state is not one that its initialize made');
         const finite = allFinite(gradients);
         const unscaled = mapTensors(gradients, (gradient) => gradient.div(scale));
-        const next = optimizer.update(parameters, unscaled, state, learningRate);
+        const next = optimizer.update(parameters, unscaled, state, scheduled);
         const choose = (after: Tensor, before: Tensor) => select(finite, after, before);
 
         const finiteSteps = counter.add(1) as Tensor;
@@ -71,11 +71,6 @@ export function dynamicLossScaling(
         };
       }),
   };
-}
-
-/** Whether an optimizer's state is one of `dynamicLossScaling`. */
-export function hasLossScale(state: Tensors): boolean {
-  return scaleName in state;
 }
 
 /** A boolean scalar. */

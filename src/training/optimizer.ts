@@ -4,12 +4,15 @@ import type { Tensor, Tensors } from '../engine/index.js';
 export interface Optimizer {
   /** The state before the first step. */
   initialize(parameters: Tensors): Tensors;
-  /** @param learningRate a scalar tensor, so that a recorded step takes each step's own */
+  /**
+   * @param scheduled scalar tensors, so that a recorded step takes each step's own: the learning rate, and the weight decay
+   *   where it follows a schedule and not the optimizer's own setting
+   */
   update(
     parameters: Tensors,
     gradients: Tensors,
     state: Tensors,
-    learningRate: Tensor,
+    scheduled: { readonly learningRate: Tensor; readonly weightDecay?: Tensor },
   ): { parameters: Tensors; state: Tensors };
 }
 

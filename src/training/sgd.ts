@@ -20,21 +20,27 @@ export function sgd({
 }: SgdOptions = {}): Optimizer {
   if (nesterov && momentum === 0) throw new RangeError("sgd: Nesterov's look-ahead needs a momentum above 0");
   return {
-    initialize: (parameters) => startVelocity(parameters, momentum),
-    update: (parameters, gradients, state, learningRate) =>
+    initialize: (parameters) => initialVelocity(parameters, momentum),
+    update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
-        const decayOf = (name: string) => (exclude(name, tensorNamed(parameters, name)) ? 0 : weightDecay);
-        return descend(parameters, gradients, state, learningRate, { momentum, nesterov, decayOf });
+        const decays = (name: string) => !exclude(name, tensorNamed(parameters, name));
+        const directions = scheduled
+          ? mapTensors(gradients, (gradient, name) =>
+              decays(name) ? gradient.add(tensorNamed(parameters, name).mul(scheduled)) : gradient,
+            )
+          : gradients;
+        const decayOf = (name: string) => (!scheduled && decays(name) ? weightDecay : 0);
+        return sgdUpdate(parameters, directions, state, learningRate, { momentum, nesterov, decayOf });
       }),
   };
 }
 
-export function startVelocity(parameters: Tensors, momentum: number): Tensors {
+export function initialVelocity(parameters: Tensors, momentum: number): Tensors {
   return momentum === 0 ? {} : mapTensors(parameters, (parameter) => tf.zerosLike(parameter));
 }
 
 /** One step along directions that are ready; with a momentum of 0 there is no velocity. */
-export function descend(
+export function sgdUpdate(
   parameters: Tensors,
   directions: Tensors,
   velocities: Tensors,

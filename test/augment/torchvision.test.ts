@@ -45,8 +45,8 @@ function cropParameters(): Tensors {
 
 function colorParameters(): Tensors {
   const blends = (early: boolean) =>
-    [0, 1, 2].map((slot) =>
-      views.map(({ order, factors }) => {
+    views.map(({ order, factors }) =>
+      [0, 1, 2].map((slot) => {
         const hueAt = order.indexOf('hue');
         const name = early ? (slot < hueAt ? order[slot] : undefined) : slot >= hueAt ? order[slot + 1] : undefined;
         if (name === 'brightness') return [factors.brightness, 0, 0];

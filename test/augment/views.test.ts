@@ -193,11 +193,7 @@ describe('drawn parameters', () => {
         if (part !== 'brightness') expect(factor! + gray! + meanGray!).toBeCloseTo(1, 6);
         return [part];
       };
-      const order = [
-        ...blendsBeforeHue.flatMap((slot) => name(slot[index]!)),
-        'hue',
-        ...blendsAfterHue.flatMap((slot) => name(slot[index]!)),
-      ];
+      const order = [...blendsBeforeHue[index]!.flatMap(name), 'hue', ...blendsAfterHue[index]!.flatMap(name)];
       expect(order).toHaveLength(4);
       orders.set(String(order), (orders.get(String(order)) ?? 0) + 1);
     }

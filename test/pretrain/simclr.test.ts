@@ -1,159 +1,187 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selfSupervisedViews } from '../../src/augment/index.js';
-import { disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
+import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
+import { disposeTensors, type Precision, tf } from '../../src/engine/index.js';
+import { collapseMonitor, type Encoder, knnMonitor } from '../../src/evaluate/index.js';
+import { BatchSource } from '../../src/input/index.js';
+import { resnet } from '../../src/models/index.js';
 import {
-  type PretrainedBackbone,
-  pretrainSimclr,
-  randomBackbone,
-  type SimclrSettings,
+  measureCost,
+  type PretrainOptions,
+  type PretrainSettings,
+  pretrain,
+  simclr,
+  untrainedEncoder,
 } from '../../src/pretrain/index.js';
 import { InterruptedError, key } from '../../src/runs/index.js';
+import type { TrainingEvent } from '../../src/training/index.js';
+import { smallDataset } from '../datasets/small-dataset.js';
 
-const size = 32;
-const settings: SimclrSettings = {
+const folders: string[] = [];
+const freshFolder = () => {
+  folders.push(mkdtempSync(join(tmpdir(), 'simclr-')));
+  return folders.at(-1)!;
+};
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+const views = { ...selfSupervisedViews(32), blur: { probability: 0.5, sigma: [0.1, 0.5], kernelSize: 3 } as const };
+const method = simclr({
+  backbone: resnet({ depth: 18, width: 0.125 }),
+  ...{ views, hiddenSize: 32, outputSize: 16, temperature: 0.2 },
+});
+const settings: PretrainSettings = {
   seed: 1,
-  depth: 18,
-  width: 0.125,
-  hiddenSize: 32,
-  outputSize: 16,
-  views: { ...selfSupervisedViews(size), blur: { probability: 0.5, sigma: [0.1, 0.5], kernelSize: 3 } },
-  temperature: 0.2,
-  batchSize: 16,
-  epochs: 8,
+  epochs: 3,
   optimizer: 'sgd',
   learningRate: 0.1,
+  warmup: 0.1,
   momentum: 0.9,
   weightDecay: 1e-6,
-  warmup: 0.1,
+  precision: 'float32',
+  evaluationCrop: 1,
 };
 
-/** Stripes of a direction and a width of their own for each patch, in a color that says nothing. */
-const patches = (() => {
-  const count = 48;
-  const images = new Uint8Array(count * size * size * 3);
-  for (let patch = 0; patch < count; patch++) {
-    const random = key('stripes').fold(patch).generator();
-    const [angle, period] = [random.between(0, Math.PI), random.between(3, 12)];
-    const color = [0, 1, 2].map(() => random.between(60, 200));
-    for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++)
-        for (let c = 0; c < 3; c++) {
-          const wave = Math.sin((2 * Math.PI * (x * Math.cos(angle) + y * Math.sin(angle))) / period);
-          images[((patch * size + y) * size + x) * 3 + c] = color[c]! + 50 * wave;
-        }
-  }
-  return { images, count, size };
-})();
+let dataset: ShardDataset;
+beforeAll(async () => {
+  const { folder } = await compileDataset(await smallDataset(4), { data: freshFolder() });
+  dataset = await openShardDataset(folder);
+});
 
-function weights({ model }: PretrainedBackbone): number[][] {
-  return Object.values({ ...model.parameters, ...model.state }).map((tensor) => Array.from(tensor.dataSync()));
+const batches = (options: { memory?: number } = {}) =>
+  new BatchSource(dataset, { batchSize: 8, key: key(1).fold('order'), imageSize: 32, ...options });
+
+const contents = ({ model }: Encoder) =>
+  Object.entries({ ...model.parameters, ...model.state }).map(([name, tensor]) => [name, [...tensor.dataSync()]]);
+
+/** Stops after so many steps, the way a user does. */
+function interruptAfter(steps: number, options: PretrainOptions) {
+  const controller = new AbortController();
+  const onEvent = (event: TrainingEvent) => {
+    if (event.kind === 'step' && event.step === steps) controller.abort();
+  };
+  return pretrain(method, { ...options, onEvent, signal: controller.signal });
 }
 
-function forget({ model }: PretrainedBackbone): void {
-  disposeTensors(model.parameters, model.state);
-}
-
-describe('pretrainSimclr', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'simclr-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  it('lowers the loss, reports, and leaves only the backbone behind', async () => {
+describe('pretraining with SimCLR', () => {
+  it('learns to find the other view, and leaves no tensors but the backbone', async () => {
     const before = tf.memory().numTensors;
-    const evaluations: { step: number; deviation: number }[] = [];
-    const trained = await pretrainSimclr({
-      settings,
-      patches,
-      evaluate: {
-        everySteps: 12,
-        run: (features, step) => {
-          const deviation = tf.tidy(() => {
-            const images = tf.tensor4d(
-              Float32Array.from(patches.images, (byte) => byte / 255),
-              [48, size, size, 3],
-            );
-            const values = features(images);
-            expect(values.shape).toEqual([48, trainedSize]);
-            return tf
-              .moments(values as Tensor, 0)
-              .variance.sqrt()
-              .mean()
-              .dataSync()[0]!;
-          });
-          evaluations.push({ step, deviation });
-          return { deviation };
-        },
-      },
+    const losses: number[] = [];
+    const onEvent = (event: TrainingEvent) => void (event.kind === 'step' && losses.push(event.loss));
+    const { encoder, steps } = await pretrain(method, {
+      ...{ settings: { ...settings, epochs: 12 }, batches: batches(), onEvent },
     });
-    const losses = trained.history.filter(({ kind }) => kind === 'step').map(({ loss }) => loss as number);
+    expect(steps).toBe(12 * Math.floor(dataset.count / 8));
+    expect(losses).toHaveLength(steps);
     const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
-    expect(losses.length).toBe(24);
-    expect(mean(losses.slice(-6))).toBeLessThan(mean(losses.slice(0, 3)) - 0.3);
-    expect(evaluations.map(({ step }) => step)).toEqual([0, 12, 24]);
-    for (const { deviation } of evaluations) expect(deviation).toBeGreaterThan(1e-3);
+    expect(mean(losses.slice(-6))).toBeLessThan(mean(losses.slice(0, 6)) - 0.2);
+    const { parameters, state } = encoder.model;
+    expect(Object.keys(parameters)[0]).toBe('conv1.weight');
+    expect(tf.memory().numTensors).toBe(before + Object.keys(parameters).length + Object.keys(state).length);
+    disposeTensors(parameters, state);
+  });
 
-    const random = randomBackbone({ settings });
-    const names = Object.keys(random.model.parameters);
-    expect(Object.keys(trained.model.parameters)).toEqual(names);
-    expect(names).toContain('layer4.1.bn2.weight');
-    expect(weights(trained)).not.toEqual(weights(random));
-    forget(trained);
-    forget(random);
+  it.each<[Precision, number | undefined]>([
+    ['float32', undefined],
+    ['float32', 0],
+    ['bfloat16', undefined],
+    ['bfloat16', 0],
+  ])('in %s with memory %s gives the undisturbed run after an interrupt, bit for bit', async (precision, memory) => {
+    const options = { settings: { ...settings, precision }, batches: batches({ memory }) };
+    const whole = await pretrain(method, options);
+    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: 'this run' };
+    await expect(interruptAfter(5, { ...options, checkpoint })).rejects.toThrow(InterruptedError);
+    const events: TrainingEvent[] = [];
+    const onEvent = (event: TrainingEvent) => void events.push(event);
+    // A run from memory may go on from shards.
+    const resumed = await pretrain(method, { ...options, checkpoint, onEvent, batches: batches({ memory: 0 }) });
+    expect(events[0]).toMatchObject({ kind: 'resumed', step: 5 });
+    expect(contents(resumed.encoder)).toEqual(contents(whole.encoder));
+  });
+
+  it('refuses the checkpoint of other settings, views, batches or code, and names what differs', async () => {
+    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: 'this run' };
+    const options = { settings, batches: batches(), checkpoint };
+    await expect(interruptAfter(2, options)).rejects.toThrow(InterruptedError);
+    const others: [RegExp, Promise<unknown>][] = [
+      [/differs in settings \(.*there.*here\)/, pretrain(method, { ...options, settings: { ...settings, epochs: 4 } })],
+      [
+        /differs in run \(this run there, another here\)/,
+        pretrain(method, { ...options, checkpoint: { ...checkpoint, identity: 'another' } }),
+      ],
+      [/differs in views/, pretrain({ ...method, views: [{ ...views, grayscale: 0 }, views] }, options)],
+      [
+        /differs in batches/,
+        pretrain(method, {
+          ...options,
+          batches: new BatchSource(dataset, { batchSize: 8, key: key(2), imageSize: 32 }),
+        }),
+      ],
+    ];
+    for (const [message, refused] of others) await expect(refused).rejects.toThrow(message);
+  });
+
+  it('runs its monitors at their own intervals, on the backbone as it is', async () => {
+    const labelled = Array.from(dataset.labels.keys()).filter((row) => dataset.labels[row]! >= 0);
+    const [bank, queries] = [0, 1].map(
+      (part) =>
+        new BatchSource(dataset, { batchSize: 8, imageSize: 32, patches: labelled.filter((_, at) => at % 2 === part) }),
+    ) as [BatchSource, BatchSource];
+    const events: TrainingEvent[] = [];
+    await pretrain(method, {
+      settings,
+      batches: batches(),
+      monitors: [
+        knnMonitor({ bank, queries, neighbors: 3, everySteps: 6 }),
+        collapseMonitor({ patches: queries, everySteps: 4 }),
+      ],
+      onEvent: (event) => void events.push(event),
+    });
+    const evaluations = events.filter(({ kind }) => kind === 'evaluation') as Record<string, number>[];
+    expect(evaluations.map(({ step }) => step)).toEqual([0, 4, 6, 8, 12]);
+    expect(Object.keys(evaluations[1]!)).toEqual(['kind', 'step', 'embeddingStd', 'rankMe']);
+    for (const { knnAccuracy, rankMe } of [evaluations[0]!, evaluations.at(-1)!]) {
+      expect(knnAccuracy).toBeGreaterThanOrEqual(0);
+      expect(rankMe).toBeGreaterThan(1);
+    }
+  });
+
+  it('starts from what untrainedEncoder gives', async () => {
+    const learningRate = Number.MIN_VALUE;
+    const { encoder } = await pretrain(method, { settings: { ...settings, learningRate }, batches: batches() });
+    const untrained = untrainedEncoder(method, { settings });
+    for (const [name, tensor] of Object.entries(untrained.model.parameters)) {
+      expect([...encoder.model.parameters[name]!.dataSync()]).toEqual([...tensor.dataSync()]);
+    }
+  });
+
+  it('says what it will cost, from three steps that change nothing', async () => {
+    const before = tf.memory().numTensors;
+    const cost = await measureCost(method, { settings, batches: batches() });
+    expect(cost.steps).toBe(3 * Math.floor(dataset.count / 8));
+    expect(cost.hours).toBeCloseTo((cost.steps * cost.secondsPerStep) / 3600, 12);
+    expect(cost.secondsPerStep).toBeGreaterThan(0);
+    expect(cost.peakGibibytes).toBeGreaterThan(0.1);
     expect(tf.memory().numTensors).toBe(before);
   });
-  const trainedSize = 64;
 
-  it('starts from the random backbone that it is compared with', async () => {
-    const random = randomBackbone({ settings });
-    const images = tf.ones([2, size, size, 3]);
-    const expected = Array.from(random.features(images).dataSync());
-    const first: number[][] = [];
-    forget(
-      await pretrainSimclr({
-        settings: { ...settings, epochs: 1 },
-        patches,
-        evaluate: {
-          everySteps: 100,
-          run: (features) => void first.push(Array.from(features(images).dataSync())) ?? {},
-        },
-      }),
-    );
-    expect(first[0]).toEqual(expected);
-    expect(first[1]).not.toEqual(expected);
-    forget(random);
+  it('refuses micro-batches, batches in order, and an optimizer that is none', async () => {
+    const wrong = (changes: object) => pretrain(method, { settings: { ...settings, ...changes }, batches: batches() });
+    await expect(wrong({ microBatches: 2 })).rejects.toThrow(/negatives are the other images of the batch/);
+    await expect(wrong({ optimizer: 'adam' })).rejects.toThrow(/optimizer is sgd, lars, adamw; got "adam"/);
+    const inOrder = new BatchSource(dataset, { batchSize: 8 });
+    await expect(pretrain(method, { settings, batches: inOrder })).rejects.toThrow(/takes shuffled batches/);
   });
 
-  it('gives the same bits from the same seed, also when it was interrupted', async () => {
-    const short = { ...settings, epochs: 2 };
-    const whole = await pretrainSimclr({ settings: short, patches });
-    const checkpoint = { folder, everySteps: 100, identity: 'these patches' };
-    const controller = new AbortController();
-    const interrupted = pretrainSimclr({
-      settings: short,
-      patches,
-      checkpoint,
-      signal: controller.signal,
-      onEvent: ({ kind, step }) => kind === 'step' && step === 3 && controller.abort(),
+  it('trains in float16 with a scaled loss', async () => {
+    const { encoder } = await pretrain(method, {
+      settings: { ...settings, epochs: 1, precision: 'float16' },
+      batches: batches(),
     });
-    await expect(interrupted).rejects.toThrow(InterruptedError);
-    const resumed = await pretrainSimclr({ settings: short, patches, checkpoint });
-    expect(weights(resumed)).toEqual(weights(whole));
-    expect(resumed.history).toEqual(whole.history);
-
-    const other = await pretrainSimclr({ settings: { ...short, seed: 2 }, patches });
-    expect(weights(other)).not.toEqual(weights(whole));
-    for (const model of [whole, resumed, other]) forget(model);
-
-    const changed = { ...short, temperature: 0.5 };
-    await expect(pretrainSimclr({ settings: changed, patches, checkpoint })).rejects.toThrow(
-      /made with other settings/,
-    );
-  });
-
-  it('refuses fewer patches than a batch', async () => {
-    const few = pretrainSimclr({ settings: { ...settings, batchSize: 64 }, patches });
-    await expect(few).rejects.toThrow(/48 items do not fill one batch of 64/);
+    expect(contents(encoder).every(([, values]) => (values as number[]).every(Number.isFinite))).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ const scaleOf = (state: Tensors) => [state['loss_scaling.scale'], state['loss_sc
 describe('dynamic loss scaling', () => {
   const optimizer = dynamicLossScaling(sgd({ momentum: 0.5 }), { initial: 8, growthInterval: 3 });
   const parameters = (): Tensors => ({ w: tf.tensor1d([1, 2]) });
-  const rate = tf.scalar(0.1);
+  const rate = { learningRate: tf.scalar(0.1) };
 
   it('steps as the optimizer does with gradients of the scaled loss', () => {
     const plain = sgd({ momentum: 0.5 });
@@ -87,7 +87,7 @@ describe('precision float16', () => {
           },
           { lossScale: lossScale(moved) },
         );
-        const next = optimizer.update(parameters, result.gradients, moved, rate);
+        const next = optimizer.update(parameters, result.gradients, moved, { learningRate: rate });
         return { parameters: next.parameters, moved: next.state, state: result.extra, loss: result.loss };
       },
       { precision },

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { imagesOfDecoded } from '../../src/augment/index.js';
 import { record } from '../../src/engine/compile/record.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
-import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
+import { compile, gradients, type Tensor, type Tensors, tf, uploadBytes } from '../../src/engine/index.js';
+import type { ModelTensors } from '../../src/models/index.js';
 import {
-  accumulatedGradients,
+  accumulateGradients,
   adamw,
   clipByGlobalNorm,
   cosine,
@@ -48,7 +50,7 @@ function run({ optimizer, rate = (step) => 0.1 + 0.02 * step, change = (same) =>
   let state = optimizer.initialize(parameters);
   for (let step = 0; step < 20; step++) {
     const gradients = change(draw((index) => 1000 + 10 * step + index));
-    ({ parameters, state } = optimizer.update(parameters, gradients, state, tf.scalar(rate(step))));
+    ({ parameters, state } = optimizer.update(parameters, gradients, state, { learningRate: tf.scalar(rate(step)) }));
     if (decay) average = movingAverage(average, parameters, decay);
   }
   return decay ? average : parameters;
@@ -89,19 +91,17 @@ describe('adamw', () => {
   const gradients = { weight: tf.zeros([2, 2]), bias: tf.zeros([2]) };
 
   it('spares biases and norms from decay, or what it is told by name', () => {
-    const decayed = (optimizer: Optimizer) => {
-      const after = optimizer.update(
-        parameters,
-        gradients,
-        optimizer.initialize(parameters),
-        tf.scalar(0.5),
-      ).parameters;
+    const decayed = (optimizer: Optimizer, weightDecay?: Tensor) => {
+      const after = optimizer.update(parameters, gradients, optimizer.initialize(parameters), {
+        learningRate: tf.scalar(0.5),
+        weightDecay,
+      }).parameters;
       return [after.weight!.dataSync()[0], after.bias!.dataSync()[0]];
     };
     expect(decayed(adamw({ weightDecay: 0.5 }))).toEqual([0.75, 1]);
     expect(decayed(adamw({ weightDecay: 0.5, exclude: (name) => name === 'weight' }))).toEqual([1, 0.75]);
-    // A decay that follows a schedule.
-    expect(decayed(adamw({ weightDecay: tf.scalar(0.5) }))).toEqual([0.75, 1]);
+    // A decay that follows a schedule goes before the setting.
+    expect(decayed(adamw({ weightDecay: 0.1 }), tf.scalar(0.5))).toEqual([0.75, 1]);
   });
 
   it('refuses what is no weight', () => {
@@ -111,7 +111,7 @@ describe('adamw', () => {
   it('leaves nothing behind', () => {
     const optimizer = adamw();
     const state = optimizer.initialize(parameters);
-    const rate = tf.scalar(0.5);
+    const rate = { learningRate: tf.scalar(0.5) };
     const before = tf.memory().numTensors;
     const updated = optimizer.update(parameters, gradients, state, rate);
     // Two parameters, two means of each, the step.
@@ -131,36 +131,38 @@ describe('clipByGlobalNorm', () => {
   });
 });
 
-describe('accumulatedGradients', () => {
-  const parameters = { weight: tf.tensor1d([1, -2, 3]) };
+describe('accumulateGradients', () => {
+  const model = (count: Tensor) => ({ parameters: { weight: tf.tensor1d([1, -2, 3]) }, state: { count } });
   const batch = { x: tf.tensor2d(hashUniform(1, 24), [8, 3]), y: tf.tensor1d(hashUniform(2, 8)) };
-  const compute = ({ weight }: Tensors, { x, y }: Tensors, { count }: Tensors, part: number) => ({
-    loss: x!.mul(weight!).sum(1).sub(y!).square().mean(),
-    carried: { count: count!.add(1) },
-    metrics: { part: x!.max().mul(0).add(part), largest: x!.max() },
+  const compute = ({ parameters, state }: ModelTensors, { x, y }: Tensors, number: number) => ({
+    loss: x!.mul(parameters.weight!).sum(1).sub(y!).square().mean() as Tensor,
+    state: { count: state.count!.add(1) as Tensor },
+    metrics: { number: x!.max().mul(0).add(number) as Tensor, largest: x!.max() as Tensor },
   });
 
-  it.each([1, 2, 4])('in %i parts are those of the batch, also compiled', async (parts) => {
-    const step = (parameters: Tensors, batch: Tensors, count: Tensor) =>
-      accumulatedGradients(parameters, batch, { parts, carried: { count } }, compute);
-    const whole = gradients(parameters, (parameters) => compute(parameters, batch, { count: tf.scalar(0) }, 0));
+  it.each([1, 2, 4])('in %i micro-batches are those of the batch, also compiled', async (microBatches) => {
+    const step = (start: ModelTensors, batch: Tensors) => accumulateGradients(start, batch, { microBatches }, compute);
+    const { parameters } = model(tf.scalar(0));
+    const whole = gradients(parameters, (parameters) => ({
+      loss: compute({ parameters, state: { count: tf.scalar(0) } }, batch, 0).loss,
+    }));
     const compiled = compile(step, { name: 'accumulate' });
-    for (const result of [step(parameters, batch, tf.scalar(3)), await compiled(parameters, batch, tf.scalar(3))]) {
+    for (const result of [step(model(tf.scalar(3)), batch), await compiled(model(tf.scalar(3)), batch)]) {
       expect(result.loss.dataSync()[0]).toBeCloseTo(whole.loss.dataSync()[0]!, 6);
       for (const [i, value] of whole.gradients.weight!.dataSync().entries()) {
         expect(result.gradients.weight!.dataSync()[i]).toBeCloseTo(value, 5);
       }
-      expect(result.carried.count!.dataSync()[0]).toBe(3 + parts);
-      expect(result.metrics.part!.dataSync()[0]).toBe((parts - 1) / 2);
+      expect(result.state.count!.dataSync()[0]).toBe(3 + microBatches);
+      expect(result.metrics.number!.dataSync()[0]).toBe((microBatches - 1) / 2);
     }
     compiled.dispose();
   });
 
-  it('takes the parts one after the other', () => {
-    const inputs = [parameters, batch, tf.scalar(0)] as const;
-    const step = (parameters: Tensors, batch: Tensors, count: Tensor) =>
-      accumulatedGradients(parameters, batch, { parts: 4, carried: { count } }, compute).loss;
-    const { program, release } = record('parts', step, [...inputs], leavesOf(inputs, 'input'));
+  it('takes the micro-batches one after the other', () => {
+    const inputs = [model(tf.scalar(0)), batch] as const;
+    const step = (start: ModelTensors, batch: Tensors) =>
+      accumulateGradients(start, batch, { microBatches: 4 }, compute).loss;
+    const { program, release } = record('micro-batches', step, [...inputs], leavesOf(inputs, 'input'));
     release();
     // The longest way through the program passes one loss after the other.
     const depth = new Map<number, number>();
@@ -171,16 +173,28 @@ describe('accumulatedGradients', () => {
     expect(Math.max(...depth.values())).toBe(4);
   });
 
-  it('refuses parts of several sizes, and names that mean two things', () => {
-    const take = (parts: number, batch: Tensors) => accumulatedGradients(parameters, batch, { parts }, compute);
-    expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be taken in 3 parts/);
+  it('cuts bytes and strings too', () => {
+    const texts = tf.tensor1d(['a', 'b', 'c', 'd'], 'string');
+    const bytes = uploadBytes(Uint8Array.of(1, 2, 3, 4), [4]);
+    const seen: unknown[] = [];
+    accumulateGradients(model(tf.scalar(0)), { texts, bytes } as Tensors, { microBatches: 2 }, (start, batch) => {
+      seen.push([...batch.texts!.dataSync()], [...imagesOfDecoded(batch.bytes!).mul(255).dataSync()]);
+      return { loss: start.parameters.weight!.sum() as Tensor, state: start.state };
+    });
+    expect(seen).toEqual([
+      ['a', 'b'],
+      [1, 2],
+      ['c', 'd'],
+      [3, 4],
+    ]);
+  });
+
+  it('refuses micro-batches of several sizes', () => {
+    const take = (microBatches: number, batch: Tensors) =>
+      accumulateGradients(model(tf.scalar(0)), batch, { microBatches }, compute);
+    expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be cut into 3 micro-batches/);
     expect(() => take(2, { ...batch, y: tf.ones([4]) })).toThrow(/a batch of \[8,4\]/);
-    expect(() => take(0, batch)).toThrow(/0 parts/);
-    const twice = (parameters: Tensors, { x }: Tensors) => {
-      const loss = x!.mul(parameters.weight!).mean();
-      return { loss, carried: { same: loss }, metrics: { same: loss } };
-    };
-    expect(() => accumulatedGradients(parameters, batch, { parts: 2 }, twice)).toThrow(/"same" is both/);
+    expect(() => take(0, batch)).toThrow(/0 micro-batches/);
   });
 });
 
@@ -188,7 +202,7 @@ describe('lars', () => {
   const parameters = () => ({ weight: tf.ones([2, 2]), bias: tf.ones([2]) });
   const step = (optimizer: Optimizer, gradients: Tensors) => {
     const start = parameters();
-    return optimizer.update(start, gradients, optimizer.initialize(start), tf.scalar(1)).parameters;
+    return optimizer.update(start, gradients, optimizer.initialize(start), { learningRate: tf.scalar(1) }).parameters;
   };
 
   it("makes the step of a layer as long as its weights say, whatever the gradient's size", () => {
@@ -210,7 +224,7 @@ describe('lars', () => {
     const optimizer = lars({ momentum: 0, trustCoefficient: 0.1 });
     const start = parameters();
     const gradients = { weight: tf.ones([2, 2]), bias: tf.fill([2], 0.5) };
-    const after = optimizer.update(start, gradients, optimizer.initialize(start), tf.scalar(1));
+    const after = optimizer.update(start, gradients, optimizer.initialize(start), { learningRate: tf.scalar(1) });
     expect(after.parameters.weight!.dataSync()[0]).toBeCloseTo(0.9, 4);
     expect(Array.from(after.parameters.bias!.dataSync())).toEqual([0.5, 0.5]);
     expect(after.state).toEqual({});
@@ -220,7 +234,9 @@ describe('lars', () => {
     const optimizer = lars();
     const zeros = { weight: tf.zeros([2, 2]) };
     const gradients = { weight: tf.ones([2, 2]) };
-    const after = optimizer.update(zeros, gradients, optimizer.initialize(zeros), tf.scalar(1)).parameters;
+    const after = optimizer.update(zeros, gradients, optimizer.initialize(zeros), {
+      learningRate: tf.scalar(1),
+    }).parameters;
     expect(Array.from(after.weight!.dataSync())).toEqual([-1, -1, -1, -1]);
   });
 });
@@ -234,12 +250,12 @@ describe('sgd', () => {
     const optimizer = sgd({ weightDecay: 0.5, exclude: (name) => name === 'bias' });
     const parameters = { weight: tf.ones([1]), bias: tf.ones([1]) };
     const zeros = { weight: tf.zeros([1]), bias: tf.zeros([1]) };
-    const after = optimizer.update(parameters, zeros, {}, tf.scalar(1)).parameters;
+    const after = optimizer.update(parameters, zeros, {}, { learningRate: tf.scalar(1) }).parameters;
     expect([after.weight!.dataSync()[0], after.bias!.dataSync()[0]]).toEqual([0.5, 1]);
   });
 
   it('names a gradient that is missing', () => {
-    expect(() => sgd().update({ weight: tf.ones([1]) }, {}, {}, tf.scalar(1))).toThrow(/"weight"/);
+    expect(() => sgd().update({ weight: tf.ones([1]) }, {}, {}, { learningRate: tf.scalar(1) })).toThrow(/"weight"/);
   });
 });
 

@@ -1,7 +1,6 @@
-import { conv2d, gradients, randomNormal, type Tensors, tf } from '../../src/engine/index.js';
+import { conv2d, randomNormal, type Tensor, tf } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
 import {
-  batchOrder,
   lars,
   type Optimizer,
   type ScaledOptimizer,
@@ -9,48 +8,45 @@ import {
   warmupCosine,
 } from '../../src/training/index.js';
 
-/** A small training with everything that a real one has: convolutions, state, momentum, an order of batches. */
+/** A small training with everything that a real one has: convolutions, state, momentum, batches by their number. */
 export function smallTraining(
   steps: number,
   seed = 1,
   optimizer: Optimizer | ScaledOptimizer = lars({ weightDecay: 1e-4, trustCoefficient: 0.1 }),
 ): TrainOptions {
   const root = key(seed);
-  const order = batchOrder({ count: 40, batchSize: 8, key: root.fold('order') });
   const data = randomNormal(root.fold('data'), [40, 8, 8, 3]);
   const answers = data.mean([1, 2, 3]).greater(0).toFloat();
   return {
     steps,
-    random: root.fold('steps'),
+    optimizer,
+    key: root,
     imagesPerStep: 8,
-    learningRate: warmupCosine({ peak: 0.5, warmupSteps: 1, steps }),
-    initialize: () => {
-      const parameters = {
-        'conv1.weight': randomNormal(root.fold('conv1'), [3, 3, 3, 8], 0, 0.2),
-        'fc.weight': randomNormal(root.fold('fc'), [8, 1], 0, 0.2),
-        'fc.bias': tf.zeros([1]),
-      };
-      return { parameters, state: { average: tf.scalar(0) }, optimizer: optimizer.initialize(parameters) };
-    },
+    schedules: { learningRate: warmupCosine({ peak: 0.5, warmupSteps: 1, steps }) },
     batch: (step) =>
       tf.tidy(() => {
-        const items = tf.tensor1d(order.items(step), 'int32');
+        const generator = root.fold('order').fold(step).generator();
+        const items = tf.tensor1d(
+          Array.from({ length: 8 }, () => generator.integer(40)),
+          'int32',
+        );
         return { images: tf.gather(data, items), answers: tf.gather(answers, items) };
       }),
-    step: (tensors, { images, answers }, learningRate) => {
-      const lossScale = 'lossScale' in optimizer ? optimizer.lossScale(tensors.optimizer) : undefined;
-      const compute = (parameters: Tensors) => {
+    objective: {
+      initialize: (key) => ({
+        parameters: {
+          'conv1.weight': randomNormal(key.fold('conv1'), [3, 3, 3, 8], 0, 0.2),
+          'fc.weight': randomNormal(key.fold('fc'), [8, 1], 0, 0.2),
+          'fc.bias': tf.zeros([1]),
+        },
+        state: { average: tf.scalar(0) },
+      }),
+      loss({ parameters, state }, { images, answers }) {
         const features = conv2d(images!, parameters['conv1.weight']!, { padding: 1 }).abs().mean([1, 2]);
         const logits = tf.matMul(features, parameters['fc.weight']!).add(parameters['fc.bias']!).squeeze([1]);
-        return { loss: logits.sub(answers!).square().mean() };
-      };
-      const result = gradients(tensors.parameters, compute, { lossScale });
-      const updated = optimizer.update(tensors.parameters, result.gradients, tensors.optimizer, learningRate);
-      const average = tensors.state.average!.mul(0.9).add(result.loss.mul(0.1));
-      return {
-        tensors: { parameters: updated.parameters, state: { average }, optimizer: updated.state },
-        metrics: { loss: result.loss },
-      };
+        const loss = logits.sub(answers!).square().mean() as Tensor;
+        return { loss, state: { average: state.average!.mul(0.9).add(loss.mul(0.1)) as Tensor } };
+      },
     },
   };
 }

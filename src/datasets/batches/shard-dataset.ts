@@ -4,6 +4,12 @@ import { digestOfFile } from '../../runs/index.js';
 import { type CompileReport, readReport } from '../compile/index.js';
 import { readShardIndex } from '../shards/index.js';
 
+/** A text of each patch, as a place in `names`. */
+export interface CodedColumn {
+  codes: Int32Array;
+  names: readonly string[];
+}
+
 /** A compiled dataset, its index in memory and its images on disk. Row `i` of every list belongs to patch `i`. */
 export interface ShardDataset {
   folder: string;
@@ -17,6 +23,10 @@ export interface ShardDataset {
   /** Class of each patch, a place in `classNames`; -1 where it has none. */
   labels: Int32Array;
   classNames: readonly string[];
+  /** Slide, patient and site of each patch; -1 where it is not known. */
+  slides: CodedColumn;
+  patients: CodedColumn;
+  sites: CodedColumn;
   /** Shard of each patch, a place in `shardNames`. */
   shards: Int32Array;
   shardNames: readonly string[];
@@ -56,6 +66,9 @@ export async function openShardDataset(
     size: report.settings.geometry.pixels,
     labels: classes.codes.map((code) => (code < 0 ? -1 : numbers[code]!)),
     classNames,
+    slides: coded(index, 'slide'),
+    patients: coded(index, 'patient'),
+    sites: coded(index, 'site'),
     shards: shards.codes,
     shardNames: shards.names,
     image: { offset: Float64Array.from(column(index, 'offset')), length: Int32Array.from(column(index, 'length')) },

@@ -1,8 +1,8 @@
-import { type ColorStatistics, decodeJpegs, imagesOfDecoded, meanOfPixels } from '../../augment/index.js';
-import { compile, type Tensor, tf, uploadStrings } from '../../engine/index.js';
-import { throwIfInterrupted } from '../../runs/index.js';
-import { batchesInOrder } from './batch-loader.js';
-import type { ShardDataset } from './shard-dataset.js';
+import { type ColorStatistics, imagesOfDecoded, meanOfPixels } from '../augment/index.js';
+import type { ShardDataset } from '../datasets/index.js';
+import { compile, type Tensors, tf } from '../engine/index.js';
+import { BatchSource } from './batch-source.js';
+import { batchesOnce } from './read-images.js';
 
 /**
  * Mean and standard deviation of red, green and blue over all pixels of a dataset, of 0..1, in one pass. Each image's
@@ -19,36 +19,28 @@ export async function colorStatistics(
     signal?: AbortSignal;
   } = {},
 ): Promise<ColorStatistics> {
-  const { size } = dataset;
-  const moments = compile(function colorMoments(encoded: Tensor) {
-    const images = imagesOfDecoded(decodeJpegs(encoded, { height: size, width: size }));
+  const total = options.patches?.length ?? dataset.count;
+  if (total === 0) throw new RangeError('color statistics need at least one patch');
+  const { patches, batchSize = Math.min(64, total) } = options;
+  // One pass: nothing is gained by holding what was decoded.
+  const source = new BatchSource(dataset, { patches, batchSize, memory: 0 });
+  const moments = compile(function colorMoments(loaded: Tensors) {
+    const images = imagesOfDecoded(source.decode(loaded).images);
     const mean = meanOfPixels(images);
     // About the image's own mean: of squares of what lies near 1, float32 would keep too few digits.
     return tf.stack([mean, meanOfPixels(images.sub(mean).square())]);
   });
-  const total = options.patches?.length ?? dataset.count;
-  const batchSize = Math.min(options.batchSize ?? 64, total);
-  if (total === 0) throw new RangeError('color statistics need at least one patch');
   const sums = { mean: new Float64Array(3), square: new Float64Array(3) };
-  let done = 0;
   try {
-    for await (const { images } of batchesInOrder(dataset, {
-      batchSize,
-      patches: options.patches,
-    })) {
-      throwIfInterrupted(options.signal, 'measuring colors');
-      // The last batch is filled up: one recording serves all.
-      const filled = Array.from({ length: batchSize }, (_, row) => images[row] ?? images[0]!);
-      const encoded = uploadStrings(filled);
-      const batch = await moments(encoded).finally(() => encoded.dispose());
+    for await (const { loaded, first, count } of batchesOnce(source, options.signal)) {
+      const batch = await moments(loaded);
       const values = await batch.data();
       batch.dispose();
-      for (let at = 0; at < 3 * images.length; at++) {
+      for (let at = 0; at < 3 * count; at++) {
         sums.mean[at % 3]! += values[at]!;
         sums.square[at % 3]! += values[at]! ** 2 + values[3 * batchSize + at]!;
       }
-      done += images.length;
-      options.onProgress?.(done, total);
+      options.onProgress?.(first + count, total);
     }
   } finally {
     moments.dispose();

@@ -1,0 +1,89 @@
+import type { BatchSource } from '../input/index.js';
+import type { Key } from '../runs/index.js';
+import { type Encoder, extractFeatures, type Features } from './features.js';
+import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
+import { knnClassify } from './knn.js';
+import { chanceAccuracy } from './monitors.js';
+
+/** What kNN finds with one kind of features. */
+export interface FeatureAccuracy extends Interval {
+  name: string;
+  /** Share of the held-out patches whose class is found. */
+  value: number;
+  correct: readonly boolean[];
+}
+
+/** How much better the first kind of features is than another, on the same patches. */
+export interface FeatureGain extends Interval {
+  name: string;
+  /** Difference of the accuracies, first minus other. */
+  value: number;
+}
+
+export interface FeatureComparison {
+  /** In the order given. */
+  accuracies: readonly FeatureAccuracy[];
+  /** One for each kind but the first. */
+  gains: readonly FeatureGain[];
+  /** Accuracy of naming the commonest class. */
+  chance: number;
+  neighbors: number;
+  patches: number;
+  /** What the intervals resample: patients, slides or patches; and how many there are. */
+  groups: { of: string; count: number };
+}
+
+/**
+ * Compares kinds of features by kNN: each held-out patch gets the class of its nearest neighbors among the bank's. The
+ * intervals resample patients where they are known, else slides, else patches; differences are of the same patches.
+ *
+ * @param options.features by name, the one in question first: an encoder, or a function of a source
+ * @throws RangeError if the bank has fewer patches than neighbors
+ */
+export async function compareFeatures(options: {
+  bank: BatchSource;
+  queries: BatchSource;
+  features: Readonly<Record<string, Encoder | ((patches: BatchSource) => Promise<Features>)>>;
+  neighbors: number;
+  key: Key;
+  signal?: AbortSignal;
+}): Promise<FeatureComparison> {
+  const { bank, queries, neighbors, key, signal } = options;
+  const groups = groupsOf(queries);
+  const classes = bank.dataset.classNames.length;
+  const accuracies: FeatureAccuracy[] = [];
+  for (const [name, kind] of Object.entries(options.features)) {
+    const featuresOf =
+      typeof kind === 'function' ? kind : (patches: BatchSource) => extractFeatures(kind, patches, { signal });
+    const [known, asked] = [await featuresOf(bank), await featuresOf(queries)];
+    const { accuracy, correct } = await knnClassify(known, bank.labels, asked, queries.labels, { classes, neighbors });
+    const interval = clusterBootstrapInterval(correct, groups.names, {
+      key: key.fold('interval'),
+      clusters: groups.of,
+    });
+    accuracies.push({ name, value: accuracy, correct, ...interval });
+  }
+  const [first, ...others] = accuracies as [FeatureAccuracy, ...FeatureAccuracy[]];
+  const gains = others.map((other) => ({
+    name: other.name,
+    value: first.value - other.value,
+    ...pairedDifferenceInterval(other.correct, first.correct, groups.names, {
+      key: key.fold('difference'),
+      clusters: groups.of,
+    }),
+  }));
+  const count = new Set(groups.names).size;
+  const chance = chanceAccuracy(queries);
+  return { accuracies, gains, chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
+}
+
+/** Who each patch of a source is from: its patient, its slide where patients are not known, or the patch itself. */
+export function groupsOf({ dataset, rows }: BatchSource): { of: 'patients' | 'slides' | 'patches'; names: string[] } {
+  const { patients, slides } = dataset;
+  const known = rows.every((row) => patients.codes[row]! >= 0);
+  const column = known ? patients : slides;
+  const names = Array.from(rows, (row) => column.names[column.codes[row]!]!);
+  if (known) return { of: 'patients', names };
+  // A patch that was not cut from a slide is a slide of its own in the index.
+  return { of: new Set(names).size === names.length ? 'patches' : 'slides', names };
+}

@@ -1,0 +1,38 @@
+import { type DecodeOptions, decodeJpegs, decodeMasks } from '../augment/index.js';
+import type { EncodedPatch } from '../datasets/index.js';
+import { attribute, executeOne, type Tensor, type Tensors, tensorNamed, uploadStrings } from '../engine/index.js';
+
+/** What encoded patches are. */
+export interface Encoding extends Pick<DecodeOptions, 'ratio'> {
+  /** Side of the images as they are encoded, px. */
+  size: number;
+  masks: boolean;
+}
+
+/** Images, bytes `[batch, size, size, 3]`, and masks, int32 `[batch, size, size]`. */
+export interface Decoded {
+  images: Tensor;
+  masks?: Tensor;
+}
+
+/** Encoded patches as tensors of strings, `jpegs` and `pngs`. */
+export function uploadEncoded(patches: readonly EncodedPatch[], { masks }: Encoding): Tensors {
+  return {
+    jpegs: uploadStrings(patches.map(({ image }) => image)),
+    ...(masks && { pngs: uploadStrings(patches.map(({ mask }) => mask!)) }),
+  };
+}
+
+/** What `uploadEncoded` gave, decoded by TensorFlow ops alone. */
+export function decodeEncoded(encoded: Tensors, { size, ratio, masks }: Encoding): Decoded {
+  const whole = { height: size, width: size };
+  return {
+    images: decodeJpegs(tensorNamed(encoded, 'jpegs'), { ...whole, ratio }),
+    ...(masks && { masks: decodeMasks(tensorNamed(encoded, 'pngs'), whole) }),
+  };
+}
+
+/** Bytes as int32, which the host can read. */
+export function integersOf(bytes: Tensor): Tensor {
+  return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')], [bytes]);
+}

@@ -1,0 +1,206 @@
+import { imageNetColors } from '../augment/index.js';
+import { type ConvolutionForms, disposeTensors, type Precision } from '../engine/index.js';
+import type { Encoder, Monitor } from '../evaluate/index.js';
+import type { BatchSource } from '../input/index.js';
+import type { ModelTensors } from '../models/index.js';
+import { canonicalJson, key, sha256 } from '../runs/index.js';
+import {
+  adamw,
+  dynamicLossScaling,
+  isBiasOrNorm,
+  lars,
+  type Optimizer,
+  type Replicas,
+  sgd,
+  type TrainingEvent,
+  type TrainingLog,
+  type TrainOptions,
+  train,
+  warmupCosine,
+} from '../training/index.js';
+import { drawViews, type Method, objectiveOf } from './method.js';
+
+/** How a method is trained: plain values, which stand on pages and in a run's identity. */
+export interface PretrainSettings {
+  seed: number | string;
+  epochs: number;
+  optimizer: 'sgd' | 'lars' | 'adamw';
+  /** At its peak, for the batch size of the source. */
+  learningRate: number;
+  /** Share of all steps over which the learning rate rises; then it falls by a cosine. */
+  warmup: number;
+  /** Of sgd and lars. */
+  momentum: number;
+  /** Not applied to biases and norms. */
+  weightDecay: number;
+  clipNorm?: number;
+  /** See `train`. */
+  microBatches?: number;
+  precision: Precision;
+  /** Side of the center square on which features are evaluated, as a share of the patch's side. */
+  evaluationCrop: number;
+}
+
+export interface PretrainOptions {
+  settings: PretrainSettings;
+  /** Patches to learn from, shuffled. */
+  batches: BatchSource;
+  /** What is measured beside the training, which it does not influence. */
+  monitors?: readonly Monitor[];
+  /**
+   * Keeps checkpoints here and goes on from the last. `identity` stands for what neither method, settings nor batches say:
+   * the code, for example.
+   */
+  checkpoint?: { folder: string; everySteps: number; identity: string; log?: TrainingLog };
+  /** See `train`. */
+  convolutionForms?: ConvolutionForms;
+  replicas?: Replicas;
+  onEvent?: (event: TrainingEvent) => void | Promise<void>;
+  signal?: AbortSignal;
+}
+
+export interface Pretrained {
+  /** The trained backbone. Heads and the like are thrown away. */
+  encoder: Encoder;
+  steps: number;
+  /** See `train`. */
+  convolutionForms?: Record<string, string>;
+}
+
+/**
+ * Trains a backbone by a method.
+ *
+ * @throws InterruptedError if `signal` aborts, after a checkpoint; running it again goes on from there
+ * @throws RangeError for settings that make no training
+ */
+export async function pretrain<Name extends string>(
+  method: Method<Name>,
+  options: PretrainOptions,
+): Promise<Pretrained> {
+  const { settings, monitors = [], checkpoint, convolutionForms, replicas, onEvent, signal } = options;
+  const training = trainingOf(method, options);
+  const encoderOf = (model: ModelTensors) => encoder(method, settings, model);
+  try {
+    const trained = await train({
+      ...{ ...training, convolutionForms, replicas, onEvent, signal },
+      checkpoint: checkpoint && { ...checkpoint, identity: identityOf(method, options, checkpoint.identity) },
+      monitors: monitors.map(({ everySteps, ...monitor }) => ({
+        everySteps,
+        run: (tensors) => monitor.run(encoderOf(tensors)),
+      })),
+    });
+    const { parameters, state, optimizer } = trained.tensors;
+    const kept = encoderOf({ parameters, state });
+    const keptTensors = new Set([...Object.values(kept.model.parameters), ...Object.values(kept.model.state)]);
+    for (const tensor of [...Object.values(parameters), ...Object.values(state)]) {
+      if (!keptTensors.has(tensor)) tensor.dispose();
+    }
+    disposeTensors(optimizer);
+    return { encoder: kept, steps: training.steps, convolutionForms: trained.convolutionForms };
+  } finally {
+    for (const monitor of monitors) monitor.dispose();
+  }
+}
+
+/** The backbone as `pretrain` starts from it: what a pretrained one is compared with. */
+export function untrainedEncoder<Name extends string>(
+  method: Method<Name>,
+  { settings }: Pick<PretrainOptions, 'settings'>,
+): Encoder {
+  const model = method.initialize(key(settings.seed).fold('training').fold('weights'));
+  return encoder(method, settings, model);
+}
+
+/** What a pretraining will take, from steps that were measured and thrown away. */
+export interface TrainingCost {
+  steps: number;
+  secondsPerStep: number;
+  hours: number;
+  /** The most memory that this process has held, GiB; on a GPU, the host's part. */
+  peakGibibytes: number;
+}
+
+/** Runs three steps of a pretraining and throws them away: the first compiles, the others are timed. */
+export async function measureCost<Name extends string>(
+  method: Method<Name>,
+  options: Pick<PretrainOptions, 'settings' | 'batches' | 'signal'>,
+): Promise<TrainingCost> {
+  const training = trainingOf(method, options);
+  const times: number[] = [];
+  const { tensors } = await train({
+    ...training,
+    steps: Math.min(3, training.steps),
+    signal: options.signal,
+    onEvent: ({ kind }) => void (kind === 'step' && times.push(performance.now())),
+  });
+  disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+  const timed = times.length - 1;
+  const secondsPerStep = timed > 0 ? (times.at(-1)! - times[0]!) / 1000 / timed : Number.NaN;
+  return {
+    steps: training.steps,
+    secondsPerStep,
+    hours: (training.steps * secondsPerStep) / 3600,
+    peakGibibytes: process.resourceUsage().maxRSS / 2 ** 20,
+  };
+}
+
+function encoder<Name extends string>(
+  { backbone, views, ...method }: Method<Name>,
+  { evaluationCrop }: PretrainSettings,
+  model: ModelTensors,
+): Encoder {
+  const view = { size: views[0]!.size, crop: evaluationCrop, colors: imageNetColors };
+  return { backbone, model: method.encoder(model), view };
+}
+
+function trainingOf<Name extends string>(
+  method: Method<Name>,
+  { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
+): TrainOptions<Name> {
+  const { seed, epochs, learningRate, warmup, precision, clipNorm, microBatches } = settings;
+  if (!batches.shuffled) throw new RangeError('a training takes shuffled batches: make their source with a key');
+  const root = key(seed);
+  const steps = batches.stepsPerEpoch * epochs;
+  const warmupSteps = Math.round(warmup * steps);
+  return {
+    objective: objectiveOf(method, batches),
+    optimizer: optimizerOf(settings),
+    schedules: { learningRate: warmupCosine({ peak: learningRate, warmupSteps, steps }) },
+    batch: async (step) => ({
+      ...(await batches.load(step)),
+      ...drawViews(method.views, batches, root.fold('views').fold(step)),
+    }),
+    ...{ steps, precision, clipNorm, microBatches },
+    imagesPerStep: batches.batchSize,
+    key: root.fold('training'),
+  };
+}
+
+function optimizerOf({ optimizer, momentum, weightDecay, precision }: PretrainSettings): Optimizer {
+  const makers = {
+    sgd: () => sgd({ momentum, weightDecay, exclude: isBiasOrNorm }),
+    lars: () => lars({ momentum, weightDecay }),
+    adamw: () => adamw({ weightDecay }),
+  };
+  if (!Object.hasOwn(makers, optimizer)) {
+    throw new RangeError(`optimizer is ${Object.keys(makers).join(', ')}; got ${JSON.stringify(optimizer)}`);
+  }
+  return precision === 'float16' ? dynamicLossScaling(makers[optimizer]()) : makers[optimizer]();
+}
+
+/** Everything that decides the result of a pretraining, part by part. */
+function identityOf<Name extends string>(
+  { name, settings: own, backbone, views }: Method<Name>,
+  { settings, batches }: PretrainOptions,
+  rest: string,
+): Record<string, string> {
+  return {
+    method: name,
+    'method settings': canonicalJson(own),
+    backbone: backbone.name,
+    views: sha256(canonicalJson(views)),
+    settings: canonicalJson(settings),
+    batches: batches.identity,
+    run: rest,
+  };
+}

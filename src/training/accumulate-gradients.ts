@@ -1,0 +1,83 @@
+import {
+  attribute,
+  executeOp,
+  gradients,
+  inOrder,
+  isByteTensor,
+  type Tensor,
+  type Tensors,
+  tf,
+  withoutPrefix,
+  withPrefix,
+  zipTensors,
+} from '../engine/index.js';
+import type { ModelTensors } from '../models/index.js';
+import type { LossOfBatch } from './objective.js';
+
+/**
+ * Loss, gradients and new state of a batch. A batch that is too large to be taken at once is cut into `microBatches` along
+ * the first dimension; they run one after the other, each from the state that the one before left, and their means are
+ * taken. The activations of one are freed before the next begins. For a loss that is a mean over images, and a network
+ * without batch norm, the result is that of the whole batch. Every micro-batch adds its ops to the step: take few.
+ *
+ * @param batch tensors of one length, strings and bytes among them
+ * @param options.lossScale see `gradients`
+ * @param compute loss of one micro-batch; `microBatch` counts from 0
+ * @throws RangeError if the batch does not divide into micro-batches of one size
+ */
+export function accumulateGradients(
+  { parameters, state }: ModelTensors,
+  batch: Tensors,
+  { microBatches = 1, lossScale }: { microBatches?: number; lossScale?: Tensor },
+  compute: (model: ModelTensors, batch: Tensors, microBatch: number) => LossOfBatch,
+): { loss: Tensor; gradients: Tensors; state: Tensors; metrics: Tensors } {
+  const cut = cutBatch(batch, microBatches);
+  let current = state;
+  let sums: { scalars: Tensors; gradients: Tensors } | undefined;
+  cut.forEach((own, microBatch) => {
+    // Without it TensorFlow would run all micro-batches at once, and hold the activations of all.
+    const ready = sums ? inOrder(own, [...Object.values(sums.gradients), sums.scalars.loss!]) : own;
+    const result = gradients(
+      parameters,
+      (parameters) => {
+        const { loss, state, metrics = {} } = compute({ parameters, state: current }, ready, microBatch);
+        return { loss, extra: { ...withPrefix(state, 'state/'), ...withPrefix(metrics, 'metrics/') } };
+      },
+      { lossScale },
+    );
+    current = withoutPrefix(result.extra, 'state/');
+    const scalars = { loss: result.loss, ...withoutPrefix(result.extra, 'metrics/') };
+    const add = (sum: Tensor, value: Tensor) => sum.add(value) as Tensor;
+    sums = sums
+      ? {
+          scalars: zipTensors(sums.scalars, scalars, add),
+          gradients: zipTensors(sums.gradients, result.gradients, add),
+        }
+      : { scalars, gradients: result.gradients };
+  });
+  const mean = (tensors: Tensors) =>
+    cut.length === 1
+      ? tensors
+      : Object.fromEntries(Object.entries(tensors).map(([name, sum]) => [name, sum.div(cut.length) as Tensor]));
+  const { loss, ...metrics } = mean(sums!.scalars);
+  return { loss: loss!, metrics, gradients: mean(sums!.gradients), state: current };
+}
+
+function cutBatch(batch: Tensors, parts: number): Tensors[] {
+  if (parts === 1) return [batch];
+  const lengths = Object.values(batch).map(({ shape }) => shape[0]!);
+  const uneven = lengths.some((length) => length !== lengths[0] || length % parts !== 0);
+  if (!(Number.isInteger(parts) && parts > 0) || lengths.length === 0 || uneven) {
+    throw new RangeError(`a batch of [${lengths}] cannot be cut into ${parts} micro-batches of one size`);
+  }
+  const pieces = Object.entries(batch).map(([name, tensor]) => [name, splitRows(tensor, parts)] as const);
+  return Array.from({ length: parts }, (_, part) =>
+    Object.fromEntries(pieces.map(([name, own]) => [name, own[part]!])),
+  );
+}
+
+/** `tf.split` along the first dimension, for every dtype: tfjs knows neither bytes nor strings there. */
+function splitRows(tensor: Tensor, parts: number): Tensor[] {
+  const type = isByteTensor(tensor) ? attribute.type('T', 'uint8') : attribute.typeOf('T', tensor);
+  return executeOp('Split', [attribute.int('num_split', parts), type], [tf.scalar(0, 'int32'), tensor], parts);
+}

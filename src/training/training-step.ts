@@ -1,0 +1,65 @@
+import { type Tensor, type Tensors, tf } from '../engine/index.js';
+import type { Key } from '../runs/index.js';
+import { accumulateGradients } from './accumulate-gradients.js';
+import type { TrainingTensors } from './checkpoint.js';
+import { clipByGlobalNorm } from './clip.js';
+import type { ScaledOptimizer } from './loss-scaling.js';
+import type { Objective, Scheduled } from './objective.js';
+import type { Optimizer } from './optimizer.js';
+import { alone, type Replicas } from './replicas.js';
+
+/** How an objective is minimized. */
+export interface StepOptions {
+  /** Gradients are scaled down to this global norm; the norm that they had is reported as the metric `gradientNorm`. */
+  clipNorm?: number;
+  /** The batch is taken in so many parts, whose gradients are averaged: less memory for the same batch. 1 by default. */
+  microBatches?: number;
+  /** Who else trains this model; nobody by default. */
+  replicas?: Replicas;
+}
+
+/** One update as a pure function: the same tensors in give the same tensors out. Among the metrics, scalars, is `loss`. */
+export type Step<Name extends string = never> = (
+  tensors: TrainingTensors,
+  batch: Tensors,
+  scheduled: Scheduled<Name>,
+  random: Key,
+) => { tensors: TrainingTensors; metrics: Tensors };
+
+/**
+ * The training step of every objective: gradients (with loss scaling, in micro-batches), their mean over replicas, clip,
+ * optimizer, and what follows the update.
+ *
+ * @throws RangeError if the objective needs the whole batch and micro-batches are asked for
+ */
+export function trainingStep<Name extends string>(
+  objective: Objective<Name>,
+  optimizer: Optimizer | ScaledOptimizer,
+  { clipNorm, microBatches = 1, replicas = alone }: StepOptions = {},
+): Step<Name> {
+  if (microBatches > 1 && objective.needsWholeBatch !== undefined) {
+    throw new RangeError(
+      `${microBatches} micro-batches would be another loss: ${objective.needsWholeBatch}. Take a smaller batch`,
+    );
+  }
+  return (tensors, batch, scheduled, random) =>
+    tf.tidy(() => {
+      const contextOf = (random: Key) => ({ random, scheduled, replicas });
+      const lossScale = 'lossScale' in optimizer ? optimizer.lossScale(tensors.optimizer) : undefined;
+      const result = accumulateGradients(tensors, batch, { microBatches, lossScale }, (model, part, number) =>
+        objective.loss(model, part, contextOf(microBatches > 1 ? random.fold(number) : random)),
+      );
+      const metrics: Tensors = { loss: result.loss, ...result.metrics };
+      let gradients = replicas.mean(result.gradients);
+      if (clipNorm !== undefined) {
+        // Scaled gradients are clipped at a scaled norm.
+        const clipped = clipByGlobalNorm(gradients, lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm);
+        metrics.gradientNorm = lossScale ? clipped.norm.div(lossScale) : clipped.norm;
+        gradients = clipped.gradients;
+      }
+      const updated = optimizer.update(tensors.parameters, gradients, tensors.optimizer, scheduled);
+      const after = { parameters: updated.parameters, state: result.state };
+      const { parameters, state } = objective.afterUpdate?.(after, tensors, contextOf(random)) ?? after;
+      return { tensors: { parameters, state, optimizer: updated.state }, metrics: replicas.mean(metrics) };
+    });
+}
