@@ -1,25 +1,21 @@
 // What compiling costs: the first call of a ResNet-50 training step (recording, TensorFlow's optimizer, its memory)
 // beyond what later calls take, and what finding the recording again costs with that step's 431 tensors. It has no peer.
-import { compile, describeDevice, key, randomNormal, resnet, sgd, tf } from '../dist/index.js';
-import { classifierTraining } from './classifier-training.mjs';
+import { compile, describeDevice, key, randomNormal, resnet, sgd, tf, trainingStep } from '../dist/index.js';
+import { classifierObjective } from './classifier-training.mjs';
 import { reportValue } from './report.mjs';
 import { median } from './worker.mjs';
 
 const rounds = 3;
 const calls = 30;
 const random = key('compile');
-const { trainStep, tensors } = classifierTraining({
-  backbone: resnet({ depth: 50 }),
-  optimizer: sgd({ momentum: 0.9 }),
-  classes: 10,
-  random,
-});
-const inputs = [
-  tensors,
-  randomNormal(random.fold('images'), [2, 64, 64, 3]),
-  tf.tensor1d([1, 2], 'int32'),
-  tf.scalar(0.1),
-];
+const objective = classifierObjective({ backbone: resnet({ depth: 50 }), classes: 10 });
+const optimizer = sgd({ momentum: 0.9 });
+const trainStep = trainingStep(objective, optimizer);
+const model = objective.initialize(random);
+const tensors = { ...model, optimizer: optimizer.initialize(model.parameters) };
+const batch = { images: randomNormal(random.fold('images'), [2, 64, 64, 3]), labels: tf.tensor1d([1, 2], 'int32') };
+const scheduled = { learningRate: tf.scalar(0.1) };
+const inputs = [tensors, batch, scheduled, random.fold('steps')];
 
 async function timed(step) {
   const began = performance.now();
@@ -39,8 +35,8 @@ for (let round = 0; round < rounds; round++) {
   step.dispose();
 }
 
-const trivial = compile(function trivialStep(_tensors, _images, _labels, rate) {
-  return rate.add(1);
+const trivial = compile(function trivialStep(_tensors, _batch, { learningRate }) {
+  return learningRate.add(1);
 });
 await timed(trivial);
 const hits = [];
@@ -48,7 +44,7 @@ for (let call = 0; call < calls; call++) hits.push(await timed(trivial));
 trivial.dispose();
 
 const device = describeDevice();
-const leaves = [...Object.values(tensors), inputs.slice(1)].reduce((sum, part) => sum + Object.keys(part).length, 0);
+const leaves = [...Object.values(tensors), batch, scheduled].reduce((sum, part) => sum + Object.keys(part).length, 0);
 reportValue('compile', {
   work: `a ResNet-50 training step (SGD with momentum, ${leaves} tensors) on ${device.name}, TensorFlow ${device.tensorflow}`,
   columns: { what: 'what', milliseconds: 'ms' },

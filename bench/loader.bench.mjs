@@ -3,12 +3,10 @@
 // are timed; the faster then runs in turns with pathlab, so that both see the same machine. What a side makes ahead when its
 // turn is over it finishes before the other's begins, and that is not counted. Before that, webdataset reads every patch
 // once, and shards with masks, and must find what is in them.
-import { existsSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileDataset, readDefinition, sampleSlide, shardFolder } from '../dist/index.js';
 import { checkMasks } from './loader/masks.mjs';
+import { benchShards } from './loader/shards.mjs';
 import { peerPython } from './peer-environment.mjs';
 import { report } from './report.mjs';
 import { median, Worker } from './worker.mjs';
@@ -23,20 +21,9 @@ const batches = quick ? 6 : 16;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('loader');
 
-/** The real sample slide under many names: as many shards as a small dataset has, at the paper's geometry. */
-async function makeShards() {
-  const definition = { ...readDefinition('ptcga200'), name: 'bench-loader', labels: { from: 'none' } };
-  const none = { patient: null, site: null, class: null, mask: null, annotation: null };
-  const names = Array.from({ length: 32 }, (_, index) => `sample-${String(index + 1).padStart(2, '0')}`);
-  const slides = names.map((id) => ({ ...sampleSlide(), ...none, id }));
-  if (!existsSync(join(shardFolder(definition), 'index.arrow'))) console.error('compiling the shards, once');
-  const { folder, report } = await compileDataset({ definition, slides });
-  return { folder, patches: report.counts.patches };
-}
-
 const masked = await checkMasks(python);
 console.error(`webdataset reads the masks of ${masked} patches as they were written`);
-const { folder, patches } = await makeShards();
+const { folder, patches } = await benchShards();
 const ours = () =>
   new Worker('pathlab', [process.execPath, here('loader/ours.mjs'), folder, String(batch), String(size)]);
 const peer = (decoder) =>

@@ -2,21 +2,9 @@
 // one in float32? 200 steps by default of a small ResNet-18 that tells textures apart, from each of three seeds. The band: the mean of the last 50
 // losses differs from float32's by at most 5 % of the first loss. Beside them, as a measure of what chance does, float32
 // from weights that differ by a thousandth.
-import {
-  crossEntropy,
-  dense,
-  dynamicLossScaling,
-  gather,
-  gradients,
-  key,
-  randomNormal,
-  randomUniform,
-  resnet,
-  sgd,
-  tf,
-  train,
-} from '../dist/index.js';
+import { dynamicLossScaling, gather, key, randomNormal, randomUniform, resnet, sgd, tf, train } from '../dist/index.js';
 import { writeCampaignResult } from './campaign-result.mjs';
+import { classifierObjective } from './classifier-training.mjs';
 
 const steps = Number(process.argv[2] ?? 200);
 const window = 50;
@@ -36,18 +24,22 @@ async function lossesIn(precision, seed, { perturbed = false } = {}) {
   const inner = sgd({ momentum: 0.9, weightDecay: 1e-4 });
   const scaled = precision === 'float16' ? dynamicLossScaling(inner) : undefined;
   const optimizer = scaled ?? inner;
-  const { history, tensors } = await train({
+  const classifier = classifierObjective({ backbone, classes, labelSmoothing: 0.1 });
+  const losses = [];
+  const { tensors } = await train({
     steps,
-    random: root.fold('steps'),
+    key: root,
     imagesPerStep: batch,
     precision,
-    learningRate: () => 0.01,
-    initialize: () => {
-      const { parameters, state } = backbone.initialize(root.fold('backbone'));
-      parameters['fc.weight'] = randomNormal(root.fold('fc'), [classes, backbone.featureSize], 0, 0.02);
-      parameters['fc.bias'] = tf.zeros([classes]);
-      if (perturbed) parameters['conv1.weight'] = parameters['conv1.weight'].mul(1.001);
-      return { parameters, state, optimizer: optimizer.initialize(parameters) };
+    optimizer,
+    schedules: { learningRate: () => 0.01 },
+    objective: {
+      ...classifier,
+      initialize(key) {
+        const model = classifier.initialize(key);
+        if (perturbed) model.parameters['conv1.weight'] = model.parameters['conv1.weight'].mul(1.001);
+        return model;
+      },
     },
     batch: (step) =>
       tf.tidy(() => {
@@ -56,25 +48,10 @@ async function lossesIn(precision, seed, { perturbed = false } = {}) {
         const noise = randomNormal(own.fold('noise'), [batch, side, side, 3]);
         return { labels, images: gather(textures, labels).add(noise.mul(3)) };
       }),
-    step: (current, { images, labels }, rate) => {
-      const result = gradients(
-        current.parameters,
-        (parameters) => {
-          const encoded = backbone.apply({ parameters, state: current.state }, images, { training: true });
-          const logits = dense(encoded.features, parameters['fc.weight'], parameters['fc.bias']);
-          return { loss: crossEntropy(logits, labels, { labelSmoothing: 0.1 }), extra: encoded.state };
-        },
-        { lossScale: scaled?.lossScale(current.optimizer) },
-      );
-      const next = optimizer.update(current.parameters, result.gradients, current.optimizer, rate);
-      return {
-        tensors: { parameters: next.parameters, state: result.extra, optimizer: next.state },
-        metrics: { loss: result.loss },
-      };
-    },
+    onEvent: ({ kind, loss }) => void (kind === 'step' && losses.push(loss)),
   });
   return {
-    losses: history.map(({ loss }) => loss),
+    losses,
     lossScale: scaled?.lossScale(tensors.optimizer).dataSync()[0],
   };
 }

@@ -7,8 +7,9 @@ import {
   measureConvolutionForms,
   randomNormal,
   tf,
+  trainingStep,
 } from '../dist/index.js';
-import { classifierTraining } from './classifier-training.mjs';
+import { classifierObjective } from './classifier-training.mjs';
 
 /**
  * A worker of step-duel.mjs: reads a number of training steps a line; answers a line of JSON with their times in ms, the
@@ -23,28 +24,30 @@ export async function serveTraining(backboneFor, optimizer, rate) {
   const [precision, ...numbers] = process.argv.slice(2);
   const [batch, size, classes] = numbers.map(Number);
   const random = key(1);
-  const training = classifierTraining({ backbone: backboneFor(size), optimizer, classes, random });
-  let { tensors } = training;
+  const objective = classifierObjective({ backbone: backboneFor(size), classes });
+  const trainStep = trainingStep(objective, optimizer);
+  const model = objective.initialize(random);
+  let tensors = { ...model, optimizer: optimizer.initialize(model.parameters) };
   const images = randomNormal(random.fold('images'), [batch, size, size, 3]);
   const labels = tf.tensor1d(
     Array.from({ length: batch }, (_, row) => row % classes),
     'int32',
   );
-  const learningRate = tf.scalar(rate);
+  const inputs = [{ images, labels }, { learningRate: tf.scalar(rate) }, random.fold('steps')];
   let step;
   /** Part of the first step, as PyTorch's compiling is of its. */
   async function prepare() {
     const forms = new ConvolutionForms();
-    await measureConvolutionForms(training.trainStep, [tensors, images, labels, learningRate], { forms, precision });
-    return compile(training.trainStep, { precision, convolutionForms: forms, donate: [0] });
+    await measureConvolutionForms(trainStep, [tensors, ...inputs], { forms, precision });
+    return compile(trainStep, { precision, convolutionForms: forms, donate: [0] });
   }
 
   async function runStep() {
     step ??= await prepare();
-    const output = await step(tensors, images, labels, learningRate);
+    const output = await step(tensors, ...inputs);
     tensors = output.tensors;
-    const [loss] = await output.loss.data();
-    output.loss.dispose();
+    const [loss] = await output.metrics.loss.data();
+    output.metrics.loss.dispose();
     return loss;
   }
 

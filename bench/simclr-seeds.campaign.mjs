@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const { runFolderFor } = await import('../dist/runs/index.js');
+const { readEvents, runFolderFor } = await import('../dist/runs/index.js');
 const seeds = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [101, 102, 103];
 if (!seeds.every(Number.isSafeInteger)) {
   console.error('npm run campaign -- simclr-seeds [SEED ...]: seeds are whole numbers');
@@ -33,12 +33,8 @@ for (const seed of seeds) {
     const { value, interval } = metrics.find((metric) => metric.name === `kNN accuracy, ${name}`);
     return { value, interval };
   };
-  const losses = readFileSync(join(folder, 'events.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter((event) => event.kind === 'step')
-    .map((event) => event.loss);
+  const losses = [];
+  for await (const { loss } of readEvents(join(folder, 'events.jsonl'), { kind: 'step' })) losses.push(loss);
   const [pretrained, random, color] = ['SimCLR pretrained', 'random initialization', 'color histogram'].map(measured);
   const row = {
     seed,

@@ -1,4 +1,3 @@
-// -*- coding: utf-8 -*-
 // ---
 // jupyter:
 //   jupytext:
@@ -19,171 +18,73 @@
 //
 // **Claim.** *Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks*
 // ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)) cuts patches of 200 um (512 px, 0.39 um/px) from the lymph node
-// slides of Camelyon16 and labels them tumor or normal by the polygons of the lesions. This page runs that definition from
-// the list of slides to shards that a training reads.
+// slides of Camelyon16 and labels them tumor or normal by the polygons of the lesions. This page runs that definition
+// from the list of slides to the shards that training reads.
 //
-// **What it does not show.** At the small scales the slides are **synthetic**, drawn by the program in the form of the
-// real ones; what is counted here says nothing of the real dataset.
-//
-// | scale | what it is | on two CPU cores |
+// | scale | what is compiled | on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step, on a few small synthetic slides | under 30 s |
-// | `demo` | the default: a synthetic cohort | under a minute |
-// | `paper` | the real definition, compiled from slides that were fetched before; refused where they are not here | `npx --no-install pathlab compile pcam200 --plan` says |
+// | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | under 30 s |
+// | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | under a minute |
+// | `paper` | the real slides; refused before they are fetched | `npx --no-install pathlab compile pcam200 --plan` says |
 //
-// The same without a browser: `npm run notebook -- 02-compile-pcam200 -p scale demo -p seed 2`
+// Headless: `npm run notebook -- 02-compile-pcam200 -p scale demo -p seed 2`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run
+let data: string | undefined; // another definition: its name in data-manifests/, or its .json file
+let from: string | undefined; // folder of files that were downloaded before, for real data
 let seed = 1; // of the synthetic slides, and of what is drawn from a slide with more patches than are wanted
-let from: string | undefined; // at paper scale: a folder of files that were downloaded before
 let workers: number | undefined; // slides compiled at a time
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
-// ## The definition
-//
-// A dataset is a definition: where its slides come from, what is left out and why, how patches are labelled and cut, and
-// how they are divided. It is resolved to a list of slides, and the list has a hash.
+// ## Definition and slides
 
 // %%
-import { join } from 'node:path';
 import * as lab from 'pathlab';
 
-const parameters = { scale, seed, from, workers };
-const experiment = lab.compileExperiment('pcam200', { scale, from });
+const parameters = { scale, data, from, seed, workers };
+const experiment = lab.compileExperiment('pcam200', parameters);
 const run = await lab.openRun({ notebook: '02-compile-pcam200', parameters, out });
-const figure = (name: string) => join(run.figures, name);
-await lab.showDefinition(lab.readDefinition('pcam200'));
-
-// %% [markdown]
-// ## The slides
-//
-// At the small scales lymph nodes are drawn, half of them with tumors. Their polygons are ASAP XML as Camelyon's, with a
-// hole of normal tissue in one. Two sites differ in stain and scanner.
-
-// %%
-let drawing: lab.Progress | undefined;
-const dataset = await lab.experimentDataset(experiment, lab.key(seed).fold('slides'), {
-  onProgress: (done, total) => {
-    drawing ??= lab.progress('synthetic slides', total);
-    drawing.update(done);
-  },
-  signal: lab.interruptSignal(),
-});
-drawing?.finish();
-const { ready, missing } = lab.slidesOnDisk(dataset);
-await lab.showSlideList(dataset, missing);
+await lab.showDefinition(experiment.definition);
+const dataset = await lab.prepareDataset(experiment);
+await lab.showSlideList(dataset);
 
 // %% [markdown]
 // ## What is cut from a slide
-//
-// Before anything is cut, tissue is told from glass. Yellow is its outline; blue frames are patches; where there is some
-// tissue and no patch, the color says why. Red outlines are the polygons that tell tumor from normal tissue; a hole in one
-// is an area of its own.
 
 // %%
-const shown = ready.at(-1);
-if (!shown) throw new Error('none of the slides is here');
-await lab.showSlideCut({ definition: dataset.definition, slide: shown }, { seed, save: figure('slide.png') });
+await lab.showSlideCut(dataset, { seed, save: run.figure('slide.png') });
 
 // %% [markdown]
 // ## Compiling
-//
-// A shard a slide, with an index, a report and a card beside them. Running this again keeps what is there; a slide that
-// fails is reported with its reason and does not stop the rest.
 
 // %%
-const compiling = lab.progress('slides', ready.length);
-const compiled = await lab.compileDataset(
-  { definition: dataset.definition, slides: ready, excluded: dataset.lock.excluded },
-  {
-    data: dataset.data,
-    seed,
-    workers,
-    onProgress: (event) => {
-      compiling.update(event.done);
-      void run.emit({ kind: 'slide', ...event });
-    },
-    signal: lab.interruptSignal(),
-  },
-);
-compiling.finish();
-const { report } = compiled;
-await lab.showCompiled(report);
-
-// %%
-await lab.showPictureGrid(await lab.shardPictures(compiled, { each: 10, most: 20 }), {
-  columns: 5,
-  cell: 150,
-  alt: 'patches of tumor and of normal tissue, as the shards hold them',
-  save: figure('patches.png'),
-});
+const compiled = await lab.compileWithProgress(run, dataset, { seed, workers });
+await lab.showCompiled(compiled.report);
+await lab.showPatches(compiled, { save: run.figure('patches.png') });
 
 // %% [markdown]
 // ## What is in it
-//
-// Tumor is the rarer class.
 
 // %% tags=["key-figure"]
-await lab.showCounts(report, 'class', { save: figure('classes.png') });
+await lab.showCounts(compiled.report, 'class', { save: run.figure('classes.png') });
 
 // %%
-await lab.showCounts(report, 'site', { save: figure('sites.png') });
-await lab.showCounts(report, 'patient', { save: figure('patients.png') });
+await lab.showCounts(compiled.report, 'site', { save: run.figure('sites.png') });
+await lab.showCounts(compiled.report, 'patient', { save: run.figure('patients.png') });
 
 // %% [markdown]
 // ## What a split leaks
-//
-// The paper divides by slide. The same shares are divided here by slide, by patient, by patients of whom those with patches
-// that look alike count as one, and by site. Counted is what then is on two sides: patients, sites, patches of the same
-// bytes, and pairs of patches that look alike by their perceptual hashes. At the small scales 20 % and 10 % are held out and
-// not the paper's 2 % and 1 %, which of so few slides is nothing.
 
 // %%
-const audited = await lab.picturesOfShards(compiled.folder, { signal: lab.interruptSignal() });
-const audits = lab.auditRules(audited, { ...dataset.definition.split, ...experiment.shares });
-await lab.showRuleAudits(audits, { save: join(run.folder, 'split-audit.csv') });
-
-// %% [markdown]
-// Doubles of slides were planted under other patients, as real cohorts hold them: a split by patient cannot know. A scan on
-// another scanner changes more of a hash than one on the same, so that few of its patches are recognized, or none; a single
-// one ties the patients.
-
-// %%
-if (dataset.planted.length > 0) {
-  await lab.showPlantedLeaks(lab.plantedFindings(dataset.planted, audited, audits));
-}
-
-// %%
-await lab.showNearDuplicates(audited, audits, { save: figure('look-alike.png') });
+const audit = await lab.auditSplits(dataset, compiled);
+await lab.showSplitAudit(run, audit);
 
 // %% [markdown]
 // ## What is kept
-//
-// The dataset card, which lies beside the shards in Markdown and in JSON.
 
 // %%
 await lab.showDatasetCard(compiled);
-
-// %% [markdown]
-// The provenance ties the shards, the card and the numbers to the code and to the list of slides.
-
-// %%
-const { counts } = report;
-const about = `${counts.synthetic > 0 ? 'SYNTHETIC slides' : report.dataset}, ${report.slides.length} slides`;
-await run.saveMetrics([
-  { name: 'patches', value: counts.patches, about },
-  { name: 'patients', value: Object.keys(counts.byPatient).length, about },
-]);
-const provenance = await lab.recordProvenance(run, {
-  seed,
-  device: lab.describeDevice(),
-  data: ready.map(lab.dataFacts),
-  choices: {
-    'settings of the shards': report.settingsHash,
-    'SHA-256 of the list': dataset.lock.listSha256,
-    'SHA-256 of the card': await lab.digestOfFile(join(compiled.folder, 'CARD.md')),
-  },
-});
-await lab.showProvenance(provenance);
+const facts = await lab.compileFacts(dataset, compiled);
+await lab.showProvenance(await run.keep({ seed, device: lab.describeDevice(), ...facts }));

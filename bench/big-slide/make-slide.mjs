@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { key, openSlide, writeSyntheticSlide } from '../../dist/index.js';
+import { key, openSlide, syntheticDataset } from '../../dist/index.js';
 
 const tile = 256;
 
@@ -15,7 +15,7 @@ const tile = 256;
  * @param {number} height level-0 px
  */
 export async function writeBigSlide(folder, width, height) {
-  const pictures = await tilePictures(join(folder, 'tissue.tif'));
+  const pictures = await tilePictures(join(folder, 'tissue'));
   const levels = [];
   for (let scale = 1; scale === 1 || width / scale >= 2000; scale *= 4) {
     levels.push([Math.ceil(width / scale), Math.ceil(height / scale)]);
@@ -36,12 +36,13 @@ export async function writeBigSlide(folder, width, height) {
 }
 
 /** JPEGs of glass, and of eight places in tissue. */
-async function tilePictures(path) {
+async function tilePictures(folder) {
   const jpeg = (image) => image.jpeg({ quality: 80, chromaSubsampling: '4:4:4' }).toBuffer();
   const glass = sharp({ create: { width: tile, height: tile, channels: 3, background: '#f0f0f2' } });
   const pictures = [await jpeg(glass)];
-  await writeSyntheticSlide(path, { columns: 4, rows: 2, blockPatches: 1 }, key('big slide'));
-  const slide = await openSlide(path);
+  const options = { kind: 'ptcga200', patients: 1, classes: 1, columns: 4, rows: 2 };
+  const { slides } = await syntheticDataset(options, key('big slide'), { folder });
+  const slide = await openSlide(slides[0].path);
   try {
     const [left, top] = [slide.width / 2, slide.height / 2].map(Math.round);
     for (const [column, row] of [-2, -1, 0, 1].flatMap((x) => [-1, 0].map((y) => [x, y]))) {

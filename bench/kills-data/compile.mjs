@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { compileDataset, key, readDefinition, readShard, shardFolder, syntheticCohort } from '../../dist/index.js';
+import { compileDataset, key, readDefinition, readShard, shardFolder, syntheticDataset } from '../../dist/index.js';
 
 const child = fileURLToPath(new URL('./compile-child.mjs', import.meta.url));
 
@@ -19,9 +19,8 @@ const child = fileURLToPath(new URL('./compile-child.mjs', import.meta.url));
  */
 export async function prepareCompile(slides) {
   const folder = mkdtempSync(join(tmpdir(), 'pathlab-kills-'));
-  const kinds = ['acinar', 'nested', 'diffuse', 'papillary'];
-  const options = { slides, columns: 4, rows: 2, blockPatches: 1, kinds, folder: join(folder, 'slides') };
-  const cohort = await syntheticCohort(options, key('kills'));
+  const options = { kind: 'ptcga200', patients: slides, classes: 1, columns: 4, rows: 2 };
+  const cohort = await syntheticDataset(options, key('kills'), { folder: join(folder, 'slides') });
   const none = { patient: null, site: null, class: null, mask: null, annotation: null };
   const definition = { ...readDefinition('ptcga200'), name: 'kills', labels: { from: 'none' } };
   definition.geometry = { ...definition.geometry, pixels: 256 };

@@ -5,15 +5,13 @@
 import { createInterface } from 'node:readline';
 import {
   applyViews,
-  batchLoader,
+  BatchSource,
   compile,
-  decodeJpegs,
   describeDevice,
   disposeTensors,
   drawViewParameters,
   key,
   openShardDataset,
-  uploadStrings,
 } from '../../dist/index.js';
 
 const [folder, ...numbers] = process.argv.slice(2);
@@ -26,21 +24,21 @@ const recipe = {
   flips: { horizontal: 0.5, vertical: 0.5 },
 };
 const root = key('loader');
-const loader = batchLoader(dataset, { batchSize, key: root, bufferSize: 256 });
-const makeViews = compile(function makeViews(encoded, parameters) {
-  return applyViews(decodeJpegs(encoded, image), parameters, recipe);
+// Without memory to hold them decoded, patches stream from the shards.
+const source = new BatchSource(dataset, { batchSize, key: root, bufferSize: 256, memory: 0 });
+const makeViews = compile(function makeViews(loaded, parameters) {
+  return applyViews(source.decode(loaded).images, parameters, recipe);
 });
 
 let step = 0;
 async function nextViews() {
-  const { images } = await loader.next();
-  const encoded = uploadStrings(images);
-  const parameters = drawViewParameters(recipe, batchSize, image, root.fold(step++));
+  const number = step++;
+  const loaded = await source.load(number);
+  const parameters = drawViewParameters(recipe, batchSize, image, root.fold(number));
   try {
-    return await makeViews(encoded, parameters);
+    return await makeViews(loaded, parameters);
   } finally {
-    encoded.dispose();
-    disposeTensors(parameters);
+    disposeTensors(loaded, parameters);
   }
 }
 

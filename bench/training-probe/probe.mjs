@@ -8,25 +8,20 @@ import koffi from 'koffi';
 import {
   adamw,
   applyViews,
-  batchOrder,
-  crossEntropy,
-  dense,
   describeDevice,
   drawViewParameters,
-  dropout,
   gather,
-  gradients,
   imageNetColors,
   key,
   lars,
   normalize,
-  randomNormal,
   randomUniform,
   resnet,
-  simclrSettings,
+  simclrMethod,
   tf,
   train,
 } from '../../dist/index.js';
+import { classifierObjective } from '../classifier-training.mjs';
 
 /** Gives the pages that malloc keeps for later back, so that what is left is in use; undefined where libc has no such. */
 function mallocTrim() {
@@ -46,46 +41,41 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
   const root = key('training-probe');
   const backbone = resnet({ depth: 18, width });
   const optimizer = optimizerName === 'lars' ? lars({ trustCoefficient: 0.02 }) : adamw();
-  const recipe = { ...simclrSettings({ scale: 'smoke' }).views, size: side };
+  const recipe = { ...simclrMethod({ scale: 'smoke' }).views[0], size: side };
   const count = 8 * batch;
   const images = randomUniform(root.fold('images'), [count, side, side, 3]);
   const labels = tf.tensor1d(
     Array.from({ length: count }, (_, row) => row % 4),
     'int32',
   );
-  const order = batchOrder({ count, batchSize: batch, key: root.fold('order') });
+  const rowsOf = (step) => {
+    const generator = root.fold('order').fold(step).generator();
+    const rows = Array.from({ length: batch }, () => generator.integer(count));
+    return tf.tensor1d(rows, 'int32');
+  };
   const trim = watch === 'in use' ? mallocTrim() : undefined;
   const seen = { steps: [], tensors: [], native: [], megabytes: [] };
-  const { tensors, history } = await train({
+  const losses = [];
+  const { tensors } = await train({
     steps,
-    random: root.fold('steps'),
+    key: root,
     imagesPerStep: batch,
     precision,
-    learningRate: () => 0.002,
-    initialize: () => {
-      const { parameters, state } = backbone.initialize(root.fold('backbone'));
-      parameters['fc.weight'] = randomNormal(root.fold('fc'), [4, backbone.featureSize], 0, 0.02);
-      parameters['fc.bias'] = tf.zeros([4]);
-      return { parameters, state, optimizer: optimizer.initialize(parameters) };
-    },
+    optimizer,
+    schedules: { learningRate: () => 0.002 },
     batch: (step) => ({
-      rows: tf.tensor1d(order.items(step), 'int32'),
+      rows: rowsOf(step),
       ...drawViewParameters(recipe, batch, { height: side, width: side }, root.fold('views').fold(step)),
     }),
-    step: (current, { rows, ...parameters }, rate, random) => {
-      const result = gradients(current.parameters, (weights) => {
-        const views = normalize(applyViews(gather(images, rows), parameters, recipe), imageNetColors);
-        const encoded = backbone.apply({ parameters: weights, state: current.state }, views, { training: true });
-        const logits = dense(dropout(encoded.features, 0.2, random), weights['fc.weight'], weights['fc.bias']);
-        return { loss: crossEntropy(logits, gather(labels, rows), { labelSmoothing: 0.1 }), extra: encoded.state };
-      });
-      const next = optimizer.update(current.parameters, result.gradients, current.optimizer, rate);
-      return {
-        tensors: { parameters: next.parameters, state: result.extra, optimizer: next.state },
-        metrics: { loss: result.loss },
-      };
-    },
-    onEvent: async ({ kind, step }) => {
+    objective: classifierObjective({
+      ...{ backbone, classes: 4, dropoutRate: 0.2, labelSmoothing: 0.1 },
+      input: ({ rows, ...parameters }) => ({
+        images: normalize(applyViews(gather(images, rows), parameters, recipe), imageNetColors),
+        labels: gather(labels, rows),
+      }),
+    }),
+    onEvent: async ({ kind, step, loss }) => {
+      if (kind === 'step') losses.push(loss);
       if (!watch || kind !== 'step' || step % 10 !== 0) return;
       await setImmediate();
       globalThis.gc();
@@ -99,7 +89,6 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
   const hash = createHash('sha256');
   for (const record of Object.values(tensors))
     for (const tensor of Object.values(record)) hash.update(tensor.dataSync());
-  const losses = history.map(({ loss }) => loss);
   return { hash: hash.digest('hex'), firstLoss: losses[0], lastLoss: losses.at(-1), seen, device: describeDevice() };
 }
 

@@ -33,32 +33,6 @@ export function resizeMatrix(crops: Tensor, input: number, output: number): Tens
 }
 
 /**
- * Gaussian blur along one axis, mirrored at the border without repeating the border pixel, as torchvision's
- * `gaussian_blur`.
- *
- * @param sigma `[batch]`, px; 0 leaves the image as it is
- * @param size px of the axis
- * @param kernelSize odd number of taps, at most 2 size - 1
- * @returns `[batch, size, size]`, rows sum to 1
- */
-export function blurMatrix(sigma: Tensor, size: number, kernelSize: number): Tensor {
-  const reach = (kernelSize - 1) / 2;
-  const output = tf.range(0, size).reshape([size, 1]);
-  const input = tf.range(0, size).reshape([1, size]);
-  // Below a hundredth of a pixel the neighbors' weights are 0 in float32: the identity, exactly.
-  const width = sigma.maximum(0.01).reshape([-1, 1, 1]);
-  const tap = (offset: Tensor, exists: Tensor) => {
-    const reached = offset.abs().lessEqual(reach).logicalAnd(exists).cast('float32');
-    return tf.exp(offset.div(width).square().mul(-0.5)).mul(reached);
-  };
-  const direct = tap(input.sub(output), input.greaterEqual(0));
-  const mirroredAtStart = tap(input.add(output), input.greater(0));
-  const mirroredAtEnd = tap(tf.sub(2 * (size - 1), input.add(output)), input.less(size - 1));
-  const weights = direct.add(mirroredAtStart).add(mirroredAtEnd);
-  return weights.div(weights.sum(2, true));
-}
-
-/**
  * Applies `[batch, output, height]` to the rows of `[batch, height, width, channels]`. With a multiple of the batch
  * in matrices, the first few apply to the first image, the next few to the second, and so on.
  */

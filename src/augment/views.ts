@@ -1,9 +1,11 @@
 import { isByteTensor, type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
 import type { Key } from '../runs/index.js';
-import { applyBlend, blendsOf, clip, shiftHue } from './color.js';
+import { gaussianBlur } from './blur.js';
+import { clip } from './color.js';
 import { drawViewParameters } from './draw.js';
 import type { ViewRecipe } from './recipe.js';
-import { alongColumns, alongRows, blurMatrix, resizeMatrix } from './resample.js';
+import { recolor } from './recolor.js';
+import { alongColumns, alongRows, resizeMatrix } from './resample.js';
 import { imagesOfDecoded, resizedCrops } from './resized-crop.js';
 
 /** RGB bytes, `[batch, height, width, 3]`, as float32 in 0..1. */
@@ -31,36 +33,14 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
   const views = cropRows.shape[0]!;
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
   return tf.tidy(() => {
-    const crops = resizedCrops(images, { rows: cropRows, columns: cropColumns }, size);
-    if (!changesColor(parameters) && !parameters.blurSigma) return clip(crops);
-    let planes = tf.transpose(crops, [0, 3, 1, 2]);
-    planes = recolor(planes.reshape([views, 3, size * size]), parameters).reshape([views, 3, size, size]);
-    const { blurSigma } = parameters;
-    if (!blurSigma) return clip(tf.transpose(planes, [0, 2, 3, 1]));
-    if (!recipe.blur) throw new Error('the view parameters have a blurSigma, but the recipe has no blur');
-    const blur = blurMatrix(blurSigma, size, recipe.blur.kernelSize);
-    return clip(alongRows(blur, tf.transpose(alongColumns(blur, planes), [0, 2, 3, 1])));
+    let made = resizedCrops(images, { rows: cropRows, columns: cropColumns }, size);
+    if (parameters.hueShift || parameters.grayscale) made = recolor(made, parameters);
+    if (parameters.blurSigma) {
+      if (!recipe.blur) throw new Error('the view parameters have a blurSigma, but the recipe has no blur');
+      made = gaussianBlur(made, parameters.blurSigma, recipe.blur.kernelSize);
+    }
+    return clip(made);
   });
-}
-
-function changesColor({ hueShift, grayscale }: Tensors): boolean {
-  return hueShift !== undefined || grayscale !== undefined;
-}
-
-/** Color jitter and grayscale; `planes` is `[batch, 3, pixels]`. */
-function recolor(planes: Tensor, parameters: Tensors): Tensor {
-  const { blendsBeforeHue, hueShift, blendsAfterHue, grayscale } = parameters;
-  let recolored = planes;
-  if (blendsBeforeHue && hueShift && blendsAfterHue) {
-    for (const blend of blendsOf(blendsBeforeHue)) recolored = applyBlend(recolored, blend);
-    recolored = shiftHue(recolored, hueShift);
-    for (const blend of blendsOf(blendsAfterHue)) recolored = applyBlend(recolored, blend);
-  }
-  if (grayscale) {
-    const weights = tf.stack([tf.sub(1, grayscale), grayscale, tf.zerosLike(grayscale)], 1);
-    for (const blend of blendsOf(weights.expandDims(1))) recolored = applyBlend(recolored, blend);
-  }
-  return recolored;
 }
 
 /**

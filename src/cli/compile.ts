@@ -1,8 +1,11 @@
 import {
   type CompileDatasetOptions,
   compileDataset,
+  describeData,
   describePlan,
   disagreements,
+  nameData,
+  openShardDataset,
   planCompile,
   resolveDataset,
   slidesOnDisk,
@@ -17,8 +20,9 @@ const help = `pathlab compile NAME [options]
 
 Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
 an interrupt or a failure, it goes on where it stopped; run at the same time on several machines with one shared folder,
-they share the work, if their lists are the same. Of a definition of ready patches (class folders, or a table) the patches are checked and go into the
-same kind of shards. NAME is a definition in data-manifests/, or a .json file; \`pathlab fetch NAME\` brings its slides.
+they share the work, if their lists are the same. NAME is a definition in data-manifests/, or a .json file;
+\`pathlab fetch NAME\` brings its slides. Or it is patches of your own, which are checked and go into the same kind of
+shards: a folder with a folder of images for each class, or a table of patches (.csv); what was understood of it is told.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
   --workers N        slides under way at a time (one a core, at most 4)
@@ -68,7 +72,15 @@ export async function compile(words: readonly string[]): Promise<number> {
   const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
   if (readerMemory !== undefined) limitReaders(readerMemory);
   return interruptible('compile', async (signal) => {
-    const dataset = await resolveDataset(name, { ...wanted, signal, onPage: tellList, onListRetry: tellListRetry });
+    const named = await nameData(name, { data: values.data, signal });
+    if (named.kind === 'shards') throw new UsageError(`${name} is compiled already: it holds index.arrow`);
+    for (const sentence of named.understood) console.error(sentence);
+    const dataset = await resolveDataset(named.definition, {
+      ...wanted,
+      signal,
+      onPage: tellList,
+      onListRetry: tellListRetry,
+    });
     const { definition } = dataset;
     const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {
@@ -85,9 +97,9 @@ export async function compile(words: readonly string[]): Promise<number> {
           `\`pathlab fetch ${name}\` brings them`,
       );
     }
-    const { excluded } = dataset.lock;
+    const { excluded, listSha256 } = dataset.lock;
     const { folder, report, strays, removed } = await compileDataset(
-      { definition, slides, excluded },
+      { definition, slides, excluded, listSha256 },
       { ...options, signal },
     );
     for (const { slide, words } of disagreements(report)) {
@@ -102,6 +114,9 @@ export async function compile(words: readonly string[]): Promise<number> {
           'but whoever reads *.tar there reads them too: --remove-strays removes those that are shards, and others are ' +
           'for you to delete',
       );
+    }
+    if (named.understood.length > 0) {
+      for (const sentence of describeData(await openShardDataset(folder), named.standIn)) console.error(sentence);
     }
     const { counts, ready, failures } = report;
     for (const { slide, reason } of ready ? failures : []) console.error(`${slide} failed: ${reason}`);

@@ -23,7 +23,7 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./audit.js')).audit(args),
   },
   synth: {
-    about: 'write a synthetic slide (synth --help)',
+    about: 'draw a synthetic dataset (synth --help)',
     run: async (args) => (await import('./synth.js')).synth(args),
   },
   gallery: {

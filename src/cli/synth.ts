@@ -1,25 +1,27 @@
 import { resolve } from 'node:path';
-import { syntheticCohort } from '../datasets/index.js';
+import { type CohortKind, syntheticDataset } from '../datasets/index.js';
 import { key } from '../runs/index.js';
-import { tissueKinds } from '../slides/index.js';
-import { decimal, interruptible, parseWords, seedOf, wholeNumber } from './options.js';
-import { synthCohort } from './synth-cohort.js';
+import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
-const help = `pathlab synth --out FOLDER [options]
-pathlab synth cohort --kind KIND --out FOLDER [options]     (a dataset of many patients; synth cohort --help)
+const help = `pathlab synth --kind KIND --out FOLDER [options]
 
-Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each with a JSON record
-(what was drawn where). Slides that are there already, made with the same options, are kept.
+Draws a SYNTHETIC dataset in the form of a real one: slides of many patients and sites as pyramidal TIFFs, their masks
+or polygons, slides.csv, and a definition that pathlab compile takes. Slides that are there already are kept.
 
-  --out FOLDER     where the slides go
-  --slides N       how many (1)
-  --seed TEXT      a number or a word; the same seed gives the same bytes (0)
-  --columns N      tissue on a slide, in patches of 200 um (8)
-  --rows N         (6)
-  --block N        side of an area of one tissue kind, in patches (2)
-  --mpp X          size of a pixel, um (0.5)
-  --kinds A,B,...  tissue kinds (all): ${tissueKinds.map((kind) => kind.name).join(', ')}
+  --kind KIND          ptcga200, pcam200, segpanda200 or segpanda200-both-providers
+  --out FOLDER         where it goes
+  --seed TEXT          a number or a word; the same seed gives the same bytes (0)
+  --patients N         of each class (ptcga200), of each of tumor and normal (pcam200), in all (segpanda200) (3)
+  --slides N           the most slides of a patient (1)
+  --sites N            how many sites (all that the kind has)
+  --classes N          ptcga200: so many of the classes (20)
+  --columns N          tissue of a slide, or of a biopsy's core, in patches of 200 um
+  --rows N
+  --leaks A,B,C        doubles to plant: the same file, scanned again, scanned again at another site (0,0,0), each under a
+                       patient of its own; leaks.json lists them. Compile leaves out the same file and says so in its
+                       report, so that an audit of the shards cannot find it; one of slides.csv with a column side can
+  --threads N          that draw (one a core, at most 4)
 `;
 
 /**
@@ -30,41 +32,54 @@ Draws synthetic H&E slides: tiled pyramidal TIFFs that OpenSlide opens, each wit
  * @throws UsageError on wrong options, in one line for the user
  */
 export async function synth(words: readonly string[]): Promise<number> {
-  if (words[0] === 'cohort') return synthCohort(words.slice(1));
+  const text = { type: 'string' } as const;
   const { values } = parseWords('synth', {
     args: [...words],
     options: {
       help: { type: 'boolean', short: 'h' },
-      out: { type: 'string' },
-      slides: { type: 'string', default: '1' },
+      kind: text,
+      out: text,
       seed: { type: 'string', default: '0' },
-      columns: { type: 'string' },
-      rows: { type: 'string' },
-      block: { type: 'string' },
-      mpp: { type: 'string' },
-      kinds: { type: 'string' },
+      patients: { type: 'string', default: '3' },
+      slides: text,
+      sites: text,
+      classes: text,
+      columns: text,
+      rows: text,
+      leaks: { type: 'string', default: '0,0,0' },
+      threads: text,
     },
   });
   if (values.help) {
     console.log(help);
     return 0;
   }
-  if (!values.out) throw new UsageError('synth needs --out FOLDER, where the slides go (see pathlab synth --help)');
+  if (!values.out || !values.kind) {
+    throw new UsageError('synth needs --kind KIND and --out FOLDER (see pathlab synth --help)');
+  }
+  const number = (name: 'patients' | 'slides' | 'sites' | 'classes' | 'columns' | 'rows' | 'threads') =>
+    wholeNumber(name, values[name], 0);
+  const leaks = values.leaks.split(',').map((count) => wholeNumber('leaks', count, 0)!);
+  if (leaks.length !== 3) throw new UsageError(`--leaks takes three whole numbers with commas; got "${values.leaks}"`);
   const options = {
+    // Checked with the other options.
+    kind: values.kind as CohortKind,
+    patients: number('patients')!,
+    slidesPerPatient: number('slides'),
+    sites: number('sites'),
+    classes: number('classes'),
+    columns: number('columns'),
+    rows: number('rows'),
+    leaks: { exact: leaks[0], near: leaks[1], rescanned: leaks[2] },
+  };
+  const watch = {
     folder: resolve(values.out),
-    slides: wholeNumber('slides', values.slides)!,
-    columns: wholeNumber('columns', values.columns),
-    rows: wholeNumber('rows', values.rows),
-    blockPatches: wholeNumber('block', values.block),
-    umPerPixel: decimal('mpp', values.mpp),
-    kinds: values.kinds?.split(','),
+    threads: number('threads'),
+    onProgress: (done: number, total: number) => console.error(`slide ${done} of ${total}`),
   };
   return interruptible('synth', async (signal) => {
-    const cohort = await syntheticCohort(options, key(seedOf(values.seed)), {
-      signal,
-      onProgress: (done, total) => console.error(`slide ${done} of ${total}`),
-    });
-    for (const slide of cohort.slides) console.log(slide.path);
+    const { definitionPath } = await syntheticDataset(options, key(seedOf(values.seed)), { ...watch, signal });
+    console.log(definitionPath);
     return 0;
   });
 }

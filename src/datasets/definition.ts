@@ -12,8 +12,8 @@ export interface DatasetDefinition {
   /** Slides are cut into patches; patches are taken as they are. */
   unit: 'slides' | 'patches';
   synthetic: boolean;
-  /** Who published it. */
-  origin: { name: string; url: string };
+  /** Who published it; without an address, a user's own data. */
+  origin: { name: string; url: string | null };
   source: DatasetOrigin;
   /** Files below this size are left out: thumbnails that a source lists among its slides. 0 keeps all. */
   minimumBytes: number;
@@ -23,7 +23,7 @@ export interface DatasetDefinition {
   /** How patches are cut; null where the unit is patches. */
   geometry: DatasetGeometry | null;
   split: SplitRule;
-  licence: { name: string; url: string };
+  licence: { name: string; url: string | null };
   citation: string;
   /** What a reader must know beyond the fields: faults of the source, and what the paper leaves open. */
   notes: readonly string[];

@@ -18,7 +18,13 @@ export {
   type ShardPicturesOptions,
   type UserPicturesOptions,
 } from './audit/index.js';
-export { type EncodedPatch, openShardDataset, readEncoded, type ShardDataset } from './batches/index.js';
+export {
+  type CodedColumn,
+  type EncodedPatch,
+  openShardDataset,
+  readEncoded,
+  type ShardDataset,
+} from './batches/index.js';
 export {
   type CohortKind,
   type LeakCounts,
@@ -42,6 +48,7 @@ export {
   cutSettings,
   describePlan,
   disagreements,
+  knownNames,
   placePatches,
   planCompile,
   readReport,
@@ -49,6 +56,8 @@ export {
   type SlideFacts,
   type SlideFailure,
   shardFolder,
+  splitInWords,
+  subjectOf,
 } from './compile/index.js';
 export type {
   BucketSource,
@@ -63,9 +72,10 @@ export type {
   SplitRule,
   TableSource,
 } from './definition.js';
+export { describeData } from './describe-data.js';
 export { type FetchedDataset, fetchDataset } from './fetch.js';
 export { byReason, type FetchReport, type LeftOut, type ListFacts, listFacts } from './fetch-report.js';
-export { type LoadPatchSetOptions, loadPatchSet } from './load-patch-set.js';
+export { type InferredDefinition, inferDefinition } from './infer/index.js';
 export {
   filesOf,
   type LockedFile,
@@ -76,7 +86,7 @@ export {
   readLockFile,
 } from './lock-file.js';
 export { readSlideManifest, type SlideManifest } from './manifest.js';
-export { gatherImages, type PatchSet, type PatchSource, patchTable, selectPatches } from './patch-set.js';
+export { type NamedData, nameData, type OpenDataOptions, type OpenedData, openData } from './open-data.js';
 export { groupsOf, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
 export { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
@@ -101,14 +111,15 @@ export {
   type NearDuplicate,
   nearDuplicatePictures,
   type PairPicture,
+  type PatchSplit,
+  type PatchSplitBy,
   paperSeed,
   type RuleLeak,
   ruleLeaks,
   type Side,
-  type SlideSplit,
   type SplitAudit,
+  type SplitPatchesOptions,
   sidesOf,
-  splitBySlide,
+  splitPatches,
   usualNearDistance,
 } from './splits/index.js';
-export { type SyntheticCohort, type SyntheticCohortOptions, syntheticCohort } from './synthetic-cohort.js';

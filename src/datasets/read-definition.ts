@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { canonicalJson, projectRoot, sha256 } from '../runs/index.js';
 import type { DatasetDefinition } from './definition.js';
@@ -12,6 +13,12 @@ import { readJsonFile } from './json-file.js';
  */
 export function readDefinition(nameOrPath: string, root = projectRoot): DatasetDefinition {
   const path = definitionPath(nameOrPath, root);
+  if (!nameOrPath.endsWith('.json') && !existsSync(path)) {
+    throw new RangeError(
+      `there is no definition "${nameOrPath}": data-manifests/ holds ${definitionNames(dirname(path)).join(', ')}; a ` +
+        'definition of your own is named by its path, which ends with .json',
+    );
+  }
   return checkDefinition(readJsonFile(path, 'the dataset definition'), path);
 }
 
@@ -35,6 +42,15 @@ export function definitionPath(nameOrPath: string, root = projectRoot): string {
     );
   }
   return join(root, 'data-manifests', `${nameOrPath}.json`);
+}
+
+/** A folder of definitions holds the manifests of single slides, too. */
+function definitionNames(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .filter((file) => 'unit' in (readJsonFile(join(folder, file), 'the dataset definition') as object))
+    .map((file) => basename(file, '.json'))
+    .sort();
 }
 
 /** The folder that a definition's relative paths start from. */

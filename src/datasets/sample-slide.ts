@@ -54,6 +54,7 @@ export function sampleDataset(like: DatasetDefinition, root = projectRoot): Slid
       ...like,
       name,
       title,
+      unit: 'slides',
       synthetic: false,
       origin,
       source: { kind: 'slides', table: `${name}.json`, folder: dirname(file.path), columns: { path: 'file.path' } },

@@ -1,9 +1,8 @@
-import type { SyntheticSlideRecord } from '../slides/index.js';
 import type { Side } from './splits/index.js';
 
 /** A slide that patches are to be cut from. */
 export interface SlideSource {
-  /** Names the slide in patch sets, tables and splits. */
+  /** Names the slide in shards, tables and splits. */
   id: string;
   path: string;
   synthetic: boolean;
@@ -13,8 +12,6 @@ export interface SlideSource {
   sha256: string;
   /** Size of a level-0 pixel, um, for a file that does not say it. */
   mpp?: number;
-  /** What was drawn where; only synthetic slides have it, and only they give labels. */
-  record?: SyntheticSlideRecord;
 }
 
 /** What provenance keeps of a slide that was read. */

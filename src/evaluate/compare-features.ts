@@ -6,19 +6,26 @@ import { knnClassify } from './knn.js';
 import { chanceAccuracy } from './monitors.js';
 
 /** What kNN finds with one kind of features. */
-export interface FeatureAccuracy extends Interval {
+export interface FeatureAccuracy {
   name: string;
   /** Share of the held-out patches whose class is found. */
   value: number;
+  /** Null where there are too few groups to resample. */
+  interval: Interval | null;
   correct: readonly boolean[];
 }
 
 /** How much better the first kind of features is than another, on the same patches. */
-export interface FeatureGain extends Interval {
+export interface FeatureGain {
   name: string;
   /** Difference of the accuracies, first minus other. */
   value: number;
+  /** Null where there are too few groups to resample. */
+  interval: Interval | null;
 }
+
+/** Of fewer groups a bootstrap says nothing. */
+const leastGroups = 5;
 
 export interface FeatureComparison {
   /** In the order given. */
@@ -35,7 +42,8 @@ export interface FeatureComparison {
 
 /**
  * Compares kinds of features by kNN: each held-out patch gets the class of its nearest neighbors among the bank's. The
- * intervals resample patients where they are known, else slides, else patches; differences are of the same patches.
+ * intervals resample patients where they are known, else slides, else patches, five at least; differences are of the same
+ * patches.
  *
  * @param options.features by name, the one in question first: an encoder, or a function of a source
  * @throws RangeError if the bank has fewer patches than neighbors
@@ -50,6 +58,8 @@ export async function compareFeatures(options: {
 }): Promise<FeatureComparison> {
   const { bank, queries, neighbors, key, signal } = options;
   const groups = groupsOf(queries);
+  const count = new Set(groups.names).size;
+  const bootstrap = (name: string) => ({ key: key.fold(name), clusters: groups.of });
   const classes = bank.dataset.classNames.length;
   const accuracies: FeatureAccuracy[] = [];
   for (const [name, kind] of Object.entries(options.features)) {
@@ -57,28 +67,28 @@ export async function compareFeatures(options: {
       typeof kind === 'function' ? kind : (patches: BatchSource) => extractFeatures(kind, patches, { signal });
     const [known, asked] = [await featuresOf(bank), await featuresOf(queries)];
     const { accuracy, correct } = await knnClassify(known, bank.labels, asked, queries.labels, { classes, neighbors });
-    const interval = clusterBootstrapInterval(correct, groups.names, {
-      key: key.fold('interval'),
-      clusters: groups.of,
-    });
-    accuracies.push({ name, value: accuracy, correct, ...interval });
+    const interval =
+      count < leastGroups ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
+    accuracies.push({ name, value: accuracy, correct, interval });
   }
   const [first, ...others] = accuracies as [FeatureAccuracy, ...FeatureAccuracy[]];
-  const gains = others.map((other) => ({
-    name: other.name,
-    value: first.value - other.value,
-    ...pairedDifferenceInterval(other.correct, first.correct, groups.names, {
-      key: key.fold('difference'),
-      clusters: groups.of,
-    }),
+  const gains = others.map(({ name, value, correct }) => ({
+    name,
+    value: first.value - value,
+    interval:
+      count < leastGroups
+        ? null
+        : pairedDifferenceInterval(correct, first.correct, groups.names, bootstrap('difference')),
   }));
-  const count = new Set(groups.names).size;
   const chance = chanceAccuracy(queries);
   return { accuracies, gains, chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
 }
 
 /** Who each patch of a source is from: its patient, its slide where patients are not known, or the patch itself. */
-export function groupsOf({ dataset, rows }: BatchSource): { of: 'patients' | 'slides' | 'patches'; names: string[] } {
+export function groupsOf({ dataset, rows }: Pick<BatchSource, 'dataset' | 'rows'>): {
+  of: 'patients' | 'slides' | 'patches';
+  names: string[];
+} {
   const { patients, slides } = dataset;
   const known = rows.every((row) => patients.codes[row]! >= 0);
   const column = known ? patients : slides;

@@ -2,6 +2,7 @@ export {
   type CompileExperiment,
   type CompileParameters,
   compileExperiment,
+  compileFacts,
   type ExperimentDataset,
   experimentDataset,
 } from './compile-datasets.js';
@@ -13,3 +14,4 @@ export {
   type Scale,
 } from './pretrain.js';
 export { simclrExperiment, simclrMethod } from './pretrain-simclr.js';
+export { type PretrainingData, pretrainingData } from './pretraining-data.js';

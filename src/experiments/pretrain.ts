@@ -29,6 +29,7 @@ export interface PretrainRecipe {
 /** Everything that makes a pretraining experiment. */
 export interface PretrainExperiment {
   notebook: string;
+  scale: Scale;
   method: Method;
   settings: PretrainSettings;
   batchSize: number;
@@ -59,9 +60,21 @@ const cohorts: Record<Exclude<Scale, 'paper'>, SyntheticDatasetOptions> = {
 };
 
 const scales = {
-  smoke: { heldOut: 1 / 3, neighbors: 5, monitorEvery: 8, checkpointEvery: 8 },
-  demo: { heldOut: 1 / 3, neighbors: 20, monitorEvery: 120, checkpointEvery: 120 },
-  paper: { heldOut: 0.03, neighbors: 20, monitorEvery: 5000, checkpointEvery: 1000 },
+  smoke: { evaluated: { bank: 512, heldOut: 256 }, heldOut: 1 / 3, neighbors: 5, monitorEvery: 8, checkpointEvery: 8 },
+  demo: {
+    evaluated: { bank: 4_000, heldOut: 2_000 },
+    heldOut: 1 / 3,
+    neighbors: 20,
+    monitorEvery: 120,
+    checkpointEvery: 120,
+  },
+  paper: {
+    evaluated: { bank: 20_000, heldOut: 5_000 },
+    heldOut: 0.03,
+    neighbors: 20,
+    monitorEvery: 5000,
+    checkpointEvery: 1000,
+  },
 };
 
 /**
@@ -96,6 +109,7 @@ export function pretrainExperiment(
   return {
     ...scales[scale],
     notebook,
+    scale,
     data,
     synthetic: scale === 'paper' ? null : cohorts[scale],
     method: recipe.method,
@@ -104,12 +118,11 @@ export function pretrainExperiment(
     settings: {
       ...settings,
       seed,
-      epochs: epochs ?? settings.epochs,
+      ...(epochs !== undefined && { epochs, steps: undefined }),
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
     neighbors: neighbors ?? scales[scale].neighbors,
-    evaluated: { bank: 20_000, heldOut: 5_000 },
     paper: recipes.paper(),
   };
 }

@@ -63,11 +63,14 @@ export function balancedEpochOrder(
 ): Int32Array {
   const draw: Generator = key.fold('class').generator();
   const streams = classes.map((places, label) => {
-    let [order, round, at] = [new Int32Array(), 0, 0];
+    let order: Int32Array = new Int32Array();
+    let round = 0;
+    let at = 0;
     return () => {
       if (at === order.length) {
         const own = { key: key.fold(label).fold(round++), bufferSize: Math.ceil(bufferSize / classes.length) };
-        [order, at] = [epochOrder(starts[label]!, own), 0];
+        order = epochOrder(starts[label]!, own);
+        at = 0;
       }
       return places[order[at++]!]!;
     };

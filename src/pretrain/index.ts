@@ -7,6 +7,7 @@ export {
   type PretrainSettings,
   pretrain,
   type TrainingCost,
+  trainingSteps,
   untrainedEncoder,
 } from './pretrain.js';
 export { type SimclrOptions, simclr } from './simclr.js';

@@ -25,6 +25,8 @@ export interface Method<Name extends string = never> extends Omit<Objective<Name
   /** One recipe for each view of a patch. */
   views: readonly ViewRecipe[];
   loss(model: ModelTensors, batch: ViewBatch, context: StepContext<Name>): LossOfBatch;
+  /** The loss if all outputs were alike: what a training that learns goes below. */
+  chanceLoss?(batchSize: number): number;
   /** The backbone's part of what is trained: what is kept, evaluated and fine-tuned. */
   encoder(model: ModelTensors): ModelTensors;
 }

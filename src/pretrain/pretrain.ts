@@ -23,7 +23,9 @@ import { drawViews, type Method, objectiveOf } from './method.js';
 /** How a method is trained: plain values, which stand on pages and in a run's identity. */
 export interface PretrainSettings {
   seed: number | string;
-  epochs: number;
+  /** How long it is trained: passes over the patches, or steps. One of the two. */
+  epochs?: number;
+  steps?: number;
   optimizer: 'sgd' | 'lars' | 'adamw';
   /** At its peak, for the batch size of the source. */
   learningRate: number;
@@ -157,10 +159,10 @@ function trainingOf<Name extends string>(
   method: Method<Name>,
   { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
 ): TrainOptions<Name> {
-  const { seed, epochs, learningRate, warmup, precision, clipNorm, microBatches } = settings;
+  const { seed, learningRate, warmup, precision, clipNorm, microBatches } = settings;
   if (!batches.shuffled) throw new RangeError('a training takes shuffled batches: make their source with a key');
   const root = key(seed);
-  const steps = batches.stepsPerEpoch * epochs;
+  const steps = trainingSteps(settings, batches);
   const warmupSteps = Math.round(warmup * steps);
   return {
     objective: objectiveOf(method, batches),
@@ -174,6 +176,17 @@ function trainingOf<Name extends string>(
     imagesPerStep: batches.batchSize,
     key: root.fold('training'),
   };
+}
+
+/** The steps of a training. */
+export function trainingSteps(
+  { epochs, steps }: Pick<PretrainSettings, 'epochs' | 'steps'>,
+  { stepsPerEpoch }: Pick<BatchSource, 'stepsPerEpoch'>,
+): number {
+  if ((epochs === undefined) === (steps === undefined)) {
+    throw new RangeError(`a training has epochs or steps; got epochs ${epochs} and steps ${steps}`);
+  }
+  return steps ?? stepsPerEpoch * epochs!;
 }
 
 function optimizerOf({ optimizer, momentum, weightDecay, precision }: PretrainSettings): Optimizer {

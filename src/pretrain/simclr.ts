@@ -37,6 +37,7 @@ export function simclr({ backbone, views, hiddenSize, outputSize, temperature }:
       const { loss, accuracy } = ntXent(first, second, temperature);
       return { loss, state, metrics: { accuracy } };
     },
+    chanceLoss: (batchSize) => Math.log(2 * batchSize - 1),
     encoder: (model) => subModel(model, 'backbone'),
   };
 }

@@ -1,5 +1,5 @@
 import { writeFileAtomic } from '../runs/index.js';
-import { type DisplayMetadata, type MimeBundle, newLiveDisplay, showBundle } from './display.js';
+import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle } from './figure.js';
 import { chartConfig } from './style.js';
 
@@ -50,49 +50,14 @@ export async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Pr
   const figure = await drawChart(spec);
   if (options.save) await writeFileAtomic(options.save, figure.png);
   const [bundle, metadata] = figureBundle(figure, options.alt);
-  return [{ ...bundle, [mimeType]: withHouseStyle(spec) }, metadata];
+  return [{ ...bundle, ...vegaLiteBundle(spec, options.alt) }, metadata];
+}
+
+/** A chart as an output without a picture, which costs next to nothing; the front end draws it. */
+export function vegaLiteBundle(spec: VegaLiteSpec, alt: string): MimeBundle {
+  return { 'text/plain': alt, [mimeType]: withHouseStyle(spec) };
 }
 
 function withHouseStyle(spec: VegaLiteSpec): VegaLiteSpec {
   return { ...spec, $schema: schema, config: chartConfig };
-}
-
-/** A chart that is drawn anew, in one output, while a job goes on. */
-export interface LiveChart<Row> {
-  /** Takes one more row; draws when the last drawing is old enough, so that the job is not held up. */
-  add(row: Row): Promise<void>;
-  /**
-   * Draws the last state, which the notebook file keeps.
-   *
-   * @param all takes the place of the rows that were added, for a job that was resumed and knows of earlier ones
-   */
-  finish(all?: readonly Row[]): Promise<void>;
-}
-
-/**
- * @param describe the chart of the rows so far, and what it shows in words
- * @param everySeconds the least time between two drawings
- */
-export function liveChart<Row>(
-  describe: (rows: readonly Row[]) => { spec: VegaLiteSpec } & ChartOptions,
-  everySeconds = 2,
-): LiveChart<Row> {
-  const output = newLiveDisplay();
-  let rows: Row[] = [];
-  let drawnAt = Number.NEGATIVE_INFINITY;
-  const draw = async () => {
-    const { spec, ...options } = describe(rows);
-    output.update(...(await chartOutput(spec, options)));
-    drawnAt = performance.now();
-  };
-  return {
-    async add(row) {
-      rows.push(row);
-      if (performance.now() - drawnAt >= everySeconds * 1000) await draw();
-    },
-    async finish(all = rows) {
-      rows = [...all];
-      if (rows.length > 0) await draw();
-    },
-  };
 }

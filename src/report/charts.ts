@@ -1,157 +1,17 @@
 import type { VegaLiteSpec } from './chart.js';
 import { faintInk, palette } from './style.js';
 
-const [blue, vermilion] = palette;
-const width = 620;
-
-/** What a training reported; events that tell neither of the two leave the chart as it is. */
-export interface TrainingRow {
-  step: number;
-  /** A number. */
-  loss?: unknown;
-  /** A number from 0 to 1: kNN accuracy on held-out patches. */
-  knnAccuracy?: unknown;
-}
-
-export interface TrainingChartOptions {
-  title: string;
-  /** The whole job's steps: the axis shows from the start how much is left. */
-  totalSteps: number;
-  lossTitle: string;
-  /** NT-Xent if all views looked alike, log(2N - 1); an untrained network can be above it. Drawn as a dashed line. */
-  equalViewsLoss?: number;
-  /** Accuracy of guessing; drawn as a dashed line. */
-  chanceAccuracy?: number;
-}
-
-/** Loss above, kNN accuracy below, over one axis of steps. */
-export function trainingChart(
-  rows: readonly TrainingRow[],
-  options: TrainingChartOptions,
-): { spec: VegaLiteSpec; alt: string } {
-  const losses = seriesOf(rows, 'loss');
-  const accuracies = seriesOf(rows, 'knnAccuracy');
-  const stepAxis = (title: string | null) => ({
-    field: 'step',
-    type: 'quantitative',
-    title,
-    scale: { domain: [0, options.totalSteps], nice: false },
-    axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
-  });
-  const spec = {
-    title: options.title,
-    spacing: 14,
-    vconcat: [
-      {
-        width,
-        height: 150,
-        layer: [
-          ...dashedLine(options.equalViewsLoss, 'all views alike', options.totalSteps),
-          {
-            data: { values: losses },
-            mark: { type: 'line', color: blue, point: losses.length < 2 && { filled: true, color: blue } },
-            encoding: {
-              x: stepAxis(null),
-              y: {
-                field: 'value',
-                type: 'quantitative',
-                title: options.lossTitle,
-                scale: { zero: false },
-                axis: { minExtent: 34 },
-              },
-            },
-          },
-        ],
-      },
-      {
-        width,
-        height: 130,
-        layer: [
-          ...dashedLine(options.chanceAccuracy, 'guessing', options.totalSteps, 'below'),
-          {
-            data: { values: accuracies },
-            mark: { type: 'line', color: vermilion, point: { filled: true, color: vermilion } },
-            encoding: {
-              x: stepAxis('step'),
-              y: {
-                field: 'value',
-                type: 'quantitative',
-                title: 'kNN accuracy',
-                scale: { domain: [0, 1] },
-                axis: { format: '.0%', tickCount: 5, minExtent: 34 },
-              },
-            },
-          },
-        ],
-      },
-    ],
-  };
-  return { spec, alt: trainingInWords(losses, accuracies, options) };
-}
-
-interface Point {
-  step: number;
-  value: number;
-}
-
-function seriesOf(rows: readonly TrainingRow[], name: 'loss' | 'knnAccuracy'): Point[] {
-  return rows.flatMap((row) => {
-    const value = row[name];
-    return typeof value === 'number' ? [{ step: row.step, value }] : [];
-  });
-}
-
-function trainingInWords(
-  losses: readonly Point[],
-  accuracies: readonly Point[],
-  options: TrainingChartOptions,
-): string {
-  const step = Math.max(losses.at(-1)?.step ?? 0, accuracies.at(-1)?.step ?? 0);
-  const parts = [`${options.title}: step ${step} of ${options.totalSteps}`];
-  const [firstLoss, lastLoss] = [losses.at(0), losses.at(-1)];
-  if (firstLoss && lastLoss) parts.push(`loss ${firstLoss.value.toFixed(3)} → ${lastLoss.value.toFixed(3)}`);
-  const [first, last] = [accuracies.at(0), accuracies.at(-1)];
-  if (first && last) parts.push(`kNN accuracy ${percent(first.value)} → ${percent(last.value)}`);
-  return parts.join('; ');
-}
-
-function percent(share: number): string {
+/** `41.3 %` for 0.413. */
+export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-/** A level to compare with, named at its right end. */
-function dashedLine(
-  level: number | undefined,
-  name: string,
-  right: number,
-  side: 'above' | 'below' = 'above',
-): object[] {
-  if (level === undefined) return [];
-  const y = { field: 'level', type: 'quantitative' };
-  const data = { values: [{ level, name, right }] };
-  return [
-    { data, mark: { type: 'rule', strokeDash: [5, 4], color: faintInk }, encoding: { y } },
-    {
-      data,
-      mark: {
-        type: 'text',
-        align: 'right',
-        baseline: side === 'above' ? 'bottom' : 'top',
-        dy: side === 'above' ? -3 : 4,
-        color: faintInk,
-        fontSize: 12,
-      },
-      encoding: { y, x: { field: 'right', type: 'quantitative' }, text: { field: 'name' } },
-    },
-  ];
 }
 
 export interface IntervalRow {
   name: string;
-  /** Estimate and its interval, 0 to 1. */
+  /** Estimate and its interval, 0 to 1; without an interval only the dot is drawn. */
   value: number;
-  low: number;
-  high: number;
+  low?: number;
+  high?: number;
   /** What guessing would give in this row, where rows differ in it: drawn as a tick. */
   chance?: number;
 }
@@ -205,6 +65,7 @@ export function intervalChart(
           ]
         : []),
       {
+        transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'rule', strokeWidth: 3 },
         encoding: { y, color, x: { ...x, field: 'low' }, x2: { field: 'high' } },
       },
@@ -216,9 +77,9 @@ export function intervalChart(
     ],
   };
   const guess = (row: IntervalRow) => (row.chance === undefined ? '' : `, guessing ${percent(row.chance)}`);
-  const words = rows.map(
-    (row) => `${row.name} ${percent(row.value)} (${percent(row.low)} to ${percent(row.high)}${guess(row)})`,
-  );
+  const range = ({ low, high }: IntervalRow) =>
+    low === undefined || high === undefined ? 'no interval' : `${percent(low)} to ${percent(high)}`;
+  const words = rows.map((row) => `${row.name} ${percent(row.value)} (${range(row)}${guess(row)})`);
   const chance = options.chance === undefined ? '' : `; guessing ${percent(options.chance)}`;
   return { spec, alt: `${options.title}: ${words.join('; ')}${chance}` };
 }

@@ -1,27 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
+  type CompiledDataset,
   type CompileReport,
   countsByName,
   type DatasetDefinition,
+  type DatasetGeometry,
+  knownNames,
   listFacts,
-  type ResolvedDataset,
+  splitInWords,
+  subjectOf,
 } from '../datasets/index.js';
+import type { ExperimentDataset } from '../experiments/index.js';
 import { showChart } from './chart.js';
 import { countsChart } from './counts-chart.js';
+import { showBundle, showText } from './display.js';
 import { inWords, showTable } from './table.js';
 
-// What the pages of datasets show of a definition, its list, its split and what was compiled of it.
+// What the pages of datasets show of a definition, its list and what was compiled of it.
 
 type Fact = { what: string; value: string };
 
 const showFacts = (title: string, facts: readonly Fact[]) => showTable(facts, { columns: { what: title, value: '' } });
 
-/** What a dataset is made of, what is left out, and what a reader must know. */
+/** What a dataset is made of, how it is labelled, cut and split, what is left out, and what a reader must know. */
 export async function showDefinition(definition: DatasetDefinition): Promise<void> {
-  const { name, title, unit, geometry, split, licence, citation, exclusions, notes } = definition;
+  const { name, title, origin, geometry, split, licence, citation, exclusions, notes } = definition;
   await showFacts(name, [
     { what: 'title', value: title },
-    { what: 'patches', value: unit === 'patches' ? 'ready-made' : inWords(geometry) },
-    { what: 'split', value: inWords(split) },
+    { what: 'source', value: origin.name },
+    { what: 'patches', value: geometry === null ? 'precut' : geometryInWords(geometry) },
+    { what: 'labels', value: labelsInWords(definition) },
+    { what: 'split', value: splitInWords(split) },
     { what: 'licence', value: licence.name },
     { what: 'citation', value: citation },
     ...exclusions.map(({ id, reason }) => ({ what: `without ${id}`, value: reason })),
@@ -29,31 +39,60 @@ export async function showDefinition(definition: DatasetDefinition): Promise<voi
   ]);
 }
 
-/** The list that a definition was resolved to: whether anybody has checked it, what it holds and leaves out. */
-export async function showSlideList(dataset: ResolvedDataset, missing: readonly string[]): Promise<void> {
-  const facts = listFacts(dataset);
+function geometryInWords({ micrometers, pixels, mostPatchesPerSlide: most, minimumTissue }: DatasetGeometry): string {
+  return (
+    `${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px); ` +
+    `${most === null ? 'all' : `at most ${most}`} of a slide, each with at least ${100 * minimumTissue} % tissue`
+  );
+}
+
+/** Where the class of a patch comes from. */
+function labelsInWords({ labels, unit }: DatasetDefinition): string {
+  if (labels.from === 'none') return 'none';
+  const names = labels.classes.map(({ name }) => name);
+  if (labels.from === 'mask') {
+    return `a mask of ${names.length} classes for each patch (${inWords(names)}); the patch has the class that covers most of it`;
+  }
+  if (labels.from === 'annotation') {
+    const groups = Object.entries(labels.groups).map(([group, name]) => `${name} in ${group}`);
+    return `polygons (${inWords(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
+  }
+  const others = { exclude: 'others are left out', refuse: 'another value is an error' }[labels.others];
+  return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${others}`;
+}
+
+/**
+ * The list that a definition was resolved to: whether anybody has checked it, what it holds and leaves out; of synthetic
+ * slides also what was drawn.
+ */
+export async function showSlideList({ list, missing, planted }: ExperimentDataset): Promise<void> {
+  const facts = listFacts(list);
+  const left = facts.excluded.map(({ reason, slides }) => ({ what: `${slides} left out`, value: reason }));
+  const duplicates = `duplicates of slides under other patients: ${planted.length}; the list leaves out only equal files`;
   await showFacts(facts.synthetic ? 'SYNTHETIC' : facts.dataset, [
     { what: 'definition', value: facts.title },
     { what: 'list', value: facts.resolution },
-    { what: dataset.definition.unit, value: `${facts.slides}, ${missing.length} of them not here` },
+    { what: list.definition.unit, value: `${facts.slides}, ${missing.length} of them not here` },
     { what: 'patients', value: inWords(facts.patients) },
     { what: 'sites', value: inWords(facts.sites) },
-    ...facts.excluded.map(({ reason, slides }) => ({ what: `${slides} left out`, value: reason })),
+    ...left,
+    ...(facts.synthetic ? facts.notes.map((value) => ({ what: 'drawn', value })) : []),
+    ...(planted.length > 0 ? [{ what: 'planted', value: duplicates }] : []),
   ]);
 }
 
-/** What compiling gave, and each slide or ready patch that failed with its reason. */
+/** What compiling gave, and each slide or precut patch that failed with its reason. */
 export async function showCompiled({ counts, slides, ready, failures }: CompileReport): Promise<void> {
   const from = ready
     ? [
-        { what: 'taken as they are', value: inWords(ready.asGiven) },
-        { what: 'encoded anew', value: inWords(ready.encoded) },
+        { what: 'copied', value: inWords(ready.asGiven) },
+        { what: 're-encoded', value: inWords(ready.encoded) },
         { what: 'shards', value: inWords(ready.shards) },
       ]
     : [{ what: 'slides', value: inWords(slides.length) }];
   await showFacts('Compiled', [
     { what: 'patches', value: inWords(counts.patches) },
-    { what: 'of them synthetic', value: inWords(counts.synthetic) },
+    ...(counts.synthetic > 0 ? [{ what: 'of them synthetic', value: inWords(counts.synthetic) }] : []),
     ...from,
     { what: `${ready ? 'patches' : 'slides'} that failed`, value: inWords(failures.length) },
     { what: 'JPEG and masks', value: `${(counts.bytes / 2 ** 20).toFixed(1)} MiB` },
@@ -61,28 +100,47 @@ export async function showCompiled({ counts, slides, ready, failures }: CompileR
   ]);
 }
 
-/** How many patches each class, each site or (as a distribution) each patient has. */
+/** How many patches each class, each site or (as a distribution) each patient has; in words where none is known. */
 export async function showCounts(
-  { counts, dataset }: CompileReport,
+  report: CompileReport,
   of: 'class' | 'site' | 'patient',
   options: { save?: string } = {},
 ): Promise<void> {
-  const patients = Object.values(counts.byPatient);
-  const [values, title, unit] = {
-    class: [countsByName(counts.byClass), 'Patches of each class', 'patches'] as const,
-    site: [countsByName(counts.bySite), 'Patches of each site', 'patches'] as const,
-    patient: [Object.entries(distribution(patients)), `Patches of ${patients.length} patients`, 'patients'] as const,
-  }[of];
-  const subtitle = counts.synthetic > 0 ? 'SYNTHETIC slides' : dataset;
-  const { spec, alt } = countsChart(values, { title, subtitle, of: unit });
+  const { byClass, bySite, byPatient } = report.counts;
+  const counts = { class: byClass, site: bySite, patient: byPatient }[of];
+  const known = knownNames(counts);
+  if (known.length === 0) return showText(`No patch says its ${of}.`);
+  const patients = Object.entries(distribution(known.map((name) => counts[name]!)));
+  const { spec, alt } = countsChart(of === 'patient' ? patients : countsByName(counts), {
+    title:
+      of === 'patient'
+        ? `Patches of ${known.length} ${known.length === 1 ? 'patient' : 'patients'}`
+        : `Patches of each ${of}`,
+    subtitle: subjectOf(report),
+    of: of === 'patient' ? 'patients' : 'patches',
+  });
   await showChart(spec, { alt, ...options });
 }
 
-/** How often each number of patches occurs, from the least. */
+/** Shows the card that lies beside a dataset's shards. */
+export async function showDatasetCard({ folder }: CompiledDataset): Promise<void> {
+  const card = await readFile(join(folder, 'CARD.md'), 'utf8');
+  // Its headings stand below those of the page.
+  showBundle({ 'text/plain': card, 'text/markdown': card.replace(/^#/gm, '###') });
+}
+
+/** More bars would not fit a page. */
+const maxBars = 15;
+
+/** How often each number of patches occurs, from the least; of many numbers, how many patients fall into ranges of one width. */
 function distribution(numbers: readonly number[]): Record<string, number> {
+  const sorted = [...numbers].sort((one, other) => one - other);
+  const isFew = new Set(sorted).size <= maxBars;
+  const width = isFew ? 1 : Math.ceil(sorted.at(-1)! / maxBars);
   const found: Record<string, number> = {};
-  for (const number of [...numbers].sort((one, other) => one - other)) {
-    const name = `${number} patches`;
+  for (const number of sorted) {
+    const last = Math.ceil(number / width) * width;
+    const name = isFew ? `${number} ${number === 1 ? 'patch' : 'patches'}` : `${last - width + 1} to ${last} patches`;
     found[name] = (found[name] ?? 0) + 1;
   }
   return found;

@@ -23,6 +23,11 @@ export function showBundle(data: MimeBundle, metadata: DisplayMetadata = {}): vo
   else console.log(data['text/plain']);
 }
 
+/** Shows Markdown: the words of a page that depend on what was found. */
+export function showText(markdown: string): void {
+  showBundle({ 'text/plain': markdown, 'text/markdown': markdown });
+}
+
 /** One output that changes in place; the notebook file keeps its last state. */
 export interface LiveDisplay {
   update(data: MimeBundle, metadata?: DisplayMetadata): void;

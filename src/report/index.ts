@@ -1,26 +1,13 @@
 export { auditPage, type NamedAudit } from './audit-page.js';
-export {
-  type ChartOptions,
-  drawChart,
-  type LiveChart,
-  liveChart,
-  showChart,
-  type VegaLiteSpec,
-} from './chart.js';
-export {
-  type EmbeddingRow,
-  embeddingChart,
-  type IntervalRow,
-  intervalChart,
-  type TrainingChartOptions,
-  type TrainingRow,
-  trainingChart,
-} from './charts.js';
-export { closeUps } from './close-ups.js';
-export { showCompiled, showCounts, showDefinition, showSlideList } from './dataset-page.js';
+export { type ChartOptions, drawChart, showChart, type VegaLiteSpec } from './chart.js';
+export { type EmbeddingRow, embeddingChart, type IntervalRow, intervalChart } from './charts.js';
+export { compileWithProgress, prepareDataset } from './compile-dataset.js';
+export { showCompiled, showCounts, showDatasetCard, showDefinition, showSlideList } from './dataset-page.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
+export { showFeatureMap } from './feature-map.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
+export { type LiveTrainingChart, liveTrainingChart } from './live-training-chart.js';
 export {
   drawPictureGrid,
   type GridPicture,
@@ -28,18 +15,21 @@ export {
   picturesOf,
   showPictureGrid,
 } from './picture-grid.js';
+export { openPretrainingData, showPretrainingData } from './pretraining-data.js';
+export { compareWithBaselines, pretrainingFacts, showCost } from './pretraining-results.js';
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
+export { showRealSlide } from './real-slide.js';
 export { resultsFrame } from './results-table.js';
-export { shardPictures } from './shard-pictures.js';
 export { display, html } from './show.js';
-export {
-  showDatasetCard,
-  showNearDuplicates,
-  showPlantedLeaks,
-  showRuleAudits,
-  showSiteLeakage,
-} from './show-audit.js';
-export { showSlideCut, showSlideFacts } from './slide-cut.js';
+export { comparisonMetrics, showComparison } from './show-comparison.js';
+export { showPatches } from './show-patches.js';
+export { showSettings } from './show-settings.js';
+export { showSiteLeakage } from './show-site-leakage.js';
+export { showSlideCut } from './slide-cut.js';
+export { auditSplits, type SplitAuditResult, showSplitAudit } from './split-audit.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
-export { type ShownPatches, showViews } from './views.js';
+export type { TrainingChartOptions, TrainingPanel } from './training-chart.js';
+export { TrainingHistory, trainingHistory } from './training-history.js';
+export { showViews } from './views.js';
+export { watch } from './watch.js';

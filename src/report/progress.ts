@@ -38,6 +38,28 @@ export function progress(title: string, total: number, everySeconds = 0.5): Prog
   };
 }
 
+/**
+ * Runs a job that says what is done and how much there is in all, and shows that until it ends.
+ *
+ * @param job reports by calling what it is given; nothing is shown before its first report
+ */
+export async function withProgress<Result>(
+  title: string,
+  job: (report: (done: number, total: number, note?: string) => void) => Promise<Result>,
+): Promise<Result> {
+  let shown: Progress | undefined;
+  let lastNote: string | undefined;
+  try {
+    return await job((done, total, note) => {
+      shown ??= progress(title, total);
+      shown.update(done, note);
+      lastNote = note;
+    });
+  } finally {
+    shown?.finish(lastNote);
+  }
+}
+
 /** A length of time as people say it: `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

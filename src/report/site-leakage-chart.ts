@@ -1,6 +1,6 @@
 import type { ClassGap, SiteLeakage } from '../evaluate/index.js';
 import type { VegaLiteSpec } from './chart.js';
-import { intervalChart } from './charts.js';
+import { intervalChart, percent } from './charts.js';
 import { faintInk, palette } from './style.js';
 
 /** What colors alone tell, above; below, the difference of the two rows of the class, with the interval of its own. */
@@ -85,8 +85,4 @@ function domainOf({ low, high }: ClassGap): [number, number] {
 
 function points(share: number): string {
   return `${share < 0 ? '-' : '+'}${Math.abs(100 * share).toFixed(1)}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

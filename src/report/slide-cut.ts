@@ -4,26 +4,32 @@ import {
   type DatasetDefinition,
   type DatasetSlide,
   placePatches,
+  type SlideDataset,
   type SlideFacts,
 } from '../datasets/index.js';
+import { interruptSignal } from '../runs/index.js';
 import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
+import { showText } from './display.js';
 import { showPicture } from './figure.js';
 import { maskColor } from './style.js';
 import { inWords, showTable } from './table.js';
 
 /**
  * Shows what compiling cuts from a slide: the tissue's outline, the patches, the places that give none by their reason,
- * and the polygons or the mask that labels come from.
+ * and the polygons or the mask that labels come from. Of the dataset's slides it is the last that has labels of its own.
  *
- * @param options as they are given to `compileDataset`; `save` also writes the picture to a PNG file
+ * @param options as they are given to `compileDataset`; `save` also writes the image to a PNG file
  */
 export async function showSlideCut(
-  { definition, slide: record }: { definition: DatasetDefinition; slide: DatasetSlide },
-  { save, signal, ...options }: CutOptions & { save?: string; signal?: AbortSignal } = {},
+  { definition, slides }: SlideDataset,
+  { save, ...options }: CutOptions & { save?: string } = {},
 ): Promise<void> {
+  if (definition.unit === 'patches') return showText('Nothing is cut: the patches of this dataset are precut.');
+  const record = slides.findLast(({ annotation, mask }) => annotation ?? mask) ?? slides.at(-1);
+  if (!record) throw new RangeError(`the dataset ${definition.name} has no slide`);
   const slide = await openSlide(record.path, { mpp: record.mpp });
   try {
-    const { mask, index } = await placePatches(slide, record.id, cutSettings(definition, options), signal);
+    const { mask, index } = await placePatches(slide, record.id, cutSettings(definition, options), interruptSignal());
     const { polygons } = record.annotation ? await readPolygons(record.annotation) : { polygons: [] };
     const labels = await maskLabels(definition, record, slide);
     const png = await slideOverview(slide, mask, index, { polygons, labels }).finally(() => labels?.source.close());
@@ -35,6 +41,12 @@ export async function showSlideCut(
     ];
     const name = `${record.id}${record.synthetic ? ' (synthetic)' : ''}`;
     await showPicture(png, { alt: `${name} with the outline of its tissue, ${parts.join(', ')}`, save });
+    showText(
+      'Yellow is the outline of the tissue, which is told from glass before anything is cut. Blue frames are patches; ' +
+        'where there is some tissue and no patch, the color gives the reason.' +
+        (polygons.length > 0 ? ' Red outlines are the annotated polygons; a hole in one is an area of its own.' : '') +
+        (labels ? ' The tint is the mask, a color for each class.' : ''),
+    );
   } finally {
     await slide.close();
   }
@@ -70,7 +82,9 @@ export async function showSlideFacts(facts: SlideFacts): Promise<void> {
       { what: 'places that give none', value: inWords(Object.fromEntries(rejected)) || 'none' },
       {
         what: 'resampling',
-        value: `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px`,
+        value:
+          `${direction} x ${factor.toFixed(2)}: ${from.toFixed(3)} to ${to.toFixed(3)} um/px` +
+          (direction === 'upsampled' ? '; the patches show no more detail than the scanner saw' : ''),
       },
     ],
     { columns: { what: `${slide}${synthetic ? ' (SYNTHETIC)' : ''}`, value: '' } },

@@ -1,44 +1,46 @@
-import { imagesFromBytes, simclrViews, type ViewRecipe } from '../augment/index.js';
-import { type Tensor, tf } from '../engine/index.js';
+import { applyViews } from '../augment/index.js';
+import { type Tensor, tf, withoutPrefix } from '../engine/index.js';
+import { BatchSource } from '../input/index.js';
+import { drawViews, type Method } from '../pretrain/index.js';
 import type { Key } from '../runs/index.js';
-import { type GridPicture, picturesOf, showPictureGrid } from './picture-grid.js';
-
-/** Patches to show views of. */
-export interface ShownPatches {
-  /** RGB, `[count, size, size, 3]`. */
-  images: Uint8Array;
-  /** Side, px. */
-  size: number;
-}
+import { examplePictures, exampleRows } from './examples.js';
+import { picturesOf, showPictureGrid } from './picture-grid.js';
 
 /**
- * Shows patches in a row and two random views of each below it: what a contrastive method has to tell belongs together.
+ * Shows patches in a row, as the network gets them, and below each the views that a method makes of it.
  *
- * @param about caption and mark of a patch, by its number
+ * @param patches to choose examples from
  */
 export async function showViews(
-  patches: ShownPatches,
-  recipe: ViewRecipe,
-  key: Key,
-  options: { alt: string; title?: string; save?: string },
-  about: (index: number) => Pick<GridPicture, 'caption' | 'mark'> = () => ({}),
+  method: Method,
+  patches: BatchSource,
+  options: { key: Key; save?: string; most?: number },
 ): Promise<void> {
-  const { images, size } = patches;
-  const originals = picturesOf(images, { height: size, width: size }, about);
-  const { first, second } = tf.tidy(() =>
-    simclrViews(imagesFromBytes(images, [originals.length, size, size, 3]), recipe, key),
-  );
+  const { dataset, size: imageSize } = patches;
+  const { key, save, most = 8 } = options;
+  const rows = exampleRows(dataset, patches.rows, most);
+  const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
+  const loaded = await source.load(0);
+  const views = tf.tidy(() => {
+    const { images } = source.decode(loaded);
+    const drawn = drawViews(method.views, source, key);
+    return method.views.map((recipe, view) => applyViews(images, withoutPrefix(drawn, `view${view}.`), recipe));
+  });
   try {
-    const square = { height: recipe.size, width: recipe.size };
-    const rows = [originals, picturesOf(await imageBytes(first), square), picturesOf(await imageBytes(second), square)];
-    await showPictureGrid(rows.flat(), {
-      columns: originals.length,
-      rowTitles: ['patch', 'view 1', 'view 2'],
+    const pictures = await examplePictures(dataset, rows, imageSize);
+    for (const [view, images] of views.entries()) {
+      const side = method.views[view]!.size;
+      pictures.push(...picturesOf(await imageBytes(images), { height: side, width: side }));
+    }
+    await showPictureGrid(pictures, {
+      columns: rows.length,
+      rowTitles: ['patch', ...views.map((_, view) => `view ${view + 1}`)],
       cell: 96,
-      ...options,
+      alt: `${rows.length} patches as the network gets them, and ${views.length} views of each`,
+      save,
     });
   } finally {
-    tf.dispose([first, second]);
+    tf.dispose([views, loaded]);
   }
 }
 

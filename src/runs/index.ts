@@ -21,6 +21,7 @@ export {
   withDefaults,
   withRetries,
 } from './download/index.js';
+export { EventLog, type RunEvent, readEvents } from './event-log.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export { inParallel } from './in-parallel.js';
@@ -40,8 +41,8 @@ export {
   type Metric,
   openRun,
   Run,
-  type RunEvent,
   type RunParameters,
+  type RunResult,
   runFolderFor,
   runIdentity,
 } from './run-folder.js';

@@ -2,7 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './files.js';
-import type { Run } from './run-folder.js';
+
+/** What provenance takes from a run's folder. */
+export interface RunOrigin {
+  notebook: string;
+  scale: string;
+  started: Date;
+  identity: {
+    hash: string;
+    parameters: Record<string, unknown>;
+    source: string;
+    notebookCode: string;
+    manifests: string;
+    lockFile: string;
+  };
+}
 
 /** What `provenance.json` holds: enough to trace every number of a run to what made it. */
 export interface Provenance {
@@ -29,7 +43,7 @@ export interface ProvenanceFacts {
   device: object;
   /** What the run read: name, path, licence, SHA-256, whether it is synthetic. */
   data: readonly object[];
-  /** SHA-256 of each split: of the lists of slides on its sides. */
+  /** SHA-256 of each split: of its lists of slides. */
   splits?: Record<string, string>;
   /** SHA-256 of each weights file that came in or went out. */
   weights?: Record<string, string>;
@@ -38,9 +52,19 @@ export interface ProvenanceFacts {
 }
 
 /** Collects and writes `provenance.json`, and returns it for the page. */
-export async function recordProvenance(run: Run, facts: ProvenanceFacts): Promise<Provenance> {
+export async function recordProvenance(
+  run: RunOrigin & { write(name: string, content: unknown): Promise<void> },
+  facts: ProvenanceFacts,
+): Promise<Provenance> {
+  const provenance = provenanceOf(run, facts);
+  await run.write('provenance.json', provenance);
+  return provenance;
+}
+
+/** What `provenance.json` is to hold of a run that ends now. */
+export function provenanceOf(run: RunOrigin, facts: ProvenanceFacts): Provenance {
   const { hash, source, notebookCode, manifests, lockFile } = run.identity;
-  const provenance: Provenance = {
+  return {
     notebook: run.notebook,
     scale: run.scale,
     command: commandFor(run),
@@ -62,12 +86,10 @@ export async function recordProvenance(run: Run, facts: ProvenanceFacts): Promis
     started: run.started.toISOString(),
     ended: new Date().toISOString(),
   };
-  await run.write('provenance.json', provenance);
-  return provenance;
 }
 
 /** The command that makes this run again. */
-export function commandFor(run: Run): string {
+export function commandFor(run: Pick<RunOrigin, 'notebook' | 'identity'>): string {
   const given = Object.entries(run.identity.parameters).filter(([, value]) => value !== undefined);
   const words = given.map(([name, value]) => `-p ${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
   return `npm run notebook -- ${run.notebook} ${words.join(' ')}`.trim();

@@ -1,19 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { appendFile, mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { EventLog, type RunEvent } from './event-log.js';
 import { projectRoot, writeFileAtomic } from './files.js';
 import { canonicalJson, sha256, sha256OfTree } from './hash.js';
+import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 
 /** What a notebook was asked for; a parameter that is `undefined` was left to the scale. */
 export type RunParameters = Record<string, unknown>;
-
-/** One line of `events.jsonl`. */
-export interface RunEvent {
-  kind: string;
-  /** ISO 8601, set when the event is written. */
-  time?: string;
-  [field: string]: unknown;
-}
 
 /** A number that the gallery and later runs read, with its 95 % interval where there is one. */
 export interface Metric {
@@ -23,6 +17,12 @@ export interface Metric {
   unit?: string;
   /** What the number is, in words: data, split, method of the interval. */
   about?: string;
+}
+
+/** What is kept of a finished run: its key numbers, and what they were made of. */
+export interface RunResult extends ProvenanceFacts {
+  /** In the order in which the gallery shows them. */
+  metrics: readonly Metric[];
 }
 
 /**
@@ -73,12 +73,13 @@ function notebookCode(path: string): string {
 /** A run's folder, open for writing. */
 export class Run {
   readonly started = new Date();
-  /** Events written so far, one after the other. */
-  private told: Promise<void> = Promise.resolve();
+
   private constructor(
     readonly notebook: string,
     readonly folder: string,
     readonly identity: ReturnType<typeof runIdentity>,
+    /** `events.jsonl`. */
+    readonly log: EventLog,
   ) {}
 
   /**
@@ -95,7 +96,7 @@ export class Run {
     const root = options.root ?? projectRoot;
     const identity = runIdentity(options.notebook, options.parameters, root);
     const folder = options.out ? resolve(root, options.out) : runFolderFor(options.notebook, options.parameters, root);
-    const run = new Run(options.notebook, folder, identity);
+    const run = new Run(options.notebook, folder, identity, await EventLog.open(join(folder, 'events.jsonl')));
     await mkdir(run.checkpoints, { recursive: true });
     await mkdir(run.figures, { recursive: true });
     await run.write('parameters.json', identity.parameters);
@@ -115,11 +116,19 @@ export class Run {
     return join(this.folder, 'figures');
   }
 
-  /** Appends one line to `events.jsonl`, in the order of the calls, also of those that nobody waits for. */
+  /** The path of a file of the run's folder. */
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** The path of a figure. */
+  figure(name: string): string {
+    return join(this.figures, name);
+  }
+
+  /** Logs an event. */
   emit(event: RunEvent): Promise<void> {
-    const line = JSON.stringify({ time: new Date().toISOString(), ...event });
-    this.told = this.told.then(() => appendFile(join(this.folder, 'events.jsonl'), `${line}\n`));
-    return this.told;
+    return this.log.append(event);
   }
 
   /** Writes one JSON file of the folder, whole or not at all. */
@@ -127,16 +136,35 @@ export class Run {
     await writeFileAtomic(join(this.folder, name), `${JSON.stringify(content, null, 2)}\n`);
   }
 
-  /** Writes a picture under `figures/`. */
-  async saveFigure(name: string, png: Uint8Array): Promise<void> {
-    await writeFileAtomic(join(this.figures, name), png);
-  }
-
   /** Writes `metrics.json`: the run's key numbers, in the order in which the gallery shows them. */
   async saveMetrics(metrics: readonly Metric[]): Promise<void> {
-    const broken = metrics.find((metric) => !Number.isFinite(metric.value));
-    if (broken) throw new RangeError(`the metric "${broken.name}" is ${broken.value}, not a number`);
+    checkMetrics(metrics);
     await this.write('metrics.json', { notebook: this.notebook, scale: this.scale, metrics });
+  }
+
+  /**
+   * Writes `metrics.json` and `provenance.json`, after all events: where a provenance lies, the metrics beside it are its
+   * own. To be called when everything else of the run is on disk.
+   *
+   * @returns the provenance, for the page
+   * @throws RangeError for a metric that is not a number; both files stay as they were
+   */
+  async keep({ metrics, ...facts }: RunResult): Promise<Provenance> {
+    checkMetrics(metrics);
+    const provenance = provenanceOf(this, facts);
+    await this.log.sync();
+    // That of an earlier run does not belong to the metrics that are written now.
+    await rm(join(this.folder, 'provenance.json'), { force: true });
+    await this.saveMetrics(metrics);
+    await this.write('provenance.json', provenance);
+    return provenance;
+  }
+}
+
+function checkMetrics(metrics: readonly Metric[]): void {
+  for (const { name, value, interval = [] } of metrics) {
+    const broken = [value, ...interval].find((number) => !Number.isFinite(number));
+    if (broken !== undefined) throw new RangeError(`the metric "${name}" is ${broken}, not a number`);
   }
 }
 

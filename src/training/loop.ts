@@ -34,6 +34,8 @@ export type TrainingEvent =
   /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvolutionForms`. */
   | { kind: 'measuring convolutions'; step: number; done: number; total: number }
   | { kind: 'interrupted'; step: number; path: string | undefined }
+  /** The training ends with an error. */
+  | { kind: 'failed'; step: number; message: string }
   | { kind: 'finished'; step: number };
 
 /** Where events are kept, of which a checkpoint remembers how far they had come. */
@@ -204,6 +206,11 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     return { tensors, convolutionForms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+    if (!(error instanceof InterruptedError)) {
+      const { message } = error as Error;
+      // What cannot be reported does not take the place of the error itself.
+      await emit({ kind: 'failed', step: done, message }).catch(() => {});
+    }
     throw error;
   } finally {
     await batches.dispose();

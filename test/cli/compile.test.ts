@@ -52,7 +52,7 @@ beforeAll(async () => {
     folder: '.',
     columns: { path: 'path', id: 'id', patient: 'patient' },
   };
-  writeFileSync(definition, JSON.stringify({ ...dataset.definition, source }));
+  writeFileSync(definition, JSON.stringify({ ...dataset.definition, labels: { from: 'none' }, source }));
 });
 
 describe('pathlab compile', () => {

@@ -5,17 +5,19 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cardContent, cardMarkdown } from '../../src/datasets/compile/card.js';
 import {
-  batchLoader,
   type CompiledDataset,
   type CompileProgress,
   compileDataset,
   type DatasetSlide,
   describePlan,
+  type EncodedPatch,
   openShardDataset,
   picturesOfShards,
   planCompile,
+  readEncoded,
   readShard,
   readShardIndex,
+  type ShardDataset,
   type SlideDataset,
   type SlideFacts,
 } from '../../src/datasets/index.js';
@@ -29,6 +31,14 @@ beforeAll(async () => {
   dataset = await smallDataset(4);
   compiled = await compileDataset(dataset, { data: temporaryFolder(), workers: 1 });
 });
+
+/** The patches of all shards, in the index's order. */
+async function readAll(loaded: ShardDataset): Promise<EncodedPatch[]> {
+  const rows = loaded.shardNames.map((_, shard) =>
+    [...loaded.shards.keys()].filter((row) => loaded.shards[row] === shard),
+  );
+  return (await Promise.all(rows.map((ofShard) => readEncoded(loaded, ofShard)))).flat();
+}
 
 describe('compileDataset', () => {
   it('cuts a shard a slide, with the patches of the grid and what is known of them', async () => {
@@ -167,8 +177,7 @@ describe('compileDataset', () => {
     expect(await digests(folder)).toMatchObject(undisturbed);
     const loaded = await openShardDataset(folder);
     expect(loaded.shardNames).toEqual([`${first.id}.tar`, `${second.id}.tar`]);
-    const batch = await batchLoader(loaded, { batchSize: report.counts.patches }).next();
-    expect(batch.images.length).toBe(report.counts.patches);
+    expect((await readAll(loaded)).length).toBe(report.counts.patches);
     const audited = await picturesOfShards(folder);
     expect(new Set(audited.pictures.map(({ slide }) => slide))).toEqual(new Set([first.id, second.id]));
 
@@ -183,16 +192,17 @@ describe('compileDataset', () => {
     const data = temporaryFolder();
     const { folder } = await compileDataset(dataset, { data });
     const loaded = await openShardDataset(folder);
-    const read = () => batchLoader(loaded, { batchSize: loaded.count }).next();
-    await read();
+    await readAll(loaded);
     const slides = dataset.slides.map((slide) => ({
       ...slide,
       class: 'a name long enough to move all that follows'.repeat(20),
     }));
     await compileDataset({ ...dataset, slides }, { data });
-    await expect(read()).rejects.toThrow(/is not the shard that index\.arrow was made of: open the dataset again/);
+    await expect(readAll(loaded)).rejects.toThrow(
+      /is not the shard that index\.arrow was made of: open the dataset again/,
+    );
     rmSync(join(folder, `${slides[0]!.id}.tar`));
-    await expect(read()).rejects.toThrow(/(is gone, and index\.arrow has patches of it|is not the shard)/);
+    await expect(readAll(loaded)).rejects.toThrow(/(is gone, and index\.arrow has patches of it|is not the shard)/);
   });
 
   it('reports each slide that fails with its own reason, and compiles the rest', async () => {
@@ -217,7 +227,6 @@ describe('compileDataset', () => {
       id,
       path: file(name),
       mpp,
-      record: undefined,
     });
     const slides = [
       slide('absent', 'absent.svs'),
@@ -361,8 +370,7 @@ describe('compileDataset', () => {
       expect(facts.scores.share_cancer! + facts.scores.share_stroma!).toBeCloseTo(1, 6);
     }
     const loaded = await openShardDataset(made);
-    const { masks } = await batchLoader(loaded, { batchSize: 2 }).next();
-    expect(await sharp(masks[1]).metadata()).toMatchObject({ format: 'png', width: 64 });
+    expect(await sharp((await readAll(loaded))[1]!.mask).metadata()).toMatchObject({ format: 'png', width: 64 });
   });
 
   it('stops when it is asked to, and leaves nothing half done', async () => {

@@ -185,8 +185,11 @@ describe('readDefinition', () => {
     expect(() => readDefinition(path)).toThrow(/geometry\.micrometers must be a number above 0/);
   });
 
-  it('says which file it cannot read', () => {
-    expect(() => readDefinition('none')).toThrow(/none\.json cannot be read: ENOENT/);
+  it('says which file it cannot read, and which definitions there are', () => {
+    expect(() => readDefinition('none.json')).toThrow(/none\.json cannot be read: ENOENT/);
+    expect(() => readDefinition('none')).toThrow(
+      /no definition "none": data-manifests\/ holds pcam200, ptcga200, segpanda200, segpanda200-both-providers; /,
+    );
     expect(() => readDefinition('../package')).toThrow(/neither a definition's name/);
   });
 

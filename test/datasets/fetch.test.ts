@@ -658,7 +658,7 @@ describe('pathlab fetch', () => {
   it.each<[string[], RegExp]>([
     [[], /fetch takes one NAME/],
     [['a', 'b'], /fetch takes one NAME/],
-    [['none'], /none\.json cannot be read/],
+    [['none'], /there is no definition "none"/],
     [['ptcga200', '--limit', 'few'], /--limit takes a whole number above 0; got "few"/],
     [['ptcga200', '--bandwidth', '-1'], /--bandwidth/],
     [['ptcga200', '--endpoint', 'here'], /--endpoint takes an address: "here" is no address/],

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { audit } from '../../src/cli/audit.js';
 import { compile } from '../../src/cli/compile.js';
 import {
-  batchLoader,
   type CompiledDataset,
   compileDataset,
   type DatasetDefinition,
@@ -13,13 +12,13 @@ import {
   openShardDataset,
   planCompile,
   readDefinition,
+  readEncoded,
   readShard,
   readShardIndex,
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { key } from '../../src/runs/index.js';
-import { digests, temporaryFolder } from './small-dataset.js';
+import { digests, picture, temporaryFolder } from './small-dataset.js';
 
 let folder: string;
 beforeEach(() => {
@@ -29,15 +28,6 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
   vi.restoreAllMocks();
 });
-
-/** A square picture of noise. */
-async function picture(name: string, side = 48, format: 'jpeg' | 'png' = 'jpeg', height = side): Promise<Buffer> {
-  const generator = key(name).generator();
-  const pixels = Uint8Array.from({ length: side * height * 3 }, () => generator.integer(256));
-  return sharp(pixels, { raw: { width: side, height, channels: 3 } })
-    .toFormat(format)
-    .toBuffer();
-}
 
 function write(name: string, content: Buffer | string): void {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -105,8 +95,7 @@ describe('ready patches in class folders', () => {
     });
     const dataset = await openShardDataset(made);
     expect(dataset.size).toBe(48);
-    const batch = await batchLoader(dataset, { batchSize: 4 }).next();
-    expect(batch.images.length).toBe(4);
+    expect((await readEncoded(dataset, [0, 1, 2, 3])).length).toBe(4);
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
     expect(card).toMatch(/patches \| 4, 48 px, ready-made[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
   });

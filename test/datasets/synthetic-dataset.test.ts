@@ -15,13 +15,8 @@ import {
 } from '../../src/datasets/index.js';
 import { compileExperiment } from '../../src/experiments/index.js';
 import { key, sha256 } from '../../src/runs/index.js';
-import {
-  openSlide,
-  rasterizePolygon,
-  renderSection,
-  type SyntheticSection,
-  tissueKinds,
-} from '../../src/slides/index.js';
+import { openSlide, rasterizePolygon, renderSection, type SyntheticSection } from '../../src/slides/index.js';
+import { tissueKinds } from '../../src/slides/synthetic/index.js';
 import { facts, rowsOf } from './facts.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pathlab-dataset-'));
@@ -161,7 +156,7 @@ describe('sites and classes', () => {
           return row ? [{ site: column ? row[column]!.trim().toLowerCase() : code, class: row['Study Name']! }] : [];
         }),
       );
-    const { synthetic } = compileExperiment('ptcga200', { scale: 'demo' });
+    const { synthetic } = compileExperiment('ptcga200', { scale: 'demo', seed: 1 });
     const { slides: planned } = planCohort(
       planners.ptcga200,
       { ...syntheticDatasetSettings(synthetic!, classes), leaks: { exact: 0, near: 0, rescanned: 0 } },
@@ -230,11 +225,11 @@ describe('masks and polygons', () => {
   });
 });
 
-describe('pathlab synth cohort', () => {
+describe('pathlab synth', () => {
   it('writes what syntheticDataset draws', async () => {
     const out = join(folder, 'command');
     const words = '--kind ptcga200 --patients 1 --classes 1 --columns 1 --rows 1 --seed 5'.split(' ');
-    expect(await synth(['cohort', ...words, '--out', out])).toBe(0);
+    expect(await synth([...words, '--out', out])).toBe(0);
     const same = join(folder, 'same');
     await syntheticDataset({ kind: 'ptcga200', patients: 1, classes: 1, columns: 1, rows: 1 }, key(5), {
       folder: same,
@@ -243,16 +238,17 @@ describe('pathlab synth cohort', () => {
   });
 
   it('says what is wrong with what it was given', async () => {
-    await expect(synth(['cohort'])).rejects.toThrow(/needs --kind KIND and --out FOLDER/);
-    await expect(synth(['cohort', '--kind', 'x', '--out', folder])).rejects.toThrow(/x/);
-    const words = ['cohort', '--kind', 'pcam200', '--out', folder];
+    await expect(synth([])).rejects.toThrow(/needs --kind KIND and --out FOLDER/);
+    await expect(synth(['--kind', 'x', '--out', folder])).rejects.toThrow(/x/);
+    const words = ['--kind', 'pcam200', '--out', folder];
     await expect(synth([...words, '--patients', 'many'])).rejects.toThrow(
       /--patients takes a whole number; got "many"/,
     );
+    await expect(synth([...words, '--oot', 'x'])).rejects.toThrow(/'--oot'.* \(see pathlab synth --help\)$/);
     await expect(synth([...words, '--leaks', '1'])).rejects.toThrow(/three whole numbers/);
     await expect(synth([...words, '--threads', '0'])).rejects.toThrow(/threads is a whole number above 0; got 0/);
     await expect(synth([...words, '--seed', '-1'])).rejects.toThrow(
-      /^[^\n]*--seed[^\n]* \(see pathlab synth cohort --help\)$/,
+      /^[^\n]*--seed[^\n]* \(see pathlab synth --help\)$/,
     );
   });
 });

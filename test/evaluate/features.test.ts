@@ -1,81 +1,154 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { imageNetColors } from '../../src/augment/index.js';
+import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
 import { tf } from '../../src/engine/index.js';
-import { colorHistogramFeatures, extractFeatures, knnClassify, onlineKnn } from '../../src/evaluate/index.js';
+import {
+  colorHistogramFeatures,
+  colorHistograms,
+  compareFeatures,
+  type Encoder,
+  extractFeatures,
+  FeatureExtractor,
+  groupsOf,
+  knnClassify,
+} from '../../src/evaluate/index.js';
+import { BatchSource, readImages } from '../../src/input/index.js';
+import { resnet } from '../../src/models/index.js';
 import { InterruptedError, key } from '../../src/runs/index.js';
+import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
-function randomPatches(count: number, size: number) {
-  const generator = key('patches').generator();
-  return { images: Uint8Array.from({ length: count * size * size * 3 }, () => generator.integer(256)), count, size };
-}
+let dataset: ShardDataset;
+beforeAll(async () => {
+  const { folder } = await compileDataset(await smallDataset(20), { data: temporaryFolder() });
+  dataset = await openShardDataset(folder);
+});
+
+const backbone = resnet({ depth: 18, width: 0.125 });
+const encoderOf = (seed: number): Encoder => ({
+  backbone,
+  model: backbone.initialize(key(seed)),
+  view: { size: 32, colors: imageNetColors },
+});
+const patches = Array.from({ length: 11 }, (_, row) => row + 3);
 
 describe('extractFeatures', () => {
-  const patches = randomPatches(11, 4);
-  const flatten = (images: ReturnType<typeof tf.zeros>) => images.reshape([images.shape[0]!, -1]);
-
-  it('gives every patch to the backbone once, in order and in 0..1, whatever the batch size', async () => {
-    const expected = Float32Array.from(patches.images, (byte) => Math.fround(byte / 255));
-    for (const batchSize of [1, 4, 11, 64]) {
+  it('gives every patch to the backbone once, in order, whatever the batch size and the storage', async () => {
+    const encoder = encoderOf(1);
+    const whole = await extractFeatures(encoder, new BatchSource(dataset, { patches, batchSize: 11 }));
+    expect(whole).toMatchObject({ count: 11, width: 64 });
+    for (const [batchSize, memory] of [
+      [1, 0],
+      [4, 0],
+      [4, undefined],
+    ] as const) {
       const seen: number[] = [];
-      const features = await extractFeatures(patches, flatten, { batchSize, onProgress: (done) => seen.push(done) });
-      expect(features).toMatchObject({ count: 11, width: 48 });
-      expect(features.values).toEqual(expected);
+      const source = new BatchSource(dataset, { patches, batchSize, memory });
+      const features = await extractFeatures(encoder, source, { onProgress: (done) => seen.push(done) });
+      features.values.forEach((value, at) => {
+        expect(value).toBeCloseTo(whole.values[at]!, 4);
+      });
       expect(seen).toHaveLength(Math.ceil(11 / batchSize));
       expect(seen.at(-1)).toBe(11);
     }
   });
 
-  it('stops when asked to, leaves no tensors behind, and gives the event loop its turns', async () => {
-    await extractFeatures(patches, flatten, { batchSize: 1 });
-    const before = tf.memory().numTensors;
-    const controller = new AbortController();
-    let batches = 0;
-    let turns = 0;
-    const timer = setInterval(() => turns++, 0);
-    const job = extractFeatures(
-      randomPatches(2000, 4),
-      (images) => {
-        if (++batches === 1500) controller.abort();
-        return flatten(images);
-      },
-      { batchSize: 1, signal: controller.signal },
-    );
-    await expect(job).rejects.toThrow(InterruptedError);
-    clearInterval(timer);
-    expect(batches).toBe(1500);
-    expect(turns).toBeGreaterThan(5);
-    await expect(
-      extractFeatures(patches, () => {
-        throw new Error('the backbone failed');
-      }),
-    ).rejects.toThrow('the backbone failed');
-    expect(tf.memory().numTensors).toBe(before);
+  it('takes new weights without compiling again, and looks at the center of the image alone where asked', async () => {
+    const source = new BatchSource(dataset, { patches, batchSize: 11 });
+    const extractor = new FeatureExtractor(backbone, encoderOf(1).view);
+    const [one, other] = [encoderOf(1), encoderOf(2)];
+    const first = await extractor.extract(one.model, source);
+    const second = await extractor.extract(other.model, source);
+    expect(first.values).toEqual((await extractFeatures(one, source)).values);
+    expect(second.values).toEqual((await extractFeatures(other, source)).values);
+    expect(second.values).not.toEqual(first.values);
+    extractor.dispose();
+    const cropped = await extractFeatures({ ...one, view: { ...one.view, crop: 0.5 } }, source);
+    expect(cropped.values).not.toEqual(first.values);
   });
 
-  it('says what is wrong with bytes and features of the wrong shape', async () => {
-    await expect(extractFeatures({ ...patches, count: 12 }, flatten)).rejects.toThrow(/528 bytes are not 12 patches/);
-    await expect(extractFeatures(patches, (images) => images.clone())).rejects.toThrow(
-      /\[11,4,4,3\] of 11 images; it should be \[11, width\]/,
+  it('stops when asked to, refuses a shuffled source, and leaves no tensors behind', async () => {
+    const encoder = encoderOf(1);
+    const source = new BatchSource(dataset, { patches, batchSize: 2, memory: 0 });
+    await extractFeatures(encoder, source);
+    const before = tf.memory().numTensors;
+    const controller = new AbortController();
+    const onProgress = (done: number) => void (done === 4 && controller.abort());
+    await expect(extractFeatures(encoder, source, { onProgress, signal: controller.signal })).rejects.toThrow(
+      InterruptedError,
     );
+    const shuffled = new BatchSource(dataset, { patches, batchSize: 2, key: key(1) });
+    await expect(extractFeatures(encoder, shuffled)).rejects.toThrow(/takes a source that is not shuffled/);
+    expect(tf.memory().numTensors).toBe(before);
   });
 });
 
-describe('onlineKnn', () => {
-  it('equals extracting features and classifying them', async () => {
-    const bank = { ...randomPatches(30, 4), labels: Int32Array.from({ length: 30 }, (_, row) => row % 3) };
-    const queries = { ...randomPatches(9, 4), labels: Int32Array.from({ length: 9 }, (_, row) => row % 3) };
-    const backbone = (images: ReturnType<typeof tf.zeros>) => images.mean([1, 2]).sub(0.5);
-    const online = await onlineKnn({ bank, queries }, backbone, { neighbors: 1, classes: 3, batchSize: 7 });
-    const apart = await knnClassify(
-      await extractFeatures(bank, backbone),
-      bank.labels,
-      await extractFeatures(queries, backbone),
-      queries.labels,
-      { neighbors: 1, classes: 3 },
-    );
-    expect(online.predictions).toEqual(apart.predictions);
-    // The queries are the bank's first rows.
-    expect(online.accuracy).toBe(1);
-    expect(online.bankFeatures.count).toBe(30);
+describe('color histograms', () => {
+  it('of a source are those of its images', async () => {
+    const source = new BatchSource(dataset, { patches, batchSize: 4 });
+    const images: number[] = [];
+    for await (const batch of readImages(source)) images.push(...batch);
+    const expected = colorHistogramFeatures({ images: Uint8Array.from(images), count: 11, size: source.size });
+    const found = await colorHistograms(source);
+    expect(found).toEqual(expected);
+  });
+});
+
+describe('compareFeatures', () => {
+  it('judges kinds of features on the same patches, by patients where they are known', async () => {
+    const labelled = Array.from(dataset.labels.keys()).filter((row) => dataset.labels[row]! >= 0);
+    const side = (wanted: number) =>
+      new BatchSource(dataset, {
+        patches: labelled.filter((row) => dataset.patients.codes[row]! % 2 === wanted),
+        batchSize: 8,
+      });
+    const [bank, queries] = [side(0), side(1)];
+    // Features that know the class: right everywhere.
+    const oracle = async ({ labels, dataset }: BatchSource) => {
+      const width = dataset.classNames.length;
+      const values = new Float32Array(labels.length * width);
+      labels.forEach((label, row) => {
+        values[row * width + label] = 1;
+      });
+      return { values, count: labels.length, width };
+    };
+    const comparison = await compareFeatures({
+      ...{ bank, queries, neighbors: 1, key: key(1) },
+      features: { oracle, 'color histogram': (source) => colorHistograms(source) },
+    });
+    const [best, color] = comparison.accuracies;
+    expect(best).toMatchObject({ name: 'oracle', value: 1, interval: { low: 1, high: 1 } });
+    expect(comparison.gains[0]!.value).toBeCloseTo(1 - color!.value, 12);
+    expect(comparison.groups.of).toBe('patients');
+    expect(comparison.patches).toBe(queries.count);
+    const [gain] = comparison.gains;
+    expect(gain!.interval!.low).toBeLessThanOrEqual(gain!.value);
+    // Four patients are too few for an interval.
+    const few = new BatchSource(dataset, {
+      patches: queries.rows.filter((row) => dataset.patients.codes[row]! < 8),
+      batchSize: 8,
+    });
+    const small = await compareFeatures({ bank, queries: few, neighbors: 1, key: key(1), features: { oracle } });
+    expect(small).toMatchObject({ groups: { of: 'patients', count: 4 }, accuracies: [{ value: 1, interval: null }] });
+    const colors = [await colorHistograms(bank), await colorHistograms(queries)] as const;
+    const knn = await knnClassify(colors[0], bank.labels, colors[1], queries.labels, {
+      classes: dataset.classNames.length,
+      neighbors: 1,
+    });
+    expect(color!.value).toBe(knn.accuracy);
+  });
+
+  it('takes slides, or patches, where patients are not known', () => {
+    const unknown = { codes: new Int32Array(dataset.count).fill(-1), names: [] };
+    const rows = Int32Array.from([0, 1, 20]);
+    expect(groupsOf({ dataset, rows }).of).toBe('patients');
+    const without = { ...dataset, patients: unknown };
+    expect(groupsOf({ dataset: without, rows }).of).toBe('slides');
+    const names = Array.from({ length: dataset.count }, (_, row) => `patch ${row}`);
+    const own = { codes: Int32Array.from(names.keys()), names };
+    expect(groupsOf({ dataset: { ...without, slides: own }, rows })).toEqual({
+      of: 'patches',
+      names: ['patch 0', 'patch 1', 'patch 20'],
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -58,14 +58,30 @@ describe('openShardDataset', () => {
     });
   });
 
-  it('takes the classes in the order given, and refuses one that is not among them', async () => {
-    const classNames = [...dataset.classNames].reverse();
-    const other = await openShardDataset(folder, { classNames });
-    expect(other.labels[0]).toBe(dataset.labels[0]! < 0 ? -1 : classNames.length - 1 - dataset.labels[0]!);
-    await expect(openShardDataset(folder, { classNames: ['nested'] })).rejects.toThrow(
-      /of the class "\w+", which is none/,
-    );
+  it('knows slide, patient and site of each patch, and which were drawn', () => {
+    const { slides, patients, sites, synthetic, splits } = dataset;
+    const index = dataset.index.objects() as Record<string, unknown>[];
+    for (const [row, { slide, patient, site }] of index.entries()) {
+      expect(slides.names[slides.codes[row]!]).toBe(slide);
+      expect(patients.names[patients.codes[row]!]).toBe(patient);
+      expect(sites.names[sites.codes[row]!]).toBe(site);
+    }
+    expect([slides.names.length, patients.names.length, sites.names.length]).toEqual([5, 3, 2]);
+    expect(synthetic.every((drawn) => drawn === 1)).toBe(true);
+    expect(splits).toBeNull();
+  });
+
+  it('refuses a folder that is not compiled, or was before reports held the classes', async () => {
     await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/no compiled dataset/);
+    const place = temporaryFolder();
+    for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
+    const { classes: _, ...older } = dataset.report;
+    writeFileSync(join(place, 'report.json'), JSON.stringify(older));
+    await expect(openShardDataset(place)).rejects.toThrow(/its report\.json is not that of one/);
+    writeFileSync(join(place, 'report.json'), JSON.stringify({ ...older, classes: ['acinar', 'nested'] }));
+    await expect(openShardDataset(place)).rejects.toThrow(
+      /of the class "(diffuse|papillary)", which its report does not/,
+    );
   });
 
   it.each<[string, string, string, RegExp]>([

@@ -22,9 +22,9 @@ interface Executed {
 
 /** Charts (drawn from a Vega-Lite specification), other pictures, and tables or progress in HTML that a notebook must show. */
 const expected: Record<string, { charts: number; pictures: number; tables: number }> = {
-  '01-compile-ptcga200': { charts: 4, pictures: 5, tables: 9 },
-  '02-compile-pcam200': { charts: 3, pictures: 3, tables: 8 },
-  '03-compile-segpanda200': { charts: 3, pictures: 3, tables: 8 },
+  '01-compile-ptcga200': { charts: 4, pictures: 5, tables: 11 },
+  '02-compile-pcam200': { charts: 3, pictures: 3, tables: 9 },
+  '03-compile-segpanda200': { charts: 3, pictures: 3, tables: 9 },
   '11-pretrain-simclr': { charts: 3, pictures: 3, tables: 6 },
 };
 
@@ -61,6 +61,8 @@ describe.each(names)('%s at smoke scale', (name) => {
       expect(metadata?.['image/png']?.alt).toBe(words);
     }
     expect(outputs.filter((output) => output.data?.['text/html'])).toHaveLength(expected[name]!.tables);
+    // The value of a cell's last expression, which a page shows on purpose or not at all.
+    expect(outputs.filter((output) => output.output_type === 'execute_result')).toEqual([]);
   });
 
   test('writes no error and nothing of this machine into its page', () => {

@@ -1,25 +1,41 @@
 import { describe, expect, test } from 'vitest';
 import { countsChart } from '../../src/report/counts-chart.js';
 import { drawSvg } from '../../src/report/figure.js';
-import { drawChart, embeddingChart, intervalChart, trainingChart } from '../../src/report/index.js';
+import { drawChart, embeddingChart, intervalChart, TrainingHistory } from '../../src/report/index.js';
 import { siteLeakageChart } from '../../src/report/site-leakage-chart.js';
+import { trainingChart } from '../../src/report/training-chart.js';
 import { key } from '../../src/runs/index.js';
 import { expectPicture, pictureDifference, tolerance } from './pictures.js';
 
-const trainingRows = (end: number) => {
+/** Half a second a step, an evaluation after every twentieth; the loss ends where all views look alike. */
+function trained(steps: number): TrainingHistory {
+  const history = new TrainingHistory();
   const noise = key(1).generator();
-  return Array.from({ length: end }, (_, index) => ({
-    step: index + 1,
-    loss: 4.2 * Math.exp(-index / 80) + 0.3 * noise.uniform(),
-    ...(index % 20 === 19 ? { knnAccuracy: 0.4 + (0.4 * index) / 120 } : {}),
-  }));
-};
+  for (let step = 1; step <= steps; step++) {
+    const loss = Math.log(127) * (1 - 0.5 * Math.sin((Math.PI * step) / 120)) + 0.3 * (noise.uniform() - 0.5);
+    const entry = { step, steps: 120, loss, learningRate: 0.1, imagesPerSecond: 32 };
+    history.add({ kind: 'step', ...entry }, 500 * step);
+    if (step % 20) continue;
+    const share = step / 120;
+    const metrics = { knnAccuracy: 0.17 + 0.6 * share, embeddingStd: 0.9 - 0.3 * share, viewStd: 0.2 + 0.1 * share };
+    history.add({ kind: 'evaluation', step, ...metrics }, 500 * step);
+  }
+  return history;
+}
 const training = {
   title: 'SimCLR',
-  totalSteps: 200,
-  lossTitle: 'NT-Xent loss',
-  equalViewsLoss: Math.log(127),
-  chanceAccuracy: 1 / 6,
+  totalSteps: 120,
+  panels: [
+    { title: 'NT-Xent loss', metrics: ['loss'], reference: { value: Math.log(127), label: 'all views alike' } },
+    {
+      title: 'kNN accuracy',
+      metrics: ['knnAccuracy'],
+      domain: [0, 1] as const,
+      format: '.0%',
+      reference: { value: 1 / 6, label: 'guessing' },
+    },
+    { title: 'standard deviation', metrics: ['embeddingStd', 'viewStd'] },
+  ],
 };
 const intervals = [
   { name: 'random initialization', value: 0.41, low: 0.38, high: 0.45 },
@@ -28,11 +44,11 @@ const intervals = [
 
 describe('charts look as they did when they were last looked at', () => {
   test('training', async () => {
-    await expectPicture(await drawChart(trainingChart(trainingRows(120), training).spec), 'training');
+    await expectPicture(await drawChart(trainingChart(trained(120), training).spec), 'training');
   });
 
-  test('a training that has just begun', async () => {
-    await expectPicture(await drawChart(trainingChart(trainingRows(1), training).spec), 'training-begun');
+  test('a training that is running', async () => {
+    await expectPicture(await drawChart(trainingChart(trained(41), training, true).spec), 'training-running');
   });
 
   test('intervals', async () => {
@@ -89,14 +105,18 @@ describe('charts look as they did when they were last looked at', () => {
 
 test('a chart of other numbers is another picture', async () => {
   const [one, other] = await Promise.all(
-    [120, 100].map((end) => drawChart(trainingChart(trainingRows(end), training).spec)),
+    [120, 100].map((steps) => drawChart(trainingChart(trained(steps), training).spec)),
   );
   expect(await pictureDifference(one!.png, other!.png)).toBeGreaterThan(tolerance);
 });
 
 test('the words beside a chart give its numbers', () => {
-  expect(trainingChart(trainingRows(120), training).alt).toMatch(
-    /^SimCLR: step 120 of 200; loss 4\.\d+ → 1\.\d+; kNN accuracy 46\.3 % → 79\.7 %$/,
+  expect(trainingChart(trained(120), training).alt).toMatch(
+    /^SimCLR: 120 steps, 1 min 0 s; NT-Xent loss 4\.\d\d → 4\.\d\d; kNN accuracy 27\.0 % → 77\.0 %; embeddingStd 0\.850 → 0\.600; viewStd /,
+  );
+  expect(trainingChart(trained(60), training).alt).toMatch(/^SimCLR: 60 of 120 steps, 30 s; /);
+  expect(trainingChart(trained(60), training, true).alt).toMatch(
+    /^SimCLR: step 60 of 120, 2\.00 steps a second, 30 s left; /,
   );
   expect(intervalChart(intervals, { title: 'kNN', valueTitle: 'accuracy', chance: 0.1 }).alt).toBe(
     'kNN: random initialization 41.0 % (38.0 % to 45.0 %); SimCLR pretrained 83.0 % (80.0 % to 86.0 %); guessing 10.0 %',

@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   display,
   duration,
-  liveChart,
+  intervalChart,
+  liveTrainingChart,
   newLiveDisplay,
   progress,
   showChart,
   showPictureGrid,
-  trainingChart,
 } from '../../src/report/index.js';
-import type { KernelServices } from '../../src/runs/index.js';
+import { EventLog, type KernelServices } from '../../src/runs/index.js';
 
 type Message = Parameters<KernelServices['display']>[0];
 
@@ -41,21 +41,26 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const rows = [1, 2, 3].map((step) => ({ step, loss: 4 / step }));
-const training = { title: 'training', totalSteps: 3, lossTitle: 'loss' };
+const vegaLite = 'application/vnd.vegalite.v5+json';
+const training = { title: 'training', totalSteps: 3, panels: [{ title: 'loss', metrics: ['loss'] }] };
+const trainingStep = (step: number) => ({
+  kind: 'step' as const,
+  ...{ step, steps: 3, loss: 4 / step, learningRate: 0.1, imagesPerSecond: 8 },
+});
 
 describe('in a notebook', () => {
   beforeEach(openKernel);
 
   test('a chart goes out once, as Vega-Lite 5, as a picture with its size, and in words', async () => {
-    const { spec, alt } = trainingChart(rows, training);
+    const rows = [{ name: 'features', value: 0.5, low: 0.4, high: 0.6 }];
+    const { spec, alt } = intervalChart(rows, { title: 'kNN', valueTitle: 'accuracy' });
     const save = join(folder, 'chart.png');
     await showChart(spec, { alt, save });
     expect(messages).toHaveLength(1);
     const { data, metadata } = messages[0]!;
-    expect(Object.keys(data).sort()).toEqual(['application/vnd.vegalite.v5+json', 'image/png', 'text/plain']);
+    expect(Object.keys(data).sort()).toEqual([vegaLite, 'image/png', 'text/plain']);
     expect(data['text/plain']).toBe(alt);
-    const live = data['application/vnd.vegalite.v5+json'] as { $schema: string };
+    const live = data[vegaLite] as { $schema: string };
     expect(live.$schema).toBe('https://vega.github.io/schema/vega-lite/v5.json');
     expect(JSON.parse(JSON.stringify(live))).toEqual(live);
     const png = Buffer.from(data['image/png'] as string, 'base64');
@@ -65,14 +70,40 @@ describe('in a notebook', () => {
     expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([2 * width, 2 * height]);
   });
 
-  test('a live chart is one display that ends in its last state, however fast rows come', async () => {
-    const chart = liveChart<(typeof rows)[0]>((sofar) => trainingChart(sofar, training), 3600);
-    for (const row of rows) await chart.add(row);
+  test('a training is one display; a picture is made of its last state alone, however fast steps come', async () => {
+    const chart = liveTrainingChart(training);
+    for (const step of [1, 2, 3]) await chart.add(trainingStep(step));
     await chart.finish();
     expect(messages.map((message) => message.update)).toEqual([false, true]);
     expect(new Set(messages.map((message) => message.displayId)).size).toBe(1);
-    expect(messages[0]?.data['text/plain']).toContain('step 1 of 3');
-    expect(messages[1]?.data['text/plain']).toContain('step 3 of 3');
+    expect(messages.map(({ data }) => Object.keys(data).sort())).toEqual([
+      [vegaLite, 'text/plain'],
+      [vegaLite, 'image/png', 'text/plain'],
+    ]);
+    expect(messages[0]?.data['text/plain']).toBe('training: step 1 of 3; loss 4.00 → 4.00');
+    expect(messages[1]?.data['text/plain']).toMatch(/^training: 3 steps, 0\.\d s; loss 4\.00 → 1\.33$/);
+  });
+
+  test('a training that resumes shows its earlier steps, and the time without the pause', async () => {
+    const path = join(folder, 'events.jsonl');
+    const log = await EventLog.open(path);
+    const secondOfMay = (second: number) => new Date(Date.UTC(2024, 4, 2, 0, 0, second)).toISOString();
+    await log.append({ time: secondOfMay(0), kind: 'opened' });
+    await log.append({ time: secondOfMay(20), ...trainingStep(1) });
+    await log.append({ time: secondOfMay(50), ...trainingStep(2) });
+    await log.append({ time: secondOfMay(51), kind: 'opened' });
+
+    const chart = liveTrainingChart({ ...training, log: path });
+    await chart.add({ kind: 'resumed', step: 2, path: 'checkpoint' });
+    await chart.add(trainingStep(3));
+    await chart.finish();
+    expect(messages[0]?.data['text/plain']).toBe('training: step 2 of 3; loss 4.00 → 2.00');
+    expect(messages[1]?.data['text/plain']).toMatch(/^training: 3 steps, 30 s; loss 4\.00 → 1\.33$/);
+  });
+
+  test('a training that failed before its first event leaves no chart', async () => {
+    await liveTrainingChart(training).finish();
+    expect(messages).toEqual([]);
   });
 
   test('two live displays do not share their output', () => {

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -69,5 +69,27 @@ describe('a run', () => {
     expect(provenance.versions['@tensorflow/tfjs-node-gpu']).toBe('4.22.0');
     expect(commandFor(run)).toBe('npm run notebook -- demo -p scale smoke -p seed 5');
     expect(listRuns(root)).toEqual([run.folder]);
+  });
+
+  it('keeps metrics and provenance last and together', async () => {
+    const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
+    const facts = { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }], choices: { forms: 'a' } };
+    const read = (name: string) => JSON.parse(readFileSync(join(run.folder, name), 'utf8'));
+    void run.emit({ kind: 'step', step: 1 });
+    const provenance = await run.keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.5 }] });
+    expect(read('provenance.json')).toEqual(provenance);
+    expect(provenance).toMatchObject({ ...facts, splits: {}, weights: {} });
+    expect(read('metrics.json').metrics).toEqual([{ name: 'accuracy', value: 0.5 }]);
+    expect(readFileSync(join(run.folder, 'events.jsonl'), 'utf8')).toContain('"kind":"step"');
+
+    const broken = { name: 'loss', value: 1, interval: [0, Number.NaN] as const };
+    await expect(run.keep({ ...facts, metrics: [broken] })).rejects.toThrow(/"loss" is NaN/);
+    expect(read('provenance.json')).toEqual(provenance);
+
+    // What comes between the two files leaves no provenance of other metrics.
+    rmSync(join(run.folder, 'metrics.json'));
+    mkdirSync(join(run.folder, 'metrics.json'));
+    await expect(run.keep({ ...facts, metrics: [] })).rejects.toThrow();
+    expect(existsSync(join(run.folder, 'provenance.json'))).toBe(false);
   });
 });

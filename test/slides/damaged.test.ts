@@ -8,11 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { key, projectRoot } from '../../src/runs/index.js';
-import { encodePatches, openSlide, patchGrid, tissueMask, writeSyntheticSlide } from '../../src/slides/index.js';
+import { encodePatches, openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
 import { ReaderPool } from '../../src/slides/reader/pool.js';
 import { openSlideIn } from '../../src/slides/slide.js';
 import { parseTiff, type Tiff } from '../../src/slides/tiff/parse.js';
 import { samplePath } from './sample.js';
+import { writeSmallSlide } from './small-slide.js';
 import { tiffOf, tiledPicture } from './tiff-file.js';
 
 let folder: string;
@@ -20,7 +21,7 @@ let whole: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pathlab-damaged-'));
   whole = join(folder, 'whole.tif');
-  await writeSyntheticSlide(whole, { columns: 2, rows: 1, blockPatches: 1 }, key(1));
+  await writeSmallSlide(whole, 'damaged', { columns: 2, rows: 1 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

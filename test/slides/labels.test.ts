@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key } from '../../src/runs/index.js';
 import {
   openLabelImage,
   openSlide,
@@ -16,15 +15,15 @@ import {
   readPolygons,
   type Slide,
   tissueMask,
-  writeSyntheticSlide,
 } from '../../src/slides/index.js';
 import { parseXml } from '../../src/slides/labels/xml.js';
+import { writeSmallSlide } from './small-slide.js';
 
 let folder: string;
 let slide: Slide;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pathlab-labels-'));
-  await writeSyntheticSlide(join(folder, 'slide.tif'), { columns: 2, rows: 1, blockPatches: 1 }, key(4));
+  await writeSmallSlide(join(folder, 'slide.tif'), 'labels', { columns: 2, rows: 1 });
   slide = await openSlide(join(folder, 'slide.tif'));
 });
 afterAll(async () => {

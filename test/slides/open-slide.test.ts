@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key, sha256 } from '../../src/runs/index.js';
-import { openSlide, thumbnail, writeSyntheticSlide } from '../../src/slides/index.js';
+import { sha256 } from '../../src/runs/index.js';
+import { openSlide, thumbnail } from '../../src/slides/index.js';
 import { findOpenSlide } from '../../src/slides/library.js';
 import { samplePath } from './sample.js';
+import { writeSmallSlide } from './small-slide.js';
 
 const reference = JSON.parse(
   readFileSync(new URL('../fixtures/openslide-cmu-1/reference.json', import.meta.url), 'utf8'),
@@ -61,7 +62,7 @@ describe('openSlide', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pathlab-slides-'));
     path = join(folder, 'slide.tif');
-    await writeSyntheticSlide(path, { columns: 2, rows: 1, blockPatches: 1 }, key(1));
+    await writeSmallSlide(path, 'open', { columns: 2, rows: 1 });
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

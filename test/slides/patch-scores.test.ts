@@ -16,15 +16,15 @@ import {
   type TissueMask,
   tissueMask,
   tissuePresets,
-  writeSyntheticSlide,
 } from '../../src/slides/index.js';
+import { writeSmallSlide } from './small-slide.js';
 
 let folder: string;
 let slide: Slide;
 let mask: TissueMask;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pathlab-scores-'));
-  await writeSyntheticSlide(join(folder, 'clean.tif'), { columns: 3, rows: 2, blockPatches: 1 }, key(4));
+  await writeSmallSlide(join(folder, 'clean.tif'), 'scores', { columns: 3, rows: 2 });
   // Tissue from (400, 400) to (1600, 1200): its first patch out of focus, green ink over the second, black over the third.
   const clean = sharp(join(folder, 'clean.tif'), { limitInputPixels: false });
   const blurred = await clean

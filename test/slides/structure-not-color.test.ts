@@ -1,43 +1,72 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadPatchSet, type PatchSet, syntheticCohort } from '../../src/datasets/index.js';
-import { colorHistogramFeatures, type Features, knnClassify, wilsonInterval } from '../../src/evaluate/index.js';
-import { key } from '../../src/runs/index.js';
+import { beforeAll, expect, it } from 'vitest';
+import {
+  colorHistogramFeatures,
+  type Features,
+  knnClassify,
+  type Patches,
+  wilsonInterval,
+} from '../../src/evaluate/index.js';
+import { renderSection } from '../../src/slides/index.js';
+import { tissueKinds } from '../../src/slides/synthetic/index.js';
+import { smallSection } from './small-slide.js';
 
-let folder: string;
-let set: PatchSet;
+/** Patients, each with a stain and a scanner of its own, and with a section of every kind. */
+const patients = 6;
+/** Side of a patch, px: the slides' own pixels. Smaller images mix neighboring materials, and their colors then tell of structure. */
+const size = 400;
+/** Two patches of a section, px from its corner: inside its uneven edge. */
+const places = [
+  [500, 500],
+  [900, 500],
+] as const;
+
+let set: Patches & { labels: Int32Array; patients: Int32Array };
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'pathlab-cohort-'));
-  const cohort = await syntheticCohort({ slides: 6, columns: 8, rows: 4, folder }, key(20));
-  // The slides' own pixels: smaller images mix neighboring materials, and their colors then tell of structure.
-  set = await loadPatchSet(cohort.slides, { size: 400 });
+  const count = patients * tissueKinds.length * places.length;
+  const [bytes, labels, ofPatient] = [size * size * 3, new Int32Array(count), new Int32Array(count)];
+  set = { images: new Uint8Array(count * bytes), count, size, labels, patients: ofPatient };
+  let patch = 0;
+  for (let patient = 0; patient < patients; patient++) {
+    // One look for all of a patient's sections.
+    const { stain, scanner } = smallSection(`patient ${patient}`, { columns: 1, rows: 1 });
+    for (const [label, { name: kind }] of tissueKinds.entries()) {
+      const { tissue } = smallSection(`${patient} ${kind}`, { columns: 3, rows: 2, kind });
+      const section = { tissue: { ...tissue, patientSeed: `patient ${patient}` }, stain, scanner };
+      const { pixels, width } = await renderSection(section);
+      for (const [left, top] of places) {
+        for (let row = 0; row < size; row++) {
+          const from = 3 * ((top + row) * width + left);
+          set.images.set(pixels.subarray(from, from + 3 * size), patch * bytes + 3 * row * size);
+        }
+        labels[patch] = label;
+        ofPatient[patch++] = patient;
+      }
+    }
+  }
 }, 300_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('tissue kinds cannot be told by color, on slides not seen', async () => {
-  const chance = 1 / set.classNames.length;
-  const { correct, total } = await leaveSlideOut(colorHistogramFeatures(set));
-  expect(total).toBeGreaterThan(150);
+it('tissue kinds cannot be told by color, of patients not seen', async () => {
+  const chance = 1 / tissueKinds.length;
+  const { correct, total } = await leavePatientOut(colorHistogramFeatures(set));
+  expect(total).toBe(240);
   expect(correct / total).toBeLessThan(chance + 0.08);
   expect(wilsonInterval(correct, total).low).toBeLessThan(chance + 0.03);
 }, 120_000);
 
 it('and can be told by structure, blind to color', async () => {
-  const { correct, total } = await leaveSlideOut(structureFeatures(set));
-  expect(wilsonInterval(correct, total).low).toBeGreaterThan(3 / set.classNames.length);
+  const { correct, total } = await leavePatientOut(structureFeatures(set));
+  expect(wilsonInterval(correct, total).low).toBeGreaterThan(3 / tissueKinds.length);
 }, 120_000);
 
-/** kNN of each slide's patches among those of all other slides. */
-async function leaveSlideOut(features: Features): Promise<{ correct: number; total: number }> {
+/** kNN of each patient's patches among those of all others. */
+async function leavePatientOut(features: Features): Promise<{ correct: number; total: number }> {
   let correct = 0;
   let total = 0;
-  for (const slide of new Set(set.slides)) {
-    const bank = rowsWhere((patch) => set.slides[patch] !== slide);
-    const queries = rowsWhere((patch) => set.slides[patch] === slide);
+  for (let patient = 0; patient < patients; patient++) {
+    const bank = rowsWhere((patch) => set.patients[patch] !== patient);
+    const queries = rowsWhere((patch) => set.patients[patch] === patient);
     const result = await knnClassify(take(features, bank), labels(bank), take(features, queries), labels(queries), {
-      classes: set.classNames.length,
+      classes: tissueKinds.length,
       neighbors: 5,
     });
     correct += result.correct.filter(Boolean).length;
@@ -47,9 +76,7 @@ async function leaveSlideOut(features: Features): Promise<{ correct: number; tot
 }
 
 function rowsWhere(keep: (patch: number) => boolean): number[] {
-  return Array.from({ length: set.count }, (_, patch) => patch).filter(
-    (patch) => set.labels[patch]! >= 0 && keep(patch),
-  );
+  return Array.from({ length: set.count }, (_, patch) => patch).filter(keep);
 }
 
 function labels(rows: readonly number[]): Int32Array {
@@ -67,10 +94,10 @@ function take({ values, width }: Features, rows: readonly number[]): Features {
  * deviation 1; then, at four scales, deviation and skewness of what a blur leaves and of what it takes away, and how
  * far the gradients agree on one direction. Each feature is standardized over the set.
  */
-function structureFeatures({ images, count, size }: PatchSet): Features {
+function structureFeatures({ images, count }: Patches): Features {
   const reduced = size / shrink;
   const rows = Array.from({ length: count }, (_, patch) => {
-    const gray = standardized(shrunkGray(images.subarray(patch * size ** 2 * 3, (patch + 1) * size ** 2 * 3), size));
+    const gray = standardized(shrunkGray(images.subarray(patch * size ** 2 * 3, (patch + 1) * size ** 2 * 3)));
     const described: number[] = [];
     let finer = gray;
     for (const radius of [1, 2, 4, 6]) {
@@ -95,7 +122,7 @@ function structureFeatures({ images, count, size }: PatchSet): Features {
 /** Pixels of a patch for each that is described, along a side: 4 um. */
 const shrink = 8;
 
-function shrunkGray(rgb: Uint8Array, size: number): Float32Array {
+function shrunkGray(rgb: Uint8Array): Float32Array {
   const reduced = size / shrink;
   const gray = new Float32Array(reduced * reduced);
   for (let at = 0; at < size * size; at++) {

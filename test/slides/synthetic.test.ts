@@ -3,24 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key, sha256 } from '../../src/runs/index.js';
-import {
-  materialShares,
-  openSlide,
-  renderSyntheticSlide,
-  ruifrokJohnston,
-  type SyntheticSlideFile,
-  syntheticRecordPath,
-  tissueKind,
-  tissueKinds,
-  writeSyntheticSlide,
-} from '../../src/slides/index.js';
+import { openSlide, renderSection, type WrittenFile, writeSection } from '../../src/slides/index.js';
+import { materialShares, ruifrokJohnston, tissueKind, tissueKinds } from '../../src/slides/synthetic/index.js';
 import { Grain } from '../../src/slides/synthetic/noise.js';
 import { paintTissue } from '../../src/slides/synthetic/paint-tissue.js';
 import { material } from '../../src/slides/synthetic/painting.js';
 import { colorTable, concentrationUnit } from '../../src/slides/synthetic/stains.js';
 import { withImageDescription } from '../../src/slides/synthetic/tiff-description.js';
-
-const little = { columns: 2, rows: 2, blockPatches: 1 };
+import { smallSection } from './small-slide.js';
 
 describe('tissue kinds', () => {
   const grain = new Grain(key('grain').generator());
@@ -77,52 +67,47 @@ describe('stain', () => {
   });
 });
 
-describe('renderSyntheticSlide', () => {
-  it('gives the same pixels for the same key, and others for another', async () => {
-    const draw = async (seed: number) =>
-      sha256((await renderSyntheticSlide({ columns: 1, rows: 1 }, key(seed))).pixels);
-    expect(await draw(3)).toBe(await draw(3));
-    expect(await draw(3)).not.toBe(await draw(4));
+const little = { columns: 2, rows: 2 };
+
+describe('renderSection', () => {
+  it('gives the same pixels for the same seed, and others for another', async () => {
+    const draw = async (seed: string) =>
+      sha256((await renderSection(smallSection(seed, { columns: 1, rows: 1 }))).pixels);
+    expect(await draw('3')).toBe(await draw('3'));
+    expect(await draw('3')).not.toBe(await draw('4'));
   });
 
-  it('shows every kind it was asked for equally often, and glass around them', async () => {
-    const kinds = ['acinar', 'diffuse'];
-    const { record } = await renderSyntheticSlide({ ...little, kinds }, key(1));
-    expect(record.kinds).toEqual(kinds);
-    const { width, height, umPerCell, data } = record.labelMap;
-    expect([width * umPerCell, height * umPerCell]).toEqual([800, 800]);
-    const count = (kind: number) => data.filter((label) => label === kind).length / data.length;
-    expect(count(0)).toBeCloseTo(0.125, 1);
-    expect(count(1)).toBeCloseTo(0.125, 1);
-    expect(Math.abs(count(0) - count(1))).toBeLessThan(0.03);
-    expect(data.slice(0, 8 * width).every((label) => label === -1)).toBe(true);
+  it('has glass around the tissue, and another kind in its lesions', async () => {
+    const valued = (value: number) => ({ stroma: value, epithelium: value });
+    const lesion = { kind: 'diffuse', group: 'tumor', share: 0.3, holeGroup: null, mask: valued(2) };
+    const section = smallSection('1', { ...little, lesions: [lesion] });
+    const { mask, width, height } = await renderSection({ ...section, tissue: { ...section.tissue, mask: valued(1) } });
+    expect([width, height]).toEqual([1600, 1600]);
+    const share = (value: number) => mask.filter((one) => one === value).length / mask.length;
+    // A quarter of the slide is tissue.
+    expect(share(1) + share(2)).toBeCloseTo(0.25, 1);
+    expect(share(2)).toBeCloseTo(0.3 * 0.25, 1);
+    expect(mask.subarray(0, 300 * width).every((value) => value === 0)).toBe(true);
   });
 
-  it('refuses options that make no slide', async () => {
-    const refused = async (options: object) => renderSyntheticSlide(options, key(1));
-    await expect(refused({ columns: 0 })).rejects.toThrow(/columns must be a whole number above 0; got 0/);
-    await expect(refused({ rows: 1.5 })).rejects.toThrow(/rows must be/);
-    await expect(refused({ umPerPixel: 40 })).rejects.toThrow(/umPerPixel must be between/);
-    await expect(refused({ kinds: [] })).rejects.toThrow(/at least one tissue kind/);
-    await expect(refused({ kinds: ['bone'] })).rejects.toThrow(/no tissue kind "bone"/);
-    await expect(refused({ kinds: ['acinar', 'acinar'] })).rejects.toThrow(/named twice/);
-    await expect(refused({ columns: 500, rows: 500 })).rejects.toThrow(/megapixels; the most is 400/);
-  });
-
-  it('stops when it is told to', async () => {
-    const rendering = renderSyntheticSlide(little, key(1), AbortSignal.abort());
+  it('refuses a kind that is none, and stops when it is told to', async () => {
+    const bone = renderSection(smallSection('1', { ...little, kind: 'bone' }));
+    await expect(bone).rejects.toThrow(/no tissue kind "bone"/);
+    const rendering = renderSection(smallSection('1', little), AbortSignal.abort());
     await expect(rendering).rejects.toMatchObject({ name: 'InterruptedError' });
   });
 });
 
-describe('writeSyntheticSlide', () => {
+describe('writeSection', () => {
   let folder: string;
   let path: string;
-  let record: SyntheticSlideFile;
+  let written: WrittenFile;
+  const drawn = smallSection('2', little);
+  const section = { ...drawn, scanner: { ...drawn.scanner, umPerPixel: 0.4 } };
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pathlab-synthetic-'));
     path = join(folder, 'slide.tif');
-    record = await writeSyntheticSlide(path, { ...little, umPerPixel: 0.4 }, key(2));
+    ({ slide: written } = await writeSection(section, { slide: path }));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -138,7 +123,7 @@ describe('writeSyntheticSlide', () => {
   });
 
   it('holds the pixels that were drawn, but for JPEG', async () => {
-    const { pixels, width } = await renderSyntheticSlide({ ...little, umPerPixel: 0.4 }, key(2));
+    const { pixels, width } = await renderSection(section);
     const slide = await openSlide(path);
     const read = await slide.readRegion({ x: 600, y: 700, level: 0, width: 256, height: 256 });
     await slide.close();
@@ -151,18 +136,15 @@ describe('writeSyntheticSlide', () => {
     expect(difference / read.pixels.length).toBeLessThan(10);
   });
 
-  it('writes the same bytes again, and a record with their hash', async () => {
+  it('writes the same bytes again, and tells their hash', async () => {
     const bytes = readFileSync(path);
-    expect(record.file).toEqual({ bytes: bytes.length, sha256: sha256(bytes) });
-    expect(JSON.parse(readFileSync(syntheticRecordPath(path), 'utf8'))).toEqual(record);
+    expect(written).toEqual({ bytes: bytes.length, sha256: sha256(bytes) });
     const again = join(folder, 'again.tiff');
-    await writeSyntheticSlide(again, { ...little, umPerPixel: 0.4 }, key(2));
-    expect(sha256(readFileSync(again))).toBe(record.file.sha256);
-    expect(record).toMatchObject({ synthetic: true, umPerPixel: 0.4, key: key(2).toString() });
+    await writeSection(section, { slide: again });
+    expect(readFileSync(again).equals(bytes)).toBe(true);
   });
 
-  it('writes TIFFs only', async () => {
-    await expect(writeSyntheticSlide(join(folder, 'a.svs'), little, key(1))).rejects.toThrow(/must end in .tif/);
+  it('describes TIFFs only, and once', () => {
     expect(() => withImageDescription(Buffer.from('MM\0*'), 'text')).toThrow(/not a classic little-endian TIFF/);
     expect(() => withImageDescription(readFileSync(path), 'text')).toThrow(/has an ImageDescription already/);
   });

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../runs/index.js';
-import { openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
+import { type CodedColumn, openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
 import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 
 export interface ShardPicturesOptions {
@@ -28,22 +28,19 @@ const usualMost = 100_000;
 export async function picturesOfShards(folder: string, options: ShardPicturesOptions = {}): Promise<AuditedPictures> {
   const dataset = await openShardDataset(folder);
   const rows = rowsToCompare(dataset, options.most ?? usualMost);
-  const columns = Object.fromEntries(
-    ['slide', 'patient', 'site', 'class', 'synthetic', 'patch'].map((name) => [name, dataset.index.array(name)]),
-  ) as Record<string, ArrayLike<unknown>>;
-  // Only a user's table of ready patches puts them on sides.
-  if (dataset.index.columnNames().includes('side')) columns.side = dataset.index.array('side') as ArrayLike<unknown>;
-  const text = (name: string, row: number) => (columns[name]?.[row] as string | null | undefined) ?? null;
+  const { slides, patients, sites, splits, labels, classNames, synthetic } = dataset;
+  const numbers = dataset.index.array('patch') as ArrayLike<number>;
+  const nameAt = (column: CodedColumn | null, row: number) => column?.names[column.codes[row]!] ?? null;
   const factsOf = (row: number): PictureFacts => {
-    const slide = text('slide', row);
+    const slide = nameAt(slides, row);
     return {
-      id: `${slide}/${columns.patch![row]}`,
-      side: text('side', row),
+      id: `${slide}/${numbers[row]}`,
+      side: nameAt(splits, row),
       slide,
-      patient: text('patient', row),
-      site: text('site', row),
-      class: text('class', row),
-      synthetic: columns.synthetic![row] === true,
+      patient: nameAt(patients, row),
+      site: nameAt(sites, row),
+      class: classNames[labels[row]!] ?? null,
+      synthetic: synthetic[row] === 1,
     };
   };
   const facts = Array.from({ length: dataset.count }, (_, row) => factsOf(row));

@@ -1,2 +1,2 @@
 export { type EncodedPatch, readEncoded } from './read-patches.js';
-export { openShardDataset, type ShardDataset } from './shard-dataset.js';
+export { type CodedColumn, openShardDataset, type ShardDataset } from './shard-dataset.js';

@@ -4,7 +4,7 @@ import { digestOfFile } from '../../runs/index.js';
 import { type CompileReport, readReport } from '../compile/index.js';
 import { readShardIndex } from '../shards/index.js';
 
-/** A text of each patch, as a place in `names`. */
+/** A column of names, packed: for each patch a place in `names`, -1 where it is not known. */
 export interface CodedColumn {
   codes: Int32Array;
   names: readonly string[];
@@ -23,10 +23,14 @@ export interface ShardDataset {
   /** Class of each patch, a place in `classNames`; -1 where it has none. */
   labels: Int32Array;
   classNames: readonly string[];
-  /** Slide, patient and site of each patch; -1 where it is not known. */
+  /** Slide that each patch is from; of a ready patch, its own id. */
   slides: CodedColumn;
   patients: CodedColumn;
   sites: CodedColumn;
+  /** Side of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
+  splits: CodedColumn | null;
+  /** 1 where a patch was drawn and is not from a patient, else 0. */
+  synthetic: Uint8Array;
   /** Shard of each patch, a place in `shardNames`. */
   shards: Int32Array;
   shardNames: readonly string[];
@@ -36,27 +40,31 @@ export interface ShardDataset {
 }
 
 /**
- * Opens what `compileDataset` made.
+ * Opens what `compileDataset` made. Classes come in the order of the definition: all of them where patches have masks, whose
+ * values are places in that order, else those that have patches.
  *
  * @param folder with `index.arrow` and `report.json`
- * @param options.classNames the classes in the order of their numbers; by default those that are there, by name
- * @throws Error when the folder is not a compiled dataset, or holds a class that is not among `classNames`
+ * @throws Error when the folder is not a compiled dataset
  */
-export async function openShardDataset(
-  folder: string,
-  options: { classNames?: readonly string[] } = {},
-): Promise<ShardDataset> {
+export async function openShardDataset(folder: string): Promise<ShardDataset> {
   const path = join(folder, 'index.arrow');
   const report = await readReport(folder);
   const index = await readShardIndex(path);
   const count = index.numRows();
-  const classes = coded(index, 'class');
-  const classNames = options.classNames ?? [...classes.names].sort();
+  const classes = codedColumn(index, 'class');
+  const shards = codedColumn(index, 'shard');
+  const offsets = (name: string) => filled(new Float64Array(count), index, name);
+  const lengths = (name: string) => filled(new Int32Array(count), index, name);
+  const mask = { offset: offsets('maskOffset'), length: lengths('maskLength') };
+  const hasMasks = mask.length.some((bytes) => bytes > 0);
+  const classNames = report.classes.filter((name) => hasMasks || classes.names.includes(name));
   const unknown = classes.names.find((name) => !classNames.includes(name));
-  if (unknown !== undefined)
-    throw new Error(`${folder} has patches of the class "${unknown}", which is none of ${classNames}`);
-  const numbers = classes.names.map((name) => classNames.indexOf(name));
-  const shards = coded(index, 'shard');
+  if (unknown !== undefined) {
+    throw new Error(
+      `${folder} has patches of the class "${unknown}", which its report does not know; compile it again`,
+    );
+  }
+  const labels = classes.names.map((name) => classNames.indexOf(name));
   return {
     folder,
     report,
@@ -64,32 +72,39 @@ export async function openShardDataset(
     indexSha256: await digestOfFile(path),
     count,
     size: report.settings.geometry.pixels,
-    labels: classes.codes.map((code) => (code < 0 ? -1 : numbers[code]!)),
+    labels: classes.codes.map((code) => labels[code] ?? -1),
     classNames,
-    slides: coded(index, 'slide'),
-    patients: coded(index, 'patient'),
-    sites: coded(index, 'site'),
+    slides: codedColumn(index, 'slide'),
+    patients: codedColumn(index, 'patient'),
+    sites: codedColumn(index, 'site'),
+    splits: index.columnNames().includes('side') ? codedColumn(index, 'side') : null,
+    synthetic: filled(new Uint8Array(count), index, 'synthetic'),
     shards: shards.codes,
     shardNames: shards.names,
-    image: { offset: Float64Array.from(column(index, 'offset')), length: Int32Array.from(column(index, 'length')) },
-    mask: {
-      offset: Float64Array.from(column(index, 'maskOffset'), (at) => at ?? 0),
-      length: Int32Array.from(column(index, 'maskLength'), (bytes) => bytes ?? 0),
-    },
+    image: { offset: offsets('offset'), length: lengths('length') },
+    mask,
   };
 }
 
-function column(index: ColumnTable, name: string): Iterable<number> {
-  return index.array(name) as Iterable<number>;
+/** Writes a column of numbers into a list, 0 for null. Row by row: a list of millions of values on the way takes memory. */
+function filled<List extends Float64Array | Int32Array | Uint8Array>(
+  list: List,
+  index: ColumnTable,
+  name: string,
+): List {
+  const column = index.column(name)!;
+  for (let row = 0; row < list.length; row++) list[row] = Number(column.at(row));
+  return list;
 }
 
-/** A column of texts as numbers of its distinct values, -1 for null. */
-function coded(index: ColumnTable, name: string): { codes: Int32Array; names: string[] } {
-  const numbers = new Map<string, number>();
-  const codes = Int32Array.from(index.array(name) as ArrayLike<unknown>, (text) => {
-    if (typeof text !== 'string') return -1;
-    if (!numbers.has(text)) numbers.set(text, numbers.size);
-    return numbers.get(text)!;
-  });
-  return { codes, names: [...numbers.keys()] };
+function codedColumn(index: ColumnTable, name: string): CodedColumn {
+  const column = index.column(name)!;
+  const places = new Map<string, number>();
+  const codes = new Int32Array(index.numRows());
+  for (let row = 0; row < codes.length; row++) {
+    const text = column.at(row) as string | null;
+    if (text !== null && !places.has(text)) places.set(text, places.size);
+    codes[row] = text === null ? -1 : places.get(text)!;
+  }
+  return { codes, names: [...places.keys()] };
 }

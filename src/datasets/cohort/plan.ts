@@ -33,6 +33,8 @@ export interface PlantedLeak {
 
 /** What makes one dataset's slides different from another's. */
 export interface CohortPlanner {
+  /** What is drawn, in a sentence for the definition's notes. */
+  form: string;
   /** Names and pixel sizes (um) of the sites whose slides it holds. */
   sites: readonly { id: string; umPerPixel: number }[];
   /** The patients, with what decides their tissue. */

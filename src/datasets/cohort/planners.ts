@@ -42,6 +42,7 @@ const pixelSizes = [0.5, 0.46, 0.54, 0.5, 0.52];
  * (`test/datasets/synthetic-dataset.test.ts` counts them).
  */
 const ptcga200: CohortPlanner = {
+  form: 'One organ a slide; as in TCGA, a class comes mostly from a few sites.',
   sites: Array.from({ length: 20 }, (_, place) => ({
     id: twoDigits(place + 1),
     umPerPixel: pixelSizes[place % pixelSizes.length]!,
@@ -75,6 +76,9 @@ function kindOf(name: string): string {
 
 /** Lymph nodes; every second one with two tumors, in the larger of which a hole is left. */
 const pcam200: CohortPlanner = {
+  form:
+    "Lymph nodes, half of them with two tumors. The polygons are ASAP XML as Camelyon's; the larger tumor has a hole of " +
+    'normal tissue.',
   sites: [
     { id: 'radboudumc', umPerPixel: 0.5 },
     { id: 'umc-utrecht', umPerPixel: 0.46 },
@@ -134,6 +138,9 @@ const patternKinds = { 3: 'acinar', 4: 'cribriform', 5: 'nested' } as const;
 
 /** Prostate biopsies of two cores: benign glands, and lengths of the patterns of grade groups 0 to 5 in turn. */
 const biopsies: Omit<CohortPlanner, 'sites'> = {
+  form:
+    "Biopsies of two cores, benign glands and lengths of Gleason patterns. Masks have the provider's values, Radboud's 0 " +
+    "background, 1 stroma, 2 benign, 3 to 5 the patterns; Karolinska's 1 benign, 2 cancer.",
   patients({ patients }, siteIds) {
     return Array.from({ length: patients }, (_, number): PlannedPatient => {
       const site = siteIds[number % siteIds.length]!;

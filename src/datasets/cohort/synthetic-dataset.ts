@@ -61,11 +61,12 @@ export async function syntheticDataset(
     options,
     real.labels.classes.map(({ name }) => name),
   );
-  const { slides: planned, leaks } = planCohort(planners[options.kind as CohortKind], settings, key);
+  const planner = planners[options.kind as CohortKind];
+  const { slides: planned, leaks } = planCohort(planner, settings, key);
   const folder = watch.folder ?? join(projectRoot, 'data', 'synthetic', `${options.kind}-${codeHash(settings, key)}`);
   const written = await drawAll(folder, planned, watch);
   const slides = planned.map((slide, index) => datasetSlide(folder, slide, written[index]!));
-  const definition = syntheticDefinition(real, settings, key, { slides: planned, written });
+  const definition = syntheticDefinition(real, settings, key, { form: planner.form, slides: planned, written });
   const definitionPath = join(folder, `${definition.name}.json`);
   await writeFileAtomic(join(folder, tableName), slideTable(real, planned));
   await writeFileAtomic(join(folder, 'leaks.json'), `${JSON.stringify(leaks, null, 2)}\n`);

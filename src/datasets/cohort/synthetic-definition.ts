@@ -40,7 +40,7 @@ export function syntheticDefinition(
   real: DatasetDefinition,
   settings: SyntheticDatasetSettings,
   key: Key,
-  { slides, written }: { slides: readonly PlannedSlide[]; written: readonly WrittenFiles[] },
+  { form, slides, written }: { form: string; slides: readonly PlannedSlide[]; written: readonly WrittenFiles[] },
 ): DatasetDefinition {
   const used: Partial<Record<(typeof columns)[number], boolean>> = {
     class: slides.some((slide) => slide.class !== null),
@@ -74,6 +74,7 @@ export function syntheticDefinition(
     citation: `None: synthetic. The form is that of ${real.name}.`,
     notes: [
       `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}, from ${spaced(settings)}.`,
+      form,
       'Classes differ in structure and not in color; sites differ in stain and scanner. Nothing here is from a patient.',
     ],
     expected: {

@@ -1,4 +1,4 @@
-import { type CompileReport, countsByName, disagreements, unknownName } from './report.js';
+import { type CompileReport, countsByName, disagreements, knownNames, unknownName } from './report.js';
 
 /** The page shows so many reasons why something is left out. */
 const mostReasons = 50;
@@ -54,7 +54,7 @@ export function cardMarkdown(card: CardContent): string {
   lines.push('| | |', '| --- | --- |', ...Object.entries(card.facts).map(([name, text]) => row(name, text)), '');
   lines.push(...countTable('class', card.patchesByClass), ...countTable('site', card.patchesBySite));
   if (card.knownFaults.length > 0) {
-    lines.push('## Known faults of the source', '', ...card.knownFaults.map((fault) => `- ${plain(fault)}`), '');
+    lines.push('## Notes on the source', '', ...card.knownFaults.map((fault) => `- ${plain(fault)}`), '');
   }
   if (card.doubtfulPixelSizes.length > 0) {
     lines.push('## Slides whose size of a pixel is in doubt', '', '| slide | what it says |', '| --- | --- |');
@@ -78,8 +78,7 @@ export function cardMarkdown(card: CardContent): string {
 
 function patchFacts(report: CompileReport): Record<string, string> {
   const { counts, settings, slides, failures, ready } = report;
-  const known = Object.keys(counts.byPatient).length;
-  const patients = unknownName in counts.byPatient ? `${known - 1} known` : String(known);
+  const patients = `${knownNames(counts.byPatient).length}${unknownName in counts.byPatient ? ' known' : ''}`;
   if (!('limits' in settings)) {
     return {
       patches: `${counts.patches}, ${settings.geometry.pixels} px, ready-made`,

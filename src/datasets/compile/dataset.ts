@@ -1,8 +1,8 @@
 import { canonicalJson, sha256 } from '../../runs/index.js';
 import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } from '../../slides/index.js';
-import type { DatasetDefinition } from '../definition.js';
+import type { DatasetDefinition, SplitRule } from '../definition.js';
 import type { LockFile } from '../lock-file.js';
-import { isResolved } from '../read-definition.js';
+import { definitionSha256, isResolved } from '../read-definition.js';
 import { requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 
@@ -12,6 +12,15 @@ export interface SlideDataset {
   slides: readonly DatasetSlide[];
   /** What the list leaves out, for report and card; none by default. */
   excluded?: LockFile['excluded'];
+  /** Hash of the list (`LockFile.listSha256`), by which what was compiled from it is known again; none by default. */
+  listSha256?: string;
+}
+
+/** Hash of all that a dataset is compiled from, beside how it is cut; null where the list has no hash. */
+export function inputHash({ definition, slides, listSha256 }: SlideDataset): string | null {
+  if (listSha256 === undefined) return null;
+  const ids = sha256(canonicalJson(slides.map(({ id }) => id).sort()));
+  return sha256(canonicalJson({ list: listSha256, definition: definitionSha256(definition), ids }));
 }
 
 /** What decides how patches are cut. */
@@ -93,20 +102,28 @@ export function checkDataset({ definition: { name, unit }, slides }: SlideDatase
   );
 }
 
+/** As in `by slide: validation 2 %, test 1 %, 3 folds`. */
+export function splitInWords({ by, validation, test, folds, stratified }: SplitRule): string {
+  const share = (part: number) => `${+(100 * part).toFixed(2)} %`;
+  return (
+    `by ${by}: validation ${share(validation)}, test ${share(test)}, ${folds} ${folds === 1 ? 'fold' : 'folds'}` +
+    (stratified ? ', stratified by class' : '')
+  );
+}
+
 /** A definition as the report and the card tell of it. */
 export function aboutDataset(definition: DatasetDefinition) {
-  const { name, title, licence, citation, origin, split, notes, exclusions } = definition;
-  const share = (part: number) => `${+(100 * part).toFixed(2)} %`;
+  const { name, title, licence, citation, origin, labels, split, notes, exclusions } = definition;
+  const classes = labels.from === 'none' ? [] : [...labels.classes].sort((one, other) => one.label - other.label);
   return {
     dataset: name,
     title,
     licence: licence.name,
     citation,
     origin: origin.name,
+    classes: classes.map((one) => one.name),
     split,
-    splitRule:
-      `by ${split.by}: validation ${share(split.validation)}, test ${share(split.test)}, ${split.folds} folds` +
-      (split.stratified ? ', stratified by class' : ''),
+    splitRule: splitInWords(split),
     resolved: isResolved(definition),
     knownFaults: [...notes, ...exclusions.map(({ id, reason }) => `${id} is left out: ${reason}`)],
   };

@@ -5,7 +5,7 @@ import { byReason } from '../fetch-report.js';
 import { type IndexedShard, packShard, readShard, shardIndex, shardMadeBy, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { aboutDataset, jpegQuality, type SlideDataset } from './dataset.js';
+import { aboutDataset, inputHash, jpegQuality, type SlideDataset } from './dataset.js';
 import type { ReadyFacts } from './ready-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
 import type { Work } from './work-units.js';
@@ -74,6 +74,7 @@ export async function finishFolder(
   }
   const report: CompileReport = {
     ...aboutDataset(dataset.definition),
+    inputHash: inputHash(dataset),
     shardVersion,
     jpegQuality,
     settings,

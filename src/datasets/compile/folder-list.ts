@@ -26,7 +26,7 @@ export function compiledList({ definition, slides, excluded = [] }: SlideDataset
     unit: definition.unit,
     count: slides.length,
     ids: hashOf(ordered, ({ id }) => id),
-    facts: hashOf(ordered, ({ path: _, record: __, mask, annotation, ...facts }) => ({
+    facts: hashOf(ordered, ({ path: _, mask, annotation, ...facts }) => ({
       ...facts,
       mask: mask !== null,
       annotation: annotation !== null,

@@ -6,7 +6,22 @@ export {
   shardFolder,
 } from './compile-dataset.js';
 export { placePatches, type SlideFacts } from './compile-slide.js';
-export { type CutOptions, type CutSettings, cutSettings, type SlideDataset } from './dataset.js';
+export {
+  type CutOptions,
+  type CutSettings,
+  cutSettings,
+  inputHash,
+  type SlideDataset,
+  splitInWords,
+} from './dataset.js';
 export type { CompileProgress } from './job.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
-export { type CompileReport, countsByName, disagreements, readReport, type SlideFailure } from './report.js';
+export {
+  type CompileReport,
+  countsByName,
+  disagreements,
+  knownNames,
+  readReport,
+  type SlideFailure,
+  subjectOf,
+} from './report.js';

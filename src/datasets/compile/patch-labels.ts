@@ -9,7 +9,6 @@ import {
   type Slide,
 } from '../../slides/index.js';
 import type { DatasetClass, LabelRule } from '../definition.js';
-import { labelOfPatch } from '../labels.js';
 import type { DatasetSlide } from '../slide-source.js';
 
 /** What a patch shows. */
@@ -71,11 +70,9 @@ export async function openPatchLabels(
       close: () => source.close(),
     };
   }
-  const { record: drawn } = record;
   return {
-    async of(patch) {
-      const place = { x: index.x[patch]!, y: index.y[patch]!, side: index.side };
-      return { class: record.class ?? (drawn && labelOfPatch(drawn, place)) ?? null, shares: {} };
+    async of() {
+      return { class: record.class, shares: {} };
     },
     async close() {},
   };

@@ -130,6 +130,11 @@ function pictureOf(path: string, outcome: PictureOutcome): ReadPicture {
 
 function checkPicture(path: string, { width, height, pages }: PictureFacts): number {
   if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} pictures; a patch is one`);
-  if (width !== height) throw new PatchFault(`${basename(path)} is ${width} x ${height} px; patches are square`);
+  if (width !== height) {
+    throw new PatchFault(
+      `${basename(path)} is ${width} x ${height} px; patches are square, and larger images are not cut into patches yet: cut ` +
+        'them first',
+    );
+  }
   return width;
 }

@@ -18,11 +18,15 @@ export interface CompileReport {
   licence: string;
   citation: string;
   origin: string;
+  /** Names of the definition's classes, in the order of their numbers, which are the values of masks. */
+  classes: readonly string[];
   split: SplitRule;
   /** `split` in words. */
   splitRule: string;
   resolved: boolean;
   knownFaults: readonly string[];
+  /** Of the list that was compiled; null where that had no hash (see `inputHash`). */
+  inputHash: string | null;
   shardVersion: number;
   jpegQuality: number;
   /** Of ready patches there is only the size of the images. */
@@ -54,8 +58,18 @@ export function disagreements(report: Pick<CompileReport, 'slides'>): { slide: s
   );
 }
 
+/** What numbers and charts of a compiled dataset are of: synthetic slides are always called so. */
+export function subjectOf({ counts, dataset }: Pick<CompileReport, 'counts' | 'dataset'>): string {
+  return counts.synthetic > 0 ? 'SYNTHETIC slides' : dataset;
+}
+
 /** Under this name the counts list patches without a class, patient or site. */
 export const unknownName = '(unknown)';
+
+/** The classes, patients or sites that counts name; patches without one are counted as unknown. */
+export function knownNames(counts: Readonly<Record<string, number>>): string[] {
+  return Object.keys(counts).filter((name) => name !== unknownName);
+}
 
 /**
  * Reads the report of a compiled dataset.
@@ -65,7 +79,8 @@ export const unknownName = '(unknown)';
 export async function readReport(folder: string): Promise<CompileReport> {
   try {
     const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport> | null;
-    if (!report?.settings?.geometry || !report.counts) throw new Error('its report.json is not that of one');
+    if (!report?.settings?.geometry || !report.counts || !report.classes)
+      throw new Error('its report.json is not that of one');
     return report as CompileReport;
   } catch (error) {
     throw new Error(`${folder} is no compiled dataset (${(error as Error).message}); run "pathlab compile" first`);

@@ -91,7 +91,7 @@ async function madeBy(
   { settings, labels }: { settings: CutSettings; labels: LabelRule },
 ): Promise<string> {
   // A file's whole hash is not always known; its fingerprint is.
-  const { path: _, sha256: __, record: drawn, mask, annotation, ...facts } = record;
+  const { path: _, sha256: __, mask, annotation, ...facts } = record;
   const fingerprint = async (path: string | null) => path && (await fingerprintOf(path)).fingerprint;
   return sha256(
     canonicalJson({
@@ -102,7 +102,6 @@ async function madeBy(
       facts,
       mask: await fingerprint(mask),
       annotation: await fingerprint(annotation),
-      drawn: drawn && { kinds: drawn.kinds, map: drawn.labelMap },
     }),
   );
 }

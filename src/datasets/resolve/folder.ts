@@ -9,6 +9,7 @@ import { idOfPath } from './table.js';
 
 /**
  * By a file's name. Hidden ones are none: `._name.png` beside each `name.png` of a folder that a Mac copied holds no picture.
+ * Nor are hidden folders classes: `.ipynb_checkpoints` holds copies.
  */
 export const isImage = /^(?!\.).*\.(png|jpe?g|tiff?|webp)$/i;
 
@@ -21,7 +22,7 @@ export async function listFolder(source: FolderSource, base: string, digests: Fi
   const folder = resolve(base, source.folder);
   const pattern = source.patientPattern === null ? undefined : new RegExp(source.patientPattern);
   const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
-  const there = await entries(folder);
+  const there = (await entries(folder)).filter(({ name }) => !name.startsWith('.'));
   for (const entry of there) {
     const { name: id } = entry;
     // Behind it may be a class's pictures: that it is not read must not go by unseen.

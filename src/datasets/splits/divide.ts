@@ -7,6 +7,8 @@ export interface DividedSlide {
   patient: string | null;
   site: string | null;
   class: string | null;
+  /** How much of a share it is: its patches, where shares are of patches. By default each slide counts as one. */
+  weight?: number;
 }
 
 /** There are too few slides, patients or sites for a rule. */
@@ -36,6 +38,7 @@ export interface DatasetSplit {
 interface Group {
   name: string;
   slides: DividedSlide[];
+  weight: number;
   /** The class of most of its slides. */
   class: string;
 }
@@ -45,8 +48,8 @@ interface Group {
  * one side. What is held out in one fold (validation and test) is held out in no other: the folds are disjoint draws.
  * The result depends on the slides, the rule and the key alone, not on the order in which the slides come.
  *
- * Shares are of slides, and each side that is asked for gets at least one group; stratified, at least one of each class,
- * so that rare classes have a larger share of it.
+ * Shares are of slides (of their weights, where they have some), and each side that is asked for gets at least one group;
+ * stratified, at least one of each class, so that rare classes have a larger share of it.
  *
  * @throws TooFewError when there are too few slides, patients or sites (of a class) for the rule
  */
@@ -98,12 +101,21 @@ function groupsOf(slides: readonly DividedSlide[], rule: SplitRule): Group[] {
     if (members) members.push(slide);
     else groups.set(name, [slide]);
   }
-  return [...groups].map(([name, members]) => ({ name, slides: members, class: commonest(members) }));
+  return [...groups].map(([name, members]) => ({
+    name,
+    slides: members,
+    weight: members.reduce((sum, slide) => sum + weightOf(slide), 0),
+    class: commonest(members),
+  }));
+}
+
+function weightOf({ weight = 1 }: DividedSlide): number {
+  return weight;
 }
 
 function commonest(slides: readonly DividedSlide[]): string {
   const counts = new Map<string, number>();
-  for (const slide of slides) counts.set(slide.class ?? '', (counts.get(slide.class ?? '') ?? 0) + 1);
+  for (const slide of slides) counts.set(slide.class ?? '', (counts.get(slide.class ?? '') ?? 0) + weightOf(slide));
   return [...counts].sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1))[0]![0];
 }
 
@@ -127,39 +139,43 @@ function drawSides(
 ): void {
   // Each group's place follows from its own name, so that neither the order nor the other groups change it.
   const rank = new Map(groups.map(({ name }) => [name, key.fold('split').fold(name).toString()]));
-  const waiting = [...groups].sort((one, other) => {
+  let waiting = [...groups].sort((one, other) => {
     const [a, b] = [rank.get(one.name)!, rank.get(other.name)!];
     return a < b ? -1 : a > b ? 1 : one.name < other.name ? -1 : 1;
   });
-  const all = groups.reduce((sum, group) => sum + group.slides.length, 0);
+  const all = groups.reduce((sum, { weight }) => sum + weight, 0);
   for (const fold of folds) {
     for (const side of ['test', 'validation'] as const) {
       if (rule[side] === 0) continue;
-      const taken = takeAbout(waiting, Math.max(1, Math.round(rule[side] * all)));
-      if (taken.length === 0 || waiting.length === 0) throw tooFew(groups.length, stratum, rule);
+      const { taken, left } = takeAbout(waiting, Math.max(1, Math.round(rule[side] * all)));
+      if (taken.length === 0 || left.length === 0) throw tooFew(groups.length, stratum, rule);
+      waiting = left;
       fold[side].push(...taken.flatMap(({ slides }) => slides.map(({ id }) => id)));
     }
   }
 }
 
-/** Takes groups off the list, in its order, passing over those that are too large for what is still missing. */
-function takeAbout(waiting: Group[], target: number): Group[] {
+/** Takes groups in the order of the list, passing over those that are too large for what is still missing. */
+function takeAbout(waiting: readonly Group[], target: number): { taken: Group[]; left: Group[] } {
   const taken: Group[] = [];
+  const left: Group[] = [];
   let count = 0;
   for (const group of waiting) {
-    if (count + group.slides.length > 1.02 * target) continue;
-    taken.push(group);
-    count += group.slides.length;
+    const fits = count + group.weight <= 1.02 * target;
+    (fits ? taken : left).push(group);
+    if (fits) count += group.weight;
   }
-  const left = waiting.filter((group) => !taken.includes(group));
   // What is left is too large, but the smallest of it may still bring the side nearer to its target.
-  const least = Math.min(...left.map(({ slides }) => slides.length));
+  const least = left.reduce((smallest, { weight }) => Math.min(smallest, weight), Infinity);
   if (taken.length === 0 || Math.abs(count + least - target) < Math.abs(count - target)) {
-    const smallest = left.find(({ slides }) => slides.length === least);
-    if (smallest) taken.push(smallest);
+    taken.push(
+      ...left.splice(
+        left.findIndex(({ weight }) => weight === least),
+        1,
+      ),
+    );
   }
-  for (const group of taken) waiting.splice(waiting.indexOf(group), 1);
-  return taken;
+  return { taken, left };
 }
 
 function tooFew(count: number, stratum: string, { by, folds, validation, test, stratified }: SplitRule): TooFewError {

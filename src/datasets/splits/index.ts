@@ -13,4 +13,4 @@ export {
 export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf, TooFewError } from './divide.js';
 export { hashPictures, nearDuplicatePictures, type PairPicture } from './pictures.js';
 export { compareRules, paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
-export { type SlideSplit, splitBySlide } from './split-patch-set.js';
+export { type PatchSplit, type PatchSplitBy, type SplitPatchesOptions, splitPatches } from './split-patches.js';

@@ -16,8 +16,8 @@ export interface Look {
   style: TissueStyle;
   /** Color of each pair of stain concentrations, as `colorTable` makes it. */
   colors: Uint8Array;
-  /** Values of a mask to draw beside the slide, for each block. */
-  maskValues?: readonly BlockValues[];
+  /** Values of the mask beside the slide, for each block. */
+  maskValues: readonly BlockValues[];
 }
 
 /** What a mask holds where a block's stroma is, and elsewhere in the block. */
@@ -26,10 +26,10 @@ export interface BlockValues {
   epithelium: number;
 }
 
-/** RGB, `[height, width, 3]`, and the mask, `[height, width]`, 0 on glass, where values for it were given. */
+/** RGB, `[height, width, 3]`, and the mask, `[height, width]`, 0 on glass. */
 export interface DrawnLayout {
   pixels: Uint8Array;
-  mask: Uint8Array | undefined;
+  mask: Uint8Array;
   width: number;
   height: number;
 }
@@ -40,13 +40,13 @@ export interface DrawnLayout {
  * @throws InterruptedError when `signal` aborts
  */
 export async function drawLayout(layout: Layout, look: Look, key: Key, signal?: AbortSignal): Promise<DrawnLayout> {
-  const { umPerPixel, colors, maskValues } = look;
+  const { umPerPixel, colors } = look;
   const { widthMicrometers, heightMicrometers } = layout;
   const width = Math.round(widthMicrometers / umPerPixel);
   const height = Math.round(heightMicrometers / umPerPixel);
   const drawn: DrawnLayout = {
     pixels: Buffer.alloc(width * height * 3, colors.subarray(0, 3)),
-    mask: maskValues && new Uint8Array(width * height),
+    mask: new Uint8Array(width * height),
     width,
     height,
   };
@@ -84,7 +84,7 @@ function layDown(
   const micrometers = Int32Array.from({ length: painting.width }, (_, column) =>
     Math.min(lastColumn, Math.floor((left + column) * umPerPixel)),
   );
-  const values = maskValues?.[index];
+  const values = maskValues[index]!;
   for (let row = 0; row < painting.height; row++) {
     const y = Math.min(layout.heightMicrometers - 1, Math.floor((top + row) * umPerPixel));
     const planeRow = y * layout.widthMicrometers;
@@ -102,7 +102,7 @@ function layDown(
       pixels[3 * pixel] = colors[color]!;
       pixels[3 * pixel + 1] = colors[color + 1]!;
       pixels[3 * pixel + 2] = colors[color + 2]!;
-      if (values) mask![pixel] = painting.ground[at] === material.stroma ? values.stroma : values.epithelium;
+      mask[pixel] = painting.ground[at] === material.stroma ? values.stroma : values.epithelium;
     }
   }
 }

@@ -7,19 +7,9 @@ export {
   renderSection,
   type SectionFiles,
   type SyntheticSection,
+  syntheticGeneratorVersion,
   type WrittenFile,
   writeSection,
 } from './section.js';
 export type { Lesion, SectionTissue } from './section-layout.js';
-export {
-  renderSyntheticSlide,
-  type SyntheticSlide,
-  type SyntheticSlideFile,
-  type SyntheticSlideOptions,
-  type SyntheticSlideRecord,
-  syntheticGeneratorVersion,
-  syntheticRecordPath,
-  syntheticSlideSettings,
-  writeSyntheticSlide,
-} from './slide.js';
 export { ruifrokJohnston, type SlideStain, type StainVector } from './stains.js';

@@ -5,9 +5,11 @@ import { tissueKind } from './kinds/index.js';
 import { labelTiff } from './label-tiff.js';
 import { type Scanner, scannedColors } from './scanner.js';
 import { planSection, type SectionTissue } from './section-layout.js';
-import { syntheticGeneratorVersion } from './slide.js';
 import { slideTiff } from './slide-tiff.js';
 import type { SlideStain } from './stains.js';
+
+/** Raised whenever the same section would give other pixels. */
+export const syntheticGeneratorVersion = 1;
 
 /** A section as it is to be drawn: tissue, stain and scanner. */
 export interface SyntheticSection {
@@ -71,7 +73,7 @@ export async function renderSection(
     group,
     points: points.map(([x, y]) => [onGrid(x / umPerPixel), onGrid(y / umPerPixel)] as const),
   }));
-  return { ...drawn, mask: drawn.mask!, annotations };
+  return { ...drawn, annotations };
 }
 
 /** A patient's tissue departs from the mean in the size of its structures and nuclei. */

@@ -9,7 +9,7 @@ import { withImageDescription } from './tiff-description.js';
  */
 export async function slideTiff(
   { pixels, width, height }: RgbImage,
-  options: { umPerPixel: number; jpegQuality: number; blurPixels?: number; description: string },
+  options: { umPerPixel: number; jpegQuality: number; blurPixels: number; description: string },
 ): Promise<Buffer> {
   const pixelsPerMillimeter = 1000 / options.umPerPixel;
   let picture = sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false });

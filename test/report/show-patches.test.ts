@@ -2,8 +2,16 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { compileDataset, readDefinition, resolveDataset, slidesOnDisk } from '../../src/datasets/index.js';
-import { drawPictureGrid, type GridPicture, shardPictures } from '../../src/report/index.js';
+import {
+  type CompiledDataset,
+  compileDataset,
+  openShardDataset,
+  readDefinition,
+  resolveDataset,
+  slidesOnDisk,
+} from '../../src/datasets/index.js';
+import type { GridPicture } from '../../src/report/index.js';
+import { samplePatches } from '../../src/report/show-patches.js';
 import { maskColor } from '../../src/report/style.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
@@ -42,10 +50,12 @@ async function compilePatches(rows: readonly string[], labels: object) {
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data') });
 }
 
+const sampleOf = async ({ folder }: CompiledDataset, most: number) =>
+  samplePatches(await openShardDataset(folder), most);
 const brightest = ({ pixels }: GridPicture) =>
   ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
 
-it('ready patches are shown by class, so many of each and in all', async () => {
+it('precut patches are sampled by class, as many of each', async () => {
   const rows: string[] = [];
   for (let n = 0; n < 12; n++) {
     await write(`p${n}.png`, 3, n % 3 === 0 ? [220, 30, 30] : [30, 30, 220]);
@@ -53,29 +63,26 @@ it('ready patches are shown by class, so many of each and in all', async () => {
   }
   const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' };
   const compiled = await compilePatches(rows, labels);
-  const shown = await shardPictures(compiled, { each: 3, most: 20 });
-  expect(shown.map((picture) => [picture.caption, brightest(picture), picture.mark])).toEqual([
+  const shown = (await sampleOf(compiled, 6)).flat();
+  expect(shown.map((patch) => [patch.caption, brightest(patch), patch.mark])).toEqual([
     ...Array(3).fill(['benign', 'blue', undefined]),
     ...Array(3).fill(['cancer', 'red', undefined]),
   ]);
-  expect((await shardPictures(compiled, { each: 9, most: 5 })).length).toBe(5);
-  const { png } = await drawPictureGrid(shown, { columns: 3, alt: 'patches' });
-  expect(png.length).toBeGreaterThan(1000);
+  // Of fewer than there are classes there is one of each of some.
+  expect(await sampleOf(compiled, 1)).toHaveLength(1);
+  expect(await sampleOf(compiled, 99)).toHaveLength(12);
 });
 
-it('ready patches with masks are each followed by theirs, in the colors of its classes', async () => {
+it('precut patches with masks come with theirs, in the colors of its classes', async () => {
   await write('a.png', 3, [30, 220, 30]);
   await write('a-mask.png', 1, [5]);
   const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
-  const [patch, mask] = await shardPictures(await compilePatches(['a.png,,a-mask.png,a'], labels), {
-    each: 1,
-    most: 1,
-  });
+  const [[patch, mask]] = (await sampleOf(await compilePatches(['a.png,,a-mask.png,a'], labels), 1)) as [GridPicture[]];
   expect([patch!.caption, brightest(patch!), mask!.caption]).toEqual(['cancer', 'green', 'its mask']);
   expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColor(1).slice(1).toLowerCase());
 });
 
-it('masks of more classes than the paper has are shown, too', async () => {
+it('masks of more classes than the paper has differ in color, too', async () => {
   const many = Array.from({ length: 12 }, (_, label) => ({ name: `class-${String(label).padStart(2, '0')}`, label }));
   const rows = await Promise.all(
     many.map(async ({ label }) => {
@@ -86,16 +93,17 @@ it('masks of more classes than the paper has are shown, too', async () => {
   );
   const values = Object.fromEntries(many.map(({ name, label }) => [label, name]));
   const compiled = await compilePatches(rows, { from: 'mask', classes: many, values: { '*': values } });
-  const masks = (await shardPictures(compiled, { each: 1, most: 12 })).filter(({ caption }) => caption === 'its mask');
-  const shown = masks.map(({ pixels }) => Buffer.from(pixels.subarray(0, 3)).toString('hex'));
+  const shown = (await sampleOf(compiled, 12)).map(([, mask]) =>
+    Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex'),
+  );
   expect(new Set(shown).size).toBe(12);
 });
 
-it('patches of slides are shown by what each shows, and marked where they are synthetic', async () => {
+it('patches of slides are sampled by what each shows, and marked where they are synthetic', async () => {
   const dataset = await smallDataset(2);
   const compiled = await compileDataset(dataset, { data: folder });
-  const shown = await shardPictures(compiled, { each: 2, most: 99 });
   const names = Object.keys(compiled.report.counts.byClass).sort();
+  const shown = (await sampleOf(compiled, 2 * names.length)).flat();
   expect(names.length).toBeGreaterThan(1);
   expect(shown.map(({ caption }) => caption)).toEqual(names.flatMap((name) => [name, name]));
   expect(new Set(shown.map(({ mark, width }) => `${mark} ${width}`))).toEqual(new Set(['SYNTHETIC 64']));

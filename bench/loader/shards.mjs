@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileDataset, readDefinition, sampleSlide, shardFolder } from '../../dist/index.js';
+
+/**
+ * The shards that benchmarks read, compiled on first use: the real sample slide under many names, as many shards as a
+ * small dataset has, at the paper's geometry.
+ *
+ * @returns {Promise<{folder: string, patches: number}>}
+ */
+export async function benchShards() {
+  const definition = { ...readDefinition('ptcga200'), name: 'bench-loader', labels: { from: 'none' } };
+  const none = { patient: null, site: null, class: null, mask: null, annotation: null };
+  const names = Array.from({ length: 32 }, (_, index) => `sample-${String(index + 1).padStart(2, '0')}`);
+  const slides = names.map((id) => ({ ...sampleSlide(), ...none, id }));
+  if (!existsSync(join(shardFolder(definition), 'index.arrow'))) console.error('compiling the shards, once');
+  const { folder, report } = await compileDataset({ definition, slides });
+  return { folder, patches: report.counts.patches };
+}

@@ -1,0 +1,98 @@
+import type { CodedColumn, ShardDataset } from './batches/index.js';
+import { quantity } from './quantity.js';
+
+/** So many names of classes are told; of patients, failures and the like, three are examples enough. */
+const mostClasses = 30;
+
+/**
+ * What a compiled dataset holds, in plain sentences: classes, patients, a given split, masks, licence, and what is missing.
+ *
+ * @param standIn the table's column that stands for patients, where no column names them
+ */
+export function describeData(dataset: ShardDataset, standIn?: string): string[] {
+  const { report, count, size, mask, synthetic, sites, splits } = dataset;
+  const drawn = synthetic.reduce((sum, one) => sum + one, 0);
+  const masks = countWhere(count, (row) => mask.length[row]! > 0);
+  const sentences = [`${patchesOf(count)} of ${size} x ${size} px.`];
+  if (drawn > 0) {
+    const which = drawn === count ? 'All' : `Of them ${drawn.toLocaleString('en')}`;
+    sentences.push(`${which} are SYNTHETIC: drawn by a program, not from patients.`);
+  }
+  sentences.push(...aboutClasses(dataset));
+  if (masks > 0) {
+    const which = masks === count ? 'each patch' : patchesOf(masks);
+    sentences.push(`A mask of these classes is beside ${which}; a patch counts for the class that covers most of it.`);
+  }
+  sentences.push(...aboutPatients(dataset, standIn));
+  if (sites.names.length > 0)
+    sentences.push(`${quantity(sites.names.length, 'site')}, such as ${someOf(sites.names)}.`);
+  if (splits) sentences.push(`The data have a split of their own: ${inWords(splits.names, countsOf(splits))}.`);
+  const { licence, failures, excluded, ready } = report;
+  sentences.push(
+    licence === 'not stated' ? 'Licence, origin and citation are not stated.' : `The licence is ${licence}.`,
+  );
+  if (failures.length > 0) {
+    const [first] = failures;
+    const what = ready ? patchesOf(failures.length) : quantity(failures.length, 'slide');
+    sentences.push(`Failed: ${what}, the first of them ${first!.slide}: ${first!.reason}.`);
+  }
+  for (const { reason, slides, examples } of excluded.slice(0, 3)) {
+    sentences.push(`Left out: ${slides.toLocaleString('en')} (${someOf(examples)}): ${reason}.`);
+  }
+  if (excluded.length > 3) sentences.push(`Left out for ${excluded.length - 3} more reasons: see report.json.`);
+  return sentences;
+}
+
+function aboutClasses({ count, labels, classNames }: ShardDataset): string[] {
+  const counts = countsOf({ codes: labels, names: classNames });
+  const unlabelled = count - counts.reduce((sum, patches) => sum + patches, 0);
+  if (unlabelled === count) return ['No patch has a class.'];
+  const more = classNames.length > mostClasses ? `, and ${classNames.length - mostClasses} more` : '';
+  const names = inWords(classNames.slice(0, mostClasses), counts);
+  const sentence = `${quantity(classNames.length, 'class', 'classes')}: ${names}${more}.`;
+  return unlabelled > 0 ? [sentence, `Without a class: ${patchesOf(unlabelled)}.`] : [sentence];
+}
+
+function aboutPatients({ count, patients: { codes, names } }: ShardDataset, standIn: string | undefined): string[] {
+  if (names.length === 0) {
+    return [
+      'No patient is known: a split cannot keep the patches of one patient together, so numbers on held-out patches may ' +
+        'be too good.',
+    ];
+  }
+  const known =
+    standIn === undefined
+      ? quantity(names.length, 'patient')
+      : `In place of patients ${quantity(names.length, 'value')} of "${standIn}"`;
+  const sentences = [`${known}, such as ${someOf(names)}.`];
+  const unknown = countWhere(count, (row) => codes[row]! < 0);
+  if (unknown > 0) sentences.push(`Of unknown patient: ${patchesOf(unknown)}.`);
+  if (names.length === count - unknown && names.length > 1) {
+    sentences.push('EVERY PATCH HAS A PATIENT OF ITS OWN: if that is not so, the column is another.');
+  }
+  return sentences;
+}
+
+function countsOf({ codes, names }: CodedColumn): number[] {
+  const counts = names.map(() => 0);
+  for (const code of codes) if (code >= 0) counts[code]!++;
+  return counts;
+}
+
+function countWhere(count: number, holds: (row: number) => boolean): number {
+  let found = 0;
+  for (let row = 0; row < count; row++) if (holds(row)) found++;
+  return found;
+}
+
+function inWords(names: readonly string[], counts: readonly number[]): string {
+  return names.map((name, place) => `${name} (${counts[place]!.toLocaleString('en')})`).join(', ');
+}
+
+function someOf(names: readonly string[]): string {
+  return names.slice(0, 3).join(', ');
+}
+
+function patchesOf(count: number): string {
+  return quantity(count, 'patch', 'patches');
+}

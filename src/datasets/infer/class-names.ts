@@ -1,0 +1,46 @@
+import { sha256 } from '../../runs/index.js';
+import type { DatasetClass } from '../definition.js';
+import { fileName } from '../shape.js';
+
+/** More are hardly classes: numbers that were measured, or names of single patches. */
+const mostClasses = 256;
+
+/**
+ * Makes classes of words: the same words, but that signs which no file name has become hyphens. Numbers are in their order,
+ * else words in theirs. Words that differ in case alone are one class.
+ *
+ * @param where names the place of the words for the error
+ * @throws Error for more words than there are classes
+ */
+export function classesOf(words: readonly string[], where: string) {
+  const distinct = [...new Map(words.map((word) => [word.toLowerCase(), word])).values()];
+  const areNumbers = distinct.every((word) => Number.isFinite(Number(word)));
+  distinct.sort((one, other) => (areNumbers && Number(one) - Number(other)) || (one < other ? -1 : 1));
+  if (distinct.length > mostClasses) {
+    throw new Error(
+      `${where} has ${distinct.length} different values, more than the ${mostClasses} that may be classes, such as ` +
+        `${distinct.slice(0, 3).join(', ')}. Leave it out, or write a definition that maps its values to classes`,
+    );
+  }
+  const values = Object.fromEntries(distinct.map((word) => [word, nameOf(word, distinct)]));
+  const classes = distinct.map((word, label): DatasetClass => ({ name: values[word]!, label }));
+  const renamed = distinct.filter((word) => values[word] !== word);
+  return { classes, values, renamed };
+}
+
+function nameOf(word: string, all: readonly string[]): string {
+  if (fileName.holds(word)) return word;
+  const plain = plainName(word);
+  const isTaken = all.some((other) => other !== word && plainName(other).toLowerCase() === plain.toLowerCase());
+  return isTaken || plain === 'class' ? `${plain}-${sha256(word).slice(0, 8)}` : plain;
+}
+
+function plainName(word: string): string {
+  if (fileName.holds(word)) return word;
+  const plain = word
+    .replace(/[^A-Za-z0-9._]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .slice(0, 100);
+  const named = /^[A-Za-z0-9]/.test(plain) ? plain : `class-${plain.replace(/^[^A-Za-z0-9]+/, '')}`;
+  return named.replace(/-+$/, '');
+}

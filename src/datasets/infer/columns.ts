@@ -1,0 +1,120 @@
+import type { TableSource } from '../definition.js';
+import { sideOfWord, sideWords } from '../resolve/table.js';
+
+type Part = Exclude<keyof TableSource['columns'], 'id' | 'annotation' | 'mpp'>;
+
+/** Names that columns usually have, without their case, spaces, hyphens and underscores. */
+const usualNames: Readonly<Record<Part | 'group', readonly string[]>> = {
+  path: [
+    'path',
+    'file',
+    'filename',
+    'filepath',
+    'image',
+    'imagepath',
+    'imagefile',
+    'imagename',
+    'img',
+    'imgpath',
+    'patch',
+  ],
+  class: ['class', 'classname', 'label', 'target', 'diagnosis', 'category'],
+  patient: ['patient', 'patientid', 'case', 'caseid', 'subject', 'subjectid', 'participant', 'participantid', 'donor'],
+  group: [
+    'group',
+    'groupid',
+    'slide',
+    'slideid',
+    'wsi',
+    'wsiid',
+    'tile',
+    'tileid',
+    'specimen',
+    'block',
+    'core',
+    'region',
+  ],
+  site: ['site', 'siteid', 'center', 'centre', 'hospital', 'institution', 'institute'],
+  mask: ['mask', 'maskpath', 'maskfile', 'maskname', 'segmentation'],
+  side: ['split', 'side', 'set', 'subset', 'partition'],
+};
+
+/** What part a part of a record plays, for messages. */
+const roles: Readonly<Record<Part | 'group', string>> = {
+  path: "the patch's path",
+  class: 'its class',
+  patient: 'its patient',
+  group: 'what stands for its patient',
+  site: 'its site',
+  mask: "its mask's path",
+  side: 'its side of a split',
+};
+
+/** What a table's columns are taken for. */
+export interface RecognizedColumns {
+  columns: TableSource['columns'];
+  /** The column that stands for patients, where no column names them. */
+  standIn: string | undefined;
+  unused: string[];
+}
+
+/**
+ * Recognizes the columns of a table of patches by their names.
+ *
+ * @param rows the table's cells; values are looked at only to tell a split from another set
+ * @throws Error that names the table, its columns and what to do, where no column or more than one names the patches' paths,
+ *   or more than one another part
+ */
+export function recognizeColumns(
+  table: string,
+  names: readonly string[],
+  valuesOf: (column: string) => readonly string[],
+): RecognizedColumns {
+  const plain = (name: string) => name.toLowerCase().replace(/[\s_.-]+/g, '');
+  const found: Partial<Record<Part | 'group', string>> = {};
+  for (const part of Object.keys(usualNames) as (Part | 'group')[]) {
+    // With patients nothing needs to stand for them.
+    if (part === 'group' && found.patient !== undefined) continue;
+    const candidates = names.filter((name) => usualNames[part].includes(plain(name)));
+    if (candidates.length > 1) {
+      throw new Error(
+        `${table} has ${candidates.length} columns that may be ${roles[part]}: ${candidates.join(', ')}. Rename or remove all ` +
+          `but one, or ${ownDefinition}. Its columns are ${names.join(', ')}`,
+      );
+    }
+    if (candidates.length === 1) found[part] = candidates[0]!;
+  }
+  const { group, path, side, ...others } = found;
+  if (path === undefined) {
+    throw new Error(
+      `${table} has no column that is known to hold the patches' paths; its columns are ${names.join(', ')}. Call that ` +
+        `column "path", or ${ownDefinition}`,
+    );
+  }
+  const columns = {
+    ...{ path, ...others },
+    ...(group !== undefined && { patient: group }),
+    ...(side !== undefined && isSplit(table, side, valuesOf(side)) && { side }),
+  };
+  // Classes that masks hold are not one a patch.
+  if (columns.mask !== undefined) delete columns.class;
+  const used = new Set<string>(Object.values(columns));
+  return { columns, standIn: group, unused: names.filter((name) => !used.has(name)) };
+}
+
+const ownDefinition = 'write a definition that names the columns ("Patches of your own" in environment.md)';
+
+/**
+ * Whether a column that is called as a split is one: a column `set` may be anything.
+ *
+ * @throws Error where some of its values are sides and others are not
+ */
+function isSplit(table: string, column: string, values: readonly string[]): boolean {
+  const distinct = [...new Set(values)].filter((value) => value !== '');
+  const others = distinct.filter((value) => sideOfWord(value) === undefined);
+  if (others.length === 0 || others.length === distinct.length) return others.length === 0;
+  throw new Error(
+    `${table}: the column "${column}" has sides of a split and other words: ${others.slice(0, 5).join(', ')}. A side is ` +
+      `${sideWords}, or nothing`,
+  );
+}

@@ -1,0 +1,210 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { inParallel, sha256 } from '../../runs/index.js';
+import { PatchFault, readyMasks } from '../compile/ready-image.js';
+import type { DatasetDefinition, LabelRule } from '../definition.js';
+import { quantity } from '../quantity.js';
+import { isImage } from '../resolve/folder.js';
+import { checkLocalFile } from '../resolve/local-file.js';
+import { readRows, sideOfWord } from '../resolve/table.js';
+import { classesOf } from './class-names.js';
+import { recognizeColumns } from './columns.js';
+
+/** A definition made from what is there. */
+export interface InferredDefinition {
+  definition: DatasetDefinition;
+  /** What was taken for what, a sentence each. */
+  understood: string[];
+  /** The column that stands for patients, where the table does not name them. */
+  standIn: string | undefined;
+}
+
+/**
+ * Makes a definition of patches from a folder with a folder of images for each class, or from a table (CSV) of patches. A
+ * folder that holds `index.csv` is that table. Licence, origin and citation are said to be not stated; the definition's name
+ * holds a hash of the path, so that two folders of one name do not meet.
+ *
+ * @param path of the folder or table
+ * @throws Error that names the file or folder, what is there and what to do
+ */
+export async function inferDefinition(
+  path: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<InferredDefinition> {
+  if (/\.csv$/i.test(path)) return ofTable(join(realpathSync(dirname(path)), basename(path)), options);
+  const folder = realpathSync(path);
+  const index = join(folder, 'index.csv');
+  if (!existsSync(index)) return ofClassFolders(folder);
+  const { understood, ...others } = await ofTable(index, options);
+  return {
+    ...others,
+    understood: [`${basename(folder)} holds index.csv, which is taken as its table.`, ...understood],
+  };
+}
+
+async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Promise<InferredDefinition> {
+  const rows = await readRows(table);
+  const cells = (column: string) => (rows.array(column) as string[]).map((cell) => cell.trim());
+  const { columns, standIn, unused } = recognizeColumns(table, rows.columnNames(), cells);
+  const folder = dirname(table);
+  const { path, mask, class: label, patient, site, side } = columns;
+  const words = Object.entries({ path, class: label, mask, patient: standIn ? undefined : patient, site, side });
+  const roles = words.flatMap(([part, column]) => (column === undefined ? [] : [`"${column}" the ${part}`]));
+  const without = unused.length > 0 ? `; ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used` : '';
+  const understood = [
+    `${basename(table)} is a table of ${quantity(rows.numRows(), 'patch', 'patches')}: ${roles.join(', ')}${without}.`,
+  ];
+  const labels = mask
+    ? await labelsOfMasks(folder, cells(mask), { table, column: mask, signal })
+    : label
+      ? labelsOfColumn(cells(label), `${table}: the column "${label}"`, understood)
+      : ({ from: 'none' } as const);
+  const stem = basename(table).replace(/\.csv$/i, '');
+  const notes =
+    standIn === undefined
+      ? []
+      : [`No column names patients: "${standIn}" stands for them. Two of its values may be of one patient.`];
+  const definition = define(table, stem === 'index' ? basename(folder) : stem, {
+    source: { kind: 'csv', table, folder, columns },
+    labels,
+    hasPatients: patient !== undefined,
+    notes,
+  });
+  return { definition, understood: [...understood, ...notes], standIn };
+}
+
+function labelsOfColumn(cells: readonly string[], where: string, understood: string[]): LabelRule {
+  const empty = cells.flatMap((cell, index) => (cell === '' ? [index + 1] : []));
+  if (empty.length > 0) {
+    throw new Error(
+      `${where} is empty in ${empty.length} of ${cells.length} rows, first in row ${empty[0]}. Write a class there, or take ` +
+        'these rows, or the column, away',
+    );
+  }
+  return labelsOf(cells, where, understood);
+}
+
+function labelsOf(words: readonly string[], where: string, understood: string[]): LabelRule {
+  const { classes, values, renamed } = classesOf(words, where);
+  const shown = renamed.map((word) => `"${word}" is the class ${values[word]}`);
+  if (shown.length > 0) understood.push(`Signs that names of classes cannot have became hyphens: ${shown.join(', ')}.`);
+  return { from: 'slide', classes, values, others: 'refuse' };
+}
+
+/** Each value that a mask holds is a class. Masks that cannot be read fail when patches are compiled, each with its reason. */
+async function labelsOfMasks(
+  folder: string,
+  cells: readonly string[],
+  { table, column, signal }: { table: string; column: string; signal: AbortSignal | undefined },
+): Promise<LabelRule> {
+  const paths = cells.filter((cell) => cell !== '');
+  const isThere = await inParallel(paths, (path) =>
+    checkLocalFile(folder, path, table).then(
+      () => true,
+      () => false,
+    ),
+  );
+  const places = paths.filter((_, at) => isThere[at]).map((path) => join(folder, path));
+  const seen = new Uint8Array(256);
+  let fault: PatchFault | undefined;
+  for await (const mask of readyMasks(places, signal)) {
+    if (mask instanceof PatchFault) fault ??= mask;
+    else for (const value of mask.values) seen[value] = 1;
+  }
+  const names = [...seen.keys()].filter((value) => seen[value] === 1).map(String);
+  if (names.length === 0) {
+    const why = fault?.message ?? (places.length === 0 ? 'there is no such file' : 'they are empty');
+    throw new Error(`${table}: no mask of the column "${column}" can be read: ${why}`);
+  }
+  return {
+    from: 'mask',
+    classes: names.map((name, number) => ({ name, label: number })),
+    values: { '*': Object.fromEntries(names.map((name) => [name, name])) },
+  };
+}
+
+async function ofClassFolders(folder: string): Promise<InferredDefinition> {
+  const there = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const names = there
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+  const table = 'a table of patches (.csv) with their paths, classes and patients';
+  if (names.length === 0) {
+    const images = there.filter(({ name }) => isImage.test(name)).length;
+    const tables = there.flatMap(({ name }) => (/\.csv$/i.test(name) ? [name] : []));
+    throw new Error(
+      `${folder} has no folders, which would be its classes (it has ${images} images` +
+        `${tables.length > 0 ? ` and ${tables.join(', ')}` : ''}). Put the images of each class into a folder of its own, or ` +
+        `name ${table}`,
+    );
+  }
+  const side = names.filter((name) => sideOfWord(name) !== undefined);
+  if (side.length === names.length) {
+    throw new Error(
+      `${folder} is divided into ${names.join(', ')}, which are no classes. Name ${table} and a column "split"`,
+    );
+  }
+  const masks = names.find((name) => /^(masks?|labels?|annotations?|segmentations?|gt)$/i.test(name));
+  if (masks !== undefined) {
+    throw new Error(
+      `${folder} has a folder ${masks}, which is no class. Name a table (.csv) with the columns image and mask`,
+    );
+  }
+  for (const name of names) {
+    const inside = (await readdir(join(folder, name))).filter((each) => !each.startsWith('.'));
+    if (inside.some((each) => isImage.test(each))) continue;
+    const some = inside.length === 0 ? 'nothing' : inside.slice(0, 3).join(', ');
+    throw new Error(
+      `${join(folder, name)} has no image (png, jpg, tif, webp), and its name would be a class: it has ${some}. Take the ` +
+        `folder away, fill it, or name ${table}`,
+    );
+  }
+  const understood = [`${basename(folder)} has a folder for each class: ${names.join(', ')}.`];
+  const labels = labelsOf(names, folder, understood);
+  const definition = define(folder, basename(folder), {
+    source: { kind: 'folder', folder, patientPattern: null },
+    labels,
+    hasPatients: false,
+    notes: [],
+  });
+  return { definition, understood, standIn: undefined };
+}
+
+function define(
+  path: string,
+  title: string,
+  {
+    source,
+    labels,
+    hasPatients,
+    notes,
+  }: Pick<DatasetDefinition, 'source' | 'labels' | 'notes'> & { hasPatients: boolean },
+): DatasetDefinition {
+  const plain = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+  const unknown = { name: 'not stated', url: null };
+  return {
+    format: 1,
+    name: `${plain || 'patches'}-${sha256(path).slice(0, 8)}`,
+    title: `Patches of ${title}`,
+    unit: 'patches',
+    synthetic: false,
+    origin: unknown,
+    source,
+    minimumBytes: 0,
+    exclusions: [],
+    labels,
+    geometry: null,
+    split: { by: hasPatients ? 'patient' : 'slide', validation: 0.1, test: 0.2, folds: 1, stratified: false },
+    licence: unknown,
+    citation: 'not stated',
+    notes,
+    expected: null,
+    resolvedSha256: null,
+  };
+}

@@ -1,0 +1,1 @@
+export { type InferredDefinition, inferDefinition } from './definition.js';

@@ -1,0 +1,280 @@
+import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
+import type { CodedColumn, ShardDataset } from '../batches/index.js';
+import { quantity } from '../quantity.js';
+import { type DividedSlide, divide, TooFewError } from './divide.js';
+
+/** What is kept whole: nothing but what the user's table says, or patients, slides or single patches. */
+export type PatchSplitBy = 'given' | 'patient' | 'slide' | 'patch';
+
+/** Patches to train on and patches to judge by. */
+export interface PatchSplit {
+  by: PatchSplitBy;
+  /** Rows of the index, ascending. */
+  train: Int32Array;
+  heldOut: Int32Array;
+  /** How many patients, slides or patches are on each side; of a given split patients where they are known, else patches. */
+  groups: { train: number; heldOut: number };
+  /** What a reader must know of it, a sentence each. */
+  notes: string[];
+  /** Hash of the index and of both sides. */
+  sha256: string;
+}
+
+export interface SplitPatchesOptions {
+  /** Share of the labelled patches (of all, where none is labelled) to hold out, above 0 and below 1; a third by default. */
+  heldOut?: number;
+  /** By default what the data allow, in the order of `PatchSplitBy`. */
+  by?: PatchSplitBy;
+}
+
+type Patches = Pick<
+  ShardDataset,
+  'count' | 'labels' | 'classNames' | 'slides' | 'patients' | 'splits' | 'image' | 'indexSha256' | 'report'
+>;
+
+/** The side of each patch. */
+const nowhere = 0;
+const train = 1;
+const heldOut = 2;
+
+/** Draws to look for one that has every class on both sides. */
+const draws = 20;
+
+/**
+ * Divides patches into those to train on and those to judge by. A user's own split is taken as it is, validation and test
+ * as held out. Else whole patients are divided where the patient of at least half of the (labelled) patches is known, and
+ * patches of unknown patient are on neither side; else slides, where patches were cut from slides; else single patches,
+ * which `notes` warn of. Classes keep their proportions where each has enough patients or slides. The same patches and key
+ * give the same sides, whatever the order of rows.
+ *
+ * @throws RangeError for a share that is none; Error when nothing can be held out, or what is asked for is not known
+ */
+export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key: Key): PatchSplit {
+  const share = options.heldOut ?? 1 / 3;
+  if (!(share > 0 && share < 1)) throw new RangeError(`heldOut is a share above 0 and below 1; got ${share}`);
+  const notes: string[] = [];
+  const by = options.by ?? usualDivision(dataset, notes);
+  const sides = sidesBy(by, dataset, share, key, notes);
+  notes.push(...leftOutNotes(by, sides), ...patientNotes(by, dataset, sides), ...classNotes(dataset, sides));
+  const rows = (side: number) => {
+    const found = new Int32Array(countOf(sides, side));
+    for (let row = 0, at = 0; row < sides.length; row++) if (sides[row] === side) found[at++] = row;
+    return found;
+  };
+  const parts = { train: rows(train), heldOut: rows(heldOut) };
+  for (const [name, part] of Object.entries(parts)) {
+    if (part.length === 0)
+      throw new Error(`the split leaves no patch ${name === 'train' ? 'to train on' : 'to judge by'}`);
+  }
+  const column = columnOf(by, dataset);
+  const groupCount = (part: Int32Array) => (column ? new Set(part.map((row) => column.codes[row]!)).size : part.length);
+  return {
+    by,
+    ...parts,
+    groups: { train: groupCount(parts.train), heldOut: groupCount(parts.heldOut) },
+    notes,
+    sha256: sha256(
+      canonicalJson({
+        index: dataset.indexSha256,
+        train: sha256(new Uint8Array(parts.train.buffer)),
+        heldOut: sha256(new Uint8Array(parts.heldOut.buffer)),
+      }),
+    ),
+  };
+}
+
+function usualDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
+  if (splits) {
+    const sides = givenSides(splits);
+    if (countOf(sides, train) > 0 && countOf(sides, heldOut) > 0) return 'given';
+    notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out, and is not used.`);
+  }
+  let known = 0;
+  let all = 0;
+  const isLabelled = labels.some((label) => label >= 0);
+  for (let row = 0; row < labels.length; row++) {
+    if (isLabelled && labels[row]! < 0) continue;
+    all++;
+    if (patients.codes[row]! >= 0) known++;
+  }
+  if (known > 0 && 2 * known >= all) return 'patient';
+  return report.ready ? 'patch' : 'slide';
+}
+
+function columnOf(by: PatchSplitBy, { patients, slides }: Patches): CodedColumn | undefined {
+  if (by === 'slide') return slides;
+  return by === 'patient' || (by === 'given' && patients.names.length > 0) ? patients : undefined;
+}
+
+function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, notes: string[]): Uint8Array {
+  switch (by) {
+    case 'given':
+      if (!dataset.splits) throw new Error('there is no given split: no table says on which side a patch is');
+      return givenSides(dataset.splits);
+    case 'patient':
+    case 'slide':
+      return groupSides(dataset, by, share, key, notes);
+    case 'patch':
+      return patchSides(dataset, share, key);
+    default:
+      throw new RangeError(`by is given, patient, slide or patch; got ${JSON.stringify(by)}`);
+  }
+}
+
+function givenSides({ codes, names }: CodedColumn): Uint8Array {
+  const side = names.map((name) => (name === 'train' ? train : heldOut));
+  return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
+}
+
+/** Draws whole patients or slides. Those without a labelled patch, where others have some, are to train on. */
+function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, key: Key, notes: string[]): Uint8Array {
+  const { codes, names } = columnOf(by, dataset)!;
+  const classesOfGroups = groupClasses(dataset, codes);
+  const weights = new Map<number, { weight: number; most: number; class: string | null }>();
+  for (const { group, label, patches } of classesOfGroups) {
+    const known = weights.get(group);
+    const isMost = patches > (known?.most ?? 0);
+    weights.set(group, {
+      weight: patches + (known?.weight ?? 0),
+      most: isMost ? patches : known!.most,
+      class: isMost ? (dataset.classNames[label] ?? null) : known!.class,
+    });
+  }
+  const groups = [...weights].map(([group, { weight, class: name }]): DividedSlide => {
+    const id = names[group]!;
+    return { id, patient: id, site: null, class: name, weight };
+  });
+  if (groups.length === 0) throw new Error(`no ${by} is known: ask for another division (by)`);
+  if (groups.length === 1) {
+    throw new Error(
+      `all patches${dataset.labels.some((label) => label >= 0) ? ' with a class' : ''} are of one ${by}, ` +
+        `${groups[0]!.id}: it cannot be on both sides; to divide its patches all the same, ask for by: "patch"`,
+    );
+  }
+  const unlabelled = names.length - groups.length;
+  if (unlabelled > 0)
+    notes.push(`To train on alone, since none of their patches has a class: ${quantity(unlabelled, by)}.`);
+  const held = bestDraw(groups, classesOfGroups, names, { by, share, key, notes });
+  const side = names.map((name) => (held.has(name) ? heldOut : train));
+  return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
+}
+
+interface GroupClass {
+  group: number;
+  /** -1 where no patch is labelled. */
+  label: number;
+  patches: number;
+}
+
+/** How many patches of each class each group has, by group and class; sorted numbers, since a list a patch would be long. */
+function groupClasses({ labels, classNames }: Patches, codes: Int32Array): GroupClass[] {
+  const isLabelled = labels.some((label) => label >= 0);
+  const classes = classNames.length + 1;
+  const pairs = new Float64Array(labels.length);
+  let count = 0;
+  for (let row = 0; row < labels.length; row++) {
+    if (codes[row]! < 0 || (isLabelled && labels[row]! < 0)) continue;
+    pairs[count++] = codes[row]! * classes + labels[row]! + 1;
+  }
+  const sorted = pairs.subarray(0, count).sort();
+  const found: GroupClass[] = [];
+  for (let first = 0, end = 0; first < count; first = end) {
+    const pair = sorted[first]!;
+    while (end < count && sorted[end] === pair) end++;
+    found.push({ group: Math.floor(pair / classes), label: (pair % classes) - 1, patches: end - first });
+  }
+  return found;
+}
+
+/** Names of the groups to hold out: of some draws the first with every class on both sides, or the one that misses least. */
+function bestDraw(
+  groups: readonly DividedSlide[],
+  classesOfGroups: readonly GroupClass[],
+  names: readonly string[],
+  { by, share, key, notes }: { by: 'patient' | 'slide'; share: number; key: Key; notes: string[] },
+): ReadonlySet<string> {
+  const rule = { by, validation: 0, test: share, folds: 1, stratified: true };
+  const groupsOfClass = new Map<number, number>();
+  for (const { label } of classesOfGroups) groupsOfClass.set(label, (groupsOfClass.get(label) ?? 0) + 1);
+  const unavoidable = [...groupsOfClass.values()].filter((count) => count === 1).length;
+  let best: { held: ReadonlySet<string>; missing: number } | undefined;
+  for (let draw = 0; draw < draws && best?.missing !== unavoidable; draw++) {
+    const from = key.fold('patches').fold(draw);
+    let held: ReadonlySet<string>;
+    try {
+      held = new Set(divide(groups, rule, from).folds[0]!.test);
+    } catch (error) {
+      if (!(error instanceof TooFewError && rule.stratified)) throw error;
+      rule.stratified = false;
+      notes.push(`There are too few ${by}s of some classes to keep the classes in proportion on both sides.`);
+      held = new Set(divide(groups, rule, from).folds[0]!.test);
+    }
+    const onSide = [new Set<number>(), new Set<number>()];
+    for (const { group, label } of classesOfGroups) onSide[held.has(names[group]!) ? 1 : 0]!.add(label);
+    const missing = 2 * groupsOfClass.size - onSide[0]!.size - onSide[1]!.size;
+    if (!best || missing < best.missing) best = { held, missing };
+  }
+  return best!.held;
+}
+
+/** Draws single patches, of each class the same share; without a class they are to train on, where others have one. */
+function patchSides({ count, labels, slides, image, report }: Patches, share: number, key: Key): Uint8Array {
+  const ofSlides = slides.names.map((name) => key.fold('patches').fold(name));
+  const ranks = Float64Array.from(slides.codes, (code, row) => {
+    // A ready patch is a slide of its own; another is found by its place in the slide's shard.
+    const [high, low] = (report.ready ? ofSlides[code]! : ofSlides[code]!.fold(image.offset[row]!)).words;
+    return (high >>> 0) * 2 ** 21 + (low >>> 11);
+  });
+  const sides = new Uint8Array(count).fill(train);
+  const strata = new Set(labels);
+  if (strata.size > 1) strata.delete(-1);
+  for (const label of strata) {
+    const ofClass = ranks.filter((_, row) => labels[row] === label).sort();
+    const most = ofClass[Math.min(ofClass.length - 1, Math.max(1, Math.round(share * ofClass.length))) - 1] ?? -1;
+    for (let row = 0; row < count; row++) if (labels[row] === label && ranks[row]! <= most) sides[row] = heldOut;
+  }
+  return sides;
+}
+
+function leftOutNotes(by: PatchSplitBy, sides: Uint8Array): string[] {
+  const count = countOf(sides, nowhere);
+  if (count === 0) return [];
+  const why = by === 'given' ? 'that the table puts on no side' : `of unknown ${by}`;
+  return [`On neither side: ${quantity(count, 'patch', 'patches')} ${why}.`];
+}
+
+/** Whether numbers on the held-out side may be flattered. */
+function patientNotes(by: PatchSplitBy, { patients }: Patches, sides: Uint8Array): string[] {
+  if (by === 'patient') return [];
+  const what = {
+    given: 'The sides are those of the table',
+    slide: 'Slides were divided',
+    patch: 'Patches were divided',
+  }[by];
+  if (patients.names.length === 0) {
+    const loud = by === 'patch' ? 'PATIENTS ARE NOT KNOWN' : 'Patients are not known';
+    return [`${loud}. ${what}: one patient may be on both, so numbers on held-out patches may be too good.`];
+  }
+  const seen = new Uint8Array(patients.names.length);
+  for (let row = 0; row < sides.length; row++)
+    if (patients.codes[row]! >= 0) seen[patients.codes[row]!]! |= sides[row]!;
+  const both = countOf(seen, train | heldOut);
+  if (both === 0) return [];
+  return [`${what}. On both: ${quantity(both, 'patient')}, so numbers on held-out patches are too good.`];
+}
+
+function classNotes({ labels, classNames }: Patches, sides: Uint8Array): string[] {
+  const seen = new Uint8Array(classNames.length);
+  for (let row = 0; row < sides.length; row++) if (labels[row]! >= 0) seen[labels[row]!]! |= sides[row]!;
+  const lacking = (side: number, words: string) => {
+    const names = classNames.filter((_, label) => seen[label]! > 0 && (seen[label]! & side) === 0);
+    return names.length === 0 ? [] : [`No patch ${words} is of the class ${names.join(', ')}.`];
+  };
+  return [...lacking(heldOut, 'that is held out'), ...lacking(train, 'to train on')];
+}
+
+function countOf(sides: Uint8Array, side: number): number {
+  let count = 0;
+  for (const one of sides) if (one === side) count++;
+  return count;
+}

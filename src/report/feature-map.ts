@@ -1,0 +1,58 @@
+import { type Encoder, embeddingMap, extractFeatures } from '../evaluate/index.js';
+import type { BatchSource } from '../input/index.js';
+import { interruptSignal, type Key } from '../runs/index.js';
+import { showChart } from './chart.js';
+import { embeddingChart } from './charts.js';
+import { aboutPatch } from './examples.js';
+import { display, html } from './show.js';
+
+/** Classes that the chart tells apart by color and mark. */
+const mostClasses = 7;
+
+/** A map of fewer shows nothing. */
+const leastPatches = 8;
+
+/**
+ * Shows patches on a map on which those with similar features lie beside each other (UMAP), by class. Of many classes the
+ * commonest are told apart.
+ */
+export async function showFeatureMap(
+  encoder: Encoder,
+  patches: BatchSource,
+  options: { key: Key; save?: string },
+): Promise<void> {
+  if (patches.count < leastPatches) {
+    await display(html(`<p>${patches.count} held-out patches are too few for a map.</p>`));
+    return;
+  }
+  const signal = interruptSignal();
+  const features = await extractFeatures(encoder, patches, { signal });
+  const neighbors = Math.min(15, patches.count - 1);
+  const places = await embeddingMap(features, options.key, { minDistance: 0.4, neighbors, signal });
+  const kindOf = kinds(patches);
+  const { dataset, rows } = patches;
+  const chart = embeddingChart(
+    Array.from(rows, (row, place) => ({
+      x: places[2 * place]!,
+      y: places[2 * place + 1]!,
+      kind: kindOf(place),
+      slide: dataset.slides.names[dataset.slides.codes[row]!] ?? aboutPatch(dataset, row).caption!,
+    })),
+    { title: `${patches.count} held-out patches`, subtitle: 'UMAP of the pretrained features' },
+  );
+  await showChart(chart.spec, { alt: chart.alt, save: options.save });
+}
+
+/** What a patch counts as on the map: its class, if that is among the commonest. */
+function kinds({ dataset, labels }: BatchSource): (place: number) => string {
+  const counts = dataset.classNames.map((name, label) => ({
+    label,
+    name,
+    patches: labels.filter((other) => other === label).length,
+  }));
+  const shown = counts.filter(({ patches }) => patches > 0).sort((one, other) => other.patches - one.patches);
+  const names = new Map(
+    shown.slice(0, shown.length > mostClasses + 1 ? mostClasses : undefined).map(({ label, name }) => [label, name]),
+  );
+  return (place) => names.get(labels[place]!) ?? (labels[place]! < 0 ? 'no class' : 'other classes');
+}

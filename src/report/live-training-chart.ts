@@ -1,0 +1,43 @@
+import type { TrainingEvent } from '../training/index.js';
+import { chartOutput, vegaLiteBundle } from './chart.js';
+import { newLiveDisplay } from './display.js';
+import { type TrainingChartOptions, trainingChart } from './training-chart.js';
+import { TrainingHistory, trainingHistory } from './training-history.js';
+
+/** A chart of a training, in one output that changes in place. */
+export interface LiveTrainingChart {
+  /** Takes what `train` reports. */
+  add(event: TrainingEvent): Promise<void>;
+  /** Draws the whole training, also as a picture, which the notebook file keeps. Before the first event, nothing. */
+  finish(): Promise<void>;
+}
+
+/** Least time between two updates of the output. */
+const everyMilliseconds = 2000;
+
+/**
+ * While the training runs, the front end draws: an update sends a specification of at most 2,000 points, and no picture
+ * is made. Those who see no Vega-Lite read the same in words.
+ *
+ * @param options.log `events.jsonl` of the run: a training that resumes shows its earlier steps from there
+ */
+export function liveTrainingChart({ log, ...options }: TrainingChartOptions & { log?: string }): LiveTrainingChart {
+  const output = newLiveDisplay();
+  const history = new TrainingHistory();
+  let shownAt = Number.NEGATIVE_INFINITY;
+  return {
+    async add(event) {
+      if (event.kind === 'resumed' && log !== undefined) await trainingHistory(log, history);
+      history.add(event, Date.now());
+      if (performance.now() - shownAt < everyMilliseconds) return;
+      const { spec, alt } = trainingChart(history, options, true);
+      output.update(vegaLiteBundle(spec, alt));
+      shownAt = performance.now();
+    },
+    async finish() {
+      if (shownAt < 0) return;
+      const { spec, alt } = trainingChart(history, options);
+      output.update(...(await chartOutput(spec, { alt })));
+    },
+  };
+}

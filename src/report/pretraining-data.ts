@@ -1,0 +1,64 @@
+import { groupsOf } from '../evaluate/index.js';
+import { type PretrainExperiment, type PretrainingData, pretrainingData } from '../experiments/index.js';
+import { interruptSignal, type Run } from '../runs/index.js';
+import { examplePictures, exampleRows } from './examples.js';
+import { escapeMarkup } from './html.js';
+import { showPictureGrid } from './picture-grid.js';
+import { type Progress, progress } from './progress.js';
+import { display, html } from './show.js';
+import { showTable } from './table.js';
+
+/** Opens the data of an experiment (see `pretrainingData`), and shows how far drawing and cutting are. */
+export async function openPretrainingData(experiment: PretrainExperiment, run: Run): Promise<PretrainingData> {
+  const bars = new Map<string, Progress>();
+  const show = (title: string, done: number, total: number) => {
+    let bar = bars.get(title);
+    if (!bar) {
+      bar = progress(title, total);
+      bars.set(title, bar);
+    }
+    bar.update(done);
+    if (done === total) bar.finish();
+  };
+  const data = await pretrainingData(experiment, {
+    onDraw: (done, total) => show('synthetic slides drawn', done, total),
+    onCompile: ({ done, total }) => show('compiled', done, total),
+    signal: interruptSignal(),
+  });
+  await run.emit({ kind: 'data', understood: data.understood, split: data.split.sha256, storage: data.train.storage });
+  return data;
+}
+
+/** Shows what a training gets: what was understood of the data, one patch of each class, and the split with its notes. */
+export async function showPretrainingData(data: PretrainingData, options: { save?: string } = {}): Promise<void> {
+  const { dataset, understood, split, train, heldOut } = data;
+  const sentences = [...understood, ...split.notes, `In training: ${train.storage}.`];
+  await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));
+  const rows = exampleRows(dataset, split.train, 10);
+  await showPictureGrid(await examplePictures(dataset, rows), {
+    columns: Math.min(5, rows.length),
+    cell: 150,
+    alt: `${rows.length} patches of ${dataset.report.dataset} from the training split, as its shards hold them`,
+    save: options.save,
+  });
+  const parts = { 'to train on': split.train, 'held out': split.heldOut };
+  await showTable(
+    Object.entries(parts).map(([part, patches]) => ({
+      part,
+      groups: new Set(groupsOf({ dataset, rows: patches }).names).size,
+      patches: patches.length,
+      labelled: patches.filter((row) => dataset.labels[row]! >= 0).length,
+      size: part === 'held out' ? heldOut.size : train.size,
+    })),
+    {
+      caption: `Split ${split.by === 'given' ? 'as the data give it' : `by ${split.by}`}`,
+      columns: {
+        part: 'Part',
+        groups: groupsOf({ dataset, rows: split.train }).of.replace(/^./, (first) => first.toUpperCase()),
+        patches: 'Patches',
+        labelled: 'with a class',
+        size: 'Side as decoded, px',
+      },
+    },
+  );
+}

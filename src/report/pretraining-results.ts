@@ -1,0 +1,76 @@
+import { writeSafetensors } from '../engine/index.js';
+import { colorHistograms, compareFeatures, type Encoder, type FeatureComparison } from '../evaluate/index.js';
+import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
+import { toTorch } from '../models/index.js';
+import { type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
+import { digestOfFile, interruptSignal, key, type Metric, type Run } from '../runs/index.js';
+import { duration } from './progress.js';
+import { display, html } from './show.js';
+import { comparisonMetrics } from './show-comparison.js';
+
+/**
+ * Compares a pretrained backbone with the same network before training and with color histograms, by kNN on the held-out
+ * patches; null where no patch has a class, by which features could be judged.
+ */
+export async function compareWithBaselines(
+  { method, settings, neighbors }: PretrainExperiment,
+  { bank, heldOut }: PretrainingData,
+  encoder: Encoder,
+): Promise<FeatureComparison | null> {
+  if (!bank) return null;
+  const signal = interruptSignal();
+  return compareFeatures({
+    bank,
+    queries: heldOut,
+    features: {
+      [`${method.name} pretrained`]: encoder,
+      'random initialization': untrainedEncoder(method, { settings }),
+      'color histogram': (patches) => colorHistograms(patches, signal),
+    },
+    neighbors: Math.min(neighbors, bank.count),
+    key: key(settings.seed).fold('comparison'),
+    signal,
+  });
+}
+
+/** Shows what a training will take. */
+export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: TrainingCost): Promise<void> {
+  const each = Number.isNaN(secondsPerStep) ? 'not measured' : duration(secondsPerStep);
+  const whole = Number.isNaN(hours) ? 'not known' : hours < 1 ? duration(3600 * hours) : `${hours.toFixed(1)} hours`;
+  await display(
+    html(
+      `<p><strong>Before the first step:</strong> ${steps.toLocaleString('en')} steps, ${each} each as measured in three ` +
+        `steps here: ${whole} in all, without monitors. Peak memory so far: ${peakGibibytes.toFixed(1)} GiB.</p>`,
+    ),
+  );
+}
+
+/**
+ * Writes the backbone's weights with torchvision's names, and collects what a pretraining run keeps beside them.
+ *
+ * @returns what `run.keep` takes
+ */
+export async function pretrainingFacts(
+  run: Run,
+  { method }: PretrainExperiment,
+  { dataset, split, train }: PretrainingData,
+  { encoder, comparison }: { encoder: Encoder; comparison: FeatureComparison | null },
+) {
+  const weights = run.file('backbone.safetensors');
+  await writeSafetensors(weights, toTorch(encoder.model), {
+    method: method.name,
+    backbone: method.backbone.name,
+    run: run.identity.hash,
+  });
+  const { report, indexSha256: sha256 } = dataset;
+  const synthetic = report.counts.synthetic > 0;
+  const of = `held-out patches of ${report.dataset}, split by ${split.by}`;
+  const trained: Metric = { name: 'patches trained on', value: train.count, about: report.title };
+  return {
+    data: [{ name: report.dataset, origin: report.origin, licence: report.licence, synthetic, sha256 }],
+    splits: { 'training and held-out patches': split.sha256 },
+    weights: { 'backbone.safetensors': await digestOfFile(weights) },
+    choices: { batches: train.storage },
+    metrics: comparison ? comparisonMetrics(comparison, of) : [trained],
+  };
+}

@@ -1,0 +1,144 @@
+import type { VegaLiteSpec } from './chart.js';
+import { percent } from './charts.js';
+import { duration } from './progress.js';
+import { type Point, thinTogether } from './series.js';
+import { faintInk, palette } from './style.js';
+import type { TrainingHistory } from './training-history.js';
+
+/** Metrics that share an axis. */
+export interface TrainingPanel {
+  /** Title of the axis. */
+  title: string;
+  /** Names of the metrics, as steps and evaluations report them. */
+  metrics: readonly string[];
+  /** Ends of the axis; by default those of the values. */
+  domain?: readonly [low: number, high: number];
+  /** Of the axis, as d3-format has it: `.0%`. */
+  format?: string;
+  /** A level to compare with, drawn as a dashed line. */
+  reference?: { value: number; label: string };
+}
+
+export interface TrainingChartOptions {
+  title: string;
+  /** The whole training's steps: the axis shows from the start how much is left. */
+  totalSteps: number;
+  /** From top to bottom. */
+  panels: readonly TrainingPanel[];
+}
+
+const width = 620;
+/** Of all lines together. */
+const maxPoints = 2000;
+/** So many points are drawn as dots too. */
+const fewPoints = 30;
+
+/**
+ * One panel above the other over one axis of steps.
+ *
+ * @param isRunning says how fast the training is and what is left, instead of how long it took
+ */
+export function trainingChart(
+  history: TrainingHistory,
+  { title, totalSteps, panels }: TrainingChartOptions,
+  isRunning = false,
+): { spec: VegaLiteSpec; alt: string } {
+  const names = [...new Set(panels.flatMap((panel) => panel.metrics))];
+  const points = thinTogether(
+    names.map((name) => history.metrics.get(name)?.points() ?? []),
+    maxPoints,
+  );
+  const lines = names.map((name, index) => ({ name, points: points[index]!, color: palette[index % palette.length]! }));
+  const linesIn = (panel: TrainingPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
+  const state = stateInWords(history, totalSteps, isRunning);
+  const spec = {
+    title: { text: title, subtitle: state },
+    spacing: 14,
+    resolve: { scale: { color: 'independent' } },
+    vconcat: panels.map((panel, index) => ({
+      width,
+      height: index === 0 ? 150 : 130,
+      layer: [
+        ...referenceLine(panel),
+        drawnLines(panel, linesIn(panel), {
+          field: 'step',
+          type: 'quantitative',
+          title: index === panels.length - 1 ? 'step' : null,
+          scale: { domain: [0, totalSteps], nice: false },
+          axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
+        }),
+      ],
+    })),
+  };
+  const words = panels.flatMap((panel) => linesIn(panel).flatMap((line) => changeInWords(panel, line)));
+  return { spec, alt: [`${title}: ${state}`, ...words].join('; ') };
+}
+
+interface Line {
+  name: string;
+  points: readonly Point[];
+  color: string;
+}
+
+function drawnLines(panel: TrainingPanel, lines: readonly Line[], x: object): object {
+  return {
+    data: { values: lines.flatMap(({ name, points }) => points.map((point) => ({ metric: name, ...point }))) },
+    mark: { type: 'line', point: lines.every(({ points }) => points.length <= fewPoints) },
+    encoding: {
+      x,
+      y: {
+        field: 'value',
+        type: 'quantitative',
+        title: panel.title,
+        scale: panel.domain ? { domain: panel.domain } : { zero: false },
+        axis: { grid: true, tickCount: 5, minExtent: 34, ...(panel.format && { format: panel.format }) },
+      },
+      color: {
+        field: 'metric',
+        type: 'nominal',
+        scale: { domain: lines.map(({ name }) => name), range: lines.map(({ color }) => color) },
+        title: null,
+        legend: lines.length > 1 ? { orient: 'top', offset: 6 } : null,
+      },
+    },
+  };
+}
+
+/** Its label stands beside the panel, where no line can run through it. */
+function referenceLine({ reference }: TrainingPanel): object[] {
+  if (!reference) return [];
+  const data = { values: [{}] };
+  const y = { datum: reference.value, type: 'quantitative' };
+  return [
+    { data, mark: { type: 'rule', strokeDash: [5, 4], color: faintInk }, encoding: { y } },
+    {
+      data,
+      mark: { type: 'text', align: 'left', baseline: 'middle', text: reference.label, color: faintInk, fontSize: 12 },
+      encoding: { y, x: { value: width + 6 } },
+    },
+  ];
+}
+
+function stateInWords(history: TrainingHistory, totalSteps: number, isRunning: boolean): string {
+  const { step, seconds, stepsPerSecond } = history;
+  if (!isRunning) return `${stepsOf(step, totalSteps)}, ${duration(seconds)}`;
+  const pace = stepsPerSecond
+    ? [`${shortNumber(stepsPerSecond)} steps a second`, `${duration((totalSteps - step) / stepsPerSecond)} left`]
+    : [];
+  return [`step ${count(step)} of ${count(totalSteps)}`, ...pace].join(', ');
+}
+
+function stepsOf(step: number, totalSteps: number): string {
+  return step === totalSteps ? `${count(step)} steps` : `${count(step)} of ${count(totalSteps)} steps`;
+}
+
+function changeInWords({ title, metrics, format }: TrainingPanel, { name, points }: Line): string[] {
+  const [first, last] = [points.at(0), points.at(-1)];
+  if (!first || !last) return [];
+  const shown = (value: number) => (format?.endsWith('%') ? percent(value) : shortNumber(value));
+  return [`${metrics.length > 1 ? name : title} ${shown(first.value)} → ${shown(last.value)}`];
+}
+
+const count = (steps: number) => steps.toLocaleString('en-US');
+/** Three digits, or all of a larger whole number. */
+const shortNumber = (value: number) => (Math.abs(value) >= 100 ? count(Math.round(value)) : value.toPrecision(3));
