@@ -21,11 +21,12 @@ interface Executed {
 }
 
 /** Charts (drawn from a Vega-Lite specification), other pictures, and tables or progress in HTML that a notebook must show. */
-const expected: Record<string, { charts: number; pictures: number; tables: number }> = {
+const expected: Record<string, { charts: number; pictures: number; tables: number; progress?: boolean }> = {
   '01-compile-ptcga200': { charts: 4, pictures: 5, tables: 11 },
   '02-compile-pcam200': { charts: 3, pictures: 3, tables: 9 },
   '03-compile-segpanda200': { charts: 3, pictures: 3, tables: 9 },
-  '11-pretrain-simclr': { charts: 3, pictures: 3, tables: 6 },
+  // Its progress does not count: data that an earlier test compiled are not compiled again.
+  '11-pretrain-simclr': { charts: 3, pictures: 2, tables: 6, progress: false },
 };
 
 describe.each(names)('%s at smoke scale', (name) => {
@@ -60,7 +61,9 @@ describe.each(names)('%s at smoke scale', (name) => {
       expect(words.length).toBeGreaterThan(20);
       expect(metadata?.['image/png']?.alt).toBe(words);
     }
-    expect(outputs.filter((output) => output.data?.['text/html'])).toHaveLength(expected[name]!.tables);
+    const markup = outputs.flatMap((output) => [output.data?.['text/html'] ?? []].flat().join('') || []);
+    const counted = markup.filter((html) => expected[name]!.progress !== false || !html.startsWith('<progress'));
+    expect(counted).toHaveLength(expected[name]!.tables);
     // The value of a cell's last expression, which a page shows on purpose or not at all.
     expect(outputs.filter((output) => output.output_type === 'execute_result')).toEqual([]);
   });
