@@ -27,11 +27,11 @@
 // | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | under a minute |
 // | `paper` | the real slides; refused before they are fetched | `npx --no-install pathlab compile segpanda200 --plan` says |
 //
-// Headless: `npm run notebook -- 03-compile-segpanda200 -p scale demo -p seed 2`
+// On your own slides or patches: `npm run notebook -- 03-compile-segpanda200 -p data DEFINITION_OR_TABLE_OR_FOLDER`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run
-let data: string | undefined; // another definition: its name in data-manifests/, or its .json file
+let data: string | undefined; // a definition, a folder of class folders, or a CSV of patches
 let from: string | undefined; // folder of files that were downloaded before, for real data
 let seed = 1; // of the synthetic slides, and of what is drawn from a slide with more patches than are wanted
 let workers: number | undefined; // slides compiled at a time
@@ -44,9 +44,9 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const parameters = { scale, data, from, seed, workers };
-const experiment = lab.compileExperiment('segpanda200', parameters);
+const experiment = await lab.compileExperiment('segpanda200', parameters);
 const run = await lab.openRun({ notebook: '03-compile-segpanda200', parameters, out });
-await lab.showDefinition(experiment.definition);
+await lab.showDefinition(experiment);
 const dataset = await lab.prepareDataset(experiment);
 await lab.showSlideList(dataset);
 

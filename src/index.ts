@@ -37,7 +37,6 @@ export {
   type RunResult,
   readEvents,
   readReceived,
-  recordProvenance,
   runFolderFor,
   runIdentity,
   sha256,

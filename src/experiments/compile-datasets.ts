@@ -6,6 +6,7 @@ import {
   type DatasetDefinition,
   dataFacts,
   knownNames,
+  nameData,
   type PlantedLeak,
   type ResolvedDataset,
   readDefinition,
@@ -21,14 +22,14 @@ import type { SiteLeakage } from '../evaluate/index.js';
 import { digestOfFile, key, type Metric, projectRoot, type RunResult } from '../runs/index.js';
 import type { Scale } from './pretrain.js';
 
-/** What the parameters cell of notebooks 01 to 03 gives. Paths start at the project's folder. */
+/** What the parameters cell of notebooks 01 to 03 gives. */
 export interface CompileParameters {
   scale: Scale;
   /** Of the synthetic slides. */
   seed: number;
-  /** A definition's name or `.json` file; by default the page's, at the small scales with synthetic slides in its form. */
+  /** What `nameData` takes and is not compiled; by default the page's definition, at the small scales of synthetic slides. */
   data?: string;
-  /** Folder of files that the user downloaded, for real data. */
+  /** Folder of files that the user downloaded, for real data; a relative path starts at the project's folder. */
   from?: string;
 }
 
@@ -37,6 +38,8 @@ export interface CompileExperiment {
   definition: DatasetDefinition;
   /** Its name or file. */
   definitionPath: string;
+  /** What was understood of the user's folder or table, in plain sentences. */
+  understood: readonly string[];
   /** Synthetic slides in the definition's form that are compiled in place of its own; null: its own. */
   synthetic: SyntheticDatasetOptions | null;
   seed: number;
@@ -65,10 +68,13 @@ const demo: typeof smoke = {
  * The experiment of notebooks 01 to 03 at a scale.
  *
  * @param kind the page's definition
- * @throws RangeError for parameters that do not go together; Error when the definition is wrong, or its files have not been
+ * @throws Error for parameters that do not go together, for data that cannot be understood, and when its files have not been
  *   fetched
  */
-export function compileExperiment(kind: CohortKind, { scale, seed, data, from }: CompileParameters): CompileExperiment {
+export async function compileExperiment(
+  kind: CohortKind,
+  { scale, seed, data, from }: CompileParameters,
+): Promise<CompileExperiment> {
   if (scale !== 'smoke' && scale !== 'demo' && scale !== 'paper') {
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
@@ -78,13 +84,17 @@ export function compileExperiment(kind: CohortKind, { scale, seed, data, from }:
     }
     const synthetic = { kind, ...{ smoke, demo }[scale][kind]! };
     const definition = readDefinition(kind);
-    return { definition, definitionPath: kind, synthetic, seed, from, shares: smallShares };
+    return { definition, definitionPath: kind, understood: [], synthetic, seed, from, shares: smallShares };
   }
-  const definitionPath = data?.endsWith('.json') ? resolve(projectRoot, data) : (data ?? kind);
-  const folder = from === undefined ? undefined : resolve(projectRoot, from);
+  const named = await nameData(data ?? kind);
+  if (named.kind === 'shards') {
+    throw new Error(`${data} is compiled already; this page takes what shards are compiled from`);
+  }
+  const { definition: definitionPath, understood } = named;
   const definition = readDefinition(definitionPath);
+  const folder = from === undefined ? undefined : resolve(projectRoot, from);
   requireList(definition, folder);
-  return { definition, definitionPath, synthetic: null, seed, from: folder, shares: {} };
+  return { definition, definitionPath, understood, synthetic: null, seed, from: folder, shares: {} };
 }
 
 /** A notebook asks no source for its list: that is for a command which shows what it costs. */
@@ -138,6 +148,7 @@ export async function experimentDataset(
     definition,
     slides: ready,
     excluded: lock.excluded,
+    listSha256: lock.listSha256,
     list,
     missing,
     planted: drawn?.leaks ?? [],

@@ -11,7 +11,7 @@ import {
   splitInWords,
   subjectOf,
 } from '../datasets/index.js';
-import type { ExperimentDataset } from '../experiments/index.js';
+import type { CompileExperiment, ExperimentDataset } from '../experiments/index.js';
 import { showChart } from './chart.js';
 import { countsChart } from './counts-chart.js';
 import { showBundle, showText } from './display.js';
@@ -24,7 +24,7 @@ type Fact = { what: string; value: string };
 const showFacts = (title: string, facts: readonly Fact[]) => showTable(facts, { columns: { what: title, value: '' } });
 
 /** What a dataset is made of, how it is labelled, cut and split, what is left out, and what a reader must know. */
-export async function showDefinition(definition: DatasetDefinition): Promise<void> {
+export async function showDefinition({ definition, understood }: CompileExperiment): Promise<void> {
   const { name, title, origin, geometry, split, licence, citation, exclusions, notes } = definition;
   await showFacts(name, [
     { what: 'title', value: title },
@@ -35,7 +35,7 @@ export async function showDefinition(definition: DatasetDefinition): Promise<voi
     { what: 'licence', value: licence.name },
     { what: 'citation', value: citation },
     ...exclusions.map(({ id, reason }) => ({ what: `without ${id}`, value: reason })),
-    ...notes.map((value) => ({ what: 'note', value })),
+    ...[...notes, ...understood].map((value) => ({ what: 'note', value })),
   ]);
 }
 

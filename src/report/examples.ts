@@ -38,7 +38,7 @@ export async function examplePictures(
   throw new RangeError('there are no patches to show');
 }
 
-export function aboutPatch(dataset: ShardDataset, row: number): Pick<GridPicture, 'caption' | 'mark'> {
+export function aboutPatch(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
   const { classNames, labels, patients, slides, synthetic } = dataset;
   const caption =
     classNames[labels[row]!] ?? patients.names[patients.codes[row]!] ?? slides.names[slides.codes[row]!] ?? '';

@@ -1,14 +1,15 @@
 import { type CompiledDataset, openShardDataset, readEncoded, type ShardDataset } from '../datasets/index.js';
 import { inParallel } from '../runs/index.js';
 import { pictureLimits, readPicture } from '../slides/index.js';
+import { aboutPatch } from './examples.js';
 import { type GridPicture, showPictureGrid } from './picture-grid.js';
 import { maskColor } from './style.js';
 
 const maskBytes = Array.from({ length: 256 }, (_, number) => Buffer.from(maskColor(number).slice(1), 'hex'));
 
 /**
- * Shows patches of a compiled dataset as its shards hold them: of each class (of each slide where patches have no class)
- * as many as there is room for, each followed by its mask where there is one.
+ * Shows patches of a compiled dataset as its shards hold them: of each class (of each patient or slide where patches have no
+ * class) as many as there is room for, each followed by its mask where there is one.
  *
  * @param options.save also writes the image to this PNG file
  */
@@ -20,24 +21,19 @@ export async function showPatches(
   const hasMasks = dataset.mask.length.some((bytes) => bytes > 0);
   const patches = await samplePatches(dataset, hasMasks ? 15 : 20);
   const columns = hasMasks ? 6 : [5, 4].find((count) => patches.length % count === 0);
-  const what = dataset.classNames.length > 0 ? 'class' : 'slide';
   await showPictureGrid(patches.flat(), {
     columns: columns ?? 5,
     cell: 150,
-    alt:
-      `${patches.length} patches of ${dataset.report.dataset} as its shards hold them, by ${what}` +
-      (hasMasks ? ', each with its mask' : ''),
+    alt: `${patches.length} patches of ${dataset.report.dataset} as its shards hold them${hasMasks ? ', each with its mask' : ''}`,
     ...options,
   });
 }
 
-/** Patches of each class (or slide), as many of each and spread over its own, by name: the image, and the mask if there is one. */
+/** Patches as many of each class and spread over it, by its name: the image, and the mask if there is one. */
 export async function samplePatches(dataset: ShardDataset, most: number): Promise<GridPicture[][]> {
-  const [classes, slides, synthetic] = ['class', 'slide', 'synthetic'].map((name) => dataset.index.array(name));
-  const nameOf = (row: number) => (classes![row] ?? slides![row]) as string;
   const rowsOf = new Map<string, number[]>();
   for (let row = 0; row < dataset.count; row++) {
-    const name = nameOf(row);
+    const name = aboutPatch(dataset, row).caption;
     if (!rowsOf.has(name)) rowsOf.set(name, []);
     rowsOf.get(name)!.push(row);
   }
@@ -47,11 +43,10 @@ export async function samplePatches(dataset: ShardDataset, most: number): Promis
     names.flatMap((name) => spread(rowsOf.get(name)!, each)),
     async (row) => {
       const [encoded] = await readEncoded(dataset, [row]);
-      const name = nameOf(row);
-      const about = { caption: name, ...(synthetic![row] ? { mark: 'SYNTHETIC' } : {}) };
-      const patch = { ...(await decoded(encoded!.image, name)), ...about };
+      const about = aboutPatch(dataset, row);
+      const patch = { ...(await decoded(encoded!.image, about.caption)), ...about };
       if (!encoded!.mask) return [patch];
-      return [patch, { ...colored(await decoded(encoded!.mask, name)), caption: 'its mask' }];
+      return [patch, { ...colored(await decoded(encoded!.mask, about.caption)), caption: 'its mask' }];
     },
   );
 }

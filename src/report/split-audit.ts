@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   type AuditedPictures,
   auditRules,
@@ -60,7 +59,7 @@ export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise
       'perceptual hashes are close.',
   );
   const name = (by: KeptTogether) => (by === 'slide' ? unit : by);
-  if (audits.folds.length > 0) await showRuleAudits(audits, name, join(run.folder, 'split-audit.csv'));
+  if (audits.folds.length > 0) await showRuleAudits(audits, name, run.file('split-audit.csv'));
   for (const { by, reason } of audits.impossible) showText(`There is no split by ${name(by)}: ${reason}.`);
   if (planted.length > 0) await showPlantedLeaks(planted);
   if (audits.folds.length > 0) await showNearDuplicates(patches, audits, name, run.figure('look-alike.png'));

@@ -34,7 +34,7 @@ export {
   throwIfInterrupted,
 } from './interrupt.js';
 export { Generator, Key, key } from './key.js';
-export { commandFor, type Provenance, type ProvenanceFacts, recordProvenance } from './provenance.js';
+export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
 export {
   codeHashes,
   listRuns,

@@ -51,16 +51,6 @@ export interface ProvenanceFacts {
   choices?: Record<string, unknown>;
 }
 
-/** Collects and writes `provenance.json`, and returns it for the page. */
-export async function recordProvenance(
-  run: RunOrigin & { write(name: string, content: unknown): Promise<void> },
-  facts: ProvenanceFacts,
-): Promise<Provenance> {
-  const provenance = provenanceOf(run, facts);
-  await run.write('provenance.json', provenance);
-  return provenance;
-}
-
 /** What `provenance.json` is to hold of a run that ends now. */
 export function provenanceOf(run: RunOrigin, facts: ProvenanceFacts): Provenance {
   const { hash, source, notebookCode, manifests, lockFile } = run.identity;

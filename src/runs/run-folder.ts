@@ -136,12 +136,6 @@ export class Run {
     await writeFileAtomic(join(this.folder, name), `${JSON.stringify(content, null, 2)}\n`);
   }
 
-  /** Writes `metrics.json`: the run's key numbers, in the order in which the gallery shows them. */
-  async saveMetrics(metrics: readonly Metric[]): Promise<void> {
-    checkMetrics(metrics);
-    await this.write('metrics.json', { notebook: this.notebook, scale: this.scale, metrics });
-  }
-
   /**
    * Writes `metrics.json` and `provenance.json`, after all events: where a provenance lies, the metrics beside it are its
    * own. To be called when everything else of the run is on disk.
@@ -155,7 +149,7 @@ export class Run {
     await this.log.sync();
     // That of an earlier run does not belong to the metrics that are written now.
     await rm(join(this.folder, 'provenance.json'), { force: true });
-    await this.saveMetrics(metrics);
+    await this.write('metrics.json', { notebook: this.notebook, scale: this.scale, metrics });
     await this.write('provenance.json', provenance);
     return provenance;
   }

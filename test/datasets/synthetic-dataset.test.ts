@@ -145,7 +145,7 @@ describe('sites and classes', () => {
   }
   const classes = Object.keys(tissueOfOrgan);
 
-  it.skipIf(!facts)('go together in the demo as hospitals and studies in TCGA do (shared data)', () => {
+  it.skipIf(!facts)('go together in the demo as hospitals and studies in TCGA do (shared data)', async () => {
     const codes = new Map(rowsOf('tcga_tss_codes.csv', ';').map((row) => [row['TSS Code']!, row]));
     const slides = rowsOf('gdc-diagnostic-slides.tsv', '\t').map(({ filename }) => filename!.slice(0, 12));
     const real = (column?: string) =>
@@ -156,7 +156,7 @@ describe('sites and classes', () => {
           return row ? [{ site: column ? row[column]!.trim().toLowerCase() : code, class: row['Study Name']! }] : [];
         }),
       );
-    const { synthetic } = compileExperiment('ptcga200', { scale: 'demo', seed: 1 });
+    const { synthetic } = await compileExperiment('ptcga200', { scale: 'demo', seed: 1 });
     const { slides: planned } = planCohort(
       planners.ptcga200,
       { ...syntheticDatasetSettings(synthetic!, classes), leaks: { exact: 0, near: 0, rescanned: 0 } },

@@ -10,7 +10,7 @@ const smoke = { scale: 'smoke', seed: 1 } as const;
 
 it('keeps the shards of each scale and seed of synthetic slides apart, beside the slides', async () => {
   // As notebook 03 draws them, so that they are drawn once.
-  const experiment = compileExperiment('segpanda200', smoke);
+  const experiment = await compileExperiment('segpanda200', smoke);
   const one = await experimentDataset(experiment);
   expect(one.data).toBe(join(one.list.folder, 'shards'));
   const smaller = { ...experiment, synthetic: { ...experiment.synthetic!, patients: 1, leaks: {} } };
@@ -19,12 +19,12 @@ it('keeps the shards of each scale and seed of synthetic slides apart, beside th
   expect(dirname(other.data!)).not.toBe(dirname(one.data!));
 }, 120_000);
 
-it('takes a definition of the user at every scale, with its own shares', () => {
+it('takes a definition of the user at every scale, with its own shares', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pathlab-mine-'));
   const source = { kind: 'slides', table: 'slides.csv', folder: '.', columns: { path: 'path' } };
   const path = join(folder, 'mine.json');
   writeFileSync(path, JSON.stringify({ ...readDefinition('pcam200'), name: 'mine', source }));
-  expect(compileExperiment('pcam200', { ...smoke, data: path })).toMatchObject({
+  expect(await compileExperiment('pcam200', { ...smoke, data: path })).toMatchObject({
     definition: { name: 'mine' },
     synthetic: null,
     shares: {},
@@ -35,10 +35,10 @@ it('takes a definition of the user at every scale, with its own shares', () => {
 it.each<[object, RegExp]>([
   [{ scale: 'large' }, /scale is smoke, demo or paper; got "large"/],
   [{ from: '/tmp' }, /from is for real data; scale "smoke" draws its own slides/],
-  [{ data: 'pcam20' }, /no definition "pcam20": data-manifests\/ holds pcam200, /],
-  [{ data: 'slides.csv' }, /"slides.csv" is neither a definition's name .* nor the path of a .json file/],
-  [{ data: 'mine.json' }, /mine.json cannot be read: ENOENT/],
+  [{ data: 'pcam20' }, /there is no pcam20: neither a definition in data-manifests\/ nor a file or folder/],
+  [{ data: 'slides.csv' }, /there is no slides.csv: neither/],
+  [{ data: 'mine.json' }, /there is no mine.json: neither/],
   [{ data: 'segpanda200-both-providers' }, /the files of segpanda200-both-providers are not here/],
-])('says what is wrong with %j', (parameters, message) => {
-  expect(() => compileExperiment('pcam200', { ...smoke, ...parameters })).toThrow(message);
+])('says what is wrong with %j', async (parameters, message) => {
+  await expect(compileExperiment('pcam200', { ...smoke, ...parameters })).rejects.toThrow(message);
 });

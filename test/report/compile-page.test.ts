@@ -19,6 +19,7 @@ import {
 } from '../../src/report/index.js';
 import { openRun, type Run } from '../../src/runs/index.js';
 
+const smoke = { scale: 'smoke', seed: 1 } as const;
 let folder: string;
 let run: Run;
 let dataset: ExperimentDataset;
@@ -55,10 +56,10 @@ function compileBeforeAll(prepare: () => Promise<ExperimentDataset>): void {
 }
 
 describe('a definition with masks', () => {
-  compileBeforeAll(() => prepareDataset(compileExperiment('segpanda200', { scale: 'smoke', seed: 1 })));
+  compileBeforeAll(async () => prepareDataset(await compileExperiment('segpanda200', smoke)));
 
   it('says where labels come from, what was drawn and what was planted', async () => {
-    await showDefinition(readDefinition('segpanda200'));
+    await showDefinition(await compileExperiment('segpanda200', smoke));
     await showSlideList(dataset);
     expect(page()).toMatch(/labels +a mask of 6 classes for each patch/);
     expect(page()).toMatch(/drawn +Biopsies of two cores/);
@@ -70,7 +71,7 @@ describe('a definition with masks', () => {
     await showPatches(compiled);
     expect(page()).toMatch(/synthetic_biopsy.* \(synthetic\) with the outline of its tissue, .* um, .*its mask\n/);
     expect(page()).toContain('The tint is the mask');
-    expect(page()).toMatch(/\d patches of synthetic-segpanda200 as its shards hold them, by class, each with its mask/);
+    expect(page()).toMatch(/\d patches of synthetic-segpanda200 as its shards hold them, each with its mask/);
     expect(page()).not.toMatch(/polygon/);
   });
 
@@ -111,16 +112,16 @@ describe('a definition with masks', () => {
 });
 
 describe('a definition with polygons', () => {
-  compileBeforeAll(() => prepareDataset(compileExperiment('pcam200', { scale: 'smoke', seed: 1 })));
+  compileBeforeAll(async () => prepareDataset(await compileExperiment('pcam200', smoke)));
 
   it('shows them over a slide that has some, and no mask', async () => {
-    await showDefinition(readDefinition('pcam200'));
+    await showDefinition(await compileExperiment('pcam200', smoke));
     await showSlideCut(dataset, { seed: 1 });
     await showPatches(compiled);
     expect(page()).toMatch(/labels +polygons \(tumor in _0, .*, normal in Exclusion; normal elsewhere\)/);
     expect(page()).toMatch(/patches of 200 um, .* annotated areas\n/);
     expect(page()).toContain('Red outlines are the annotated polygons');
-    expect(page()).toMatch(/20 patches of synthetic-pcam200 as its shards hold them, by class$/);
+    expect(page()).toMatch(/20 patches of synthetic-pcam200 as its shards hold them$/);
     expect(page()).not.toMatch(/its mask|tint/);
   });
 
@@ -163,7 +164,7 @@ describe('precut patches of which no patient and no site is known', () => {
   });
 
   it('are shown with what is known of them, and called neither slides nor synthetic', async () => {
-    await showDefinition(dataset.definition);
+    await showDefinition(await compileExperiment('ptcga200', { ...smoke, data: join(folder, 'mine.json') }));
     await showSlideList(dataset);
     await showSlideCut(dataset, { seed: 1 });
     await showPatches(compiled);
@@ -173,7 +174,7 @@ describe('precut patches of which no patient and no site is known', () => {
     await showSiteLeakage(run, audit, { seed: 1 });
     for (const words of [
       'the patches of this dataset are precut',
-      '4 patches of mine as its shards hold them, by class',
+      '4 patches of mine as its shards hold them',
       'Patches of each class, patches: benign 4',
       'No patch says its site.',
       'No patch says its patient.',

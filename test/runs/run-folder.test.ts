@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { commandFor, recordProvenance } from '../../src/runs/provenance.js';
+import { commandFor } from '../../src/runs/provenance.js';
 import { listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';
 
 let root: string;
@@ -52,10 +52,10 @@ describe('a run', () => {
 
   it('writes parameters, events, metrics and provenance', async () => {
     const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke', seed: 5, epochs: undefined }, root });
-    await run.emit({ kind: 'step', step: 1, loss: 2.5 });
-    await run.saveMetrics([{ name: 'accuracy', value: 0.5, interval: [0.4, 0.6] }]);
-    await expect(run.saveMetrics([{ name: 'loss', value: Number.NaN }])).rejects.toThrow(/"loss" is NaN/);
-    const provenance = await recordProvenance(run, { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }] });
+    void run.emit({ kind: 'step', step: 1, loss: 2.5 });
+    const facts = { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }], choices: { forms: 'a' } };
+    const metrics = [{ name: 'accuracy', value: 0.5, interval: [0.4, 0.6] as const }];
+    const provenance = await run.keep({ ...facts, metrics });
     const read = (name: string) => readFileSync(join(run.folder, name), 'utf8');
     expect(JSON.parse(read('parameters.json'))).toEqual({ scale: 'smoke', seed: 5 });
     const events = read('events.jsonl')
@@ -64,29 +64,29 @@ describe('a run', () => {
       .map((line) => JSON.parse(line) as { kind: string; time: string });
     expect(events.map((event) => event.kind)).toEqual(['opened', 'step']);
     expect(Number.isNaN(Date.parse(events[1]!.time))).toBe(false);
-    expect(JSON.parse(read('metrics.json')).metrics[0].interval).toEqual([0.4, 0.6]);
+    expect(JSON.parse(read('metrics.json'))).toEqual({ notebook: 'demo', scale: 'smoke', metrics });
     expect(JSON.parse(read('provenance.json'))).toEqual(provenance);
+    expect(provenance).toMatchObject({ ...facts, splits: {}, weights: {} });
     expect(provenance.versions['@tensorflow/tfjs-node-gpu']).toBe('4.22.0');
     expect(commandFor(run)).toBe('npm run notebook -- demo -p scale smoke -p seed 5');
     expect(listRuns(root)).toEqual([run.folder]);
   });
 
-  it('keeps metrics and provenance last and together', async () => {
+  it('keeps a provenance only beside its own metrics', async () => {
     const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
-    const facts = { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }], choices: { forms: 'a' } };
-    const read = (name: string) => JSON.parse(readFileSync(join(run.folder, name), 'utf8'));
-    void run.emit({ kind: 'step', step: 1 });
+    const facts = { seed: 5, device: { type: 'cpu' }, data: [] };
     const provenance = await run.keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.5 }] });
+    const read = (name: string) => JSON.parse(readFileSync(join(run.folder, name), 'utf8'));
+    for (const broken of [
+      { name: 'loss', value: Number.NaN },
+      { name: 'loss', value: 1, interval: [0, Number.NaN] as const },
+    ]) {
+      await expect(run.keep({ ...facts, metrics: [broken] })).rejects.toThrow(/"loss" is NaN/);
+    }
     expect(read('provenance.json')).toEqual(provenance);
-    expect(provenance).toMatchObject({ ...facts, splits: {}, weights: {} });
-    expect(read('metrics.json').metrics).toEqual([{ name: 'accuracy', value: 0.5 }]);
-    expect(readFileSync(join(run.folder, 'events.jsonl'), 'utf8')).toContain('"kind":"step"');
+    expect(read('metrics.json').metrics[0].value).toBe(0.5);
 
-    const broken = { name: 'loss', value: 1, interval: [0, Number.NaN] as const };
-    await expect(run.keep({ ...facts, metrics: [broken] })).rejects.toThrow(/"loss" is NaN/);
-    expect(read('provenance.json')).toEqual(provenance);
-
-    // What comes between the two files leaves no provenance of other metrics.
+    // Where the metrics cannot be written, the provenance of the earlier ones does not stay.
     rmSync(join(run.folder, 'metrics.json'));
     mkdirSync(join(run.folder, 'metrics.json'));
     await expect(run.keep({ ...facts, metrics: [] })).rejects.toThrow();
