@@ -35,7 +35,7 @@ export async function showDefinition({ definition, understood }: CompileExperime
     { what: 'licence', value: licence.name },
     { what: 'citation', value: citation },
     ...exclusions.map(({ id, reason }) => ({ what: `without ${id}`, value: reason })),
-    ...[...notes, ...understood].map((value) => ({ what: 'note', value })),
+    ...[...new Set([...notes, ...understood])].map((value) => ({ what: 'note', value })),
   ]);
 }
 
