@@ -9,6 +9,7 @@ import {
   describeDevice,
   executeOne,
   gradients,
+  isByteTensor,
   randomNormal,
   randomUniform,
   requireDevice,
@@ -33,12 +34,16 @@ describe('executeOp', () => {
 });
 
 describe('uploadBytes', () => {
-  it('gives the bytes as floats', () => {
+  it('gives bytes, in one tensor', () => {
     const before = tf.memory().numTensors;
     const x = uploadBytes(new Uint8Array([0, 1, 128, 255]), [2, 2]);
-    expect(x.dtype).toBe('float32');
-    expect(Array.from(x.dataSync())).toEqual([0, 1, 128, 255]);
+    expect(isByteTensor(x)).toBe(true);
     expect(tf.memory().numTensors).toBe(before + 1);
+    const cast = [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')];
+    expect(executeOne('Cast', cast, [x]).arraySync()).toEqual([
+      [0, 1],
+      [128, 255],
+    ]);
   });
 
   it('refuses a shape that does not fit', () => {

@@ -19,7 +19,7 @@ import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
 let dataset: ShardDataset;
 beforeAll(async () => {
-  const { folder } = await compileDataset(await smallDataset(20), { data: temporaryFolder() });
+  const { folder } = await compileDataset(await smallDataset(24), { data: temporaryFolder() });
   dataset = await openShardDataset(folder);
 });
 
@@ -98,7 +98,7 @@ describe('compareFeatures', () => {
     const labelled = Array.from(dataset.labels.keys()).filter((row) => dataset.labels[row]! >= 0);
     const side = (wanted: number) =>
       new BatchSource(dataset, {
-        patches: labelled.filter((row) => dataset.patients.codes[row]! % 2 === wanted),
+        patches: labelled.filter((row) => (dataset.patients.codes[row]! >> 1) % 2 === wanted),
         batchSize: 8,
       });
     const [bank, queries] = [side(0), side(1)];
