@@ -82,6 +82,8 @@ function prepareEnvironment(): void {
   // Sums are split over threads, so the thread count is part of a result's bits.
   process.env.TF_NUM_INTRAOP_THREADS ??= threads;
   process.env.TF_NUM_INTEROP_THREADS ??= threads;
+  // TensorFlow leaves oneDNN aside on CPUs without AVX-512, where its convolutions are still twice as fast as Eigen's.
+  if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   // Hides the notices of a healthy start; warnings and errors stay visible.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
