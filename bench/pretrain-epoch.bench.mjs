@@ -104,6 +104,9 @@ for (const configuration of configurations) {
     for (let round = 0; round < duel.rounds; round++) {
       last = { mine: await mine.run(duel.steps), theirs: await theirs.run(duel.steps) };
       for (const side of ['mine', 'theirs']) rounds[side].push(rate(configuration, last[side].times));
+      console.error(
+        `${configuration.name}, ${precision}, in turns: ${rounds.mine.at(-1).toFixed(1)} and ${rounds.theirs.at(-1).toFixed(1)} images/s`,
+      );
     }
     await Promise.all([mine.end(), theirs.end()]);
     if (last.mine.weights !== last.theirs.weights) {

@@ -130,17 +130,16 @@ def main(folder, depth, hidden, outputs, batch, recipe, temperature, rate, preci
         # What the workers made while nobody asked (two batches each) does not count.
         for _ in range(max(1, 2 * workers)):
             step()
-        began_ticks = worked()
         times = []
         for _ in range(int(line)):
             began = time.perf_counter()
             loss = step()
             times.append((time.perf_counter() - began) * 1000)
-        cpu = (worked() - began_ticks) * 10 / max(1, len(times))
         rest()
         used = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         version = f"torch {torch.__version__}, torchvision {torchvision.__version__}, webdataset {wds.__version__}"
-        answer = {"times": times, "cpu": cpu, "loss": loss, "weights": weights, "peakMiB": sum(used) / 1024, "version": version}
+        peak = sum(used) / 1024
+        answer = {"times": times, "loss": loss, "weights": weights, "peakMiB": peak, "version": version}
         print(json.dumps(answer), flush=True)
 
 
