@@ -107,22 +107,26 @@ describe('pretraining with SimCLR', () => {
     const checkpoint = { folder: freshFolder(), everySteps: 100, identity: 'this run' };
     const options = { settings, batches: batches(), checkpoint };
     await expect(interruptAfter(2, options)).rejects.toThrow(InterruptedError);
-    const others: [RegExp, Promise<unknown>][] = [
-      [/differs in settings \(.*there.*here\)/, pretrain(method, { ...options, settings: { ...settings, epochs: 4 } })],
+    const others: [RegExp, () => Promise<unknown>][] = [
+      [
+        /differs in settings \(.*there.*here\)/,
+        () => pretrain(method, { ...options, settings: { ...settings, epochs: 4 } }),
+      ],
       [
         /differs in run \(this run there, another here\)/,
-        pretrain(method, { ...options, checkpoint: { ...checkpoint, identity: 'another' } }),
+        () => pretrain(method, { ...options, checkpoint: { ...checkpoint, identity: 'another' } }),
       ],
-      [/differs in views/, pretrain({ ...method, views: [{ ...views, grayscale: 0 }, views] }, options)],
+      [/differs in views/, () => pretrain({ ...method, views: [{ ...views, grayscale: 0 }, views] }, options)],
       [
         /differs in batches/,
-        pretrain(method, {
-          ...options,
-          batches: new BatchSource(dataset, { batchSize: 8, key: key(2), imageSize: 32 }),
-        }),
+        () =>
+          pretrain(method, {
+            ...options,
+            batches: new BatchSource(dataset, { batchSize: 8, key: key(2), imageSize: 32 }),
+          }),
       ],
     ];
-    for (const [message, refused] of others) await expect(refused).rejects.toThrow(message);
+    for (const [message, refused] of others) await expect(refused()).rejects.toThrow(message);
   });
 
   it('runs its monitors at their own intervals, on the backbone as it is', async () => {
