@@ -132,13 +132,15 @@ class Downloads {
   private async isThere(file: Download): Promise<boolean> {
     const record = await standing(this.folder, file, this.options.everyByte ?? false);
     if (!record) return false;
+    // Of a process that was killed between the file's last byte and the end of its claim.
+    await this.watch.clearIfStale(this.claimPath(file));
     this.records.set(file.path, record);
     this.tell(file, { kind: 'there already' });
     return true;
   }
 
   private async fetch(file: Download, queue: Download[]): Promise<void> {
-    const place = join(partialFolder(this.folder), `${partialStem(file.path)}.claim`);
+    const place = this.claimPath(file);
     const claim = await Claim.take(place);
     if (!claim) {
       this.tell(file, { kind: 'waiting for another process' });
@@ -161,6 +163,10 @@ class Downloads {
     } finally {
       await claim.release();
     }
+  }
+
+  private claimPath({ path }: Download): string {
+    return join(partialFolder(this.folder), `${partialStem(path)}.claim`);
   }
 
   private watched(file: Download): TransferOptions {
