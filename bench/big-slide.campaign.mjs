@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { readDefinition } from '../dist/index.js';
+import { readDefinition } from '../dist/datasets/index.js';
 import { writeBigSlide } from './big-slide/make-slide.mjs';
 import { highestOf, memoryOf, treeOf } from './big-slide/tree-memory.mjs';
 import { writeCampaignResult } from './campaign-result.mjs';

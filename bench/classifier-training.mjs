@@ -1,4 +1,4 @@
-import { crossEntropy, dense, dropout, randomNormal, tf } from '../dist/index.js';
+import { crossEntropy, dense, dropout, randomNormal, tf } from '../dist/engine/index.js';
 
 /**
  * Supervised training as benchmarks measure it: a backbone, one dense layer, cross entropy.

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { EventLog, liveTrainingChart, trainingHistory } from '../dist/index.js';
+import { liveTrainingChart, trainingHistory } from '../dist/report/index.js';
+import { EventLog } from '../dist/runs/index.js';
 import { reportValue } from './report.mjs';
 import { median } from './worker.mjs';
 

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { selfSupervisedViews } from '../dist/index.js';
+import { selfSupervisedViews } from '../dist/augment/index.js';
 import { benchShards } from './loader/shards.mjs';
 import { peerPython } from './peer-environment.mjs';
 import { report } from './report.mjs';

@@ -3,12 +3,12 @@ import {
   ConvolutionForms,
   compile,
   describeDevice,
-  key,
   measureConvolutionForms,
   randomNormal,
   tf,
-  trainingStep,
-} from '../dist/index.js';
+} from '../dist/engine/index.js';
+import { key } from '../dist/runs/index.js';
+import { trainingStep } from '../dist/training/index.js';
 import { classifierObjective } from './classifier-training.mjs';
 
 /**
@@ -17,7 +17,7 @@ import { classifierObjective } from './classifier-training.mjs';
  * classes; bench/peers/torch_training.py is the same in PyTorch.
  *
  * @param {(size: number) => import('../dist/index.js').Backbone} backboneFor makes the backbone for the images' side
- * @param {import('../dist/index.js').Optimizer} optimizer
+ * @param {import('../dist/training/index.js').Optimizer} optimizer
  * @param {number} rate
  */
 export async function serveTraining(backboneFor, optimizer, rate) {

@@ -1,7 +1,9 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { key, openSlide, syntheticDataset } from '../../dist/index.js';
+import { syntheticDataset } from '../../dist/datasets/index.js';
+import { key } from '../../dist/runs/index.js';
+import { openSlide } from '../../dist/slides/index.js';
 
 const tile = 256;
 

@@ -3,16 +3,11 @@
 // Arguments: folder of shards, batch, side of the views in px. Reads a number of batches a line; answers a line of JSON
 // with the ms that each took to come and the peak memory.
 import { createInterface } from 'node:readline';
-import {
-  applyViews,
-  BatchSource,
-  compile,
-  describeDevice,
-  disposeTensors,
-  drawViewParameters,
-  key,
-  openShardDataset,
-} from '../../dist/index.js';
+import { applyViews, drawViewParameters } from '../../dist/augment/index.js';
+import { openShardDataset } from '../../dist/datasets/index.js';
+import { compile, describeDevice, disposeTensors } from '../../dist/engine/index.js';
+import { BatchSource } from '../../dist/input/index.js';
+import { key } from '../../dist/runs/index.js';
 
 const [folder, ...numbers] = process.argv.slice(2);
 const [batchSize, size] = numbers.map(Number);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileDataset, readDefinition, sampleSlide, shardFolder } from '../../dist/index.js';
+import { compileDataset, readDefinition, sampleSlide, shardFolder } from '../../dist/datasets/index.js';
 
 /**
  * The shards that benchmarks read, compiled on first use: the real sample slide under many names, as many shards as a

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { openSlide, sampleSlidePath } from '../../dist/index.js';
+import { sampleSlidePath } from '../../dist/datasets/index.js';
+import { openSlide } from '../../dist/slides/index.js';
 
 /** The sample slide's pixels, repeated: 13,320 x 14,835 px. */
 const across = 6;

@@ -1,6 +1,6 @@
 // One line in: {"x": [...], "y": [...], "jpeg": false}; one line out: milliseconds, bytes, and the first patch's pixels.
 import { createInterface } from 'node:readline';
-import { encodePatches, openSlide, patchGrid, readPatches, tissueMask } from '../../dist/index.js';
+import { encodePatches, openSlide, patchGrid, readPatches, tissueMask } from '../../dist/slides/index.js';
 
 const [path, quality] = process.argv.slice(2);
 const slide = await openSlide(path);

@@ -5,22 +5,12 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import koffi from 'koffi';
-import {
-  adamw,
-  applyViews,
-  describeDevice,
-  drawViewParameters,
-  gather,
-  imageNetColors,
-  key,
-  lars,
-  normalize,
-  randomUniform,
-  resnet,
-  simclrMethod,
-  tf,
-  train,
-} from '../../dist/index.js';
+import { applyViews, drawViewParameters, imageNetColors, normalize } from '../../dist/augment/index.js';
+import { describeDevice, gather, randomUniform, tf } from '../../dist/engine/index.js';
+import { simclrMethod } from '../../dist/experiments/index.js';
+import { resnet } from '../../dist/models/index.js';
+import { key } from '../../dist/runs/index.js';
+import { adamw, lars, train } from '../../dist/training/index.js';
 import { classifierObjective } from '../classifier-training.mjs';
 
 /** Gives the pages that malloc keeps for later back, so that what is left is in use; undefined where libc has no such. */

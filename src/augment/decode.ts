@@ -1,5 +1,4 @@
-import { attribute, compile, executeOne, executeOp, type Tensor, tf, uploadStrings } from '../engine/index.js';
-import { imagesOfDecoded } from './resized-crop.js';
+import { attribute, executeOne, executeOp, type Tensor, tf } from '../engine/index.js';
 
 /** What the pictures of a batch are, encoded. */
 export interface DecodeOptions {
@@ -99,47 +98,4 @@ export function decodeMasks(encoded: Tensor, { height, width }: { height: number
       [packed.reshape([batch!, height, width])],
     );
   });
-}
-
-/**
- * A function that decodes batches off the main thread. Batches of another length are another recording: keep to one.
- *
- * @returns from JPEGs to float32 `[batch, height / ratio, width / ratio, 3]` in 0..1, the caller's to dispose of
- */
-export function jpegDecoder(options: DecodeOptions): {
-  (images: readonly Uint8Array[]): Promise<Tensor>;
-  dispose(): void;
-} {
-  const decode = compile(function decodeBatch(encoded: Tensor) {
-    return imagesOfDecoded(decodeJpegs(encoded, options));
-  });
-  const decoder = async (images: readonly Uint8Array[]) => {
-    const encoded = uploadStrings(images);
-    try {
-      return await decode(encoded);
-    } catch (error) {
-      throw whichPicture(images, options, error as Error);
-    } finally {
-      encoded.dispose();
-    }
-  };
-  return Object.assign(decoder, { dispose: () => decode.dispose() });
-}
-
-/** TensorFlow says what is wrong with a batch, but not with which of its pictures. */
-function whichPicture(images: readonly Uint8Array[], options: DecodeOptions, batchError: Error): Error {
-  for (const [place, image] of images.entries()) {
-    const encoded = uploadStrings([image]);
-    try {
-      decodeJpegs(encoded, options).dispose();
-    } catch (error) {
-      const reason = (error as Error).message.split('\n').at(-1);
-      return new Error(`picture ${place} of the batch (${image.length} bytes) cannot be decoded: ${reason}`, {
-        cause: error,
-      });
-    } finally {
-      encoded.dispose();
-    }
-  }
-  return batchError;
 }

@@ -1,8 +1,6 @@
 import { isByteTensor, type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
-import type { Key } from '../runs/index.js';
 import { gaussianBlur } from './blur.js';
 import { clip } from './color.js';
-import { drawViewParameters } from './draw.js';
 import type { ViewRecipe } from './recipe.js';
 import { recolor } from './recolor.js';
 import { alongColumns, alongRows, resizeMatrix } from './resample.js';
@@ -40,28 +38,6 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
       made = gaussianBlur(made, parameters.blurSigma, recipe.blur.kernelSize);
     }
     return clip(made);
-  });
-}
-
-/**
- * One random view of each image. The same key gives the same views, bit for bit on the same machine.
- *
- * @param images `[batch, height, width, 3]`, float32 in 0..1 or bytes
- * @returns `[batch, size, size, 3]` in 0..1
- */
-export function randomViews(images: Tensor, recipe: ViewRecipe, key: Key): Tensor {
-  const { batch, height, width } = imageShape(images, 'or bytes');
-  return tf.tidy(() => applyViews(images, drawViewParameters(recipe, batch, { height, width }, key), recipe));
-}
-
-/** Two independent views of each image (SimCLR, arXiv 2002.05709, section 2.1): row i of both shows image i. */
-export function simclrViews(images: Tensor, recipe: ViewRecipe, key: Key): { first: Tensor; second: Tensor } {
-  const { batch, height, width } = imageShape(images, 'or bytes');
-  const { size } = recipe;
-  return tf.tidy(() => {
-    const views = applyViews(images, drawViewParameters(recipe, 2 * batch, { height, width }, key), recipe);
-    const [first, second] = tf.unstack(views.reshape([batch, 2, size, size, 3]), 1);
-    return { first: first!, second: second! };
   });
 }
 

@@ -3,8 +3,8 @@ import type { BatchSource } from '../input/index.js';
 import { interruptSignal, type Key } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { embeddingChart } from './charts.js';
-import { aboutPatch } from './examples.js';
 import { display, html } from './show.js';
+import { aboutPatch } from './show-patches.js';
 
 /** Classes that the chart tells apart by color and mark. */
 const mostClasses = 7;

@@ -1,11 +1,11 @@
 import { groupsOf } from '../evaluate/index.js';
 import { type PretrainExperiment, type PretrainingData, pretrainingData } from '../experiments/index.js';
 import { interruptSignal, type Run } from '../runs/index.js';
-import { examplePictures, exampleRows } from './examples.js';
 import { escapeMarkup } from './html.js';
 import { showPictureGrid } from './picture-grid.js';
 import { type Progress, progress } from './progress.js';
 import { display, html } from './show.js';
+import { patchPictures, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
 
 /** Opens the data of an experiment (see `pretrainingData`), and shows how far drawing and cutting are. */
@@ -29,13 +29,14 @@ export async function openPretrainingData(experiment: PretrainExperiment, run: R
   return data;
 }
 
-/** Shows what a training gets: what was understood of the data, one patch of each class, and the split with its notes. */
+/** Shows what a training gets: what was understood of the data, patches of each class, and the split with its notes. */
 export async function showPretrainingData(data: PretrainingData, options: { save?: string } = {}): Promise<void> {
   const { dataset, understood, split, train, heldOut } = data;
   const sentences = [...understood, ...split.notes, `In training: ${train.storage}.`];
   await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));
-  const rows = exampleRows(dataset, split.train, 10);
-  await showPictureGrid(await examplePictures(dataset, rows), {
+  const rows = sampleRows(dataset, 10, split.train);
+  const pictures = (await patchPictures(dataset, rows)).map(([image]) => image!);
+  await showPictureGrid(pictures, {
     columns: Math.min(5, rows.length),
     cell: 150,
     alt: `${rows.length} patches of ${dataset.report.dataset} from the training split, as its shards hold them`,

@@ -1,7 +1,6 @@
 import { type CompiledDataset, openShardDataset, readEncoded, type ShardDataset } from '../datasets/index.js';
 import { inParallel } from '../runs/index.js';
 import { pictureLimits, readPicture } from '../slides/index.js';
-import { aboutPatch } from './examples.js';
 import { type GridPicture, showPictureGrid } from './picture-grid.js';
 import { maskColor } from './style.js';
 
@@ -19,7 +18,7 @@ export async function showPatches(
 ): Promise<void> {
   const dataset = await openShardDataset(folder);
   const hasMasks = dataset.mask.length.some((bytes) => bytes > 0);
-  const patches = await samplePatches(dataset, hasMasks ? 15 : 20);
+  const patches = await patchPictures(dataset, sampleRows(dataset, hasMasks ? 15 : 20));
   const columns = hasMasks ? 6 : [5, 4].find((count) => patches.length % count === 0);
   await showPictureGrid(patches.flat(), {
     columns: columns ?? 5,
@@ -29,26 +28,43 @@ export async function showPatches(
   });
 }
 
-/** Patches as many of each class and spread over it, by its name: the image, and the mask if there is one. */
-export async function samplePatches(dataset: ShardDataset, most: number): Promise<GridPicture[][]> {
+/**
+ * Patches to look at: as many of each class as there is room for, spread over it; of patches without a class as many of each
+ * patient, or else of each slide.
+ *
+ * @param from rows of the index to choose from, by default all
+ * @returns rows of the index, class by class in the order of their names
+ */
+export function sampleRows(dataset: ShardDataset, most: number, from?: ArrayLike<number>): number[] {
   const rowsOf = new Map<string, number[]>();
-  for (let row = 0; row < dataset.count; row++) {
-    const name = aboutPatch(dataset, row).caption;
-    if (!rowsOf.has(name)) rowsOf.set(name, []);
-    rowsOf.get(name)!.push(row);
+  for (const row of from ? Array.from(from) : Array(dataset.count).keys()) {
+    const { caption } = aboutPatch(dataset, row);
+    const known = rowsOf.get(caption);
+    if (known) known.push(row);
+    else rowsOf.set(caption, [row]);
   }
   const each = Math.max(1, Math.floor(most / rowsOf.size));
-  const names = [...rowsOf.keys()].slice(0, most).sort();
-  return inParallel(
-    names.flatMap((name) => spread(rowsOf.get(name)!, each)),
-    async (row) => {
-      const [encoded] = await readEncoded(dataset, [row]);
-      const about = aboutPatch(dataset, row);
-      const patch = { ...(await decoded(encoded!.image, about.caption)), ...about };
-      if (!encoded!.mask) return [patch];
-      return [patch, { ...colored(await decoded(encoded!.mask, about.caption)), caption: 'its mask' }];
-    },
-  );
+  const names = [...rowsOf.keys()].sort().slice(0, most);
+  return names.flatMap((name) => spread(rowsOf.get(name)!, each));
+}
+
+/** A patch's class, or else its patient or slide, for below its picture; drawn ones are marked. */
+export function aboutPatch(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
+  const { classNames, labels, patients, slides, synthetic } = dataset;
+  const caption =
+    classNames[labels[row]!] ?? patients.names[patients.codes[row]!] ?? slides.names[slides.codes[row]!] ?? '';
+  return { caption, ...(synthetic[row] ? { mark: 'SYNTHETIC' } : {}) };
+}
+
+/** Patches as their shards hold them: the image, and the mask if there is one. */
+export function patchPictures(dataset: ShardDataset, rows: readonly number[]): Promise<GridPicture[][]> {
+  return inParallel(rows, async (row) => {
+    const [encoded] = await readEncoded(dataset, [row]);
+    const about = aboutPatch(dataset, row);
+    const patch = { ...(await decoded(encoded!.image, about.caption)), ...about };
+    if (!encoded!.mask) return [patch];
+    return [patch, { ...colored(await decoded(encoded!.mask, about.caption)), caption: 'its mask' }];
+  });
 }
 
 function spread(rows: readonly number[], count: number): number[] {

@@ -1,10 +1,10 @@
-import { applyViews } from '../augment/index.js';
+import { applyViews, imagesOfDecoded } from '../augment/index.js';
 import { type Tensor, tf, withoutPrefix } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { drawViews, type Method } from '../pretrain/index.js';
 import type { Key } from '../runs/index.js';
-import { examplePictures, exampleRows } from './examples.js';
 import { picturesOf, showPictureGrid } from './picture-grid.js';
+import { aboutPatch, sampleRows } from './show-patches.js';
 
 /**
  * Shows patches in a row, as the network gets them, and below each the views that a method makes of it.
@@ -18,19 +18,21 @@ export async function showViews(
 ): Promise<void> {
   const { dataset, size: imageSize } = patches;
   const { key, save, most = 8 } = options;
-  const rows = exampleRows(dataset, patches.rows, most);
+  const rows = sampleRows(dataset, most, patches.rows);
   const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
   const loaded = await source.load(0);
-  const views = tf.tidy(() => {
+  const [images, ...views] = tf.tidy(() => {
     const { images } = source.decode(loaded);
     const drawn = drawViews(method.views, source, key);
-    return method.views.map((recipe, view) => applyViews(images, withoutPrefix(drawn, `view${view}.`), recipe));
+    const views = method.views.map((recipe, view) => applyViews(images, withoutPrefix(drawn, `view${view}.`), recipe));
+    return [imagesOfDecoded(images), ...views];
   });
   try {
-    const pictures = await examplePictures(dataset, rows, imageSize);
-    for (const [view, images] of views.entries()) {
+    const size = { height: source.size, width: source.size };
+    const pictures = picturesOf(await imageBytes(images!), size, (index) => aboutPatch(dataset, rows[index]!));
+    for (const [view, made] of views.entries()) {
       const side = method.views[view]!.size;
-      pictures.push(...picturesOf(await imageBytes(images), { height: side, width: side }));
+      pictures.push(...picturesOf(await imageBytes(made), { height: side, width: side }));
     }
     await showPictureGrid(pictures, {
       columns: rows.length,
@@ -40,7 +42,7 @@ export async function showViews(
       save,
     });
   } finally {
-    tf.dispose([views, loaded]);
+    tf.dispose([images!, ...views, loaded]);
   }
 }
 

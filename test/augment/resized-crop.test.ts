@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { imagesOfDecoded, randomViews } from '../../src/augment/index.js';
+import { imagesOfDecoded } from '../../src/augment/index.js';
 import { composedResizedCrops, resizedCrops } from '../../src/augment/resized-crop.js';
 import { attribute, executeOne, randomUniform, type Tensor, tf } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
+import { randomViews } from './random-views.js';
 
 const images = () => randomUniform(key('crops'), [2, 61, 47, 3]);
 /** Six views, three an image: enlarged and shrunk, at the borders and within, flipped and not. */

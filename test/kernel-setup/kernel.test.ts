@@ -272,6 +272,14 @@ const { format } = await sharp(Buffer.from(svg)).metadata();
       expect((await kernel.run('const text: string = key(1);')).reply.ename).toBe('TypeScriptError');
     });
 
+    test('a room of pathlab is found by its name, type-checked and completed', async () => {
+      const { outputs } = await kernel.run("import { Generator } from 'pathlab/runs';\ntypeof Generator");
+      expect(result(outputs)).toBe("'function'");
+      expect((await kernel.run("import { absent } from 'pathlab/runs';")).reply.ename).toBe('TypeScriptError');
+      const { reply } = await kernel.complete("import * as runs from 'pathlab/runs';\nruns.Gener");
+      expect(reply.matches).toEqual(['Generator']);
+    });
+
     test('pathlab hears the interrupt of the cell that asks', async () => {
       const request = await kernel.send(`import { interruptSignal } from 'pathlab';
 const asked = interruptSignal(); console.log('waiting');

@@ -11,7 +11,7 @@ import {
   slidesOnDisk,
 } from '../../src/datasets/index.js';
 import type { GridPicture } from '../../src/report/index.js';
-import { samplePatches } from '../../src/report/show-patches.js';
+import { patchPictures, sampleRows } from '../../src/report/show-patches.js';
 import { maskColor } from '../../src/report/style.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
@@ -50,8 +50,10 @@ async function compilePatches(rows: readonly string[], labels: object) {
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data') });
 }
 
-const sampleOf = async ({ folder }: CompiledDataset, most: number) =>
-  samplePatches(await openShardDataset(folder), most);
+const sampleOf = async ({ folder }: CompiledDataset, most: number) => {
+  const dataset = await openShardDataset(folder);
+  return patchPictures(dataset, sampleRows(dataset, most));
+};
 const brightest = ({ pixels }: GridPicture) =>
   ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
 

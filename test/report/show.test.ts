@@ -1,7 +1,8 @@
 import { table } from 'arquero';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { display, html, resultsFrame, tf } from '../../src/index.js';
+import { tf } from '../../src/engine/index.js';
+import { display, html, resultsFrame } from '../../src/report/index.js';
 import { outputOf } from '../../src/report/show.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into the messages

@@ -11,6 +11,6 @@ export {
   usualNearDistance,
 } from './audit.js';
 export { type DatasetSplit, type DividedSlide, divide, type Fold, type Side, sidesOf, TooFewError } from './divide.js';
-export { hashPictures, nearDuplicatePictures, type PairPicture } from './pictures.js';
-export { compareRules, paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
+export { nearDuplicatePictures, type PairPicture } from './pictures.js';
+export { paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
 export { type PatchSplit, type PatchSplitBy, type SplitPatchesOptions, splitPatches } from './split-patches.js';

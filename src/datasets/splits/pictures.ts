@@ -1,5 +1,4 @@
-import { type PictureSource, pictureLimits, readPicture, readPictures, requirePicture } from '../../slides/index.js';
-import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
+import { type PictureSource, pictureLimits, readPicture } from '../../slides/index.js';
 import type { NearDuplicate } from './audit.js';
 
 /** A picture of a pair, as picture grids draw them: RGB, 0 to 255. */
@@ -9,22 +8,6 @@ export interface PairPicture {
   height: number;
   caption: string;
   mark?: string;
-}
-
-/**
- * Perceptual hashes of pictures, for `auditSplit`.
- *
- * @param pictures files or encoded bytes
- * @throws Error when one cannot be read
- */
-export async function hashPictures(pictures: readonly PictureSource[]): Promise<Uint32Array[]> {
-  const hashes: Uint32Array[] = [];
-  for await (const outcome of readPictures(pictures, hashedForm)) {
-    const picture = pictures[hashes.length]!;
-    const name = typeof picture === 'string' ? picture : `picture ${hashes.length + 1}`;
-    hashes.push(hashOfBrightness(requirePicture(outcome, name).data));
-  }
-  return hashes;
 }
 
 /**

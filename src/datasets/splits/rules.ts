@@ -1,4 +1,3 @@
-import { type ColumnTable, table } from 'arquero';
 import { type Key, key } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
 import { type Apart, auditSplit, foldTable } from './audit.js';
@@ -61,17 +60,4 @@ export function ruleLeaksIfEnough(...asked: Parameters<typeof ruleLeaks>): RuleL
     if (error instanceof TooFewError) return null;
     throw error;
   }
-}
-
-/** What the same shares leak divided by slide, by patient and by site; a rule that the slides are too few for is left out. */
-export function compareRules(
-  slides: readonly (DividedSlide & { sha256?: string | null })[],
-  rule: SplitRule,
-  from: Key = key(paperSeed),
-): ColumnTable {
-  const leaks = (['slide', 'patient', 'site'] as const).flatMap(
-    (by) => ruleLeaksIfEnough(slides, { ...rule, by }, from) ?? [],
-  );
-  const columns = Object.keys(leaks[0] ?? {}) as (keyof RuleLeak)[];
-  return table(Object.fromEntries(columns.map((name) => [name, leaks.map((leak) => leak[name])])));
 }

@@ -42,7 +42,7 @@ interface ChildOptions {
   data: string;
   machine?: string;
   speed?: number;
-  stopAt?: string;
+  stopAt?: string[];
 }
 
 /** A process that compiles; `has` waits until it has told so. */
@@ -107,8 +107,7 @@ describe('two processes with one list', () => {
       slides: dataset.slides.map((slide) => (slide === first ? { ...slide, path: copy } : slide)),
     };
     // The other has looked at all shards, and is about to read them.
-    const other = begin(dataset, { data: where, machine: 'other', stopAt: dataset.slides.at(-1)!.id });
-    await other.has(dataset.slides.at(-1)!.id);
+    const other = begin(dataset, { data: where, machine: 'other', stopAt: dataset.slides.map(({ id }) => id) });
     for (const { id } of dataset.slides) await other.has(id);
     expect(await begin(damaged, { data: where, machine: 'one' }).ended).toEqual({ code: 0, error: '' });
     await expectWhole(made);
@@ -161,7 +160,7 @@ describe('two processes with different lists', () => {
 
   it('are not let into one folder at once; the one that was there first is not disturbed', async () => {
     const where = data();
-    const first = begin(dataset, { data: where, stopAt: dataset.slides[0]!.id });
+    const first = begin(dataset, { data: where, stopAt: [dataset.slides[0]!.id] });
     await first.has(dataset.slides[0]!.id);
     const relabelled = {
       ...dataset,
@@ -210,7 +209,7 @@ describe('two processes with different lists', () => {
     const short = { definition, slides: patches.slice(0, 20) };
     const whole = await compileDataset(long, { data: data() });
     const where = data();
-    const first = begin(long, { data: where, stopAt: 'patches-00001-of-00003' });
+    const first = begin(long, { data: where, stopAt: ['patches-00001-of-00003'] });
     await first.has('patches-00001-of-00003');
     await expect(compileDataset(short, { data: where })).rejects.toThrow(/it has 1100 patches, and this one 20\./);
     first.child.kill('SIGCONT');
@@ -222,7 +221,7 @@ describe('two processes with different lists', () => {
 
   it('on two machines wait for each other only where the other may still be at work', async () => {
     const where = data();
-    const killed = begin(dataset, { data: where, machine: 'one', speed: 20, stopAt: dataset.slides[0]!.id });
+    const killed = begin(dataset, { data: where, machine: 'one', speed: 20, stopAt: [dataset.slides[0]!.id] });
     await killed.has(dataset.slides[0]!.id);
     killed.child.kill('SIGKILL');
     await killed.ended;
