@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { readEvents, runFolderFor } = await import('../dist/runs/index.js');
-const seeds = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [101, 102, 103];
+const seeds = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [101, 102, 103, 104, 105];
 if (!seeds.every(Number.isSafeInteger)) {
   console.error('npm run campaign -- simclr-seeds [SEED ...]: seeds are whole numbers');
   process.exit(1);
