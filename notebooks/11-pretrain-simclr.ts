@@ -1,4 +1,3 @@
-// -*- coding: utf-8 -*-
 // ---
 // jupyter:
 //   jupytext:
@@ -24,12 +23,12 @@
 //
 // **What this page shows.** SimCLR on the data named below, and whether its features tell held-out patches apart better
 // than the same network before training, and better than color alone. At the small scales the network is small and trains
-// for a minute: its numbers are not comparable with the paper's.
+// for a minute: do not compare its numbers with the paper's.
 //
 // | scale | what it is | on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | under 30 s |
-// | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | about 2 min |
+// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
 //
 // On your own patches: `npm run notebook -- 11-pretrain-simclr -p data TABLE_OR_FOLDER`
@@ -48,8 +47,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from the implementation that it used. A run lives in a folder named by its
-// parameters and code; running the page again continues there.
+// What the paper does not publish is taken from the implementation that it used. Running the page again with the same
+// parameters and code continues where the run was.
 
 // %%
 import * as lab from 'pathlab';
@@ -72,14 +71,11 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// SimCLR never sees a patch itself, only views of it. Two views of one patch have to find each other among the views of all
-// patches of a batch. What the views change, the features learn to ignore.
+// SimCLR sees views of patches. The two views of a patch have to find each other among those of a whole batch. What views
+// change, the features learn to ignore.
 
 // %%
-await lab.showViews(method, patches.train, {
-  key: lab.key(seed).fold('shown'),
-  save: run.figure('views.png'),
-});
+await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
 
 // %% [markdown]
 // ## Training
@@ -112,16 +108,12 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
 
 // %%
-await lab.showFeatureMap(encoder, patches.heldOut, {
-  key: lab.key(seed).fold('map'),
-  save: run.figure('map.png'),
-});
+await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## What is kept
 //
-// The backbone in safetensors with torchvision's names, the key numbers, and the provenance that ties them to the code, the
-// data and the machine.
+// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { sampleSlidePath } from '../../dist/datasets/index.js';
+import { sampleSlide } from '../../dist/datasets/index.js';
 import { openSlide } from '../../dist/slides/index.js';
 
 /** The sample slide's pixels, repeated: 13,320 x 14,835 px. */
@@ -19,7 +19,7 @@ const quality = 80;
 export async function benchmarkSlide() {
   const folder = new URL('../../.pathlab/bench/', import.meta.url).pathname;
   mkdirSync(folder, { recursive: true });
-  const sample = await openSlide(sampleSlidePath());
+  const sample = await openSlide(sampleSlide().path);
   const { width, height, mpp } = sample;
   const name = createHash('sha256')
     .update(JSON.stringify([across, down, tile, quality, width, height, mpp]))

@@ -1,4 +1,4 @@
-import { attribute, executeOne, executeOp, type Tensor, tf } from '../engine/index.js';
+import { type Attribute, attribute, executeOne, executeOp, type Tensor, tf } from '../engine/index.js';
 
 /** What the pictures of a batch are, encoded. */
 export interface DecodeOptions {
@@ -29,31 +29,14 @@ export interface DecodeOptions {
  */
 export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
   const { height, width, ratio = 1 } = options;
-  const [batch] = encoded.shape;
   if (encoded.dtype !== 'string' || encoded.rank !== 1) {
     throw new RangeError(`decodeJpegs takes byte strings [batch]; got ${encoded.dtype} [${encoded.shape}]`);
   }
   if (![1, 2, 4, 8].includes(ratio)) throw new RangeError(`ratio is 1, 2, 4 or 8; got ${ratio}`);
-  const size = [Math.ceil(height / ratio), Math.ceil(width / ratio), 3];
-  const text = attribute.type('T', 'string');
-  const bytes = attribute.type('T', 'uint8');
-  return tf.tidy(() => {
-    const strings = executeOp(
-      'Unpack',
-      [attribute.int('num', batch!), text, attribute.int('axis', 0)],
-      [encoded],
-      batch!,
-    );
-    const pictures = strings.map((string) =>
-      executeOne('EnsureShape', [attribute.shape('shape', size), bytes], [decodeOne(string, ratio)]),
-    );
-    return executeOne('Pack', [attribute.int('N', batch!), bytes, attribute.int('axis', 0)], pictures);
-  });
-}
-
-function decodeOne(string: Tensor, ratio: number): Tensor {
-  return executeOne(
+  return decodeEach(
     'DecodeJpeg',
+    encoded,
+    [Math.ceil(height / ratio), Math.ceil(width / ratio), 3],
     [
       attribute.int('channels', 3),
       attribute.int('ratio', ratio),
@@ -62,7 +45,6 @@ function decodeOne(string: Tensor, ratio: number): Tensor {
       attribute.float('acceptable_fraction', 1),
       attribute.string('dct_method', 'INTEGER_ACCURATE'),
     ],
-    [string],
   );
 }
 
@@ -74,28 +56,25 @@ function decodeOne(string: Tensor, ratio: number): Tensor {
  * @throws Error when a string is no PNG, or is a picture of another size
  */
 export function decodeMasks(encoded: Tensor, { height, width }: { height: number; width: number }): Tensor {
-  const [batch] = encoded.shape;
+  const options = [attribute.int('channels', 1), attribute.type('dtype', 'uint8')];
+  return tf.tidy(() => integersOf(decodeEach('DecodePng', encoded, [height, width, 1], options).squeeze([3])));
+}
+
+/** Bytes as int32, which the host can read. */
+export function integersOf(bytes: Tensor): Tensor {
+  return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')], [bytes]);
+}
+
+/** Decodes a batch picture by picture: bytes `[batch, ...shape]`. */
+function decodeEach(op: string, encoded: Tensor, shape: readonly number[], options: readonly Attribute[]): Tensor {
+  const batch = encoded.size;
   const bytes = attribute.type('T', 'uint8');
+  const axis = attribute.int('axis', 0);
   return tf.tidy(() => {
-    const strings = executeOp(
-      'Unpack',
-      [attribute.int('num', batch!), attribute.type('T', 'string'), attribute.int('axis', 0)],
-      [encoded],
-      batch!,
+    const unpack = [attribute.int('num', batch), attribute.type('T', 'string'), axis];
+    const pictures = executeOp('Unpack', unpack, [encoded], batch).map((string) =>
+      executeOne('EnsureShape', [attribute.shape('shape', shape), bytes], [executeOne(op, options, [string])]),
     );
-    const masks = strings.map((string) => {
-      const decoded = executeOne(
-        'DecodePng',
-        [attribute.int('channels', 1), attribute.type('dtype', 'uint8')],
-        [string],
-      );
-      return executeOne('EnsureShape', [attribute.shape('shape', [height, width, 1]), bytes], [decoded]);
-    });
-    const packed = executeOne('Pack', [attribute.int('N', batch!), bytes, attribute.int('axis', 0)], masks);
-    return executeOne(
-      'Cast',
-      [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')],
-      [packed.reshape([batch!, height, width])],
-    );
+    return executeOne('Pack', [attribute.int('N', batch), bytes, axis], pictures);
   });
 }

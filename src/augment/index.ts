@@ -1,5 +1,5 @@
 export { meanOfPixels } from './color.js';
-export { type DecodeOptions, decodeJpegs, decodeMasks } from './decode.js';
+export { type DecodeOptions, decodeJpegs, decodeMasks, integersOf } from './decode.js';
 export { drawViewParameters } from './draw.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
 export { checkRecipe, type Range, selfSupervisedViews, supervisedViews, type ViewRecipe } from './recipe.js';

@@ -1,64 +1,7 @@
-export {
-  type AuditedPicture,
-  type AuditedPictures,
-  auditGivenSides,
-  auditRules,
-  differInCaseAlone,
-  type FoldAudit,
-  type KeptTogether,
-  type PictureFacts,
-  type PlantedFinding,
-  patientsWithDoubles,
-  picturesOfFolder,
-  picturesOfShards,
-  picturesOfTable,
-  plantedFindings,
-  type RuleAuditOptions,
-  type RuleAudits,
-  type ShardPicturesOptions,
-  type UserPicturesOptions,
-} from './audit/index.js';
-export {
-  type CodedColumn,
-  type EncodedPatch,
-  openShardDataset,
-  readEncoded,
-  type ShardDataset,
-} from './batches/index.js';
-export {
-  type CohortKind,
-  type LeakCounts,
-  type PlantedLeak,
-  type SyntheticDataset,
-  type SyntheticDatasetOptions,
-  syntheticDataset,
-  tissueOfOrgan,
-} from './cohort/index.js';
-export {
-  type CardContent,
-  type CompileDatasetOptions,
-  type CompiledDataset,
-  type CompilePlan,
-  type CompileProgress,
-  type CompileReport,
-  type CutOptions,
-  type CutSettings,
-  compileDataset,
-  countsByName,
-  cutSettings,
-  describePlan,
-  disagreements,
-  knownNames,
-  placePatches,
-  planCompile,
-  readReport,
-  type SlideDataset,
-  type SlideFacts,
-  type SlideFailure,
-  shardFolder,
-  splitInWords,
-  subjectOf,
-} from './compile/index.js';
+export * from './audit/index.js';
+export * from './batches/index.js';
+export * from './cohort/index.js';
+export * from './compile/index.js';
 export type {
   BucketSource,
   DatasetClass,
@@ -90,34 +33,8 @@ export { type NamedData, nameData, type OpenDataOptions, type OpenedData, openDa
 export { groupsOf, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';
 export { type FetchOptions, type ResolvedDataset, resolveDataset } from './resolve-dataset.js';
-export { sampleDataset, sampleManifestName, sampleSlide, sampleSlidePath } from './sample-slide.js';
+export { sampleDataset, sampleManifestName, sampleSlide } from './sample-slide.js';
 export { type PatchFacts, type PatchPlace, readShard, readShardIndex, type ShardContent } from './shards/index.js';
 export { type DatasetSlide, dataFacts, type SlideSource } from './slide-source.js';
 export { slidesOnDisk } from './slides-on-disk.js';
-export {
-  type Apart,
-  type AuditOptions,
-  auditSplit,
-  auditText,
-  type DatasetSplit,
-  type DividedSlide,
-  divide,
-  type Fold,
-  foldTable,
-  type Leak,
-  leakTable,
-  type NearDuplicate,
-  nearDuplicatePictures,
-  type PairPicture,
-  type PatchSplit,
-  type PatchSplitBy,
-  paperSeed,
-  type RuleLeak,
-  ruleLeaks,
-  type Side,
-  type SplitAudit,
-  type SplitPatchesOptions,
-  sidesOf,
-  splitPatches,
-  usualNearDistance,
-} from './splits/index.js';
+export * from './splits/index.js';

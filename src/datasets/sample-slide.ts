@@ -35,11 +35,6 @@ export function sampleSlide(root = projectRoot): SlideSource {
   };
 }
 
-/** Path of the real sample slide, checked as `sampleSlide` does. */
-export function sampleSlidePath(root = projectRoot): string {
-  return sampleSlide(root).path;
-}
-
 /**
  * The real sample slide as a dataset of one slide without classes, cut as another definition says.
  *

@@ -2,8 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { hasCustomOps } from './custom-ops.js';
-import { gpuMissing } from './gpu-reason.js';
-import { askedDevice, binding, isTensorFlowLoaded, tf } from './runtime.js';
+import { binding, tf } from './runtime.js';
 
 /** What the numbers of a run were computed on; part of its provenance. */
 export interface DeviceDescription {
@@ -60,21 +59,4 @@ function gpuName(): string {
     { encoding: 'utf8' },
   );
   return query.stdout?.trim().split('\n')[0] || 'GPU of unknown name (nvidia-smi did not answer)';
-}
-
-/**
- * Makes sure that TensorFlow runs on the device that was asked for (by default what `PATHLAB_DEVICE` says, else
- * whatever there is). Nothing falls back silently.
- *
- * @throws Error with the loader's own reason if a GPU was asked for and TensorFlow uses none
- */
-export function requireDevice(wanted: 'cpu' | 'gpu' | undefined = askedDevice()): void {
-  if (wanted === undefined) return;
-  if (wanted === 'cpu' && !isTensorFlowLoaded()) process.env.PATHLAB_DEVICE = 'cpu';
-  const used = binding().isUsingGpuDevice() ? 'gpu' : 'cpu';
-  if (used === wanted) return;
-  if (wanted === 'cpu') {
-    throw new Error('the CPU was asked for, but TensorFlow already runs on the GPU; set PATHLAB_DEVICE=cpu at start');
-  }
-  throw gpuMissing();
 }

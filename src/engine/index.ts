@@ -1,18 +1,7 @@
-export {
-  type Compiled,
-  CompileError,
-  type CompileOptions,
-  compile,
-  inOrder,
-  type MeasureOptions,
-  measureConvolutionForms,
-  type OpUse,
-  type Precision,
-  recordedOps,
-} from './compile/index.js';
+export * from './compile/index.js';
 export { ConvolutionForms, describeConvolution } from './convolution-forms.js';
 export { hasCustomOps } from './custom-ops.js';
-export { type DeviceDescription, describeDevice, requireDevice } from './device.js';
+export { type DeviceDescription, describeDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
 export { hasGpuKernels, type MissingKernel, withoutGpuKernel } from './kernels.js';
 export { type AdamwStep, type AdamwTensors, adamwUpdate } from './ops/adamw-update.js';

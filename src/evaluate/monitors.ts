@@ -3,15 +3,17 @@ import { embeddingDeviation, rankMe } from './collapse.js';
 import { type Encoder, FeatureExtractor, type Features } from './features.js';
 import { knnClassify } from './knn.js';
 
-/** Numbers that a monitor's chart shows together. */
+/** Metrics that share an axis of a training's chart. */
 export interface MonitorPanel {
+  /** Title of the axis. */
   title: string;
-  /** Names of the metrics. */
+  /** Names of the metrics, as steps and evaluations report them. */
   metrics: readonly string[];
+  /** Ends of the axis; by default those of the values. */
   domain?: readonly [low: number, high: number];
-  /** A format of d3. */
+  /** Of the axis, as d3-format has it: `.0%`. */
   format?: string;
-  /** A level to compare with. */
+  /** A level to compare with, drawn as a dashed line. */
   reference?: { value: number; label: string };
 }
 

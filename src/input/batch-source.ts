@@ -1,9 +1,10 @@
+import { integersOf } from '../augment/index.js';
 import type { ShardDataset } from '../datasets/index.js';
 import { type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
 import { canonicalJson, type Key, sha256 } from '../runs/index.js';
 import { ChunkReader } from './chunk-reader.js';
 import { DecodedPatches } from './decoded-patches.js';
-import { type Decoded, decodeEncoded, integersOf, uploadEncoded } from './encoded.js';
+import { type Decoded, decodeEncoded, uploadEncoded } from './encoded.js';
 import { balancedEpochOrder, type ChunkStarts, chunkStarts, epochOrder } from './epoch-order.js';
 
 export interface BatchSourceOptions {

@@ -1,6 +1,7 @@
+import { integersOf } from '../augment/index.js';
 import { compile, disposeTensors, type Tensors } from '../engine/index.js';
 import type { ChunkReader } from './chunk-reader.js';
-import { decodeEncoded, type Encoding, integersOf, uploadEncoded } from './encoded.js';
+import { decodeEncoded, type Encoding, uploadEncoded } from './encoded.js';
 
 /** Decoded at a time; the host reads them as whole numbers, which take four bytes each. */
 const batchSize = 16;

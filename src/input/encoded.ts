@@ -1,6 +1,6 @@
 import { type DecodeOptions, decodeJpegs, decodeMasks } from '../augment/index.js';
 import type { EncodedPatch } from '../datasets/index.js';
-import { attribute, executeOne, type Tensor, type Tensors, tensorNamed, uploadStrings } from '../engine/index.js';
+import { type Tensor, type Tensors, tensorNamed, uploadStrings } from '../engine/index.js';
 
 /** What encoded patches are. */
 export interface Encoding extends Pick<DecodeOptions, 'ratio'> {
@@ -30,9 +30,4 @@ export function decodeEncoded(encoded: Tensors, { size, ratio, masks }: Encoding
     images: decodeJpegs(tensorNamed(encoded, 'jpegs'), { ...whole, ratio }),
     ...(masks && { masks: decodeMasks(tensorNamed(encoded, 'pngs'), whole) }),
   };
-}
-
-/** Bytes as int32, which the host can read. */
-export function integersOf(bytes: Tensor): Tensor {
-  return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')], [bytes]);
 }

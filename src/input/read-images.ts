@@ -1,7 +1,7 @@
+import { integersOf } from '../augment/index.js';
 import { disposeTensors, type Tensors, tf } from '../engine/index.js';
 import { throwIfInterrupted } from '../runs/index.js';
 import type { BatchSource } from './batch-source.js';
-import { integersOf } from './encoded.js';
 
 /**
  * The batches in which a source that is not shuffled gives each patch once, in its order.

@@ -1,6 +1,6 @@
 import { type Encoder, embeddingMap, extractFeatures } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
-import { interruptSignal, type Key } from '../runs/index.js';
+import { interruptSignal, key } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { embeddingChart } from './charts.js';
 import { display, html } from './show.js';
@@ -19,7 +19,7 @@ const leastPatches = 8;
 export async function showFeatureMap(
   encoder: Encoder,
   patches: BatchSource,
-  options: { key: Key; save?: string },
+  options: { seed: number; save?: string },
 ): Promise<void> {
   if (patches.count < leastPatches) {
     await display(html(`<p>${patches.count} held-out patches are too few for a map.</p>`));
@@ -28,7 +28,7 @@ export async function showFeatureMap(
   const signal = interruptSignal();
   const features = await extractFeatures(encoder, patches, { signal });
   const neighbors = Math.min(15, patches.count - 1);
-  const places = await embeddingMap(features, options.key, { minDistance: 0.4, neighbors, signal });
+  const places = await embeddingMap(features, key(options.seed).fold('map'), { minDistance: 0.4, neighbors, signal });
   const kindOf = kinds(patches);
   const { dataset, rows } = patches;
   const chart = embeddingChart(

@@ -29,7 +29,7 @@ export { showSiteLeakage } from './show-site-leakage.js';
 export { showSlideCut } from './slide-cut.js';
 export { auditSplits, type SplitAuditResult, showSplitAudit } from './split-audit.js';
 export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
-export type { TrainingChartOptions, TrainingPanel } from './training-chart.js';
+export type { TrainingChartOptions } from './training-chart.js';
 export { TrainingHistory, trainingHistory } from './training-history.js';
 export { showViews } from './views.js';
 export { watch } from './watch.js';

@@ -1,3 +1,4 @@
+import type { MonitorPanel } from '../evaluate/index.js';
 import type { VegaLiteSpec } from './chart.js';
 import { percent } from './charts.js';
 import { duration } from './progress.js';
@@ -5,26 +6,12 @@ import { type Point, thinTogether } from './series.js';
 import { faintInk, palette } from './style.js';
 import type { TrainingHistory } from './training-history.js';
 
-/** Metrics that share an axis. */
-export interface TrainingPanel {
-  /** Title of the axis. */
-  title: string;
-  /** Names of the metrics, as steps and evaluations report them. */
-  metrics: readonly string[];
-  /** Ends of the axis; by default those of the values. */
-  domain?: readonly [low: number, high: number];
-  /** Of the axis, as d3-format has it: `.0%`. */
-  format?: string;
-  /** A level to compare with, drawn as a dashed line. */
-  reference?: { value: number; label: string };
-}
-
 export interface TrainingChartOptions {
   title: string;
   /** The whole training's steps: the axis shows from the start how much is left. */
   totalSteps: number;
   /** From top to bottom. */
-  panels: readonly TrainingPanel[];
+  panels: readonly MonitorPanel[];
 }
 
 const width = 620;
@@ -49,7 +36,7 @@ export function trainingChart(
     maxPoints,
   );
   const lines = names.map((name, index) => ({ name, points: points[index]!, color: palette[index % palette.length]! }));
-  const linesIn = (panel: TrainingPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
+  const linesIn = (panel: MonitorPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
   const state = stateInWords(history, totalSteps, isRunning);
   const spec = {
     title: { text: title, subtitle: state },
@@ -80,7 +67,7 @@ interface Line {
   color: string;
 }
 
-function drawnLines(panel: TrainingPanel, lines: readonly Line[], x: object): object {
+function drawnLines(panel: MonitorPanel, lines: readonly Line[], x: object): object {
   return {
     data: { values: lines.flatMap(({ name, points }) => points.map((point) => ({ metric: name, ...point }))) },
     mark: { type: 'line', point: lines.every(({ points }) => points.length <= fewPoints) },
@@ -105,7 +92,7 @@ function drawnLines(panel: TrainingPanel, lines: readonly Line[], x: object): ob
 }
 
 /** Its label stands beside the panel, where no line can run through it. */
-function referenceLine({ reference }: TrainingPanel): object[] {
+function referenceLine({ reference }: MonitorPanel): object[] {
   if (!reference) return [];
   const data = { values: [{}] };
   const y = { datum: reference.value, type: 'quantitative' };
@@ -132,7 +119,7 @@ function stepsOf(step: number, totalSteps: number): string {
   return step === totalSteps ? `${count(step)} steps` : `${count(step)} of ${count(totalSteps)} steps`;
 }
 
-function changeInWords({ title, metrics, format }: TrainingPanel, { name, points }: Line): string[] {
+function changeInWords({ title, metrics, format }: MonitorPanel, { name, points }: Line): string[] {
   const [first, last] = [points.at(0), points.at(-1)];
   if (!first || !last) return [];
   const shown = (value: number) => (format?.endsWith('%') ? percent(value) : shortNumber(value));

@@ -2,7 +2,7 @@ import { applyViews, imagesOfDecoded } from '../augment/index.js';
 import { type Tensor, tf, withoutPrefix } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { drawViews, type Method } from '../pretrain/index.js';
-import type { Key } from '../runs/index.js';
+import { key } from '../runs/index.js';
 import { picturesOf, showPictureGrid } from './picture-grid.js';
 import { aboutPatch, sampleRows } from './show-patches.js';
 
@@ -14,16 +14,16 @@ import { aboutPatch, sampleRows } from './show-patches.js';
 export async function showViews(
   method: Method,
   patches: BatchSource,
-  options: { key: Key; save?: string; most?: number },
+  options: { seed: number; save?: string; most?: number },
 ): Promise<void> {
   const { dataset, size: imageSize } = patches;
-  const { key, save, most = 8 } = options;
+  const { seed, save, most = 8 } = options;
   const rows = sampleRows(dataset, most, patches.rows);
   const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
   const loaded = await source.load(0);
   const [images, ...views] = tf.tidy(() => {
     const { images } = source.decode(loaded);
-    const drawn = drawViews(method.views, source, key);
+    const drawn = drawViews(method.views, source, key(seed).fold('shown'));
     const views = method.views.map((recipe, view) => applyViews(images, withoutPrefix(drawn, `view${view}.`), recipe));
     return [imagesOfDecoded(images), ...views];
   });

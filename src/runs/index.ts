@@ -1,26 +1,6 @@
 export { Claim, ClaimWatch, claimOwner } from './claims.js';
 export { DiskFullError, isDiskFull, onDisk } from './disk-full.js';
-export {
-  arrivedAs,
-  checkAddress,
-  type Download,
-  type DownloadOptions,
-  type DownloadProgress,
-  type DownloadResult,
-  downloadAll,
-  gigabytes,
-  isTransient,
-  type ReceivedRecord,
-  type RequestOptions,
-  type RetryOptions,
-  readReceived,
-  readText,
-  reasonOf,
-  request,
-  shownAddress,
-  withDefaults,
-  withRetries,
-} from './download/index.js';
+export * from './download/index.js';
 export { EventLog, type RunEvent, readEvents } from './event-log.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';

@@ -1,14 +1,4 @@
-export {
-  type LabelRegion,
-  type LabelSource,
-  openLabelImage,
-  type Polygon,
-  type PolygonFile,
-  polygonLabels,
-  rasterizePolygon,
-  readLabelPatch,
-  readPolygons,
-} from './labels/index.js';
+export * from './labels/index.js';
 export { isPixelSize, leastMpp, type Magnification, mostMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
 export { useOwnFont } from './own-font.js';
@@ -36,38 +26,6 @@ export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches }
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';
 export { type OpenSlideOptions, openSlide, Slide, type SlideLevel } from './slide.js';
-export {
-  type BlockValues,
-  type DrawnSection,
-  drawSite,
-  type Lesion,
-  renderSection,
-  type Scanner,
-  type SectionFiles,
-  type SectionTissue,
-  type SlideStain,
-  type SyntheticSection,
-  type SyntheticSite,
-  stainAround,
-  syntheticGeneratorVersion,
-  type WrittenFile,
-  writeSection,
-} from './synthetic/index.js';
+export * from './synthetic/index.js';
 export { type Thumbnail, thumbnail } from './thumbnail.js';
-export {
-  defaultLimits,
-  type FocusMap,
-  findTissue,
-  focusMap,
-  type PatchLimits,
-  type PatchScores,
-  type RejectionReason,
-  rejectionReasons,
-  type TissueChannel,
-  type TissueMap,
-  type TissueMask,
-  type TissueSettings,
-  tissueFraction,
-  tissueMask,
-  tissuePresets,
-} from './tissue/index.js';
+export * from './tissue/index.js';

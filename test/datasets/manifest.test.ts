@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readSlideManifest, sampleManifestName, sampleSlide, sampleSlidePath } from '../../src/datasets/index.js';
+import { readSlideManifest, sampleManifestName, sampleSlide } from '../../src/datasets/index.js';
 import { projectRoot, sha256 } from '../../src/runs/index.js';
 import { samplePath } from '../slides/sample.js';
 
@@ -73,9 +73,9 @@ describe('sampleSlide', () => {
 
   it('names the remedy when the slide is missing or damaged', () => {
     const path = place();
-    expect(() => sampleSlidePath(root)).toThrow(/CMU-1-Small-Region\.svs is missing; run "npm run setup"/);
+    expect(() => sampleSlide(root)).toThrow(/CMU-1-Small-Region\.svs is missing; run "npm run setup"/);
     writeFileSync(path, 'something else');
-    expect(() => sampleSlidePath(root)).toThrow(/is damaged: .*delete it and run "npm run setup"/);
+    expect(() => sampleSlide(root)).toThrow(/is damaged: .*delete it and run "npm run setup"/);
   });
 
   it.skipIf(!samplePath)('gives the slide that set-up brought', () => {
