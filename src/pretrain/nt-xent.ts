@@ -21,8 +21,8 @@ export function ntXent(first: Tensor, second: Tensor, temperature: number): { lo
 
   const views = l2Normalize(tf.concat([first, second]));
   const similarities = tf.matMul(views, views, false, true).div(temperature);
-  // No view may choose itself: exp(-1e9) is 0, and so is its gradient.
-  const logits = similarities.sub(tf.eye(2 * images).mul(1e9));
+  // No view may choose itself: it is 1e9 below the least that another can be, and exp(-1e9) is 0, as is its gradient.
+  const logits = similarities.sub(tf.eye(2 * images).mul(1e9 + 2 / temperature));
   const otherView = tf.tensor1d(
     Array.from({ length: 2 * images }, (_, view) => (view + images) % (2 * images)),
     'int32',

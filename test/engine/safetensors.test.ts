@@ -59,10 +59,75 @@ describe('safetensors', () => {
     };
     expect(await broken('short', whole.subarray(0, 5))).toMatch(/short is no whole safetensors file: it has 5 bytes/);
     expect(await broken('header', whole.subarray(0, 100))).toMatch(/header would end at byte \d+ of 100/);
-    expect(await broken('tail', whole.subarray(0, whole.length - 1))).toMatch(/the tensor ".*" .* needs/);
+    expect(await broken('tail', whole.subarray(0, whole.length - 1))).toMatch(
+      /its tensors have \d+ bytes, and \d+ are there/,
+    );
+    expect(await broken('more', Buffer.concat([whole, Buffer.alloc(1)]))).toMatch(/its tensors have/);
     const noise = Buffer.from(whole);
     noise[9] = 0x20;
     expect(await broken('noise', noise)).toMatch(/header is not JSON/);
     await expect(readSafetensors(join(folder, 'absent'))).rejects.toThrow(/absent/);
+  });
+
+  const written = (header: unknown, bytes = 0): string => {
+    const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header), 'latin1');
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(text.length));
+    const path = join(folder, 'written');
+    writeFileSync(path, Buffer.concat([length, text, Buffer.alloc(bytes)]));
+    return path;
+  };
+  const at = (begin: unknown, end: unknown, shape: unknown = [1]) => ({
+    dtype: 'F32',
+    shape,
+    data_offsets: [begin, end],
+  });
+
+  it.each<[string, unknown, number, RegExp]>([
+    ['tensors that overlap', { a: at(0, 4), b: at(2, 6) }, 6, /"b" begins at byte 2, and not at 4/],
+    ['a hole', { a: at(0, 4), b: at(8, 12) }, 12, /"b" begins at byte 8, and not at 4/],
+    ['bytes that no tensor has', { a: at(0, 4) }, 5, /its tensors have 4 bytes, and 5 are there/],
+    [
+      'a name twice',
+      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+      4,
+      /stands twice/,
+    ],
+    ['a key twice', '{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4, /stands twice/],
+    ['a fraction', { a: at(0, 4.5) }, 5, /"a" has no dtype, shape and data_offsets/],
+    ['null for an offset', { a: at(null, 4) }, 4, /"a" has no dtype/],
+    ['null for a tensor', { x: null }, 0, /"x" has no dtype/],
+    ['a negative length', { a: at(0, 4, [-1]) }, 4, /"a" has no dtype/],
+    ['a list', [1], 0, /its header is not an object/],
+    ['a space before the header', ' {}', 0, /its header is not an object/],
+    ['bytes that are no UTF-8', '{"\xff":1}', 0, /its header is not JSON/],
+    ['metadata that is no text', { __metadata__: { step: 3 } }, 0, /metadata is not an object of texts/],
+    ['fewer bytes than its shape', { a: at(0, 4, [2]) }, 4, /"a" \[2\] needs 8 bytes, and has 0 to 4/],
+    ['a type that is not read', { a: { ...at(0, 2), dtype: 'BF16' } }, 2, /"a" is BF16; pathlab reads F32/],
+  ])('refuses %s', async (_, header, bytes, message) => {
+    const before = tf.memory().numTensors;
+    const path = written(header, bytes);
+    await expect(readSafetensors(path)).rejects.toThrow(message);
+    await expect(readSafetensors(path)).rejects.toThrow(path);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('names what Git LFS left', async () => {
+    const path = join(folder, 'pointer');
+    writeFileSync(path, 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n');
+    await expect(readSafetensors(path)).rejects.toThrow(/pointer that Git LFS leaves/);
+  });
+
+  it('keeps a tensor of any name, and writes none that the format does not hold', async () => {
+    const path = join(folder, 'names');
+    const named = (name: string) => Object.fromEntries([[name, tf.scalar(3)]]);
+    for (const name of ['__proto__', '', 'a":"b', '🎉']) {
+      await writeSafetensors(path, named(name));
+      const { tensors } = await readSafetensors(path);
+      expect(Object.entries(tensors).map(([each, tensor]) => [each, tensor.dataSync()[0]])).toEqual([[name, 3]]);
+    }
+    await expect(writeSafetensors(path, named('__metadata__'))).rejects.toThrow(/no tensor can be called/);
+    await expect(writeSafetensors(path, named('\ud800'))).rejects.toThrow(/no whole Unicode text/);
+    await expect(writeSafetensors(path, {}, { step: 3 as never })).rejects.toThrow(/"step" is number, not text/);
   });
 });

@@ -59,6 +59,8 @@ const followInputs = new Set([
   'PathlabBiasReluGrad',
   'PathlabLayerNorm',
   'PathlabLayerNormGrad',
+  'PathlabMaxPool',
+  'PathlabMaxPoolGrad',
   'Relu',
   'ReluGrad',
   'Reshape',

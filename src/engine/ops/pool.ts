@@ -1,23 +1,48 @@
-import { type Attribute, attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+import { hasCustomOps } from '../custom-ops.js';
+import { type Attribute, attribute, executeOne, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { padSides } from './convolution-attributes.js';
 
 /**
- * Maximum over square windows.
+ * Maximum over square windows. A NaN wins, as in PyTorch.
  *
  * @param x `[batch, height, width, channels]`
  * @param options.padding px on each side that never win, as PyTorch counts them
+ * @throws RangeError if no window fits into x
  */
 export function maxPool(
   x: Tensor,
   { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
 ): Tensor {
-  // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
-  if (padding > 0) return maxPool(padSides(x, padding, Number.NEGATIVE_INFINITY), { size, stride });
+  if (!hasCustomOps()) return composedMaxPool(x, { size, stride, padding });
+  const [, height, width] = x.shape as [number, number, number];
+  const [rows, columns] = [height, width].map((length) => Math.floor((length + 2 * padding - size) / stride) + 1);
+  if (!(rows! > 0 && columns! > 0)) throw new RangeError(`no window of ${size} px fits into an image [${x.shape}]`);
+  const attributes = [
+    attribute.typeOf('T', x),
+    attribute.int('size', size),
+    attribute.int('stride', stride),
+    attribute.int('padding', padding),
+  ];
+  return withGradient([x], (save) => {
+    const [y, places] = executeOp('PathlabMaxPool', attributes, [x, tf.zeros([rows!]), tf.zeros([columns!])], 2);
+    save([places!, x]);
+    return { value: y!, gradient: (dy, saved) => [() => executeOne('PathlabMaxPoolGrad', attributes, [dy, ...saved])] };
+  });
+}
+
+/** The same from TensorFlow's own ops, whose maximum drops a NaN. */
+export function composedMaxPool(
+  x: Tensor,
+  { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
+): Tensor {
+  if (padding > 0) return composedMaxPool(padSides(x, padding, Number.NEGATIVE_INFINITY), { size, stride });
   const attributes = [...poolAttributes(x, size, stride), attribute.ints('explicit_paddings', [])];
   return withGradient([x], (save) => {
     const y = executeOne('MaxPool', attributes, [x]);
     save([x, y]);
-    return { value: y, gradient: (dy, [x, y]) => [() => executeOne('MaxPoolGrad', attributes, [x!, y!, dy])] };
+    const hasNaN = executeOne('MaxPool', attributes, [tf.isNaN(x).toFloat()]).greater(0);
+    const value = tf.where(hasNaN, tf.fill(y.shape, Number.NaN), y) as Tensor;
+    return { value, gradient: (dy, [x, y]) => [() => executeOne('MaxPoolGrad', attributes, [x!, y!, dy])] };
   });
 }
 
