@@ -7,7 +7,6 @@ import {
   auditRules,
   auditText,
   type CompileReport,
-  differInCaseAlone,
   type KeptTogether,
   leakTable,
   type PictureFacts,
@@ -17,6 +16,7 @@ import {
   type RuleAudits,
   readReport,
   type SplitRule,
+  writtenAlike,
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
 import { key, writeFileAtomic } from '../runs/index.js';
@@ -27,7 +27,8 @@ const help = `pathlab audit WHERE [options]
 
 Checks that no patient, slide or site (as asked) and no picture's very bytes are on two sides of a split, and lists the
 pictures on two sides that look alike, which count for the verdict with --apart near only. Patients, slides and sites are
-compared by their names as given: those that differ in case alone count as two, with a warning. WHERE is
+compared by their names as given: those that differ in case, zeros before a number or a ".0" alone count as two, with a
+warning. WHERE is
   a folder that \`pathlab compile\` made   as its table divides it, else by its definition's rule or --by
   a folder of pictures                  with a folder for each side in it: train, val or validation, test; and no others
   a table (.csv) of pictures            with the columns path and side, and those of id, slide, patient, site there are
@@ -93,7 +94,7 @@ export async function audit(words: readonly string[]): Promise<number> {
       }
       const { auditPage, comparedText } = await import('../report/audit-page.js');
       console.log(comparedText(audited));
-      const warnings = apart.flatMap((what) => caseWarning(audited, what));
+      const warnings = apart.flatMap((what) => namesWarning(audited, what));
       for (const warning of warnings) console.log(`Warning: ${warning}`);
       if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
       else if (report) {
@@ -272,13 +273,13 @@ function teller(what: string): (done: number, total: number) => void {
 }
 
 /** Two ways to write one name hide that it is on two sides. */
-function caseWarning({ pictures, unread }: AuditedPictures, what: Apart): string[] {
-  const pairs = differInCaseAlone([...pictures, ...unread].map((picture) => picture[what]));
+function namesWarning({ pictures, unread }: AuditedPictures, what: Apart): string[] {
+  const pairs = writtenAlike([...pictures, ...unread].map((picture) => picture[what]));
   if (pairs.length === 0) return [];
   const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));
   const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';
   return [
-    `${what}s whose names differ in case alone count as several: ${named.join('; ')}${more}. Where they are one, write them ` +
+    `${what}s whose names differ in case, zeros before a number or a ".0" alone count as several: ${named.join('; ')}${more}. Where they are one, write them ` +
       'alike: on two sides, they were not found',
   ];
 }

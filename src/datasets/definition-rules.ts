@@ -83,7 +83,7 @@ const sources: Record<string, Shape> = {
   },
   folder: { kind: text, folder, patientPattern: orNull(regularExpression) },
   csv: { kind: text, table: text, folder, columns },
-  slides: { kind: text, table: text, folder, columns },
+  slides: { kind: text, table: text, folder, columns, pixelSize: optional(oneOf('file', 'table')) },
 };
 
 const classes = listOf(shapeRule('an object {name, label}', { name: fileName, label: countOrNone }));

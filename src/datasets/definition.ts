@@ -95,6 +95,8 @@ export interface TableSource {
     /** Side of a split: train, validation (or val, valid) or test. */
     side?: string;
   };
+  /** Whose word on the size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
+  pixelSize?: 'file' | 'table';
 }
 
 /** A class by its name in tables and pages, and the number that networks learn. */

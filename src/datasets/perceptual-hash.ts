@@ -113,6 +113,40 @@ export function nearPairs(hashes: readonly Uint32Array[], most: number): NearPai
   return pairs.filter(({ one, other }, at) => one !== pairs[at - 1]?.one || other !== pairs[at - 1]?.other);
 }
 
+/**
+ * The pairs that `nearPairs` would give of some of the hashes: where the first of equal ones is not among them, the next
+ * stands for all.
+ *
+ * @param pairs what `nearPairs` gave of all
+ * @param placeOf a hash's place among those that are taken; undefined for the others
+ */
+export function pairsAmong(pairs: readonly NearPair[], placeOf: (index: number) => number | undefined): NearPair[] {
+  const alike = new Map<number, number[]>();
+  for (const { one, other, distance } of pairs) {
+    if (distance > 0) continue;
+    if (!alike.has(one)) alike.set(one, [one]);
+    alike.get(one)!.push(other);
+  }
+  const placesOf = new Map(
+    [...alike].map(([first, members]) => [
+      first,
+      members.map(placeOf).filter((place): place is number => place !== undefined),
+    ]),
+  );
+  const among: NearPair[] = [];
+  for (const [first, ...others] of placesOf.values()) {
+    for (const other of others) among.push({ one: first!, other, distance: 0 });
+  }
+  const standIn = (index: number) => (placesOf.has(index) ? placesOf.get(index)![0] : placeOf(index));
+  for (const { one, other, distance } of pairs) {
+    const places = [standIn(one), standIn(other)];
+    if (distance === 0 || places.includes(undefined)) continue;
+    const [low, high] = (places as number[]).sort((a, b) => a - b);
+    among.push({ one: low!, other: high!, distance });
+  }
+  return among.sort((a, b) => a.distance - b.distance || a.one - b.one || a.other - b.other);
+}
+
 /** Items with the same name together, in the order in which they come. */
 function bucketsBy(items: Iterable<number>, name: (item: number) => string): number[][] {
   const buckets = new Map<string, number[]>();

@@ -10,8 +10,9 @@ export interface SlideSource {
   /** Where it comes from, in words. */
   origin: string;
   sha256: string;
-  /** Size of a level-0 pixel, um, for a file that does not say it. */
+  /** Size of a level-0 pixel, um, as the table says, and whether its word counts before the file's. */
   mpp?: number;
+  mppFrom?: 'caller';
 }
 
 /** What provenance keeps of a slide that was read. */

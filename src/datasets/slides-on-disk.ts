@@ -10,7 +10,11 @@ import type { DatasetSlide } from './slide-source.js';
  * lie as it arrived, by its record; one without a record, or touched since, is for `fetchDataset` to check. A file of the
  * user's was read when the list was made. Nothing is downloaded and no slide is read.
  */
-export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready: DatasetSlide[]; missing: string[] } {
+export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDataset): {
+  ready: DatasetSlide[];
+  missing: string[];
+} {
+  const tableFirst = 'pixelSize' in definition.source && definition.source.pixelSize === 'table';
   const ready: DatasetSlide[] = [];
   const missing: string[] = [];
   for (const slide of slides) {
@@ -27,7 +31,7 @@ export function slidesOnDisk({ lock, slides, folder }: ResolvedDataset): { ready
       licence: lock.licence,
       origin: lock.origin,
       sha256: digests[0]!,
-      ...(mpp !== null && { mpp }),
+      ...(mpp !== null && { mpp, ...(tableFirst && { mppFrom: 'caller' as const }) }),
       ...(side !== undefined && { side }),
       patient,
       site,

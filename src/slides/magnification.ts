@@ -21,13 +21,13 @@ const rounding = 1.05;
 
 /**
  * Finds the size of a slide's pixels: from `openslide.mpp-x` and `-y`, else from the objective power by convention,
- * else from the caller. Where the sources do not fit together, the result says so.
+ * else from the caller, whose word may also be put first. Where the sources do not fit together, the result says so.
  *
  * @throws Error that lists what the file says when none of the three will do
  */
 export function magnificationOf(
   properties: Readonly<Record<string, string>>,
-  callersMpp: number | undefined,
+  { mpp: callersMpp, mppFrom = 'file' }: { mpp?: number; mppFrom?: 'file' | 'caller' },
   path: string,
 ): Magnification {
   if (callersMpp !== undefined && !isPixelSize(callersMpp)) {
@@ -42,10 +42,12 @@ export function magnificationOf(
     },
     { source: 'caller' as const, mpp: callersMpp, words: 'the caller says' },
   ].filter((source): source is typeof source & { mpp: number } => source.mpp !== undefined);
+  if (mppFrom === 'caller')
+    said.sort((one, other) => Number(other.source === 'caller') - Number(one.source === 'caller'));
   const [first, ...others] = said;
   if (!first) throw new Error(unknownMagnification(properties, path));
   const against = others.filter(({ mpp, source }) =>
-    differ(mpp, first.mpp, source === 'caller' ? rounding : usualSpread),
+    differ(mpp, first.mpp, source === 'objective-power' ? usualSpread : rounding),
   );
   const disagreement = against.map(({ words, mpp }) => `${words} ${mpp} um`).join('; ');
   return {

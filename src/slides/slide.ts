@@ -19,8 +19,10 @@ export interface SlideLevel {
 }
 
 export interface OpenSlideOptions {
-  /** Size of a level-0 pixel, um, for files that do not say it. */
+  /** Size of a level-0 pixel, um, for files that do not say it, or say it wrongly (see `mppFrom`). */
   mpp?: number;
+  /** Whose word counts where the file and `mpp` do not say the same; the file's by default. */
+  mppFrom?: 'file' | 'caller';
   /** Opens a symbolic link's target; without it a link is refused. */
   followLinks?: boolean;
   /** Seconds that opening and any one read may take. */
@@ -55,7 +57,7 @@ export async function openSlideIn(pool: ReaderPool, path: string, options: OpenS
     throw new RangeError(`timeLimit is above 0 and up to 86400 s; got ${seconds}`);
   const file: SlideFile = { key: slidesOpened++, path: resolve(path), followLinks: options.followLinks ?? false };
   const facts = await pool.run({ slide: file, request: { do: 'open' } }, seconds * 1000, (answer) => answer.facts!);
-  const slide = new Slide(pool, file, facts, seconds * 1000, options.mpp);
+  const slide = new Slide(pool, file, facts, seconds * 1000, options);
   if (slide.untestedFormat && !untestedSaid.has(slide.vendor)) {
     untestedSaid.add(slide.vendor);
     console.warn(
@@ -84,7 +86,7 @@ export class Slide {
     private readonly file: SlideFile,
     facts: SlideFacts,
     private readonly timeLimit: number,
-    private readonly callersMpp: number | undefined,
+    private readonly pixelSize: Pick<OpenSlideOptions, 'mpp' | 'mppFrom'>,
   ) {
     this.path = file.path;
     this.vendor = facts.vendor;
@@ -104,7 +106,7 @@ export class Slide {
 
   /** Size of the level-0 pixels, where it is known from, and what else the file says of it. */
   get magnification(): Magnification {
-    return magnificationOf(this.properties, this.callersMpp, this.path);
+    return magnificationOf(this.properties, this.pixelSize, this.path);
   }
 
   /** Size of a level-0 pixel, um. */

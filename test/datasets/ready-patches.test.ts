@@ -18,6 +18,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
+import { pngFile } from '../slides/png-file.js';
 import { digests, picture, temporaryFolder } from './small-dataset.js';
 
 let folder: string;
@@ -98,6 +99,16 @@ describe('ready patches in class folders', () => {
     expect((await readEncoded(dataset, [0, 1, 2, 3])).length).toBe(4);
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
     expect(card).toMatch(/patches \| 4, 48 px, ready-made[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
+  });
+
+  it('of more than 8 bits are refused: 12 bits in 16 would come out nearly black', async () => {
+    const values = Uint16Array.from({ length: 48 * 48 * 3 }, (_, at) => 4095 - (at % 200));
+    const deep = sharp(values, { raw: { width: 48, height: 48, channels: 3 } }).toColourspace('rgb16');
+    write('files/0/p9_deep.png', await deep.clone().png().toBuffer());
+    const { report } = await compiled(define());
+    const reason = expect.stringMatching(/p9_deep\.png holds values of the type ushort, and patches hold bytes/);
+    expect(report.failures.map((failure) => failure.reason)).toEqual([reason]);
+    expect(report.counts.patches).toBe(4);
   });
 
   it('are resized where a size is asked for, and else must be alike', async () => {
@@ -268,7 +279,7 @@ describe('ready patches in a table', () => {
       sharp(bytes, { raw: { width: side, height: side, channels: 1 } })
         .png()
         .toBuffer();
-    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) write(`files/${name}.jpg`, await picture(name));
     write('files/a.png', await mask(values, 48));
     write('files/b.png', await mask(Buffer.alloc(32 * 32, 3), 32));
     write('files/c.png', await mask(Buffer.alloc(48 * 48, 9), 48));
@@ -277,7 +288,8 @@ describe('ready patches in a table', () => {
     write('files/d.png', await plain.clone().toColourspace('grey16').png().toBuffer());
     write('files/e-mask.jpg', await plain.clone().jpeg({ quality: 100 }).toBuffer());
     write('files/f.webp', await plain.clone().webp().toBuffer());
-    const masks = ['a.png', 'b.png', 'c.png', 'd.png', 'e-mask.jpg', 'f.webp'];
+    write('files/g.png', pngFile(48, [...values], { depth: 4, palette: Array(6).fill([0, 0, 0]) }));
+    const masks = ['a.png', 'b.png', 'c.png', 'd.png', 'e-mask.jpg', 'f.webp', 'g.png'];
     write('table.csv', `file,mask\n${masks.map((name) => `${name[0]}.jpg,${name}\n`).join('')}`);
     const source = { ...table, columns: { path: 'file', mask: 'mask' } };
     const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
@@ -290,7 +302,8 @@ describe('ready patches in a table', () => {
       { slide: 'f', reason: 'its mask f.webp is webp, which may change labels; write it as PNG' },
     ]);
     const shard = readFileSync(join(made, 'patches-00001-of-00001.tar'));
-    const [patch] = (await readShard(join(made, 'patches-00001-of-00001.tar'))).patches;
+    const [patch, ofPalette] = (await readShard(join(made, 'patches-00001-of-00001.tar'))).patches;
+    expect(ofPalette!.facts.scores).toEqual(patch!.facts.scores);
     expect(patch!.facts).toMatchObject({ class: 'benign', scores: { share_benign: 0.75, share_cancer: 0.25 } });
     const png = shard.subarray(patch!.mask!.offset, patch!.mask!.offset + patch!.mask!.length);
     const data = await sharp(png).extractChannel(0).raw().toBuffer();

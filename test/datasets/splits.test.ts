@@ -21,6 +21,7 @@ import {
   type SplitRule,
   sidesOf,
 } from '../../src/datasets/index.js';
+import { pairsAmong } from '../../src/datasets/perceptual-hash.js';
 import { drawPictureGrid } from '../../src/report/index.js';
 import { key, projectRoot } from '../../src/runs/index.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
@@ -235,6 +236,14 @@ describe('near-duplicates', () => {
         hashes.flatMap((each, other) => (other > one && hashDistance(hash, each) <= 6 ? [{ one, other }] : [])),
       );
       const pairs = nearPairs(hashes, 6);
+      const some = [...hashes.keys()].filter((row) => row % 3 !== trial % 3);
+      const placeOf = (row: number) => (some.includes(row) ? some.indexOf(row) : undefined);
+      expect(pairsAmong(pairs, placeOf)).toEqual(
+        nearPairs(
+          some.map((row) => hashes[row]!),
+          6,
+        ),
+      );
       const crosses = ({ one, other }: { one: number; other: number }) => side[one] !== side[other];
       expect(groupsOf(12, pairs)).toEqual(groupsOf(12, every));
       expect(pairs.some(crosses)).toBe(every.some(crosses));

@@ -9,14 +9,17 @@ import {
   openLabelImage,
   openSlide,
   patchGrid,
+  pictureLimits,
   polygonLabels,
   rasterizePolygon,
   readLabelPatch,
+  readPicture,
   readPolygons,
   type Slide,
   tissueMask,
 } from '../../src/slides/index.js';
 import { parseXml } from '../../src/slides/labels/xml.js';
+import { pngFile } from './png-file.js';
 import { writeSmallSlide } from './small-slide.js';
 
 let folder: string;
@@ -131,6 +134,67 @@ describe('readPolygons', () => {
     }
   });
 
+  it('passes over and counts what has no area: a stray click, a line drawn as an area, no geometry', async () => {
+    const click = (corners: number) =>
+      `<Annotation Name="click" Type="Polygon" PartOfGroup="Tumor"><Coordinates>${Array.from({ length: corners }, (_, n) => `<Coordinate Order="${n}" X="5" Y="${n}"/>`).join('')}</Coordinates></Annotation>`;
+    const asapFile = write('stray.xml', asap(click(1) + click(2) + triangle('Type="Polygon" PartOfGroup="Tumor"')));
+    expect(await readPolygons(asapFile)).toMatchObject({ polygons: [{ name: 'Tumor' }], withoutArea: 2 });
+    const coordinates = [
+      [
+        [0, 0],
+        [9, 0],
+        [0, 9],
+      ],
+    ];
+    const features = [
+      { type: 'Feature', geometry: null, properties: { objectType: 'root' } },
+      {
+        type: 'Feature',
+        geometry: {
+          type: 'Polygon',
+          coordinates: [
+            [
+              [1, 1],
+              [2, 2],
+              [1, 1],
+            ],
+          ],
+        },
+        properties: {},
+      },
+      {
+        type: 'Feature',
+        geometry: { type: 'Polygon', coordinates },
+        properties: { classification: { name: 'Tumor' } },
+      },
+    ];
+    const { polygons, withoutArea } = await readPolygons(write('null.geojson', JSON.stringify({ features })));
+    expect([polygons.map(({ name }) => name), withoutArea]).toEqual([['Tumor'], 2]);
+  });
+
+  it.each<[unknown, string]>([
+    [{ name: 'Tumor' }, 'Tumor'],
+    [{ names: ['Tumor', 'Positive'] }, 'Tumor: Positive'],
+    ['{"name": "Tumor", "color": [200, 0, 0]}', 'Tumor'],
+    ['Tumor', 'Tumor'],
+    ['{Tumor', '{Tumor'],
+    [null, ''],
+    [undefined, ''],
+  ])('reads the classification %j', async (classification, name) => {
+    const geometry = {
+      type: 'Polygon',
+      coordinates: [
+        [
+          [0, 0],
+          [9, 0],
+          [0, 9],
+        ],
+      ],
+    };
+    const feature = JSON.stringify({ type: 'Feature', geometry, properties: { classification } });
+    expect((await readPolygons(write('class.geojson', feature))).polygons[0]!.name).toBe(name);
+  });
+
   it('says what is wrong with a file', async () => {
     const says = async (content: string, expected: RegExp) =>
       expect(readPolygons(write('bad', content))).rejects.toThrow(expected);
@@ -140,7 +204,6 @@ describe('readPolygons', () => {
     await says(asap(triangle('Type="Circle"')), /annotation 1 \(a <1>\) is of the unknown type Circle/);
     await says(asap(triangle('Type="Polygon"')).replace('X="400"', 'X="left"'), /corner 1 is not a place/);
     await says(asap(triangle('Type="Polygon"')).split('</Annotations>')[0]!, /is never closed: the file is cut short/);
-    await says('{"type":"Polygon","coordinates":[[[0,0],[1,1]]]}', /has 2 corners; an area has at least 3/);
     await says('{"type":"Curve"}', /has the geometry "Curve", which is not read/);
   });
 });
@@ -160,6 +223,19 @@ describe('parseXml', () => {
 });
 
 describe('labels of a slide', () => {
+  it('polygons of a derived class take the label of its whole name, or else of its one part that has one', async () => {
+    const labelOf = async (name: string, labels: Record<string, number>) => {
+      const source = polygonLabels([{ name, rings: [Float64Array.from([0, 0, 100, 0, 0, 100])] }], slide, { labels });
+      return (await source.read({ x: 10, y: 10, width: 1, height: 1, pixelSize: 1 }))[0];
+    };
+    expect(await labelOf('Tumor: Positive', { Tumor: 1, 'Tumor: Positive': 2 })).toBe(2);
+    expect(await labelOf('Tumor: Positive', { Tumor: 1 })).toBe(1);
+    await expect(labelOf('Tumor: Positive', { Tumor: 1, Positive: 2 })).rejects.toThrow(
+      /Tumor and Positive have labels/,
+    );
+    await expect(labelOf('', { Tumor: 1 })).rejects.toThrow(/a polygon of .* has no classification; there are: Tumor/);
+  });
+
   it('polygons: later classes lie over earlier ones', async () => {
     const square = (left: number, top: number, side: number) => [
       Float64Array.from([left, top, left + side, top, left + side, top + side, left, top + side]),
@@ -182,7 +258,7 @@ describe('labels of a slide', () => {
   it('polygons outside the slide, or of a class that is not in the map, are errors', () => {
     const far = [{ name: 'tumor', rings: [Float64Array.from([9000, 0, 9100, 0, 9000, 100])] }];
     expect(() => polygonLabels(far, slide, { labels: { tumor: 1 } })).toThrow(
-      /polygon 1 \("tumor"\) lies outside the slide .*slide\.tif: from \(9000, 0\) to \(9100, 100\), and the slide is 1600 x 1200 px/,
+      /a polygon of .*slide\.tif \("tumor"\) lies outside the slide .*slide\.tif: from \(9000, 0\) to \(9100, 100\), and the slide is 1600 x 1200 px/,
     );
     expect(() => polygonLabels(far, slide, { labels: { normal: 0 } })).toThrow(
       /class "tumor", which has no label.*normal/,
@@ -231,6 +307,49 @@ describe('labels of a slide', () => {
     const read = await labels.read({ x: 0, y: 0, width: 400, height: 300, pixelSize: 4 });
     expect(read).toEqual(Uint8Array.from({ length: 400 * 300 }, (_, pixel) => pixel % 6));
     await labels.close();
+  });
+
+  // Entries that nothing uses are black, as the first is: a color does not tell an index.
+  const palette = [
+    [0, 0, 0],
+    [128, 0, 0],
+    [0, 128, 0],
+    [0, 0, 0],
+  ] as const;
+
+  it.each([
+    ['a palette of 8 bits', 8, palette],
+    ['a palette of 4 bits', 4, palette],
+    ['a palette of 2 bits', 2, palette],
+    ['gray values of 4 bits', 4, undefined],
+    ['gray values of 2 bits', 2, undefined],
+    ['gray values of 8 bits', 8, undefined],
+  ] as const)('the label in a PNG with %s is what is stored', async (_, depth, colors) => {
+    const [width, height] = [401, 301];
+    const values = Array.from({ length: width * height }, (_, pixel) => (pixel * 7) % 4);
+    const path = write('stored.png', pngFile(width, values, { depth, palette: colors }));
+    const labels = await openLabelImage(path, { path: 'a slide', width, height });
+    const read = await labels.read({ x: 0, y: 0, width, height, pixelSize: 1 });
+    expect(read).toEqual(Uint8Array.from(values));
+    await labels.close();
+  });
+
+  it('a TIFF with a palette is refused by name, tiled or not', async () => {
+    const gray = sharp({ create: { width: 400, height: 300, channels: 3, background: '#020202' } }).toColourspace(
+      'b-w',
+    );
+    for (const tile of [true, false]) {
+      const tiff = await gray.clone().tiff({ tile, compression: 'none' }).toBuffer();
+      // PhotometricInterpretation, a SHORT, from 1 (black is zero) to 3 (palette).
+      const at = tiff.indexOf(Buffer.from([0x06, 0x01, 0x03, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01]));
+      expect(at).toBeGreaterThan(0);
+      tiff[at + 8] = 3;
+      const path = write('palette.tif', tiff);
+      const opened = tile
+        ? openLabelImage(path, slide)
+        : readPicture(path, { as: 'labels', tolerant: true, limits: pictureLimits }, path);
+      await expect(opened).rejects.toThrow(/palette\.tif.* has a palette, which is read of a PNG only/);
+    }
   });
 
   it('label images of another size, lossy ones, and ones of many bits are errors', async () => {

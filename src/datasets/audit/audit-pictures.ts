@@ -1,7 +1,7 @@
 import { table } from 'arquero';
 import { type Key, key } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
-import { groupsOf, type NearPair, nearPairs } from '../perceptual-hash.js';
+import { groupsOf, type NearPair, nearPairs, pairsAmong } from '../perceptual-hash.js';
 import {
   type Apart,
   auditSplit,
@@ -131,9 +131,7 @@ function auditSides(
     site: placed.map(({ site }) => site),
     sha256: placed.map(({ sha256 }) => sha256 ?? null),
   });
-  const pairsOfRows = pairs
-    .filter(({ one, other }) => rowOf.has(one) && rowOf.has(other))
-    .map((pair) => ({ ...pair, one: rowOf.get(pair.one)!, other: rowOf.get(pair.other)! }));
+  const pairsOfRows = pairsAmong(pairs, (place) => rowOf.get(place));
   const audit = auditSplit(rows, { apart, near, pairs: pairsOfRows, nearDistance: distance });
   const nearDuplicates = audit.nearDuplicates.map((near) => ({
     ...near,

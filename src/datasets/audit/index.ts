@@ -7,7 +7,7 @@ export {
   type RuleAuditOptions,
   type RuleAudits,
 } from './audit-pictures.js';
-export { differInCaseAlone } from './names-in-case.js';
+export { writtenAlike } from './names-alike.js';
 export { picturesOfShards, type ShardPicturesOptions } from './of-shards.js';
 export { picturesOfFolder, picturesOfTable, type UserPicturesOptions } from './of-user.js';
 export type { AuditedPicture, AuditedPictures, PictureFacts } from './pictures.js';

@@ -90,6 +90,8 @@ function patchFacts(report: CompileReport): Record<string, string> {
     };
   }
   const { micrometers, pixels } = settings.geometry;
+  const blurred = slides.filter(({ isSharpnessJudged }) => !isSharpnessJudged).length;
+  const withoutArea = slides.reduce((sum, slide) => sum + slide.withoutArea, 0);
   return {
     patches: `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
     slides: `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`,
@@ -97,6 +99,8 @@ function patchFacts(report: CompileReport): Record<string, string> {
     'patches a slide': settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
     tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
     enlarged: enlarged(report),
+    ...(blurred > 0 && { sharpness: `of ${blurred} slides not judged: their pixels are larger than 2 um` }),
+    ...(withoutArea > 0 && { 'annotations without area': `${withoutArea}, passed over` }),
   };
 }
 

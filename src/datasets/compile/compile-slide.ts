@@ -46,6 +46,10 @@ export interface SlideFacts {
   passed: number;
   /** Places that were not, by the first limit that each failed. */
   rejected: Readonly<Record<RejectionReason, number>>;
+  /** Annotations that were passed over: points, lines, areas of fewer than three corners, and what has no geometry. */
+  withoutArea: number;
+  /** Whether patches out of focus were left out; of a slide with pixels above 2 um they are not. */
+  isSharpnessJudged: boolean;
 }
 
 export interface CutJob {
@@ -68,14 +72,17 @@ export async function compileSlide(
   { settings, labels: rule, made, signal }: CutJob,
 ): Promise<void> {
   await removeUnfinished(path);
-  const slide = await openSlide(record.path, { mpp: record.mpp });
+  const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
   let writer: ShardWriter | undefined;
   let labels: PatchLabels | undefined;
   try {
     const { mask, index } = await placePatches(slide, record.id, settings, signal);
     const patches = index.x.length;
     if (patches === 0) {
-      throw new Error(`${record.path} gives no patch: ${whyNone(index)}`);
+      const { disagreement } = slide.magnification;
+      throw new Error(
+        `${record.path} gives no patch: ${whyNone(index)}${disagreement ? `. ${doubtIn(disagreement)}` : ''}`,
+      );
     }
     labels = await openPatchLabels(rule, record, slide, index);
     writer = await ShardWriter.create(path, record.id, made);
@@ -97,7 +104,7 @@ export async function compileSlide(
         },
       });
     }
-    await writer.finish(slideFacts(record, slide, { patches, index, tissueMethod: mask.method }));
+    await writer.finish(slideFacts(record, slide, { patches, index, tissueMethod: mask.method, labels }));
   } catch (error) {
     await writer?.abandon();
     throw error;
@@ -107,6 +114,9 @@ export async function compileSlide(
   }
 }
 
+/** Sharpness is judged on pixels of this size, um; that of a slide with larger ones is not judged. */
+const focusPixel = 2;
+
 /** Where a slide's patches are cut; `id` is the slide's, which decides with the seed which are drawn. */
 export async function placePatches(
   slide: Slide,
@@ -115,12 +125,14 @@ export async function placePatches(
   signal?: AbortSignal,
 ): Promise<{ mask: TissueMask; index: PatchIndex }> {
   const mask = await tissueMask(slide);
+  const { limits } = settings;
+  const isFine = slide.mpp <= focusPixel;
   const index = patchGrid(slide, mask, {
     geometry: settings.geometry,
-    ...settings.limits,
+    ...(isFine ? limits : { ...limits, minimumSharpness: 0 }),
     mostPatches: settings.mostPatchesPerSlide ?? undefined,
     key: key(settings.seed).fold(id),
-    focus: await focusMap(slide, mask, { signal }),
+    focus: isFine ? await focusMap(slide, mask, { umPerPixel: focusPixel, signal }) : undefined,
   });
   return { mask, index };
 }
@@ -128,7 +140,12 @@ export async function placePatches(
 function slideFacts(
   record: DatasetSlide & { bytes: number; fingerprint: string },
   slide: Slide,
-  { patches, index, tissueMethod }: { patches: number; index: PatchIndex; tissueMethod: string },
+  {
+    patches,
+    index,
+    tissueMethod,
+    labels,
+  }: { patches: number; index: PatchIndex; tissueMethod: string; labels: PatchLabels },
 ): SlideFacts {
   return {
     slide: record.id,
@@ -150,6 +167,8 @@ function slideFacts(
     patches,
     passed: index.passed,
     rejected: rejections(index),
+    withoutArea: labels.withoutArea,
+    isSharpnessJudged: slide.mpp <= focusPixel,
   };
 }
 
@@ -175,6 +194,14 @@ function whyNone(index: PatchIndex): string {
   return (
     `of ${places} places of ${micrometers} um none is within the limits ` +
     `(${reasons.map(([reason, count]) => `${reason}: ${count}`).join(', ')})`
+  );
+}
+
+/** What a user can do where the size of a pixel is in doubt. */
+function doubtIn(disagreement: string): string {
+  return (
+    `The size of a pixel is in doubt (${disagreement}), and with it the size of a patch: if the table is right, say so with ` +
+    '"pixelSize": "table" in the definition\'s source'
   );
 }
 

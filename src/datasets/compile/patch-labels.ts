@@ -23,6 +23,8 @@ export interface PatchLabel {
 
 /** Labels of one slide's patches. */
 export interface PatchLabels {
+  /** Annotations that have no area and label nothing. */
+  withoutArea: number;
   of(patch: number): Promise<PatchLabel>;
   close(): Promise<void>;
 }
@@ -43,8 +45,9 @@ export async function openPatchLabels(
   index: PatchIndex,
 ): Promise<PatchLabels> {
   if (rule.from === 'annotation') {
-    const source = await annotationSource(rule, record, slide);
+    const { source, withoutArea } = await annotationSource(rule, record, slide);
     return {
+      withoutArea,
       of: async (patch) => majority(rule.classes, await readLabelPatch(source, index, patch, polygonGrid)),
       close: () => source.close(),
     };
@@ -55,6 +58,7 @@ export async function openPatchLabels(
     const numbers = maskNumbers(rule, record);
     const size = index.geometry.pixels;
     return {
+      withoutArea: 0,
       async of(patch) {
         const labels = (await readLabelPatch(source, index, patch)).map((value) => {
           const number = numbers[value]!;
@@ -71,6 +75,7 @@ export async function openPatchLabels(
     };
   }
   return {
+    withoutArea: 0,
     async of() {
       return { class: record.class, shares: {} };
     },
@@ -82,12 +87,12 @@ async function annotationSource(
   { classes, groups, outside }: Extract<LabelRule, { from: 'annotation' }>,
   { annotation }: DatasetSlide,
   slide: Slide,
-): Promise<LabelSource> {
+): Promise<{ source: LabelSource; withoutArea: number }> {
   const numberOf = (name: string) => classes.find((one) => one.name === name)!.label;
-  const { polygons } = annotation ? await readPolygons(annotation) : { polygons: [] };
+  const { polygons, withoutArea } = annotation ? await readPolygons(annotation) : { polygons: [], withoutArea: 0 };
   // In the order of the groups: a later one lies over an earlier one, so that exclusions come last.
   const labels = Object.fromEntries(Object.entries(groups).map(([group, name]) => [group, numberOf(name)]));
-  return polygonLabels(polygons, slide, { labels, background: numberOf(outside) });
+  return { source: polygonLabels(polygons, slide, { labels, background: numberOf(outside) }), withoutArea };
 }
 
 /** Class number of each value that a mask can hold; -1 for none. */

@@ -52,6 +52,12 @@ export async function* readyImages(
 ): AsyncGenerator<ReadyImage | PatchFault, void, undefined> {
   const form = { as: 'jpeg', side: pixels, resize: mayResize, quality: jpegQuality, limits } as const;
   yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
+    if (facts.depth !== 'uchar') {
+      throw new PatchFault(
+        `${basename(path)} holds values of the type ${facts.depth}, and patches hold bytes: write it with 8 bits, from the ` +
+          'range that its values use (12 bits in 16 would come out nearly black)',
+      );
+    }
     const side = checkPicture(path, facts);
     if (side !== pixels && !mayResize) {
       throw new PatchFault(
@@ -64,7 +70,7 @@ export async function* readyImages(
 }
 
 /**
- * Reads patches' masks: a palette's colors, or none; the class's value is red.
+ * Reads patches' masks: the class's value is a palette's index, the gray value or red.
  *
  * @yields for each path its values, or what is wrong with it
  */

@@ -19,7 +19,7 @@ import {
  * <version> <hash of what made it>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
  * (WebDataset passes over such names).
  */
-export const shardVersion = 1;
+export const shardVersion = 2;
 
 const slideMember = '__slide__/slide.json';
 

@@ -44,14 +44,19 @@ export interface SplitAudit {
   apart: readonly Apart[];
   leaks: readonly Leak[];
   /**
-   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Of pictures with
-   * one hash, as blank ones have, each is paired with the first alone.
+   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Every picture that
+   * looks like one on another side is in a pair; of many with one hash, as blank ones have, not all pairs are listed.
    */
   nearDuplicates: readonly NearDuplicate[];
   /** How near; null where pictures were not compared. */
   nearDistance: number | null;
   /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
   unknown: Readonly<Record<string, number>>;
+  /**
+   * Whether every row is a patient of its own, of 20 rows or more: patients were hardly found as they are, and nothing is
+   * proven of them.
+   */
+  lonePatients: boolean;
   /** Whether anything is on two sides that must not be; where not, it may be that this is not known of all (`clean`). */
   leaking: boolean;
   /**
@@ -94,6 +99,7 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
   const nearDistance = compared ? (options.nearDistance ?? usualNearDistance) : null;
   const pairs = options.pairs ?? (options.hashes ? pairsOf(options.hashes, nearDistance!, ids.length) : []);
   const near = nearDuplicates(pairs, sides, ids);
+  const lonePatients = options.apart.includes('patient') && areAlone(values('patient'));
   const leaking = leaks.length > 0 || (options.near === true && near.length > 0);
   return {
     counts,
@@ -102,9 +108,14 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
     nearDuplicates: near,
     nearDistance,
     unknown,
+    lonePatients,
     leaking,
-    clean: !leaking && options.apart.every((what) => unknown[what] === 0),
+    clean: !leaking && !lonePatients && options.apart.every((what) => unknown[what] === 0),
   };
+}
+
+function areAlone(patients: readonly (string | null | undefined)[]): boolean {
+  return patients.length >= 20 && !patients.includes(null) && new Set(patients).size === patients.length;
 }
 
 function leaksOf(
@@ -155,15 +166,49 @@ function pairsOf(hashes: readonly (Uint32Array | null)[], distance: number, rows
   }));
 }
 
+/**
+ * Pairs across sides, in which each row stands that looks like one on another side. Of rows whose hashes are equal `nearPairs`
+ * names the first, which stands for all: here each of them gets a pair of its own, and not all that there are, whose number
+ * is the square of theirs.
+ */
 function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], ids: readonly string[]): NearDuplicate[] {
-  return pairs
-    .filter(({ one, other }) => sides[one] !== sides[other])
-    .map(({ one, other, distance }) => ({
+  const alike = new Map<number, number[]>();
+  const membersOf = (first: number) => {
+    const members = alike.get(first) ?? [first];
+    alike.set(first, members);
+    return members;
+  };
+  for (const { one, other, distance } of pairs) if (distance === 0) membersOf(one).push(other);
+  const firsts = new Map<number, number[]>();
+  /** The first row of each side of those that are like this one. */
+  const firstsOf = (first: number) => {
+    const known = firsts.get(first) ?? [
+      ...new Map([...membersOf(first)].reverse().map((row) => [sides[row], row])).values(),
+    ];
+    firsts.set(first, known);
+    return known;
+  };
+  const found = new Map<string, NearDuplicate>();
+  const add = (row: number, partners: readonly number[], distance: number) => {
+    const partner = partners.find((each) => sides[each] !== sides[row]);
+    if (partner === undefined) return;
+    const [one, other] = [Math.min(row, partner), Math.max(row, partner)];
+    found.set(`${one} ${other}`, {
       rows: [one, other],
       ids: [ids[one]!, ids[other]!],
       sides: [sides[one]!, sides[other]!],
       distance,
-    }));
+    });
+  };
+  for (const [first, members] of [...alike]) for (const row of members) add(row, firstsOf(first), 0);
+  for (const { one, other, distance } of pairs) {
+    if (distance === 0) continue;
+    for (const row of membersOf(one)) add(row, firstsOf(other), distance);
+    for (const row of membersOf(other)) add(row, firstsOf(one), distance);
+  }
+  return [...found.values()].sort(
+    (one, other) => one.distance - other.distance || one.rows[0] - other.rows[0] || one.rows[1] - other.rows[1],
+  );
 }
 
 /** The table that `auditSplit` reads, of the slides of one fold. */
@@ -216,6 +261,7 @@ export function auditText({
   apart,
   unknown,
   counts,
+  lonePatients,
   leaking,
   clean,
 }: SplitAudit): string {
@@ -233,5 +279,8 @@ export function auditText({
       ? ''
       : `; ${near.length} pairs on two sides look alike (at most ${nearDistance} of 256 bits differ)`;
   const verdict = clean ? 'Clean' : leaking ? 'NOT CLEAN' : 'NOT KNOWN to be clean';
-  return `${verdict}: ${kinds.join(', ')}${alike}. Sides: ${sides}.`;
+  const alone = lonePatients
+    ? ' EVERY ROW IS A PATIENT OF ITS OWN: look at the column or the pattern that patients come from.'
+    : '';
+  return `${verdict}: ${kinds.join(', ')}${alike}. Sides: ${sides}.${alone}`;
 }

@@ -3,15 +3,20 @@ import { parseXml, type XmlElement } from './xml.js';
 
 /** An annotated area of a slide. */
 export interface Polygon {
-  /** Its class: the group in ASAP's files, the classification in GeoJSON. */
+  /**
+   * Its class: the group in ASAP's files, the classification in GeoJSON, of which QuPath joins the names of a derived class
+   * as "Tumor: Positive". Empty where it has none.
+   */
   name: string;
+  /** The file and the annotation in it, for messages. */
+  place?: string;
   /** Rings, each x, y, x, y ... in level-0 px: the outline and its holes in any order (even-odd rule). */
   rings: Float64Array[];
 }
 
 export interface PolygonFile {
   polygons: Polygon[];
-  /** Annotations that have no area: points, lines, measurements. */
+  /** Annotations that have no area: points, lines, measurements, fewer than three corners, no geometry at all. */
   withoutArea: number;
 }
 
@@ -79,15 +84,12 @@ function fromAsap(document: XmlElement, path: string): PolygonFile {
     corners.sort((one, other) => one[0]! - other[0]!);
     const group = attributes.PartOfGroup;
     const name = group === undefined || group === 'None' ? (attributes.Name ?? '') : group;
-    polygons.push({
-      name,
-      rings: [
-        ring(
-          corners.map(([, x, y]) => [x!, y!]),
-          what,
-        ),
-      ],
-    });
+    const area = ring(
+      corners.map(([, x, y]) => [x!, y!]),
+      what,
+    );
+    if (area) polygons.push({ name, place: what, rings: [area] });
+    else withoutArea++;
   }
   return { polygons, withoutArea };
 }
@@ -114,15 +116,24 @@ function fromGeoJson(text: string, path: string): PolygonFile {
   for (const [index, feature] of features.entries()) {
     const what = `${path}: feature ${index + 1}`;
     const geometry = feature?.type === 'Feature' ? feature.geometry : feature;
-    const properties = feature?.properties ?? {};
-    const name = String(properties.classification?.name ?? properties.label ?? properties.name ?? '');
+    const name = className(feature?.properties ?? {});
+    const add = (coordinates: Json) => {
+      const areas = rings(coordinates, what);
+      if (areas.length > 0) polygons.push({ name, place: what, rings: areas });
+      else withoutArea++;
+    };
+    // RFC 7946, 3.2: a feature without a place has the geometry null, as QuPath's root object.
+    if (feature?.type === 'Feature' && geometry === null) {
+      withoutArea++;
+      continue;
+    }
     switch (geometry?.type) {
       case 'Polygon':
-        polygons.push({ name, rings: rings(geometry.coordinates, what) });
+        add(geometry.coordinates);
         break;
       case 'MultiPolygon':
         if (!Array.isArray(geometry.coordinates)) throw new Error(`${what} has no coordinates`);
-        for (const part of geometry.coordinates) polygons.push({ name, rings: rings(part, what) });
+        for (const part of geometry.coordinates) add(part);
         break;
       case 'Point':
       case 'MultiPoint':
@@ -137,16 +148,35 @@ function fromGeoJson(text: string, path: string): PolygonFile {
   return { polygons, withoutArea };
 }
 
+/** A feature's class: an object, as QuPath writes it, that object as text, as GeoPandas does, or plain text. */
+function className({ classification, label, name }: Record<string, Json>): string {
+  const found = typeof classification === 'string' ? fromText(classification) : classification;
+  if (typeof found === 'string') return found;
+  const names = Array.isArray(found?.names) ? found.names.join(': ') : undefined;
+  return String(found?.name ?? names ?? label ?? name ?? '');
+}
+
+function fromText(text: string): Json {
+  if (!text.trimStart().startsWith('{')) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A polygon's outline and holes that have an area; none where its outline has none. */
 function rings(coordinates: Json, what: string): Float64Array[] {
   if (!Array.isArray(coordinates) || coordinates.length === 0) throw new Error(`${what} has no coordinates`);
-  return coordinates.map((corners) => {
+  const [outline, ...holes] = coordinates.map((corners) => {
     if (!Array.isArray(corners)) throw new Error(`${what} has a ring that is no list`);
     return ring(corners, what);
   });
+  return outline ? [outline, ...holes.filter((hole): hole is Float64Array => hole !== undefined)] : [];
 }
 
-function ring(corners: Json[], what: string): Float64Array {
-  if (corners.length < 3) throw new Error(`${what} has ${corners.length} corners; an area has at least 3`);
+/** Undefined where so few corners have no area, as those of a stray click; a closed ring's last corner is its first. */
+function ring(corners: Json[], what: string): Float64Array | undefined {
   const result = new Float64Array(2 * corners.length);
   for (const [index, corner] of corners.entries()) {
     const [x, y] = Array.isArray(corner) ? corner : [];
@@ -156,5 +186,6 @@ function ring(corners: Json[], what: string): Float64Array {
     result[2 * index] = x;
     result[2 * index + 1] = y;
   }
-  return result;
+  const isClosed = corners.length > 1 && result[0] === result.at(-2) && result[1] === result.at(-1);
+  return corners.length - Number(isClosed) < 3 ? undefined : result;
 }

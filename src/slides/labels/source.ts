@@ -3,7 +3,7 @@ import type { PatchIndex } from '../patch-grid.js';
 import { readPicture } from '../pictures.js';
 import { openSlide, type Slide } from '../slide.js';
 import { slideLimits } from '../tiff/limits.js';
-import { parseTiff } from '../tiff/parse.js';
+import { paletteColor, parseTiff } from '../tiff/parse.js';
 import { boundsOf, type Polygon } from './polygons.js';
 import { type LabelRegion, rasterizePolygon } from './rasterize.js';
 
@@ -17,8 +17,8 @@ export interface LabelSource {
 type SlideSize = Pick<Slide, 'path' | 'width' | 'height'>;
 
 /**
- * Opens a label image of a slide: a PNG, or a tiled TIFF as `openSlide` reads it, whose red channel holds the label. It
- * may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
+ * Opens a label image of a slide: a PNG, or a tiled TIFF as `openSlide` reads it, whose palette's index, gray value or red
+ * channel is the label. It may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
  *
  * @param options.background label beyond the image
  * @throws Error when the image does not have the slide's proportions, is JPEG, which changes labels, or does not hold bytes
@@ -109,6 +109,11 @@ async function requireLabels(path: string, { width, height }: SlideSize): Promis
     if (!picture) return;
     const bits = Math.max(...picture.bitsPerSample);
     if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; labels are bytes`);
+    if (picture.photometric === paletteColor) {
+      throw new Error(
+        `the mask ${path} has a palette, which is read of a PNG only: write it as PNG, or as gray values`,
+      );
+    }
     if (jpegCompressions.includes(picture.compression)) {
       throw new Error(`the mask ${path} is JPEG, which changes labels; write it with a lossless compression`);
     }
@@ -145,7 +150,7 @@ async function openPng(path: string): Promise<LabelImage> {
  *
  * @param options.labels label of each class name
  * @param options.background label of what no polygon covers
- * @throws Error when a polygon's class has no label, or it lies outside the slide
+ * @throws Error when a polygon has no class, or one without a label, or lies outside the slide
  */
 export function polygonLabels(
   polygons: readonly Polygon[],
@@ -158,22 +163,17 @@ export function polygonLabels(
       throw new RangeError(`labels are whole numbers from 0 to 255; got ${label}`);
     }
   }
-  const painted = polygons.map((polygon, index) => {
-    if (!Object.hasOwn(labels, polygon.name)) {
-      const known = Object.keys(labels).join(', ');
-      throw new Error(
-        `polygon ${index + 1} of ${slide.path} is of the class "${polygon.name}", which has no label; there are: ${known}`,
-      );
-    }
+  const painted = polygons.map((polygon) => {
+    const group = groupOf(polygon, slide, Object.keys(labels));
     const bounds = boundsOf(polygon.rings);
     if (bounds.right <= 0 || bounds.bottom <= 0 || bounds.left >= slide.width || bounds.top >= slide.height) {
       throw new Error(
-        `polygon ${index + 1} ("${polygon.name}") lies outside the slide ${slide.path}: from ` +
+        `${placeOf(polygon, slide)} ("${polygon.name}") lies outside the slide ${slide.path}: from ` +
           `(${bounds.left}, ${bounds.top}) to (${bounds.right}, ${bounds.bottom}), and the slide is ` +
           `${slide.width} x ${slide.height} px`,
       );
     }
-    return { polygon, bounds, label: labels[polygon.name]!, order: Object.keys(labels).indexOf(polygon.name) };
+    return { polygon, bounds, label: labels[group]!, order: Object.keys(labels).indexOf(group) };
   });
   painted.sort((one, other) => one.order - other.order);
   return {
@@ -190,6 +190,23 @@ export function polygonLabels(
     async close() {},
   };
 }
+
+/** A polygon's class among those that have labels: by its whole name, or by one of a derived class's parts. */
+function groupOf(polygon: Polygon, slide: SlideSize, known: readonly string[]): string {
+  const { name } = polygon;
+  if (known.includes(name)) return name;
+  const parts = name.split(': ').filter((part) => known.includes(part));
+  if (parts.length === 1) return parts[0]!;
+  const what =
+    name === ''
+      ? 'has no classification'
+      : parts.length > 1
+        ? `is of the class "${name}", and ${parts.join(' and ')} have labels of their own: give one to the whole name`
+        : `is of the class "${name}", which has no label`;
+  throw new Error(`${placeOf(polygon, slide)} ${what}; there are: ${known.join(', ')}`);
+}
+
+const placeOf = ({ place }: Polygon, { path }: SlideSize) => place ?? `a polygon of ${path}`;
 
 /**
  * Labels of one patch, pixel for pixel with its image.

@@ -1,6 +1,9 @@
+import { open } from 'node:fs/promises';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
+import { paletteColor, parseTiff } from '../tiff/parse.js';
 import type { PictureFacts, PictureForm } from './messages.js';
-import { PictureError, pictureFormats } from './picture-header.js';
+import { asFile, PictureError, pictureFormats } from './picture-header.js';
+import { pngLabels } from './png-labels.js';
 import { sharpModule } from './sharp-module.js';
 
 /** A slide's smallest level has at most so many pixels. */
@@ -54,7 +57,10 @@ export async function decodePicture(
       return { facts: { ...facts, asGiven: false }, data: await jpeg };
     }
     case 'labels':
-      return { facts, data: await bytesOf(opened().extractChannel(0).raw()) };
+      return {
+        facts,
+        data: (await storedValues(input, metadata)) ?? (await bytesOf(opened().extractChannel(0).raw())),
+      };
     case 'rgb': {
       const { side } = form;
       const rgb = opened().flatten({ background: '#fff' }).toColourspace('srgb');
@@ -66,6 +72,28 @@ export async function decodePicture(
       const gray = picture.flatten({ background: '#fff' }).grayscale();
       return { facts, data: await bytesOf(gray.resize(form.side, form.side, { fit: 'fill' }).raw()) };
     }
+  }
+}
+
+/**
+ * Labels where they are not the red channel of what libvips gives: of a palette, and of fewer than eight bits.
+ *
+ * @throws PictureError for a palette in another format than PNG
+ */
+async function storedValues(input: Buffer | string, { format }: Metadata): Promise<Buffer | undefined> {
+  if (format === 'tiff' && (await hasPalette(input))) {
+    throw new PictureError('has a palette, which is read of a PNG only: write it as PNG, or as gray values');
+  }
+  return format === 'png' ? pngLabels(input) : undefined;
+}
+
+async function hasPalette(input: Buffer | string): Promise<boolean> {
+  const file = typeof input === 'string' ? await open(input, 'r') : undefined;
+  try {
+    const tiff = await parseTiff(file ?? asFile(input as Buffer));
+    return tiff?.directories.some(({ photometric }) => photometric === paletteColor) ?? false;
+  } finally {
+    await file?.close();
   }
 }
 

@@ -43,6 +43,9 @@ const typeSizes: Record<number, number> = {
   18: 8,
 };
 
+/** Photometric interpretation of pictures whose values are indices of colors. */
+export const paletteColor = 3;
+
 /** One picture of a TIFF, as its directory describes it. Lists that are not there are empty. */
 export interface TiffDirectory {
   width: number;

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { PictureError } from './picture-header.js';
+
+/** Color types of PNG (W3C PNG, 11.2.1), in the byte behind its depth. */
+const gray = 0;
+const palette = 3;
+
+/**
+ * Values of a PNG as they are stored, where decoders of pictures give others: the index and not the color of a palette, and
+ * gray values of fewer than eight bits without stretching them to 255.
+ *
+ * @param input the picture's bytes, or the path of its file; its header was checked
+ * @returns `[height, width]`; undefined where the picture is no such PNG
+ * @throws PictureError when it cannot be decoded
+ */
+export async function pngLabels(input: Buffer | string): Promise<Buffer | undefined> {
+  const file = typeof input === 'string' ? await readFile(input) : input;
+  if (file.toString('latin1', 12, 16) !== 'IHDR') return undefined;
+  const [depth, color] = [file[24]!, file[25]!];
+  if (color !== palette && !(color === gray && depth < 8)) return undefined;
+  // Of the PNG libraries it is the one that gives indices; sharp and pngjs give colors.
+  const { decode } = await import('fast-png');
+  try {
+    const { data, width, height } = decode(file, { checkCrc: true });
+    return depth === 8 ? Buffer.from(data as Uint8Array) : unpacked(data as Uint8Array, { width, height, depth });
+  } catch (error) {
+    throw new PictureError(`cannot be decoded: ${(error as Error).message}`);
+  }
+}
+
+/** Values of fewer than eight bits, several a byte from the left, each row in bytes of its own. */
+function unpacked(data: Uint8Array, { width, height, depth }: Record<'width' | 'height' | 'depth', number>): Buffer {
+  const rowBytes = Math.ceil((width * depth) / 8);
+  const values = Buffer.alloc(width * height);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const bit = column * depth;
+      const byte = data[row * rowBytes + (bit >> 3)]!;
+      values[row * width + column] = (byte >> (8 - depth - (bit & 7))) & (2 ** depth - 1);
+    }
+  }
+  return values;
+}
