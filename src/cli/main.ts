@@ -26,6 +26,10 @@ const commands: Record<string, Command> = {
     about: 'draw a synthetic dataset (synth --help)',
     run: async (args) => (await import('./synth.js')).synth(args),
   },
+  verify: {
+    about: 'say whether a finished run still holds: files, code, data, numbers (verify --help)',
+    run: async (args) => (await import('./verify.js')).verify(args),
+  },
   gallery: {
     about: 'write results/index.html, the page of all runs',
     run: async () => {

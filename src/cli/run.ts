@@ -1,8 +1,15 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
-import { projectRoot, runFolderFor } from '../runs/index.js';
-import { describeParameters, notebookNames, openNotebook, parametersOfTexts, resolveParameters } from './notebooks.js';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { attemptIn, claimFolder, type Metric, projectRoot, runFolderFor, writeFileAtomic } from '../runs/index.js';
+import {
+  describeParameters,
+  type Notebook,
+  notebookNames,
+  openNotebook,
+  parametersOfTexts,
+  resolveParameters,
+} from './notebooks.js';
 import { writePage } from './page.js';
 import { papermill } from './papermill.js';
 import { UsageError } from './usage-error.js';
@@ -22,11 +29,13 @@ export interface NotebookRun {
 
 /**
  * Runs a notebook headless through papermill. What it prints, and a failed cell's trace, goes to the terminal; the
- * executed notebook is written as the cells finish, and stays also if one fails.
+ * executed notebook is written as the cells finish, and stays also if one fails. A run that is finished stays as it is, and
+ * this is its next attempt.
  *
  * @param parameters values for some of what the notebook's parameters cell declares; a parameter `out` is filled with
  *   the run folder unless it is given
  * @throws UsageError before anything runs, for an unknown notebook or parameter or a value of the wrong type
+ * @throws Error where another process runs it, naming that process
  */
 export async function runNotebook(
   name: string,
@@ -35,9 +44,23 @@ export async function runNotebook(
 ): Promise<NotebookRun> {
   const notebook = openNotebook(name, root);
   const resolved = resolveParameters(notebook, parameters);
-  const folder =
-    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(name, resolved, root);
+  const { folder } = attemptIn(
+    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(name, resolved, root),
+  );
   await mkdir(folder, { recursive: true });
+  const claim = await claimFolder(folder, 'page');
+  try {
+    return await execute(
+      notebook,
+      folder,
+      'out' in resolved ? { ...parameters, out: asParameter(folder) } : parameters,
+    );
+  } finally {
+    await claim.release();
+  }
+}
+
+async function execute(notebook: Notebook, folder: string, parameters: Record<string, unknown>): Promise<NotebookRun> {
   const executed = join(folder, 'notebook.ipynb');
   const page = join(folder, 'notebook.html');
   // What an earlier run left must not pass for the outcome of this one.
@@ -46,12 +69,23 @@ export async function runNotebook(
   const status = await papermill({
     input: notebook.path,
     output: executed,
-    parameters: 'out' in resolved ? { ...parameters, out: asParameter(folder) } : parameters,
-    folder: join(root, 'notebooks'),
+    parameters,
+    folder: dirname(notebook.path),
   });
   if (!existsSync(executed)) return { folder, status, page: undefined };
-  await writePage(executed, page);
+  await markStatus(executed, status);
+  const isInGallery = dirname(folder) === join(projectRoot, 'results', 'runs');
+  await writePage(executed, page, isInGallery ? { gallery: '../../index.html' } : {});
   return { folder, status, page };
+}
+
+/** Writes into an executed notebook how its run ended: an interrupt between two cells leaves no other trace. */
+async function markStatus(path: string, status: NotebookRun['status']): Promise<void> {
+  const notebook = JSON.parse(await readFile(path, 'utf8')) as { metadata?: object };
+  await writeFileAtomic(
+    path,
+    JSON.stringify({ ...notebook, metadata: { ...notebook.metadata, pathlab: { status } } }, null, 1),
+  );
 }
 
 /**
@@ -62,7 +96,7 @@ export async function runNotebook(
 function chosenFolder(out: string, root: string): string {
   const folder = resolve(root, out);
   const isRun = ['parameters.json', 'notebook.ipynb'].some((file) => existsSync(join(folder, file)));
-  const isTaken = existsSync(folder) && readdirSync(folder).length > 0 && !isRun;
+  const isTaken = existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith('.')) && !isRun;
   if (out.trim() === '' || isTaken || !relative(folder, root).startsWith('..')) {
     throw new UsageError(
       `out is ${JSON.stringify(out)}, but a run needs a folder of its own: a new, an empty, or its own`,
@@ -92,9 +126,22 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const { folder, status, page } = await runNotebook(name, parametersOfTexts(notebook, texts));
   console.log(`${name} ${status}`);
+  if (status === 'finished') for (const line of keyNumbers(folder)) console.log(line);
   console.log(`run folder  ${relative(process.cwd(), folder)}`);
   if (page) console.log(`page        ${relative(process.cwd(), page)}`);
   return { finished: 0, failed: 1, interrupted: 130 }[status];
+}
+
+/** What `metrics.json` says, a line each. */
+function keyNumbers(folder: string): string[] {
+  const path = join(folder, 'metrics.json');
+  if (!existsSync(path)) return [];
+  const { metrics } = JSON.parse(readFileSync(path, 'utf8')) as { metrics: readonly Metric[] };
+  const short = (value: number) => String(Number(value.toPrecision(4)));
+  return metrics.map(({ name, value, interval, unit = '' }) => {
+    const range = interval ? ` (95 % interval ${short(interval[0])} to ${short(interval[1])})` : '';
+    return `${name}  ${short(value)} ${unit}`.trimEnd() + range;
+  });
 }
 
 function parseArguments(args: readonly string[]) {

@@ -6,6 +6,7 @@ export {
   type PretrainOptions,
   type PretrainSettings,
   pretrain,
+  pretrainedEncoder,
   type TrainingCost,
   trainingSteps,
   untrainedEncoder,

@@ -51,9 +51,9 @@ export interface PretrainOptions {
   monitors?: readonly Monitor[];
   /**
    * Keeps checkpoints here and goes on from the last. `identity` stands for what neither method, settings nor batches say:
-   * the code, for example.
+   * the code, for example. A checkpoint of which a part is another is refused.
    */
-  checkpoint?: { folder: string; everySteps: number; identity: string; log?: TrainingLog };
+  checkpoint?: { folder: string; everySteps: number; identity: Readonly<Record<string, string>>; log?: TrainingLog };
   /** See `train`. */
   convolutionForms?: ConvolutionForms;
   replicas?: Replicas;
@@ -79,9 +79,9 @@ export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { settings, monitors = [], checkpoint, convolutionForms, replicas, onEvent, signal } = options;
+  const { monitors = [], checkpoint, convolutionForms, replicas, onEvent, signal } = options;
   const training = trainingOf(method, options);
-  const encoderOf = (model: ModelTensors) => encoder(method, settings, model);
+  const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
       ...{ ...training, convolutionForms, replicas, onEvent, signal },
@@ -107,10 +107,18 @@ export async function pretrain<Name extends string>(
 /** The backbone as `pretrain` starts from it: what a pretrained one is compared with. */
 export function untrainedEncoder<Name extends string>(
   method: Method<Name>,
-  { settings }: Pick<PretrainOptions, 'settings'>,
+  options: Pick<PretrainOptions, 'settings'>,
 ): Encoder {
-  const model = method.initialize(key(settings.seed).fold('training').fold('weights'));
-  return encoder(method, settings, model);
+  return pretrainedEncoder(method, options, method.encoder(initialModel(method, options.settings)));
+}
+
+/** A backbone that a method has pretrained, from weights that `pretrain` gave. */
+export function pretrainedEncoder<Name extends string>(
+  { backbone, views }: Method<Name>,
+  { settings: { evaluationCrop } }: Pick<PretrainOptions, 'settings'>,
+  model: ModelTensors,
+): Encoder {
+  return { backbone, model, view: { size: views[0]!.size, crop: evaluationCrop, colors: imageNetColors } };
 }
 
 /** What a pretraining will take, from steps that were measured and thrown away. */
@@ -144,15 +152,6 @@ export async function measureCost<Name extends string>(
     hours: (training.steps * secondsPerStep) / 3600,
     peakGibibytes: process.resourceUsage().maxRSS / 2 ** 20,
   };
-}
-
-function encoder<Name extends string>(
-  { backbone, views, ...method }: Method<Name>,
-  { evaluationCrop }: PretrainSettings,
-  model: ModelTensors,
-): Encoder {
-  const view = { size: views[0]!.size, crop: evaluationCrop, colors: imageNetColors };
-  return { backbone, model: method.encoder(model), view };
 }
 
 function trainingOf<Name extends string>(
@@ -203,17 +202,37 @@ function optimizerOf({ optimizer, momentum, weightDecay, precision }: PretrainSe
 
 /** Everything that decides the result of a pretraining, part by part. */
 function identityOf<Name extends string>(
-  { name, settings: own, backbone, views }: Method<Name>,
+  method: Method<Name>,
   { settings, batches }: PretrainOptions,
-  rest: string,
+  rest: Readonly<Record<string, string>>,
 ): Record<string, string> {
+  const { name, settings: own, backbone, views } = method;
   return {
     method: name,
     'method settings': canonicalJson(own),
     backbone: backbone.name,
     views: sha256(canonicalJson(views)),
+    'initial weights': initialWeightsHash(method, settings),
     settings: canonicalJson(settings),
     batches: batches.identity,
-    run: rest,
+    ...rest,
   };
+}
+
+/** The whole network before the first step. */
+function initialModel<Name extends string>(method: Method<Name>, { seed }: PretrainSettings): ModelTensors {
+  return method.initialize(key(seed).fold('training').fold('weights'));
+}
+
+function initialWeightsHash<Name extends string>(method: Method<Name>, settings: PretrainSettings): string {
+  const { parameters, state } = initialModel(method, settings);
+  const hashes = [parameters, state].map((tensors) =>
+    Object.entries(tensors).map(([name, tensor]) => [
+      name,
+      tensor.shape,
+      sha256(new Uint8Array(tensor.dataSync().buffer)),
+    ]),
+  );
+  disposeTensors(parameters, state);
+  return sha256(canonicalJson(hashes));
 }

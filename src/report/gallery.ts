@@ -1,36 +1,47 @@
 import { basename, join } from 'node:path';
-import { listRuns, type Metric, projectRoot, writeFileAtomic } from '../runs/index.js';
+import { canonicalJson, listRuns, type Metric, projectRoot, writeFileAtomic } from '../runs/index.js';
 import { galleryStyle } from './gallery-style.js';
 import { escapeMarkup as text } from './html.js';
 import { duration } from './progress.js';
 import { type RunSummary, summarizeRun } from './run-summary.js';
 
+/** The runs of one notebook at one scale with the same parameters, but for the seed; the latest first. */
+interface Experiment {
+  runs: readonly RunSummary[];
+  /** The latest that is finished, else the latest. */
+  shown: RunSummary;
+}
+
 /**
- * Writes `results/index.html`: one page, with everything that it shows inside it, of the latest run of each notebook
- * at each scale.
+ * Writes `results/index.html`: one page, with everything that it shows inside it, of all runs: a card for each experiment,
+ * which shows its latest finished run, with the others under it.
  *
  * @returns the page's path
  */
 export async function writeGallery({ root = projectRoot }: { root?: string } = {}): Promise<string> {
   const page = join(root, 'results', 'index.html');
-  const runs = latestOfEach(listRuns(root).map((folder) => summarizeRun(folder, root)));
-  await writeFileAtomic(page, galleryPage(runs));
+  const runs = listRuns(root).map((folder) => summarizeRun(folder, root));
+  await writeFileAtomic(page, galleryPage(experimentsOf(runs)));
   return page;
 }
 
-function latestOfEach(runs: readonly RunSummary[]): RunSummary[] {
-  const latest = new Map<string, RunSummary>();
-  for (const run of [...runs].sort((one, other) => one.time - other.time)) {
-    latest.set(`${run.notebook} ${run.scale}`, run);
+function experimentsOf(runs: readonly RunSummary[]): Experiment[] {
+  const experiments = new Map<string, RunSummary[]>();
+  for (const run of [...runs].sort((one, other) => other.time - one.time || other.attempt - one.attempt)) {
+    const { seed: _, ...rest } = run.parameters;
+    const name = canonicalJson([run.notebook, run.scale, rest]);
+    experiments.set(name, [...(experiments.get(name) ?? []), run]);
   }
-  const order = (run: RunSummary) => `${run.notebook} ${['demo', 'paper', 'smoke'].indexOf(run.scale)}`;
-  return [...latest.values()].sort((one, other) => (order(one) < order(other) ? -1 : 1));
+  const order = ({ shown }: Experiment) => `${shown.notebook} ${['demo', 'paper', 'smoke'].indexOf(shown.scale)}`;
+  return [...experiments.values()]
+    .map((all) => ({ runs: all, shown: all.find(({ status }) => status === 'finished') ?? all[0]! }))
+    .sort((one, other) => (order(one) < order(other) ? -1 : 1));
 }
 
-function galleryPage(runs: readonly RunSummary[]): string {
+function galleryPage(experiments: readonly Experiment[]): string {
   const body =
-    runs.length > 0
-      ? runs.map(card).join('\n')
+    experiments.length > 0
+      ? experiments.map(card).join('\n')
       : '<p class="empty">No notebook has been run yet. <code>npm start</code> runs them all.</p>';
   return `<!doctype html>
 <html lang="en">
@@ -44,8 +55,8 @@ function galleryPage(runs: readonly RunSummary[]): string {
 <body>
 <header>
 <h1>pathlab results</h1>
-<p>The latest run of each notebook at each scale. Every number comes from the run's own <code>metrics.json</code>; the
-page behind each title shows how it was made.</p>
+<p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; the page
+behind each title shows how it was made.</p>
 </header>
 <main>
 ${body}
@@ -56,26 +67,81 @@ ${body}
 `;
 }
 
-function card(run: RunSummary): string {
-  const folder = encodeURIComponent(basename(run.folder));
-  const title = run.page ? `<a href="runs/${folder}/notebook.html">${text(run.title)}</a>` : text(run.title);
+function card({ runs, shown: run }: Experiment): string {
+  const title = run.page ? `<a href="${pageOf(run)}">${text(run.title)}</a>` : text(run.title);
   const facts = [
     `<span class="tag ${run.status}">${run.status}</span>`,
+    ...(run.edited ? ['<span class="tag edited">edited: not the notebook as it is in its file</span>'] : []),
     `<span class="tag">${text(run.scale)} scale</span>`,
     ...(run.synthetic ? ['<span class="tag synthetic">includes synthetic tissue</span>'] : []),
     ...(run.seconds === undefined ? [] : [`<span>${duration(run.seconds)}</span>`]),
-    `<time datetime="${new Date(run.time).toISOString()}">${day(run.time)}</time>`,
+    timeElement(run),
   ];
+  const seeds = runsOfSeeds(runs, run);
+  const others = runs.filter((each) => each !== run);
   return `<article>
 <h2>${title}</h2>
 <p class="facts">${facts.join(' ')}</p>
+<p class="parameters">${text(parametersInWords(run))}</p>
 ${run.problems.map((problem) => `<pre class="problem" role="alert">${text(problem)}</pre>`).join('\n')}
 <div class="content">
 ${run.figure ? `<img src="data:image/png;base64,${text(run.figure.png)}" alt="${text(run.figure.alt)}">` : ''}
 ${run.metrics.length > 0 ? `<dl>${run.metrics.map(number).join('')}</dl>` : ''}
 </div>
+${seeds.length > 1 ? seedTable(seeds) : ''}
+${others.length > 0 ? `<details><summary>${others.length} other ${others.length > 1 ? 'runs' : 'run'}</summary><ul>${others.map(otherRun).join('')}</ul></details>` : ''}
 <p class="folder"><code>${text(basename(run.folder))}</code></p>
 </article>`;
+}
+
+const pageOf = ({ folder }: RunSummary) => `runs/${encodeURIComponent(basename(folder))}/notebook.html`;
+
+function timeElement({ time }: RunSummary): string {
+  if (time === 0) return '<span>at an unknown time</span>';
+  return `<time datetime="${new Date(time).toISOString()}">${day(time)}</time>`;
+}
+
+function parametersInWords({ parameters }: RunSummary): string {
+  // Of a path its last parts: where files lie on one machine is nobody's business elsewhere.
+  const words = (value: unknown) =>
+    typeof value === 'string' ? value.split('/').slice(-2).join('/') : JSON.stringify(value);
+  const given = Object.entries(parameters).filter(([name, value]) => name !== 'scale' && value !== null);
+  return given.map(([name, value]) => `${name} ${words(value)}`).join(', ');
+}
+
+/** The latest finished run of each seed, of the same code as the run that is shown. */
+function runsOfSeeds(runs: readonly RunSummary[], shown: RunSummary): RunSummary[] {
+  const bySeed = new Map<unknown, RunSummary>();
+  for (const run of runs) {
+    const fits = run.status === 'finished' && !run.edited && run.code !== undefined && run.code === shown.code;
+    const { seed } = run.parameters;
+    if (fits && seed !== undefined && !bySeed.has(seed)) bySeed.set(seed, run);
+  }
+  return [...bySeed.values()].sort((one, other) => Number(one.parameters.seed) - Number(other.parameters.seed));
+}
+
+/** Each metric with its mean and standard deviation over seeds, and each seed's value. */
+function seedTable(runs: readonly RunSummary[]): string {
+  const rows = runs[0]!.metrics.flatMap(({ name, unit }) => {
+    const values = runs.map(({ metrics }) => metrics.find((metric) => metric.name === name)?.value);
+    if (!values.every((value): value is number => value !== undefined)) return [];
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+    const cells = [`${short(mean)}${unit ? ` ${unit}` : ''}`, short(deviation), ...values.map(short)];
+    return [`<tr><th scope="row">${text(name)}</th>${cells.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`];
+  });
+  const heads = runs.map(
+    (run) => `<th scope="col"><a href="${pageOf(run)}">seed ${text(String(run.parameters.seed))}</a></th>`,
+  );
+  return `<div class="seeds"><table><thead><tr><th scope="col">${runs.length} seeds</th><th scope="col">mean</th><th scope="col">standard deviation</th>${heads.join('')}</tr></thead>
+<tbody>${rows.join('')}</tbody></table></div>`;
+}
+
+function otherRun(run: RunSummary): string {
+  const name = [parametersInWords(run), run.attempt > 1 ? `attempt ${run.attempt}` : ''].filter(Boolean).join(', ');
+  const label = text(name || basename(run.folder));
+  const problem = run.problems[0] ? `: ${text(run.problems[0].split('\n')[0]!)}` : '';
+  return `<li><span class="${run.status}">${run.status}</span> ${run.page ? `<a href="${pageOf(run)}">${label}</a>` : label} ${timeElement(run)}${problem}</li>`;
 }
 
 function number({ name, value, interval, unit, about }: Metric): string {

@@ -17,6 +17,7 @@ export function provenanceRows(provenance: Provenance): { what: string; value: s
     { what: 'seed', value: String(provenance.seed) },
     { what: 'run', value: provenance.runHash },
     { what: 'commit', value: provenance.gitCommit ?? 'not a git checkout' },
+    ...attemptRows(provenance),
     { what: 'time', value: `${provenance.started} to ${provenance.ended}` },
     { what: 'device', value: inWords(provenance.device) },
     { what: 'versions', value: inWords(provenance.versions) },
@@ -24,6 +25,23 @@ export function provenanceRows(provenance: Provenance): { what: string; value: s
     ...dataRows(provenance.data),
     ...each('SHA-256 of', provenance.weights),
     ...each('SHA-256 of', provenance.hashes),
+  ];
+}
+
+function attemptRows({ attempt, repeats, edited }: Provenance): { what: string; value: string }[] {
+  const cells = edited.map((source) => `${source.split('\n')[0]} ...`).join('; ');
+  return [
+    ...(edited.length > 0 ? [{ what: 'edited', value: `cells that are not the notebook's were run: ${cells}` }] : []),
+    ...(repeats
+      ? [
+          {
+            what: 'attempt',
+            value:
+              `${attempt}; of the first attempt's files the same, bit for bit: ${inWords(repeats.same) || 'none'}; ` +
+              `others: ${inWords(repeats.different) || 'none'}`,
+          },
+        ]
+      : []),
   ];
 }
 

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Metric, projectRoot } from '../runs/index.js';
+import { canonicalJson, type Metric, projectRoot } from '../runs/index.js';
 
 /** What the gallery says of one run folder. */
 export interface RunSummary {
@@ -10,8 +10,16 @@ export interface RunSummary {
   /** The notebook's first heading. */
   title: string;
   status: 'finished' | 'failed' | 'interrupted' | 'unfinished';
-  /** Milliseconds since 1970, of the latest file of the run. */
+  /** When it ended, or was last heard of: milliseconds since 1970, as the run itself says. */
   time: number;
+  /** From 1: how often it was begun after it had been finished. */
+  attempt: number;
+  /** What it was asked for, with its seed. */
+  parameters: Readonly<Record<string, unknown>>;
+  /** Hash of the code and data definitions that it rests on; undefined of a run that is not finished. */
+  code?: string;
+  /** Whether cells were run that are not the notebook's. */
+  edited: boolean;
   seconds?: number;
   /** None of a run that did not finish: what the folder holds could be of an earlier one. */
   metrics: readonly Metric[];
@@ -32,7 +40,17 @@ interface NotebookFile {
     metadata?: { tags?: string[] };
     outputs?: { output_type: string; data?: Record<string, string | string[]>; ename?: string; evalue?: string }[];
   }[];
-  metadata?: { papermill?: { duration?: number | null; exception?: boolean | null; end_time?: string | null } };
+  metadata?: {
+    papermill?: { duration?: number | null; exception?: boolean | null; end_time?: string | null; start_time?: string };
+    pathlab?: { status?: string };
+  };
+}
+
+interface ProvenanceFile {
+  data?: ({ synthetic?: boolean } | null)[];
+  hashes?: Record<string, string>;
+  edited?: readonly string[];
+  ended?: string;
 }
 
 /** Reads a run folder; what cannot be read becomes a problem of the summary and does not hide the rest. */
@@ -49,12 +67,13 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
       return undefined;
     }
   };
-  const name = /^(?<notebook>.+)-(?<scale>[a-z]+)-(?<hash>[0-9a-f]{8})$/.exec(basename(folder))?.groups;
+  const name = /^(?<notebook>.+)-(?<scale>[a-z]+)-[0-9a-f]{8}(?:-(?<attempt>\d+))?$/.exec(basename(folder))?.groups;
   const notebook = name?.notebook ?? basename(folder);
   const executed = read<NotebookFile>(join(folder, 'notebook.ipynb'), isNotebook);
   const source = executed ?? read<NotebookFile>(join(root, 'notebooks', `${notebook}.ipynb`));
   const metrics = metricsOf(read(join(folder, 'metrics.json')), problems);
-  const data = read<{ data?: ({ synthetic?: boolean } | null)[] }>(join(folder, 'provenance.json'))?.data;
+  const provenance = read<ProvenanceFile>(join(folder, 'provenance.json'));
+  const data = provenance?.data;
   const failure = failureOf(executed);
   if (failure) problems.push(failure);
   const papermill = executed?.metadata?.papermill;
@@ -66,7 +85,11 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
     scale: name?.scale ?? 'unknown scale',
     title: titleOf(source) ?? notebook,
     status,
-    time: lastChange(folder),
+    time: timeOf(folder, provenance, executed),
+    attempt: Number(name?.attempt ?? 1),
+    parameters: read(join(folder, 'parameters.json')) ?? {},
+    ...(isRecord(provenance?.hashes) ? { code: canonicalJson(provenance!.hashes) } : {}),
+    edited: (provenance?.edited?.length ?? 0) > 0,
     ...(typeof papermill?.duration === 'number' ? { seconds: papermill.duration } : {}),
     metrics: status === 'finished' ? metrics : [],
     ...figureOf(executed),
@@ -101,6 +124,7 @@ function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]):
 }
 
 function statusOf(executed: NotebookFile | undefined, failed: boolean): RunSummary['status'] {
+  if (executed?.metadata?.pathlab?.status === 'interrupted') return 'interrupted';
   if (failed) return errorOf(executed)?.ename === 'InterruptedError' ? 'interrupted' : 'failed';
   return executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
 }
@@ -138,7 +162,16 @@ function withoutTerminalColors(text: string): string {
   return text.replace(/\u001b\[[0-9;]*m/g, '');
 }
 
-function lastChange(folder: string): number {
-  const files = ['notebook.ipynb', 'events.jsonl', 'parameters.json'].map((name) => join(folder, name));
-  return Math.max(...[folder, ...files.filter(existsSync)].map((path) => statSync(path).mtimeMs));
+/** Of files' times nothing is taken: copying and unpacking change them. */
+function timeOf(folder: string, provenance: ProvenanceFile | undefined, notebook: NotebookFile | undefined): number {
+  const papermill = notebook?.metadata?.papermill;
+  const times = [provenance?.ended, papermill?.end_time, lastEventTime(folder), papermill?.start_time];
+  return times.map((time) => Date.parse(time ?? '')).find((time) => Number.isFinite(time)) ?? 0;
+}
+
+/** The time of the last whole line of `events.jsonl`. */
+function lastEventTime(folder: string): string | undefined {
+  const path = join(folder, 'events.jsonl');
+  if (!existsSync(path)) return undefined;
+  return /"time":"([^"]*)"[^\n]*\n[^\n]*$/.exec(readFileSync(path, 'utf8').slice(-100_000))?.[1];
 }

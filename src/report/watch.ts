@@ -35,7 +35,7 @@ export function watch(
     checkpoint: {
       folder: run.checkpoints,
       everySteps: checkpointEvery,
-      identity: run.identity.hash,
+      identity: run.parts,
       log: run.log,
     },
     async onEvent(event) {

@@ -16,7 +16,8 @@ export {
 export { Generator, Key, key } from './key.js';
 export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
 export {
-  codeHashes,
+  attemptIn,
+  claimFolder,
   listRuns,
   type Metric,
   openRun,

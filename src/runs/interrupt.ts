@@ -13,6 +13,8 @@ export interface KernelServices {
   input(prompt?: string, options?: { password?: boolean }): Promise<string>;
   /** The running cell's signal: the first interrupt aborts it and leaves the ending to the cell. */
   interruptSignal(): AbortSignal;
+  /** The sources of the cells that were run, in their order, with the running one's; each text once. */
+  executedCells(): string[];
 }
 
 export function kernelServices(): KernelServices | undefined {

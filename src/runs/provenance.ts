@@ -8,14 +8,8 @@ export interface RunOrigin {
   notebook: string;
   scale: string;
   started: Date;
-  identity: {
-    hash: string;
-    parameters: Record<string, unknown>;
-    source: string;
-    notebookCode: string;
-    manifests: string;
-    lockFile: string;
-  };
+  attempt: number;
+  identity: { hash: string; parameters: Record<string, unknown>; hashes: Record<string, string> };
 }
 
 /** What `provenance.json` holds: enough to trace every number of a run to what made it. */
@@ -25,6 +19,13 @@ export interface Provenance {
   command: string;
   seed: number | string;
   runHash: string;
+  /** From 1: how often the run was begun after it had been finished. */
+  attempt: number;
+  /** Names of the files that are, to the bit, those of the first attempt, and of those that are not; null for the first. */
+  repeats: { same: readonly string[]; different: readonly string[] } | null;
+  /** Sources of cells that were run and are not in the notebook's file. */
+  edited: readonly string[];
+  /** SHA-256 of code and data definitions. */
   hashes: Record<string, string>;
   versions: Record<string, string>;
   device: Record<string, unknown>;
@@ -32,6 +33,8 @@ export interface Provenance {
   data: readonly Record<string, unknown>[];
   splits: Record<string, string>;
   weights: Record<string, string>;
+  /** SHA-256 of each file that the run left. */
+  files: Record<string, string>;
   gitCommit: string | null;
   started: string;
   ended: string;
@@ -52,26 +55,28 @@ export interface ProvenanceFacts {
 }
 
 /** What `provenance.json` is to hold of a run that ends now. */
-export function provenanceOf(run: RunOrigin, facts: ProvenanceFacts): Provenance {
-  const { hash, source, notebookCode, manifests, lockFile } = run.identity;
+export function provenanceOf(
+  run: RunOrigin,
+  facts: ProvenanceFacts & Pick<Provenance, 'edited' | 'files' | 'repeats'>,
+): Provenance {
+  const { hash, hashes } = run.identity;
   return {
     notebook: run.notebook,
     scale: run.scale,
     command: commandFor(run),
     seed: facts.seed,
     runHash: hash,
-    hashes: {
-      'src/': source,
-      'notebook code': notebookCode,
-      'data-manifests/': manifests,
-      'package-lock.json': lockFile,
-    },
+    attempt: run.attempt,
+    repeats: facts.repeats,
+    edited: facts.edited,
+    hashes,
     versions: versions(),
     device: { ...facts.device },
     choices: facts.choices ?? {},
     data: facts.data.map((entry) => ({ ...entry })),
     splits: facts.splits ?? {},
     weights: facts.weights ?? {},
+    files: facts.files,
     gitCommit: gitCommit(),
     started: run.started.toISOString(),
     ended: new Date().toISOString(),

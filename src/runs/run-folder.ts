@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
+import { Claim, ClaimWatch, claimOwner } from './claims.js';
 import { EventLog, type RunEvent } from './event-log.js';
 import { projectRoot, writeFileAtomic } from './files.js';
-import { canonicalJson, sha256, sha256OfTree } from './hash.js';
+import { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
+import { kernelServices } from './interrupt.js';
+import { foreignCells, type NotebookCells, readNotebookCells } from './notebook-cells.js';
 import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 
 /** What a notebook was asked for; a parameter that is `undefined` was left to the scale. */
@@ -28,13 +31,34 @@ export interface RunResult extends ProvenanceFacts {
 /**
  * Where a notebook run with these parameters belongs:
  * `results/runs/<notebook>-<scale>-<short hash>`. The hash covers what decides the result: the parameters that were
- * given (not `out`), src/, the notebook's code and the data manifests. A run asked for again lands in the same
- * folder and resumes there.
+ * given (not `out`), src/, the notebook's code, cells that were run and are not the notebook's, and the data manifests. A
+ * run asked for again resumes there, until it is finished (see `attemptIn`).
  */
 export function runFolderFor(notebook: string, parameters: RunParameters, root = projectRoot): string {
-  const { hash, scale } = runIdentity(notebook, parameters, root);
+  return folderOf(notebook, runIdentity(notebook, parameters, root), root);
+}
+
+function folderOf(notebook: string, { hash, scale }: RunIdentity, root: string): string {
   return join(root, 'results', 'runs', `${notebook}-${scale}-${hash.slice(0, 8)}`);
 }
+
+/**
+ * The folder of the next attempt of a run: a finished one is never changed, and what comes after it lies in `<folder>-2`,
+ * `<folder>-3` and so on.
+ */
+export function attemptIn(folder: string): { folder: string; attempt: number } {
+  for (let attempt = 1; ; attempt++) {
+    const own = attempt === 1 ? folder : `${folder}-${attempt}`;
+    if (!isFinished(own)) return { folder: own, attempt };
+  }
+}
+
+/** A run is finished when its provenance is written, which comes last. */
+function isFinished(folder: string): boolean {
+  return existsSync(join(folder, 'provenance.json'));
+}
+
+export type RunIdentity = ReturnType<typeof runIdentity>;
 
 /** The SHA-256 that names a run, and what went into it. */
 export function runIdentity(notebook: string, parameters: RunParameters, root = projectRoot) {
@@ -43,49 +67,52 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
   if (typeof scale !== 'string' || !/^[a-z]+$/.test(scale)) {
     throw new TypeError(`a run needs the parameter scale (smoke, demo or paper); got ${JSON.stringify(scale)}`);
   }
-  const code = codeHashes(notebook, root);
-  const hash = sha256(canonicalJson({ notebook, parameters: given, ...code }));
-  return { hash, scale, parameters: given, ...code };
-}
-
-/** SHA-256 of the code and data definitions that a run rests on. */
-export function codeHashes(notebook: string, root = projectRoot) {
+  const cells = readNotebookCells(join(root, 'notebooks', `${notebook}.ipynb`));
+  const hashes = {
+    'src/': sha256OfTree(join(root, 'src')),
+    'notebook code': sha256(cells.sources.join('\n\0')),
+    'data-manifests/': sha256OfTree(join(root, 'data-manifests')),
+    'package-lock.json': sha256(readFileSync(join(root, 'package-lock.json'))),
+  };
+  const executed = executedCode(cells);
   return {
-    source: sha256OfTree(join(root, 'src')),
-    notebookCode: sha256(notebookCode(join(root, 'notebooks', `${notebook}.ipynb`))),
-    manifests: sha256OfTree(join(root, 'data-manifests')),
-    lockFile: sha256(readFileSync(join(root, 'package-lock.json'))),
+    hash: sha256(canonicalJson({ notebook, parameters: given, hashes, executed })),
+    scale,
+    parameters: given,
+    hashes,
+    cells,
   };
 }
 
-/** The code cells' text: outputs, and the cell that papermill injects, are not part of what a notebook is. */
-function notebookCode(path: string): string {
-  if (!existsSync(path)) throw new Error(`there is no notebook ${path}`);
-  const notebook = JSON.parse(readFileSync(path, 'utf8')) as {
-    cells: { cell_type: string; source: string | string[]; metadata?: { tags?: string[] } }[];
-  };
-  return notebook.cells
-    .filter((cell) => cell.cell_type === 'code' && !cell.metadata?.tags?.includes('injected-parameters'))
-    .map((cell) => (Array.isArray(cell.source) ? cell.source.join('') : cell.source))
-    .join('\n\0');
+/** What was run, in words and a hash: the cells of the notebook's file, others, or a script outside a notebook. */
+function executedCode(cells: NotebookCells): string {
+  const foreign = foreignCells(cells);
+  if (foreign.length > 0)
+    return `${foreign.length} not of the notebook's file (${sha256(canonicalJson(foreign.sort()))})`;
+  const script = kernelServices() ? undefined : process.argv[1];
+  return script && existsSync(script) ? `a script (${sha256(readFileSync(script))})` : "the notebook's";
 }
 
-/** A run's folder, open for writing. */
+/** A run's folder, open for writing until the run is finished. */
 export class Run {
   readonly started = new Date();
 
   private constructor(
     readonly notebook: string,
     readonly folder: string,
-    readonly identity: ReturnType<typeof runIdentity>,
+    /** From 1: how often this run was begun after it had been finished. */
+    readonly attempt: number,
+    readonly identity: RunIdentity,
     /** `events.jsonl`. */
     readonly log: EventLog,
+    private readonly claim: Claim,
   ) {}
 
   /**
-   * Opens (or reopens) the folder of a notebook run.
+   * Opens (or reopens) the folder of a notebook run; of a run that is finished, that of its next attempt.
    *
    * @param options.out the folder that a runner chose; by default the one that the parameters decide
+   * @throws Error where another process writes into it, naming that process
    */
   static async open(options: {
     notebook: string;
@@ -93,14 +120,18 @@ export class Run {
     out?: string;
     root?: string;
   }): Promise<Run> {
-    const root = options.root ?? projectRoot;
-    const identity = runIdentity(options.notebook, options.parameters, root);
-    const folder = options.out ? resolve(root, options.out) : runFolderFor(options.notebook, options.parameters, root);
-    const run = new Run(options.notebook, folder, identity, await EventLog.open(join(folder, 'events.jsonl')));
+    const { notebook, parameters, out, root = projectRoot } = options;
+    const identity = runIdentity(notebook, parameters, root);
+    const first = out ? resolve(root, out) : folderOf(notebook, identity, root);
+    const { folder, attempt } = attemptIn(first);
+    if (attempt > 1) console.log(`${basename(first)} is finished, and stays as it is: this is attempt ${attempt}`);
+    await mkdir(folder, { recursive: true });
+    const claim = await claimFolder(folder, 'run');
+    const run = new Run(notebook, folder, attempt, identity, await EventLog.open(join(folder, 'events.jsonl')), claim);
     await mkdir(run.checkpoints, { recursive: true });
     await mkdir(run.figures, { recursive: true });
     await run.write('parameters.json', identity.parameters);
-    await run.emit({ kind: 'opened', notebook: options.notebook, hash: identity.hash });
+    await run.emit({ kind: 'opened', notebook, hash: identity.hash });
     return run;
   }
 
@@ -109,21 +140,48 @@ export class Run {
   }
 
   get checkpoints(): string {
-    return join(this.folder, 'checkpoints');
+    return this.file('checkpoints');
   }
 
   get figures(): string {
-    return join(this.folder, 'figures');
+    return this.file('figures');
   }
 
-  /** The path of a file of the run's folder. */
+  /**
+   * The path of a file of the run's folder, to be written.
+   *
+   * @throws Error if the run is finished
+   */
   file(name: string): string {
+    this.requireOpen();
     return join(this.folder, name);
+  }
+
+  private requireOpen(): void {
+    if (!isFinished(this.folder)) return;
+    throw new Error(
+      `${this.folder} is finished, and a finished run is not changed: run the cell with openRun again, which begins ` +
+        'another attempt',
+    );
   }
 
   /** The path of a figure. */
   figure(name: string): string {
     return join(this.figures, name);
+  }
+
+  /**
+   * What decides the result beside method, settings and data, part by part, as it is now: a checkpoint is refused if one of
+   * them is another.
+   */
+  get parts(): Record<string, string> {
+    const { hashes, parameters, cells } = this.identity;
+    return {
+      notebook: this.notebook,
+      parameters: canonicalJson(parameters),
+      ...hashes,
+      'executed cells': executedCode(cells),
+    };
   }
 
   /** Logs an event. */
@@ -133,26 +191,81 @@ export class Run {
 
   /** Writes one JSON file of the folder, whole or not at all. */
   async write(name: string, content: unknown): Promise<void> {
-    await writeFileAtomic(join(this.folder, name), `${JSON.stringify(content, null, 2)}\n`);
+    await writeFileAtomic(this.file(name), `${JSON.stringify(content, null, 2)}\n`);
   }
 
   /**
-   * Writes `metrics.json` and `provenance.json`, after all events: where a provenance lies, the metrics beside it are its
-   * own. To be called when everything else of the run is on disk.
+   * Finishes the run: writes `metrics.json`, and last `provenance.json` with the hashes of all files beside it. To be called
+   * when everything else of the run is on disk. From then on the folder is not written to.
    *
    * @returns the provenance, for the page
-   * @throws RangeError for a metric that is not a number; both files stay as they were
+   * @throws RangeError for a metric that is not a number; nothing is written then
+   * @throws Error if the run is finished already, or another process has taken its folder over
    */
   async keep({ metrics, ...facts }: RunResult): Promise<Provenance> {
     checkMetrics(metrics);
-    const provenance = provenanceOf(this, facts);
+    this.requireOpen();
+    if (!(await this.claim.holds())) throw new Error(`${this.folder} was taken over by another process`);
+    const edited = foreignCells(this.identity.cells);
     await this.log.sync();
-    // That of an earlier run does not belong to the metrics that are written now.
-    await rm(join(this.folder, 'provenance.json'), { force: true });
-    await this.write('metrics.json', { notebook: this.notebook, scale: this.scale, metrics });
+    await this.write('metrics.json', {
+      notebook: this.notebook,
+      scale: this.scale,
+      edited: edited.length > 0,
+      metrics,
+    });
+    const files = await this.hashFiles();
+    const provenance = provenanceOf(this, { ...facts, edited, files, repeats: await this.compareWithFirst(files) });
     await this.write('provenance.json', provenance);
+    await this.claim.release();
     return provenance;
   }
+
+  /** Which files of an attempt are, to the bit, those of the run's first attempt, and which are not. */
+  private async compareWithFirst(files: Record<string, string>): Promise<Provenance['repeats']> {
+    if (this.attempt === 1) return null;
+    const first = this.folder.replace(/-\d+$/, '');
+    const before = (JSON.parse(await readFile(join(first, 'provenance.json'), 'utf8')) as Provenance).files;
+    const names = Object.keys(files).filter((name) => name in before);
+    const isSame = (name: string) => before[name] === files[name];
+    return { same: names.filter(isSame), different: names.filter((name) => !isSame(name)) };
+  }
+
+  /** SHA-256 of each file, but of checkpoints and of the log and the page, which go on after this. */
+  private async hashFiles(): Promise<Record<string, string>> {
+    const names = readdirSync(this.folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(this.folder, join(entry.parentPath, entry.name)))
+      .filter((name) => !/^(\.|checkpoints\/|events\.jsonl$|notebook\.)/.test(name))
+      .sort();
+    const hashes: Record<string, string> = {};
+    for (const name of names) hashes[name] = await digestOfFile(join(this.folder, name));
+    return hashes;
+  }
+}
+
+/** The claims of this process by their paths: who opens a run again takes its own claim over. */
+const claims = new Map<string, Claim>();
+
+/**
+ * Claims a part of a run's folder for this process: nobody else writes the `run`, or the `page`.
+ *
+ * @throws Error that says who else has it
+ */
+export async function claimFolder(folder: string, part: 'run' | 'page'): Promise<Claim> {
+  const path = join(folder, `.${part}-claim`);
+  await claims.get(path)?.release();
+  await new ClaimWatch().clearIfStale(path);
+  const claim = await Claim.take(path);
+  if (claim) {
+    claims.set(path, claim);
+    return claim;
+  }
+  const owner = await claimOwner(path);
+  throw new Error(
+    `${folder} is being written by process ${owner?.pid} on ${owner?.host}: wait until it ends, or stop it. ` +
+      `If that process is gone, delete ${path}`,
+  );
 }
 
 function checkMetrics(metrics: readonly Metric[]): void {

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { verify } from '../../src/cli/verify.js';
 import { projectRoot } from '../../src/runs/files.js';
+import { attemptIn } from '../../src/runs/index.js';
 
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const names = readdirSync(join(projectRoot, 'notebooks'))
@@ -87,6 +89,20 @@ describe.each(names)('%s at smoke scale', (name) => {
     }
     expect(read('events.jsonl').trim().split('\n').length).toBeGreaterThan(3);
   });
+
+  test('holds when it is verified, is another attempt when it is run again, and does not hold when it was changed', async () => {
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    try {
+      expect(await verify([folder]), said.mock.calls.flat().join('\n')).toBe(0);
+      expect(attemptIn(folder)).toEqual({ folder: `${folder}-2`, attempt: 2 });
+      writeFileSync(join(folder, 'metrics.json'), read('metrics.json').replace(/"value": \d/, '"value": 9'));
+      said.mockClear();
+      expect(await verify([folder])).toBe(2);
+      expect(said.mock.calls.flat()).toContain('WRONG  metrics.json: changed since the run');
+    } finally {
+      said.mockRestore();
+    }
+  }, 120_000);
 
   test.skipIf(!browserPath)(
     'shows every picture in a browser, with its words (needs Chromium)',

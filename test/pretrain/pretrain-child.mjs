@@ -27,7 +27,7 @@ const settings = {
 const { encoder } = await pretrain(method, {
   settings,
   batches: new BatchSource(dataset, { batchSize: 8, key: key(1).fold('order'), imageSize: 32, memory }),
-  checkpoint: { folder: join(run, 'checkpoints'), everySteps: 5, identity: 'this run', log },
+  checkpoint: { folder: join(run, 'checkpoints'), everySteps: 5, identity: { code: 'this' }, log },
   onEvent: async ({ kind, step, loss }) => {
     await log.append({ kind, step, loss });
     writeSync(1, `${kind} ${step}\n`);

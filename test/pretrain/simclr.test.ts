@@ -93,7 +93,7 @@ describe('pretraining with SimCLR', () => {
   ])('in %s with memory %s gives the undisturbed run after an interrupt, bit for bit', async (precision, memory) => {
     const options = { settings: { ...settings, precision }, batches: batches({ memory }) };
     const whole = await pretrain(method, options);
-    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: 'this run' };
+    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: { code: 'this' } };
     await expect(interruptAfter(5, { ...options, checkpoint })).rejects.toThrow(InterruptedError);
     const events: TrainingEvent[] = [];
     const onEvent = (event: TrainingEvent) => void events.push(event);
@@ -104,7 +104,7 @@ describe('pretraining with SimCLR', () => {
   });
 
   it('refuses the checkpoint of other settings, views, batches or code, and names what differs', async () => {
-    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: 'this run' };
+    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: { code: 'this' } };
     const options = { settings, batches: batches(), checkpoint };
     await expect(interruptAfter(2, options)).rejects.toThrow(InterruptedError);
     const others: [RegExp, () => Promise<unknown>][] = [
@@ -113,8 +113,8 @@ describe('pretraining with SimCLR', () => {
         () => pretrain(method, { ...options, settings: { ...settings, epochs: 4 } }),
       ],
       [
-        /differs in run \(this run there, another here\)/,
-        () => pretrain(method, { ...options, checkpoint: { ...checkpoint, identity: 'another' } }),
+        /differs in code \(this there, another here\)/,
+        () => pretrain(method, { ...options, checkpoint: { ...checkpoint, identity: { code: 'another' } } }),
       ],
       [/differs in views/, () => pretrain({ ...method, views: [{ ...views, grayscale: 0 }, views] }, options)],
       [

@@ -29,6 +29,7 @@ const services = Symbol.for('pathlab.kernel');
 const inKernel = {
   display: ({ data }: { data: Record<string, unknown> }) => said.push(String(data['text/plain'])),
   interruptSignal: () => new AbortController().signal,
+  executedCells: () => [],
 };
 
 beforeAll(() => {

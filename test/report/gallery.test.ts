@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -20,13 +20,18 @@ interface RunFiles {
   error?: [name: string, message: string];
   metrics?: unknown;
   synthetic?: boolean;
+  /** Seconds since 1970. */
   at?: number;
+  seed?: number;
+  parameters?: object;
+  provenance?: object;
+  status?: string;
 }
 
 /** A run folder as papermill and a notebook leave it. */
 function addRun(
   name: string,
-  { title = 'A notebook', error, metrics = [], synthetic = false, at = 1e9 }: RunFiles = {},
+  { title = 'A notebook', error, metrics = [], synthetic = false, at = 1e9, seed = 1, ...more }: RunFiles = {},
 ) {
   const folder = join(root, 'results', 'runs', name);
   mkdirSync(folder, { recursive: true });
@@ -38,13 +43,19 @@ function addRun(
       { cell_type: 'markdown', metadata: {}, source: [`# ${title}\n`, 'Text.'] },
       { cell_type: 'code', metadata: { tags: ['key-figure'] }, source: 'await train();', outputs: [output] },
     ],
-    metadata: { papermill: { duration: 143.2, exception: error ? true : null, end_time: '2026-01-01T00:00:00' } },
+    metadata: {
+      papermill: { duration: 143.2, exception: error ? true : null, end_time: '2026-01-01T00:00:00' },
+      ...(more.status && { pathlab: { status: more.status } }),
+    },
   };
   writeFileSync(join(folder, 'notebook.ipynb'), JSON.stringify(notebook));
   writeFileSync(join(folder, 'notebook.html'), '<p>page</p>');
   writeFileSync(join(folder, 'metrics.json'), typeof metrics === 'string' ? metrics : JSON.stringify({ metrics }));
-  writeFileSync(join(folder, 'provenance.json'), JSON.stringify({ data: [{ name: 'slides', synthetic }] }));
-  for (const file of ['notebook.ipynb', '.']) utimesSync(join(folder, file), at, at);
+  writeFileSync(join(folder, 'parameters.json'), JSON.stringify({ seed, ...more.parameters }));
+  const ended = new Date(1000 * at).toISOString();
+  const hashes = { 'src/': 'the same' };
+  const provenance = { data: [{ name: 'slides', synthetic }], hashes, ended, ...more.provenance };
+  writeFileSync(join(folder, 'provenance.json'), JSON.stringify(provenance));
   return folder;
 }
 
@@ -115,14 +126,64 @@ test('a run that was stopped is called interrupted, not failed', async () => {
   expect(html).not.toContain('>failed<');
 });
 
-test('of each notebook at each scale the latest run is shown, demo before smoke', async () => {
+test('of each experiment the latest run is shown, demo before smoke, and the others under it', async () => {
   addRun('11-pretrain-simclr-demo-00000001', { title: 'the older', at: 1e9 });
   addRun('11-pretrain-simclr-demo-00000002', { title: 'the newer', at: 1e9 + 60 });
-  addRun('11-pretrain-simclr-smoke-00000003', { title: 'the small', at: 1e9 - 60 });
+  addRun('11-pretrain-simclr-demo-00000003', { title: 'other settings', at: 1e9, parameters: { epochs: 3 } });
+  addRun('11-pretrain-simclr-smoke-00000004', { title: 'the small', at: 1e9 - 60 });
   const html = await gallery();
+  expect(html.match(/<article>/g)).toHaveLength(3);
   expect(html).not.toContain('the older');
+  expect(html).toContain('<summary>1 other run</summary>');
+  expect(html).toContain('<a href="runs/11-pretrain-simclr-demo-00000001/notebook.html">seed 1</a>');
+  expect(html).toContain('<p class="parameters">seed 1, epochs 3</p>');
   expect(html.indexOf('the newer')).toBeGreaterThan(0);
   expect(html.indexOf('the small')).toBeGreaterThan(html.indexOf('the newer'));
+});
+
+test('a failed or interrupted attempt after it hides no finished run', async () => {
+  const metrics = [{ name: 'accuracy', value: 70 }];
+  addRun('11-pretrain-simclr-demo-00000001', { title: 'finished', metrics });
+  addRun('11-pretrain-simclr-demo-00000001-2', { at: 1e9 + 60, error: ['Error', 'no memory'] });
+  addRun('11-pretrain-simclr-demo-00000001-3', { at: 1e9 + 90, status: 'interrupted' });
+  const html = await gallery();
+  expect(html).toContain('<strong>70</strong>');
+  expect(html).toContain('<summary>2 other runs</summary>');
+  expect(html).toMatch(
+    /<span class="failed">failed<.span> <a [^>]*>seed 1, attempt 2<.a> <time [^>]*>[^<]*<.time>: Error: no memory/,
+  );
+  expect(html).toMatch(/<span class="interrupted">interrupted<.span> <a [^>]*>seed 1, attempt 3</);
+});
+
+test('several seeds of one experiment are a row with their mean, their deviation and each value', async () => {
+  const metrics = (value: number) => [{ name: 'accuracy', value, unit: '%' }];
+  for (const [seed, value] of [
+    [1, 60],
+    [2, 70],
+    [3, 80],
+  ] as const) {
+    addRun(`11-pretrain-simclr-demo-0000000${seed}`, { seed, metrics: metrics(value), at: 1e9 + seed });
+  }
+  // Neither of other code nor of other cells.
+  addRun('11-pretrain-simclr-demo-00000004', {
+    seed: 4,
+    metrics: metrics(1),
+    provenance: { hashes: { 'src/': 'old' } },
+  });
+  addRun('11-pretrain-simclr-demo-00000005', { seed: 5, metrics: metrics(1), provenance: { edited: ['x'] } });
+  const html = await gallery();
+  expect(html.match(/<article>/g)).toHaveLength(1);
+  expect(html).toContain('<td>70 %</td><td>10</td><td>60</td><td>70</td><td>80</td>');
+});
+
+test('a run of edited cells is marked', async () => {
+  addRun('11-pretrain-simclr-demo-00000001', { provenance: { edited: ['train(2)'] } });
+  expect(await gallery()).toContain('edited: not the notebook as it is in its file');
+});
+
+test('the time is what the run says, not that of its files', async () => {
+  addRun('11-pretrain-simclr-demo-00000001', { at: 1e9 });
+  expect(await gallery()).toContain('<time datetime="2001-09-09T01:46:40.000Z">');
 });
 
 test('a file that cannot be read is said, and hides nothing else', async () => {

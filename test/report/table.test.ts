@@ -69,6 +69,10 @@ test('provenance says each fact in a row', () => {
     command: 'npm run notebook -- n',
     seed: 7,
     runHash: 'ab',
+    attempt: 2,
+    repeats: { same: ['weights'], different: [] },
+    edited: ['train(2);\nagain();'],
+    files: {},
     hashes: { 'src/': 'cd' },
     versions: { node: '20.19.0' },
     device: { kind: 'cpu', threads: { intraOp: 2 }, features: ['avx2', 'fma'] },
@@ -88,5 +92,9 @@ test('provenance says each fact in a row', () => {
   const drawn = rowsOf.find(({ what }) => what === 'data drawn 1 … drawn 2');
   expect(drawn?.value).toMatch(/^files 2, synthetic true, SHA-256 of .* [0-9a-f]{64}$/);
   expect(rowsOf).toContainEqual({ what: 'SHA-256 of src/', value: 'cd' });
+  const cells = "cells that are not the notebook's were run: train(2); ...";
+  expect(rowsOf).toContainEqual({ what: 'edited', value: cells });
+  const attempt = "2; of the first attempt's files the same, bit for bit: weights; others: none";
+  expect(rowsOf).toContainEqual({ what: 'attempt', value: attempt });
   expect(rowsOf).toContainEqual({ what: 'commit', value: 'not a git checkout' });
 });

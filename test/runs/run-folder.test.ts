@@ -1,7 +1,12 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/runs/files.js';
+import { foreignCells, readNotebookCells } from '../../src/runs/notebook-cells.js';
 import { commandFor } from '../../src/runs/provenance.js';
 import { listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';
 
@@ -14,6 +19,13 @@ const cell = (source: string, tags: string[] = [], outputs: unknown[] = []) => (
   outputs,
 });
 const writeNotebook = (...cells: object[]) => writeFileSync(notebookFile(), JSON.stringify({ cells }));
+
+const facts = { seed: 5, device: { type: 'cpu' }, data: [] };
+const runsRoom = pathToFileURL(join(projectRoot, 'dist', 'runs', 'index.js')).href;
+const contentsOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name), 'utf8')]);
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pathlab-runs-'));
@@ -53,9 +65,9 @@ describe('a run', () => {
   it('writes parameters, events, metrics and provenance', async () => {
     const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke', seed: 5, epochs: undefined }, root });
     void run.emit({ kind: 'step', step: 1, loss: 2.5 });
-    const facts = { seed: 5, device: { type: 'cpu' }, data: [{ name: 'none' }], choices: { forms: 'a' } };
+    const own = { ...facts, data: [{ name: 'none' }], choices: { forms: 'a' } };
     const metrics = [{ name: 'accuracy', value: 0.5, interval: [0.4, 0.6] as const }];
-    const provenance = await run.keep({ ...facts, metrics });
+    const provenance = await run.keep({ ...own, metrics });
     const read = (name: string) => readFileSync(join(run.folder, name), 'utf8');
     expect(JSON.parse(read('parameters.json'))).toEqual({ scale: 'smoke', seed: 5 });
     const events = read('events.jsonl')
@@ -64,32 +76,109 @@ describe('a run', () => {
       .map((line) => JSON.parse(line) as { kind: string; time: string });
     expect(events.map((event) => event.kind)).toEqual(['opened', 'step']);
     expect(Number.isNaN(Date.parse(events[1]!.time))).toBe(false);
-    expect(JSON.parse(read('metrics.json'))).toEqual({ notebook: 'demo', scale: 'smoke', metrics });
+    expect(JSON.parse(read('metrics.json'))).toEqual({ notebook: 'demo', scale: 'smoke', edited: false, metrics });
     expect(JSON.parse(read('provenance.json'))).toEqual(provenance);
-    expect(provenance).toMatchObject({ ...facts, splits: {}, weights: {} });
+    expect(provenance).toMatchObject({ ...own, splits: {}, weights: {} });
     expect(provenance.versions['@tensorflow/tfjs-node-gpu']).toBe('4.22.0');
     expect(commandFor(run)).toBe('npm run notebook -- demo -p scale smoke -p seed 5');
     expect(listRuns(root)).toEqual([run.folder]);
   });
 
-  it('keeps a provenance only beside its own metrics', async () => {
+  it('is finished by its provenance, writes neither file for a metric that is no number, and is not changed then', async () => {
     const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
-    const facts = { seed: 5, device: { type: 'cpu' }, data: [] };
-    const provenance = await run.keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.5 }] });
-    const read = (name: string) => JSON.parse(readFileSync(join(run.folder, name), 'utf8'));
     for (const broken of [
       { name: 'loss', value: Number.NaN },
       { name: 'loss', value: 1, interval: [0, Number.NaN] as const },
     ]) {
       await expect(run.keep({ ...facts, metrics: [broken] })).rejects.toThrow(/"loss" is NaN/);
     }
-    expect(read('provenance.json')).toEqual(provenance);
-    expect(read('metrics.json').metrics[0].value).toBe(0.5);
-
-    // Where the metrics cannot be written, the provenance of the earlier ones does not stay.
-    rmSync(join(run.folder, 'metrics.json'));
-    mkdirSync(join(run.folder, 'metrics.json'));
-    await expect(run.keep({ ...facts, metrics: [] })).rejects.toThrow();
-    expect(existsSync(join(run.folder, 'provenance.json'))).toBe(false);
+    expect(readdirSync(run.folder).filter((name) => name.endsWith('.json'))).toEqual(['parameters.json']);
+    writeFileSync(run.figure('a.png'), 'a');
+    const { files, attempt, repeats } = await run.keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.5 }] });
+    expect(Object.keys(files)).toEqual(['figures/a.png', 'metrics.json', 'parameters.json']);
+    expect([attempt, repeats]).toEqual([1, null]);
+    expect(() => run.figure('a.png')).toThrow(/is finished, and a finished run is not changed/);
+    await expect(run.keep({ ...facts, metrics: [] })).rejects.toThrow(/is finished/);
+    await expect(run.write('parameters.json', {})).rejects.toThrow(/is finished/);
   });
+
+  it('goes on in another folder once it is finished, and says which files came out the same', async () => {
+    const open = () => openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
+    const first = await open();
+    expect((await open()).folder).toBe(first.folder);
+    await (await open()).keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.5 }] });
+    const before = contentsOf(first.folder);
+    const second = await open();
+    expect([second.folder, second.attempt]).toEqual([`${first.folder}-2`, 2]);
+    const { repeats } = await second.keep({ ...facts, metrics: [{ name: 'accuracy', value: 0.6 }] });
+    expect(repeats).toEqual({ same: ['parameters.json'], different: ['metrics.json'] });
+    expect(contentsOf(first.folder)).toEqual(before);
+    expect((await open()).folder).toBe(`${first.folder}-3`);
+  });
+
+  it('is written by one process at a time, and the other is told by which', async () => {
+    const folder = runFolderFor('demo', { scale: 'smoke' }, root);
+    mkdirSync(folder, { recursive: true });
+    const program = `const { claimFolder } = await import(${JSON.stringify(runsRoom)});
+      await claimFolder(${JSON.stringify(folder)}, 'run'); console.log('claimed'); setTimeout(() => {}, 60_000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout!, 'data');
+    const open = () => openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
+    await expect(open()).rejects.toThrow(
+      new RegExp(`is being written by process ${child.pid} on .*: wait until it ends`),
+    );
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect((await open()).folder).toBe(folder);
+  });
+});
+
+describe('a run in a kernel', () => {
+  let executed: string[];
+  beforeEach(() => {
+    writeNotebook(
+      cell('let scale = 1; // size\nlet seed: number | undefined; // of all', ['parameters']),
+      cell('train(scale)'),
+    );
+    (globalThis as Record<symbol, unknown>)[kernel] = { executedCells: () => executed };
+  });
+  afterEach(() => {
+    delete (globalThis as Record<symbol, unknown>)[kernel];
+  });
+  const kernel = Symbol.for('pathlab.kernel');
+  const parameters = { scale: 'smoke' };
+
+  it("is the notebook's while its cells are, whatever parameters were set", async () => {
+    executed = [];
+    const folder = runFolderFor('demo', parameters, root);
+    executed = [
+      '// Parameters\nscale = "smoke";\nvoid 0;\n',
+      'let scale = 2;\nlet seed: number | undefined = 7; // mine',
+      'train(scale)\n',
+    ];
+    expect(runFolderFor('demo', parameters, root)).toBe(folder);
+    const run = await openRun({ notebook: 'demo', parameters, root });
+    expect(run.parts['executed cells']).toBe("the notebook's");
+    expect((await run.keep({ ...facts, metrics: [] })).edited).toEqual([]);
+  });
+
+  it('is another where a cell was edited before, and is marked where one was edited after', async () => {
+    executed = ['train(scale)'];
+    const run = await openRun({ notebook: 'demo', parameters, root });
+    executed = ['train(scale)', 'train(2 * scale)'];
+    expect(runFolderFor('demo', parameters, root)).not.toBe(run.folder);
+    expect(run.parts['executed cells']).toMatch(/^1 not of the notebook's file \([0-9a-f]{64}\)$/);
+    expect((await run.keep({ ...facts, metrics: [] })).edited).toEqual(['train(2 * scale)']);
+    expect(JSON.parse(readFileSync(join(run.folder, 'metrics.json'), 'utf8')).edited).toBe(true);
+  });
+
+  it.each(['seed = 1; train(3)', 'seed = train(3);', 'seed = train(3);\nother = 1;', 'let scale = 1\ntrain(2);'])(
+    'takes %j for an edit',
+    (source) => {
+      executed = [source];
+      expect(foreignCells(readNotebookCells(notebookFile()))).toEqual([source]);
+    },
+  );
 });

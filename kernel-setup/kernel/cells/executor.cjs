@@ -97,6 +97,11 @@ class Executor {
     return this.#tslab.typescript.preProcessFile(code, true, true).importedFiles.map(({ fileName }) => fileName);
   }
 
+  /** The sources of the cells that were run, in their order, with the running one's; each text once. */
+  executedCells() {
+    return [...new Set([...this.#cells.values()].map(({ source }) => source))];
+  }
+
   /** The signal of the cell that is asking: the first interrupt aborts it and leaves the ending to the cell. */
   interruptSignal() {
     const { cell } = this.#output;

@@ -35,6 +35,7 @@ async function start() {
     clearOutput: (wait) => output.clear(wait),
     input: (prompt, options) => input.ask(prompt, options),
     interruptSignal: () => executor.interruptSignal(),
+    executedCells: () => executor.executedCells(),
     throwIfStopped: () => output.throwIfStopped(),
   };
   tslab.onTslabDisplay(({ data, metadata, transient }, update) =>

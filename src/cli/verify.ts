@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { readSafetensors } from '../engine/index.js';
+import { type PretrainParameters, pretrainingData, simclrExperiment } from '../experiments/index.js';
+import { fromTorch } from '../models/index.js';
+import { pretrainedEncoder } from '../pretrain/index.js';
+import { compareWithBaselines, comparisonMetrics } from '../report/index.js';
+import { digestOfFile, type Metric, type Provenance, runIdentity } from '../runs/index.js';
+import { parseWords } from './options.js';
+import { UsageError } from './usage-error.js';
+
+/** Numbers of the same weights on another machine differ by the rounding of features, which may turn a single patch. */
+const tolerance = 0.5;
+
+const help = `pathlab verify RUN
+
+Says of a finished run (its folder) what still holds: that each of its files is the one that it left, that code, notebook
+and data definitions are as they were, that its data and split are the same, and that its weights, evaluated again on them,
+give its numbers, to ${tolerance} percentage points.
+
+The exit code is 0 when all of that holds, and 2 when something does not.
+`;
+
+interface Finding {
+  what: string;
+  holds: boolean;
+  found: string;
+}
+
+/**
+ * The command `pathlab verify`.
+ *
+ * @param words what follows `verify` on the command line
+ * @returns the exit code: 0, or 2 when something no longer holds
+ * @throws UsageError with what a user can act on
+ */
+export async function verify(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseWords('verify', {
+    args: [...words],
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [where, ...others] = positionals;
+  if (where === undefined || others.length > 0)
+    throw new UsageError('verify takes one RUN (see pathlab verify --help)');
+  const folder = resolve(where);
+  if (!existsSync(join(folder, 'provenance.json'))) {
+    throw new UsageError(`${where} is no finished run: there is no provenance.json in it`);
+  }
+  const read = <Content>(name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Content;
+  const run = {
+    folder,
+    ...read<Provenance>('provenance.json'),
+    parameters: read<Record<string, unknown>>('parameters.json'),
+  };
+  let wrong = 0;
+  for await (const { what, holds, found } of findings(run)) {
+    if (!holds) wrong++;
+    console.log(`${holds ? 'holds' : 'WRONG'}  ${what}: ${found}`);
+  }
+  console.log(wrong === 0 ? 'All of it holds.' : `${wrong} ${wrong === 1 ? 'thing does' : 'things do'} not hold.`);
+  return wrong === 0 ? 0 : 2;
+}
+
+type KeptRun = Provenance & { folder: string; parameters: Record<string, unknown> };
+
+async function* findings(run: KeptRun): AsyncGenerator<Finding> {
+  for (const [name, sha256] of Object.entries(run.files)) {
+    const path = join(run.folder, name);
+    const now = existsSync(path) ? await digestOfFile(path) : undefined;
+    const found = now === undefined ? 'it is gone' : now === sha256 ? 'as the run left it' : 'changed since the run';
+    yield { what: name, holds: now === sha256, found };
+  }
+  yield {
+    what: 'executed cells',
+    holds: run.edited.length === 0,
+    found: run.edited.length === 0 ? "the notebook's" : `${run.edited.length} are not the notebook's`,
+  };
+  const { hashes } = runIdentity(run.notebook, run.parameters);
+  for (const [name, sha256] of Object.entries(run.hashes)) {
+    const holds = (hashes as Record<string, string>)[name] === sha256;
+    yield { what: name, holds, found: holds ? 'as it was' : 'changed since the run' };
+  }
+  if (run.notebook === '11-pretrain-simclr') yield* evaluatedAgain(run);
+}
+
+/** Opens the data of a pretraining and evaluates its weights again. */
+async function* evaluatedAgain(run: KeptRun): AsyncGenerator<Finding> {
+  const experiment = simclrExperiment(run.parameters as unknown as PretrainParameters);
+  const data = await pretrainingData(experiment);
+  const { indexSha256, report } = data.dataset;
+  const isSame = run.data.some(({ sha256 }) => sha256 === indexSha256);
+  yield { what: `patches of ${report.dataset}`, holds: isSame, found: isSame ? 'the same' : 'other patches' };
+  const [split] = Object.values(run.splits);
+  yield {
+    what: 'split',
+    holds: split === data.split.sha256,
+    found: split === data.split.sha256 ? 'the same' : 'another',
+  };
+  const { tensors } = await readSafetensors(join(run.folder, 'backbone.safetensors'));
+  const model = fromTorch(tensors);
+  const comparison = await compareWithBaselines(
+    experiment,
+    data,
+    pretrainedEncoder(experiment.method, experiment, model),
+  );
+  const { metrics } = JSON.parse(readFileSync(join(run.folder, 'metrics.json'), 'utf8')) as { metrics: Metric[] };
+  for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {
+    const kept = metrics.find((metric) => metric.name === name)?.value;
+    yield {
+      what: name,
+      holds: kept !== undefined && Math.abs(kept - value) <= tolerance,
+      found: kept === value ? `${value} ${unit} again` : `${value} ${unit}, and ${kept ?? 'nothing'} was kept`,
+    };
+  }
+}

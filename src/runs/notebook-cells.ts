@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { kernelServices } from './interrupt.js';
+
+/** The code of a notebook's file. */
+export interface NotebookCells {
+  /** Sources of the code cells; outputs, and the cell that papermill injects, are not part of what a notebook is. */
+  sources: readonly string[];
+  /** Names that the cell tagged `parameters` declares. */
+  parameters: ReadonlySet<string>;
+}
+
+/** @throws Error if there is no such file */
+export function readNotebookCells(path: string): NotebookCells {
+  if (!existsSync(path)) throw new Error(`there is no notebook ${path}`);
+  const notebook = JSON.parse(readFileSync(path, 'utf8')) as {
+    cells: { cell_type: string; source: string | string[]; metadata?: { tags?: string[] } }[];
+  };
+  const sources: string[] = [];
+  const parameters = new Set<string>();
+  for (const { cell_type: type, source, metadata: { tags = [] } = {} } of notebook.cells) {
+    if (type !== 'code' || tags.includes('injected-parameters')) continue;
+    const text = Array.isArray(source) ? source.join('') : source;
+    sources.push(text);
+    if (tags.includes('parameters')) for (const [, name] of text.matchAll(/^let (\w+)/gm)) parameters.add(name!);
+  }
+  return { sources, parameters };
+}
+
+/**
+ * The cells that this kernel has run and that are not the notebook's: edited and not saved, or of another notebook. A cell
+ * that only sets parameters does not count, since a run keeps its parameters. Outside a kernel there are none.
+ */
+export function foreignCells({ sources, parameters }: NotebookCells): string[] {
+  const own = new Set(sources.map(trimmed));
+  const executed = kernelServices()?.executedCells() ?? [];
+  return executed.map(trimmed).filter((source) => source && !own.has(source) && !setsParameters(source, parameters));
+}
+
+const trimmed = (source: string) => source.trim();
+
+/** Whether each line is a comment, nothing, or sets one of the parameters, as papermill's cell does. */
+function setsParameters(source: string, names: ReadonlySet<string>): boolean {
+  return source.split('\n').every((line) => {
+    if (/^\s*(\/\/.*|void 0;)?$/.test(line)) return true;
+    const name = /^(?:let )?(\w+)(?::[^=]*)?(?: = [^;()]*)?;\s*(?:\/\/.*)?$/.exec(line)?.[1];
+    return name !== undefined && names.has(name);
+  });
+}
