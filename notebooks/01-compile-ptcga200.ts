@@ -23,8 +23,8 @@
 //
 // | scale | what is compiled | on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | under 30 s |
-// | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | under a minute |
+// | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | half a minute |
+// | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | a minute |
 // | `paper` | the real slides; refused before they are fetched | `npx --no-install pathlab compile ptcga200 --plan` says |
 //
 // On your own slides or patches: `npm run notebook -- 01-compile-ptcga200 -p data DEFINITION_OR_TABLE_OR_FOLDER`

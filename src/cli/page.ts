@@ -1,33 +1,88 @@
 import { execFile } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { chartSvg, type VegaLiteSpec, vegaLiteType } from '../report/chart.js';
 import { escapeMarkup } from '../report/html.js';
-import { projectRoot, writeFileAtomic } from '../runs/index.js';
+import { projectRoot, temporaryName, writeFileAtomic } from '../runs/index.js';
 import { notebookTitle } from './notebooks.js';
 import { jupyterEnvironment, pythonProgram } from './papermill.js';
 
 const templates = join(projectRoot, 'kernel-setup', 'python', 'page-templates');
 const largestPage = 1024 ** 3; // bytes
 
+interface Output {
+  data?: Record<string, unknown>;
+  metadata?: Record<string, unknown>;
+}
+
 /**
- * Renders an executed notebook to one HTML file that needs nothing else: pictures inside, no script, no request.
+ * Renders an executed notebook to one HTML file that needs nothing else: pictures inside, no script, no request. Code is
+ * folded; charts are SVG and pictures WebP.
  *
+ * @param options.gallery address of the gallery from the page, if the page is in it
  * @throws Error with nbconvert's own words if it fails
  */
-export async function writePage(notebook: string, page: string): Promise<void> {
-  const { stdout } = await promisify(execFile)(
-    pythonProgram('jupyter-nbconvert'),
-    [
-      ...['--to', 'html', '--stdout', '--log-level', 'ERROR', '--template', 'pathlab'],
-      `--TemplateExporter.extra_template_basedirs=${templates}`,
-      notebook,
-    ],
-    { env: jupyterEnvironment(), maxBuffer: largestPage },
+export async function writePage(notebook: string, page: string, options: { gallery?: string } = {}): Promise<void> {
+  const light = `${temporaryName(notebook)}.ipynb`;
+  try {
+    await writeFileAtomic(light, JSON.stringify(await withLightPictures(notebook)));
+    const { stdout } = await promisify(execFile)(
+      pythonProgram('jupyter-nbconvert'),
+      [
+        ...['--to', 'html', '--stdout', '--log-level', 'ERROR', '--template', 'pathlab'],
+        `--TemplateExporter.extra_template_basedirs=${templates}`,
+        light,
+      ],
+      { env: jupyterEnvironment(), maxBuffer: largestPage },
+    );
+    // nbconvert would name the page after the file, and every one is called notebook.
+    const title = escapeMarkup(notebookTitle(notebook) ?? 'notebook');
+    const back = options.gallery ? `<a href="${escapeMarkup(options.gallery)}">all results</a>` : '';
+    await writeFileAtomic(
+      page,
+      stdout
+        .replace(/<title>.*?<\/title>/s, () => `<title>${title}</title>`)
+        .replace('<!-- gallery -->', () => back)
+        .replace('<!-- contents -->', () => contentsOf(stdout)),
+    );
+  } finally {
+    await rm(light, { force: true });
+  }
+}
+
+/** A list of the page's headings of the second level. */
+function contentsOf(page: string): string {
+  const items = [...page.matchAll(/<h2 id="([^"]*)">(.*?)<a class="anchor-link"/gs)].map(
+    ([, id, text]) => `<li><a href="#${id}">${text}</a></li>`,
   );
-  // nbconvert would name the page after the file, and every one is called notebook.
-  const title = escapeMarkup(notebookTitle(notebook) ?? 'notebook');
-  await writeFileAtomic(
-    page,
-    stdout.replace(/<title>.*?<\/title>/s, () => `<title>${title}</title>`),
-  );
+  return items.length > 1 ? `<nav aria-label="Contents"><ol>${items.join('')}</ol></nav>` : '';
+}
+
+/** An executed notebook, with the address of a lighter picture in the metadata of each output that has a PNG. */
+async function withLightPictures(path: string): Promise<object> {
+  const notebook = JSON.parse(await readFile(path, 'utf8')) as { cells: { outputs?: Output[] }[] };
+  for (const output of notebook.cells.flatMap(({ outputs = [] }) => outputs)) {
+    if (output.data?.['image/png'] === undefined) continue;
+    const png = [output.data['image/png']].flat().join('');
+    const spec = output.data[vegaLiteType] as VegaLiteSpec | undefined;
+    const src = spec ? await chartSrc(spec, png) : await asWebp(png);
+    output.metadata = { ...output.metadata, pathlab: { src } };
+  }
+  return notebook;
+}
+
+/** A chart of thousands of marks is smaller as a picture. */
+const mostSvg = 300_000; // letters
+
+async function chartSrc(spec: VegaLiteSpec, png: string): Promise<string> {
+  // A picture in a page has no fonts of its own; what takes the place of ours is about as wide.
+  const svg = (await chartSvg(spec)).replaceAll('system-ui', 'Segoe UI, Helvetica Neue, Arial, DejaVu Sans');
+  return svg.length > mostSvg ? asWebp(png) : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+}
+
+async function asWebp(png: string): Promise<string> {
+  const webp = await sharp(Buffer.from(png, 'base64')).webp({ quality: 88 }).toBuffer();
+  return `data:image/webp;base64,${webp.toString('base64')}`;
 }

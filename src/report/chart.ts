@@ -15,10 +15,15 @@ export interface ChartOptions {
 
 /** JupyterLab 4 draws Vega-Lite 5, not 6; the specifications used here mean the same in both. */
 const schema = 'https://vega.github.io/schema/vega-lite/v5.json';
-const mimeType = 'application/vnd.vegalite.v5+json';
+export const vegaLiteType = 'application/vnd.vegalite.v5+json';
 
 /** Draws a Vega-Lite specification as a picture. */
 export async function drawChart(spec: VegaLiteSpec): Promise<Figure> {
+  return drawSvg(await chartSvg(spec));
+}
+
+/** A Vega-Lite specification as SVG. */
+export async function chartSvg(spec: VegaLiteSpec): Promise<string> {
   // vega has a top-level await, so code that a notebook cell imports must not import it statically.
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   measureTextOf(vega);
@@ -27,7 +32,7 @@ export async function drawChart(spec: VegaLiteSpec): Promise<Figure> {
   const compiled = vegaLite.compile(styled as unknown as Parameters<typeof vegaLite.compile>[0]);
   const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logLevel: vega.Error });
   try {
-    return await drawSvg(await view.toSVG());
+    return await view.toSVG();
   } finally {
     view.finalize();
   }
@@ -55,7 +60,7 @@ export async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Pr
 
 /** A chart as an output without a picture, which costs next to nothing; the front end draws it. */
 export function vegaLiteBundle(spec: VegaLiteSpec, alt: string): MimeBundle {
-  return { 'text/plain': alt, [mimeType]: withHouseStyle(spec) };
+  return { 'text/plain': alt, [vegaLiteType]: withHouseStyle(spec) };
 }
 
 function withHouseStyle(spec: VegaLiteSpec): VegaLiteSpec {

@@ -31,7 +31,7 @@ export function intervalChart(
     axis: { format: '.0%' },
   };
   const spec = {
-    title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
+    title: { text: options.title, ...(options.subtitle && { subtitle: options.subtitle }), offset: 22 },
     width: 520,
     height: { step: 46 },
     data: { values: rows.map((row) => ({ ...row, label: percent(row.value) })) },
@@ -46,7 +46,8 @@ export function intervalChart(
             },
             {
               data: { values: [{ chance: options.chance }] },
-              mark: { type: 'text', text: 'guessing', align: 'left', baseline: 'top', dx: 4, y: 2, color: faintInk },
+              // Above the panel, where no number can be.
+              mark: { type: 'text', text: 'guessing', baseline: 'bottom', y: -3, color: faintInk },
               encoding: { x: { field: 'chance', type: 'quantitative' } },
             },
           ]),

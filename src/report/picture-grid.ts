@@ -58,13 +58,26 @@ export async function showPictureGrid(pictures: readonly GridPicture[], options:
 /** A letter's width, in sizes of the font. */
 const letterWidth = 0.52;
 
-/** Font size of a caption, px: a long one is smaller, so that it ends before its neighbor begins. */
-function captionSize(caption: string, cell: number): number {
-  return Math.min(12, cell / (letterWidth * caption.length));
+/** Font size of captions, px. */
+const captionSize = 12;
+
+/** A caption in lines that end before their neighbors begin: broken behind spaces, dashes and underscores. */
+function captionLines(caption: string | undefined, cell: number): string[] {
+  const letters = Math.floor(cell / (letterWidth * captionSize));
+  const lines: string[] = [];
+  for (const part of caption?.split(/(?<=[\s_-])/) ?? []) {
+    const joined = (lines.at(-1) ?? '') + part;
+    if (lines.length > 0 && joined.trimEnd().length <= letters) lines[lines.length - 1] = joined;
+    else lines.push(part);
+  }
+  return lines;
 }
 
+/** A single word that is longer than its cell is smaller. */
+const sizeOf = (line: string, cell: number) => Math.min(captionSize, cell / (letterWidth * line.length));
+
 const gap = 6;
-const textHeight = 18;
+const lineHeight = 15;
 const margin = 12;
 
 /** Draws pictures in rows of `columns`. */
@@ -78,8 +91,10 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
   const top = margin + (title ? 28 : 0);
   const rowTops = [top];
   for (let row = 0; row < rows; row++) {
-    const captioned = pictures.slice(row * columns, (row + 1) * columns).some((picture) => picture.caption);
-    rowTops.push(rowTops[row]! + cell + gap + (captioned ? textHeight : 0));
+    const captions = pictures
+      .slice(row * columns, (row + 1) * columns)
+      .map(({ caption }) => captionLines(caption, cell));
+    rowTops.push(rowTops[row]! + cell + gap + lineHeight * Math.max(...captions.map(({ length }) => length)));
   }
   const width = Math.ceil(left + columns * (cell + gap) - gap + margin);
   const height = rowTops[rows]! - gap + margin;
@@ -92,9 +107,12 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
       return (
         `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
         (picture.mark ? markOver(picture.mark, x, y + shown.height) : '') +
-        (picture.caption
-          ? `<text x="${x}" y="${y + cell + 14}" font-size="${captionSize(picture.caption, cell)}" fill="${faintInk}">${escapeMarkup(picture.caption)}</text>`
-          : '')
+        captionLines(picture.caption, cell)
+          .map(
+            (line, at) =>
+              `<text x="${x}" y="${y + cell + 13 + lineHeight * at}" font-size="${sizeOf(line, cell)}" fill="${faintInk}">${escapeMarkup(line)}</text>`,
+          )
+          .join('')
       );
     }),
   );

@@ -4,7 +4,10 @@ import { showTable } from './table.js';
 /** Shows an experiment's settings beside the paper's, a row each. */
 export async function showSettings(experiment: PretrainExperiment): Promise<void> {
   const [here, paper] = [flat(experiment), flat(experiment.paper)];
-  const names = [...new Set([...Object.keys(paper), ...Object.keys(here)])];
+  // What one of the two leaves out stands where the other has it.
+  const names = [...new Set([...Object.keys(here), ...Object.keys(paper)])].filter(
+    (name) => here[name] !== undefined || paper[name] !== undefined,
+  );
   await showTable(
     names.map((name) => ({ name, here: here[name], paper: paper[name] })),
     { columns: { name: 'Setting', here: 'Here', paper: 'Paper' } },
@@ -30,5 +33,6 @@ function flat({
     ? Object.fromEntries(Object.entries(first!).map(([name, value]) => [`views, ${name}`, value]))
     : views;
   const { seed: _, ...plain } = { seed: undefined, ...settings };
-  return { backbone: method.backbone.name, ...method.settings, ...plain, batchSize, imageSize, ...shown };
+  const { epochs, steps, ...rest } = plain as typeof settings;
+  return { backbone: method.backbone.name, ...method.settings, epochs, steps, ...rest, batchSize, imageSize, ...shown };
 }

@@ -27,7 +27,7 @@ export async function showSlideCut(
   if (definition.unit === 'patches') return showText('Nothing is cut: the patches of this dataset are precut.');
   const record = slides.findLast(({ annotation, mask }) => annotation ?? mask) ?? slides.at(-1);
   if (!record) throw new RangeError(`the dataset ${definition.name} has no slide`);
-  const slide = await openSlide(record.path, { mpp: record.mpp });
+  const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
   try {
     const { mask, index } = await placePatches(slide, record.id, cutSettings(definition, options), interruptSignal());
     const { polygons } = record.annotation ? await readPolygons(record.annotation) : { polygons: [] };

@@ -27,7 +27,8 @@ export const line = '#d5dae0';
 /** Vega-Lite config that gives all charts one look. */
 export const chartConfig = {
   background: '#ffffff',
-  font: `${fontFamily}, system-ui, sans-serif`,
+  // In quotes: a name with a number in it is none without.
+  font: `'${fontFamily}', system-ui, sans-serif`,
   padding: 12,
   view: { stroke: null },
   axis: {
@@ -40,7 +41,14 @@ export const chartConfig = {
     domainColor: line,
     tickColor: line,
   },
-  legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 13, titleFontWeight: 600 },
+  legend: {
+    labelLimit: 0,
+    labelColor: ink,
+    titleColor: ink,
+    labelFontSize: 12,
+    titleFontSize: 13,
+    titleFontWeight: 600,
+  },
   title: {
     color: ink,
     subtitleColor: faintInk,
