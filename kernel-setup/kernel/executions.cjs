@@ -50,7 +50,8 @@ class Executions {
   /** Runs a request's cell. @returns the content of the reply */
   async execute(request) {
     const { code, silent = false, store_history: counted = !silent, stop_on_error: stop = true } = request.content;
-    if (this.#started++ < this.#dropBefore || this.#closed) return { status: 'aborted', execution_count: this.#count };
+    // Without a number: a cell that was not run has none.
+    if (this.#started++ < this.#dropBefore || this.#closed) return { status: 'aborted' };
     if (counted && !silent) {
       this.#count++;
       this.#began(this.#count, code);

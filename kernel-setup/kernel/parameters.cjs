@@ -55,10 +55,18 @@ function valueOfText(source, name, text) {
   } catch {
     // Not JSON: only the text itself is left.
   }
+  if (numbers.has(text)) candidates.push(numbers.get(text));
   candidates.push(text);
   const fitting = entry ? candidates.filter((value) => accepts(entry.typeNode, value)) : candidates;
   return fitting.length > 0 ? fitting[0] : candidates[0];
 }
+
+/** Numbers that JSON does not write, as YAML and TypeScript do. */
+const numbers = new Map([
+  ...['.inf', 'Infinity'].map((text) => [text, Number.POSITIVE_INFINITY]),
+  ...['-.inf', '-Infinity'].map((text) => [text, Number.NEGATIVE_INFINITY]),
+  ...['.nan', 'NaN'].map((text) => [text, Number.NaN]),
+]);
 
 function declarations(source) {
   const file = typescript.createSourceFile('parameters.ts', source, typescript.ScriptTarget.ES2022, true);
@@ -112,7 +120,7 @@ function accepts(type, value) {
     case SyntaxKind.NumberKeyword:
     case SyntaxKind.NumericLiteral:
     case SyntaxKind.PrefixUnaryExpression:
-      return Number.isFinite(value);
+      return typeof value === 'number';
     case SyntaxKind.StringKeyword:
     case SyntaxKind.StringLiteral:
     case SyntaxKind.NoSubstitutionTemplateLiteral:
@@ -253,10 +261,47 @@ function parameterTable(source) {
   return ['Known parameters:', ...lines].join('\n');
 }
 
-module.exports = { readParameters, problemsOf, valueOfText, parameterTable };
+/**
+ * Whether a cell does nothing but give some of these names literal values: `let epochs: number | undefined = 3;` or
+ * `epochs = 3;`.
+ *
+ * @param {ReadonlySet<string>} names
+ */
+function setsOnly(source, names) {
+  const file = typescript.createSourceFile('cell.ts', source, typescript.ScriptTarget.ES2022, true);
+  const isKnown = (node) => typescript.isIdentifier(node) && names.has(node.text);
+  return file.statements.every((statement) => {
+    if (typescript.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.every(
+        ({ name, initializer }) => isKnown(name) && (!initializer || isLiteral(initializer)),
+      );
+    }
+    if (!typescript.isExpressionStatement(statement)) return typescript.isEmptyStatement(statement);
+    const { expression } = statement;
+    if (typescript.isVoidExpression(expression)) return isLiteral(expression.expression);
+    if (!typescript.isBinaryExpression(expression)) return false;
+    const { left, operatorToken, right } = expression;
+    return operatorToken.kind === SyntaxKind.EqualsToken && isKnown(left) && isLiteral(right);
+  });
+}
+
+function isLiteral(node) {
+  if (typescript.isStringLiteralLike(node) || typescript.isNumericLiteral(node)) return true;
+  if (typescript.isPrefixUnaryExpression(node)) return isLiteral(node.operand);
+  if (typescript.isIdentifier(node)) return ['undefined', 'NaN', 'Infinity'].includes(node.text);
+  if (typescript.isArrayLiteralExpression(node)) return node.elements.every(isLiteral);
+  if (typescript.isObjectLiteralExpression(node)) {
+    return node.properties.every((part) => typescript.isPropertyAssignment(part) && isLiteral(part.initializer));
+  }
+  return [SyntaxKind.TrueKeyword, SyntaxKind.FalseKeyword, SyntaxKind.NullKeyword].includes(node.kind);
+}
+
+module.exports = { readParameters, problemsOf, setsOnly, valueOfText, parameterTable };
 
 if (require.main === module) {
-  const { source, given = {} } = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
+  // JSON has no word for infinities and NaN.
+  const reviver = (_name, value) => (isRecord(value) && '$number' in value ? Number(value.$number) : value);
+  const { source, given = {} } = JSON.parse(require('node:fs').readFileSync(0, 'utf8'), reviver);
   const answer = {
     parameters: readParameters(source),
     problems: problemsOf(source, given),

@@ -3,7 +3,7 @@ import { trySetUp } from './cli.mjs';
 import { inForeground } from './foreground.mjs';
 import { inProject, venv } from './paths.mjs';
 
-/** JupyterLab in the notebooks folder, on the loopback address, with the token that it prints. */
+/** JupyterLab on the loopback address, with the token that it prints: it opens on the notebooks, and reaches the results. */
 export async function lab(args) {
   if (!(await trySetUp({ quiet: true }))) return 1;
   const folder = inProject('notebooks');
@@ -11,7 +11,10 @@ export async function lab(args) {
   const asRoot = process.getuid() === 0 ? ['--allow-root'] : [];
   return inForeground(
     join(venv, 'bin', 'jupyter'),
-    ['lab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${folder}`, ...asRoot, ...args],
+    [
+      ...['lab', '--ServerApp.ip=127.0.0.1', `--ServerApp.root_dir=${inProject()}`],
+      ...[`--FileContentsManager.preferred_dir=${folder}`, ...asRoot, ...args],
+    ],
     // The kernel is found by the PATH's Node, which has to be this one.
     { cwd: folder, env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env.PATH}` } },
   );

@@ -26,7 +26,7 @@ try {
   });
   await tab.goto(pathToFileURL(page).href, { waitUntil: 'load' });
   await tab.addStyleTag({
-    content: '.jp-CodeCell .jp-Cell-inputWrapper { display: none !important; }',
+    content: '.code, .bar, nav { display: none !important; }',
   });
   const top = await tab.getByRole('heading', { name: 'Views' }).boundingBox();
   const bottom = await tab.getByRole('heading', { name: 'What was learned' }).boundingBox();

@@ -117,7 +117,7 @@ function auditedSteps(): AuditedStep[] {
     },
     afterUpdate: (after, before) => ({
       ...after,
-      state: movingAverage(before.state, after.state, 0.01),
+      state: movingAverage(before.state, after.state, { decay: 0.99 }),
     }),
   };
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { projectRoot } from '../runs/index.js';
@@ -42,13 +42,21 @@ export function notebookNames(root = projectRoot): string[] {
     .sort();
 }
 
-/** @throws UsageError that lists the notebooks if there is none of that name */
-export function openNotebook(name: string, root = projectRoot): Notebook {
-  const path = join(root, 'notebooks', `${name}.ipynb`);
-  if (!/^[\w.-]+$/.test(name) || !existsSync(path)) {
-    const known = notebookNames(root).map((known) => `  ${known}`);
-    throw new UsageError([`There is no notebook "${name}". The notebooks are:`, ...known].join('\n'));
+/**
+ * Opens a notebook of the project.
+ *
+ * @param given its name, or the beginning of it that only one has, as `11`
+ * @throws UsageError that lists the notebooks if there is none of that name, or several begin so
+ */
+export function openNotebook(given: string, root = projectRoot): Notebook {
+  const names = notebookNames(root);
+  const fitting = names.includes(given) ? [given] : names.filter((name) => given !== '' && name.startsWith(given));
+  const [name] = fitting;
+  if (name === undefined || fitting.length > 1) {
+    const what = name === undefined ? `There is no notebook "${given}"` : `Several notebooks begin with "${given}"`;
+    throw new UsageError([`${what}. The notebooks are:`, ...names.map((known) => `  ${known}`)].join('\n'));
   }
+  const path = join(root, 'notebooks', `${name}.ipynb`);
   const { cells } = JSON.parse(readFileSync(path, 'utf8')) as NotebookFile;
   const cell = cells.find(({ metadata }) => metadata?.tags?.includes('parameters'));
   return { name, path, parametersCell: cell ? textOf(cell.source) : '' };

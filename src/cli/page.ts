@@ -67,8 +67,9 @@ async function withLightPictures(path: string): Promise<object> {
     if (output.data?.['image/png'] === undefined) continue;
     const png = [output.data['image/png']].flat().join('');
     const spec = output.data[vegaLiteType] as VegaLiteSpec | undefined;
-    const src = spec ? await chartSrc(spec, png) : await asWebp(png);
-    output.metadata = { ...output.metadata, pathlab: { src } };
+    // What cannot be made lighter stays as it is: the page matters more.
+    const src = await (spec ? chartSrc(spec, png) : asWebp(png)).catch(() => undefined);
+    if (src) output.metadata = { ...output.metadata, pathlab: { src } };
   }
   return notebook;
 }

@@ -35,7 +35,17 @@ export async function papermill(options: {
   const given = Object.keys(parameters).length > 0 ? ['-b', Buffer.from(toYaml(parameters)).toString('base64')] : [];
   const child = spawn(
     pythonProgram('papermill'),
-    [input, output, '--cwd', folder, '--log-level', 'WARNING', '--progress-bar', ...given],
+    // A bar rewrites its line, which only a terminal shows as one.
+    [
+      input,
+      output,
+      '--cwd',
+      folder,
+      '--log-level',
+      'WARNING',
+      process.stderr.isTTY ? '--progress-bar' : '--no-progress-bar',
+      ...given,
+    ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       // A group of its own: a terminal would send Ctrl-C to it as well as to us, which counts as two.

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { simclrExperiment } from '../experiments/index.js';
 import { attemptIn, claimFolder, type Metric, projectRoot, runFolderFor, writeFileAtomic } from '../runs/index.js';
 import {
   describeParameters,
@@ -34,8 +35,8 @@ export interface NotebookRun {
  *
  * @param parameters values for some of what the notebook's parameters cell declares; a parameter `out` is filled with
  *   the run folder unless it is given
- * @throws UsageError before anything runs, for an unknown notebook or parameter or a value of the wrong type
- * @throws Error where another process runs it, naming that process
+ * @throws UsageError before anything runs, for an unknown notebook or parameter, a value of the wrong type, or a run that
+ *   another process is writing, naming that process
  */
 export async function runNotebook(
   name: string,
@@ -44,12 +45,17 @@ export async function runNotebook(
 ): Promise<NotebookRun> {
   const notebook = openNotebook(name, root);
   const resolved = resolveParameters(notebook, parameters);
-  const { folder } = attemptIn(
-    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(name, resolved, root),
-  );
+  const chosen =
+    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(notebook.name, resolved, root);
+  const { folder } = attemptIn(chosen);
+  if (folder !== chosen) chosenFolder(folder, root);
   await mkdir(folder, { recursive: true });
-  const claim = await claimFolder(folder, 'page');
+  const claim = await claimFolder(folder, 'page').catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
   try {
+    if (attemptIn(folder).folder !== folder)
+      throw new UsageError(`${folder} was finished by another process meanwhile`);
     return await execute(
       notebook,
       folder,
@@ -95,7 +101,7 @@ async function markStatus(path: string, status: NotebookRun['status']): Promise<
  */
 function chosenFolder(out: string, root: string): string {
   const folder = resolve(root, out);
-  const isRun = ['parameters.json', 'notebook.ipynb'].some((file) => existsSync(join(folder, file)));
+  const isRun = existsSync(join(folder, 'parameters.json')) || isExecuted(join(folder, 'notebook.ipynb'));
   const isTaken = existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith('.')) && !isRun;
   if (out.trim() === '' || isTaken || !relative(folder, root).startsWith('..')) {
     throw new UsageError(
@@ -103,6 +109,15 @@ function chosenFolder(out: string, root: string): string {
     );
   }
   return folder;
+}
+
+/** Whether papermill wrote this notebook: one of the user's own is not to be written over. */
+function isExecuted(path: string): boolean {
+  try {
+    return 'papermill' in JSON.parse(readFileSync(path, 'utf8')).metadata;
+  } catch {
+    return false;
+  }
 }
 
 /** Within the project a relative path, so that a page sent to somebody else shows no path of this machine. */
@@ -121,15 +136,29 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const notebook = openNotebook(name);
   if (help) {
-    console.log([runUsage, '', `${name}:`, describeParameters(notebook)].join('\n'));
+    console.log(
+      [runUsage, '', `${notebook.name}:`, describeParameters(notebook), ...scaleSettings(notebook.name)].join('\n'),
+    );
     return 0;
   }
   const { folder, status, page } = await runNotebook(name, parametersOfTexts(notebook, texts));
-  console.log(`${name} ${status}`);
+  console.log(`${notebook.name} ${status}`);
   if (status === 'finished') for (const line of keyNumbers(folder)) console.log(line);
   console.log(`run folder  ${relative(process.cwd(), folder)}`);
   if (page) console.log(`page        ${relative(process.cwd(), page)}`);
   return { finished: 0, failed: 1, interrupted: 130 }[status];
+}
+
+/** What each scale sets where a parameter is left out, for notebooks whose parameters say so. */
+function scaleSettings(notebook: string): string[] {
+  if (notebook !== '11-pretrain-simclr') return [];
+  const lines = (['smoke', 'demo', 'paper'] as const).map((scale) => {
+    const { settings, batchSize, neighbors } = simclrExperiment({ scale });
+    const { epochs, steps, learningRate, precision } = settings;
+    const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
+    return `  ${scale}: ${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}, neighbors ${neighbors}`;
+  });
+  return ['', 'What a scale sets where a parameter is left out:', ...lines];
 }
 
 /** What `metrics.json` says, a line each. */
@@ -151,11 +180,12 @@ function parseArguments(args: readonly string[]) {
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (word === '-p' || word === '--parameters') {
-      const [key, value] = [args[at + 1], args[at + 2]];
+      const [, key, joined] = /^([\w$]+)(?:=(.*))?$/s.exec(args[at + 1] ?? '') ?? [];
+      const value = joined ?? args[at + 2];
       if (key === undefined || value === undefined)
-        throw new UsageError(`${word} takes a name and a value\n${runUsage}`);
+        throw new UsageError(`${word} takes a name and a value, as -p epochs 2 or -p epochs=2\n${runUsage}`);
       texts.push([key, value]);
-      at += 2;
+      at += joined === undefined ? 2 : 1;
     } else if (word === '-h' || word === '--help') help = true;
     else if (word.startsWith('-') || name !== undefined) throw new UsageError(`unexpected "${word}"\n${runUsage}`);
     else name = word.replace(/\.ipynb$/, '');

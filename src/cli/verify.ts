@@ -16,7 +16,7 @@ const help = `pathlab verify RUN
 
 Says of a finished run (its folder) what still holds: that each of its files is the one that it left, that code, notebook
 and data definitions are as they were, that its data and split are the same, and that its weights, evaluated again on them,
-give its numbers, to ${tolerance} percentage points.
+give its numbers, to ${tolerance} percentage points. So far only pretraining is evaluated again.
 
 The exit code is 0 when all of that holds, and 2 when something does not.
 `;
@@ -52,9 +52,11 @@ export async function verify(words: readonly string[]): Promise<number> {
     throw new UsageError(`${where} is no finished run: there is no provenance.json in it`);
   }
   const read = <Content>(name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Content;
+  const kept = read<Provenance>('provenance.json');
+  if (!kept.files) throw new UsageError(`${where} was kept by an earlier version, without hashes of its files`);
   const run = {
     folder,
-    ...read<Provenance>('provenance.json'),
+    ...kept,
     parameters: read<Record<string, unknown>>('parameters.json'),
   };
   let wrong = 0;
@@ -62,7 +64,9 @@ export async function verify(words: readonly string[]): Promise<number> {
     if (!holds) wrong++;
     console.log(`${holds ? 'holds' : 'WRONG'}  ${what}: ${found}`);
   }
-  console.log(wrong === 0 ? 'All of it holds.' : `${wrong} ${wrong === 1 ? 'thing does' : 'things do'} not hold.`);
+  console.log(
+    wrong === 0 ? 'All that was looked at holds.' : `${wrong} ${wrong === 1 ? 'thing does' : 'things do'} not hold.`,
+  );
   return wrong === 0 ? 0 : 2;
 }
 
@@ -86,6 +90,7 @@ async function* findings(run: KeptRun): AsyncGenerator<Finding> {
     yield { what: name, holds, found: holds ? 'as it was' : 'changed since the run' };
   }
   if (run.notebook === '11-pretrain-simclr') yield* evaluatedAgain(run);
+  else console.log(`not evaluated again: the numbers of ${run.notebook}`);
 }
 
 /** Opens the data of a pretraining and evaluates its weights again. */
@@ -109,6 +114,7 @@ async function* evaluatedAgain(run: KeptRun): AsyncGenerator<Finding> {
     pretrainedEncoder(experiment.method, experiment, model),
   );
   const { metrics } = JSON.parse(readFileSync(join(run.folder, 'metrics.json'), 'utf8')) as { metrics: Metric[] };
+  if (!comparison) console.log('not evaluated again: no patch has a class');
   for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {
     const kept = metrics.find((metric) => metric.name === name)?.value;
     yield {

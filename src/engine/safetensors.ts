@@ -67,7 +67,8 @@ export async function readSafetensors(path: string): Promise<{ tensors: Tensors;
   const file = await readFile(path);
   const broken = (what: string) => new Error(`${path} is no whole safetensors file: ${what}`);
   const { header, headerEnd } = readHeader(file, broken);
-  const { __metadata__: metadata = {}, ...entries } = header;
+  const { __metadata__, ...entries } = header;
+  const metadata = __metadata__ ?? {};
   if (!isRecord(metadata) || Object.values(metadata).some((text) => typeof text !== 'string')) {
     throw broken('its metadata is not an object of texts');
   }
@@ -83,7 +84,7 @@ export async function readSafetensors(path: string): Promise<{ tensors: Tensors;
       // A copy of its own: TensorFlow keeps the memory, and the offset need not be aligned.
       const bytes = new Uint8Array(file.subarray(headerEnd + offsets[0], headerEnd + offsets[1])).buffer;
       const elements = shape.reduce((product, length) => product * length, 1);
-      if (bytes.byteLength !== widths[dtype]! * elements) {
+      if (!Number.isSafeInteger(elements) || bytes.byteLength !== widths[dtype]! * elements) {
         throw broken(
           `the tensor "${name}" [${shape}] needs ${widths[dtype]! * elements} bytes, and has ${offsets.join(' to ')}`,
         );
@@ -118,6 +119,7 @@ function readHeader(file: Buffer, broken: Broken): { header: Record<string, unkn
   }
   if (!isRecord(header) || !text.startsWith('{')) throw broken('its header is not an object');
   // JSON.parse keeps the last of equal keys.
+  if (/-|\d[.eE]/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, ''))) throw broken('a number in its header is not whole');
   const keys = [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)].filter(([, colon]) => colon !== undefined);
   if (keys.length !== countKeys(header)) throw broken('a name stands twice in its header');
   return { header, headerEnd };
@@ -136,6 +138,7 @@ function checkLayout(entries: Record<string, unknown>, bytes: number, broken: Br
     const { dtype, shape, data_offsets: offsets } = (isRecord(entry) ? entry : {}) as Partial<HeaderEntry>;
     const isPair =
       Array.isArray(offsets) && offsets.length === 2 && offsets.every(isWhole) && offsets[0]! <= offsets[1]!;
+    if (!isWellFormed(name)) throw broken(`the name ${JSON.stringify(name)} is no whole Unicode text`);
     if (typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isWhole) || !isPair) {
       throw broken(`the tensor "${name}" has no dtype, shape and data_offsets as the format has them`);
     }

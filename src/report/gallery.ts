@@ -8,7 +8,7 @@ import { type RunSummary, summarizeRun } from './run-summary.js';
 /** The runs of one notebook at one scale with the same parameters, but for the seed; the latest first. */
 interface Experiment {
   runs: readonly RunSummary[];
-  /** The latest that is finished, else the latest. */
+  /** The latest that is finished and not edited, else the latest that is finished, else the latest. */
   shown: RunSummary;
 }
 
@@ -34,9 +34,12 @@ function experimentsOf(runs: readonly RunSummary[]): Experiment[] {
   }
   const order = ({ shown }: Experiment) => `${shown.notebook} ${['demo', 'paper', 'smoke'].indexOf(shown.scale)}`;
   return [...experiments.values()]
-    .map((all) => ({ runs: all, shown: all.find(({ status }) => status === 'finished') ?? all[0]! }))
+    .map((all) => ({ runs: all, shown: all.find(isGenuine) ?? all.find(isFinished) ?? all[0]! }))
     .sort((one, other) => (order(one) < order(other) ? -1 : 1));
 }
+
+const isFinished = ({ status }: RunSummary) => status === 'finished';
+const isGenuine = (run: RunSummary) => isFinished(run) && !run.edited;
 
 function galleryPage(experiments: readonly Experiment[]): string {
   const body =
@@ -113,7 +116,7 @@ function parametersInWords({ parameters }: RunSummary): string {
 function runsOfSeeds(runs: readonly RunSummary[], shown: RunSummary): RunSummary[] {
   const bySeed = new Map<unknown, RunSummary>();
   for (const run of runs) {
-    const fits = run.status === 'finished' && !run.edited && run.code !== undefined && run.code === shown.code;
+    const fits = isGenuine(run) && run.code !== undefined && run.code === shown.code;
     const { seed } = run.parameters;
     if (fits && seed !== undefined && !bySeed.has(seed)) bySeed.set(seed, run);
   }
@@ -138,7 +141,8 @@ function seedTable(runs: readonly RunSummary[]): string {
 }
 
 function otherRun(run: RunSummary): string {
-  const name = [parametersInWords(run), run.attempt > 1 ? `attempt ${run.attempt}` : ''].filter(Boolean).join(', ');
+  const facts = [parametersInWords(run), run.attempt > 1 ? `attempt ${run.attempt}` : '', run.edited ? 'edited' : ''];
+  const name = facts.filter(Boolean).join(', ');
   const label = text(name || basename(run.folder));
   const problem = run.problems[0] ? `: ${text(run.problems[0].split('\n')[0]!)}` : '';
   return `<li><span class="${run.status}">${run.status}</span> ${run.page ? `<a href="${pageOf(run)}">${label}</a>` : label} ${timeElement(run)}${problem}</li>`;

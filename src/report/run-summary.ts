@@ -78,7 +78,7 @@ export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   if (failure) problems.push(failure);
   const papermill = executed?.metadata?.papermill;
   const failed = failure !== undefined || papermill?.exception === true;
-  const status = statusOf(executed, failed);
+  const status = statusOf(executed, failed, executed === undefined && provenance?.ended !== undefined);
   return {
     folder,
     notebook,
@@ -123,10 +123,12 @@ function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]):
   return shown;
 }
 
-function statusOf(executed: NotebookFile | undefined, failed: boolean): RunSummary['status'] {
-  if (executed?.metadata?.pathlab?.status === 'interrupted') return 'interrupted';
-  if (failed) return errorOf(executed)?.ename === 'InterruptedError' ? 'interrupted' : 'failed';
-  return executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
+/** @param isKept whether the run has a provenance, which it writes last; of one in JupyterLab there is no more */
+function statusOf(executed: NotebookFile | undefined, failed: boolean, isKept: boolean): RunSummary['status'] {
+  const marked = executed?.metadata?.pathlab?.status;
+  if (marked === 'interrupted') return 'interrupted';
+  if (failed || marked === 'failed') return errorOf(executed)?.ename === 'InterruptedError' ? 'interrupted' : 'failed';
+  return isKept || executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
 }
 
 function titleOf(notebook: NotebookFile | undefined): string | undefined {

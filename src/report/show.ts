@@ -53,7 +53,7 @@ async function inPlainWords(value: unknown): Promise<Output> {
 
 /** A plain object all of whose names are MIME types. */
 function isBundle(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return false;
+  if (!isPlain(value)) return false;
   const names = Object.keys(value);
   return names.length > 0 && names.every((name) => /^[a-z]+\/[\w.+-]+$/.test(name));
 }
@@ -75,14 +75,21 @@ function withoutMarkup(markup: string): string {
     .trim();
 }
 
-const composed = ['layer', 'hconcat', 'vconcat', 'concat', 'spec'];
+const lists = ['layer', 'hconcat', 'vconcat', 'concat'];
+const dataNames = ['values', 'url', 'name', 'sequence', 'sphere', 'graticule'];
 
+/** Whether it is a specification: plain objects all the way. Modules have names such as `data`, `layers` and `concat`, too. */
 function isVegaLite(value: object): value is Record<string, unknown> {
-  const spec = value as { $schema?: unknown; mark?: unknown; data?: unknown; encoding?: unknown };
-  if (typeof spec.$schema === 'string') return spec.$schema.includes('/vega-lite/');
-  return (
-    Boolean(spec.data) && ((Boolean(spec.mark) && Boolean(spec.encoding)) || composed.some((name) => name in spec))
-  );
+  if (!isPlain(value)) return false;
+  const { $schema, data, mark, encoding, spec } = value;
+  if (typeof $schema === 'string') return $schema.includes('/vega-lite/');
+  if (!isPlain(data) || !dataNames.some((name) => Object.hasOwn(data, name))) return false;
+  const isMark = typeof mark === 'string' || (isPlain(mark) && typeof mark.type === 'string');
+  return (isMark && isPlain(encoding)) || lists.some((name) => Array.isArray(value[name])) || isPlain(spec);
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 /** What a chart shows, as far as its specification says. */

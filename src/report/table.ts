@@ -53,7 +53,7 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
 
 /**
  * A value for people to read: numbers with at most four significant digits, lists with commas, facts with their names,
- * as in `type cpu, threads (intraOp 2, interOp 2)`, and a dash for what is missing.
+ * as in `type cpu, threads (intraOp 2, interOp 2)`, dates by ISO 8601, and a dash for what is missing.
  */
 export function inWords(value: unknown): string {
   if (value === undefined || value === null) return '–';
@@ -61,6 +61,7 @@ export function inWords(value: unknown): string {
     return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
   }
   if (Array.isArray(value)) return value.map(inWords).join(', ');
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '–' : dateInWords(value);
   if (typeof value !== 'object') return String(value);
   return Object.entries(value)
     .filter(([, part]) => part !== undefined)
@@ -69,6 +70,11 @@ export function inWords(value: unknown): string {
       return `${name} ${grouped ? `(${inWords(part)})` : inWords(part)}`;
     })
     .join(', ');
+}
+
+/** A day alone, or the time too where it is not midnight. */
+function dateInWords(date: Date): string {
+  return date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z');
 }
 
 function htmlTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {

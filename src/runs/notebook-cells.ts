@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { kernelServices } from './interrupt.js';
 
 /** The code of a notebook's file. */
@@ -28,21 +29,23 @@ export function readNotebookCells(path: string): NotebookCells {
 
 /**
  * The cells that this kernel has run and that are not the notebook's: edited and not saved, or of another notebook. A cell
- * that only sets parameters does not count, since a run keeps its parameters. Outside a kernel there are none.
+ * that only sets parameters does not count, since a run keeps its parameters, unless it was run after the run was opened.
+ * Outside a kernel there are none.
+ *
+ * @param ranBefore cells that had been run when the run was opened; by default all of now
  */
-export function foreignCells({ sources, parameters }: NotebookCells): string[] {
-  const own = new Set(sources.map(trimmed));
+export function foreignCells({ sources, parameters }: NotebookCells, ranBefore?: ReadonlySet<string>): string[] {
+  const own = new Set(sources.map((source) => source.trim()));
   const executed = kernelServices()?.executedCells() ?? [];
-  return executed.map(trimmed).filter((source) => source && !own.has(source) && !setsParameters(source, parameters));
+  return executed
+    .filter((source) => source.trim() !== '' && !own.has(source.trim()))
+    .filter((source) => (ranBefore && !ranBefore.has(source)) || !setsParameters(source, parameters));
 }
 
-const trimmed = (source: string) => source.trim();
-
-/** Whether each line is a comment, nothing, or sets one of the parameters, as papermill's cell does. */
+/** Whether a cell does nothing but give parameters literal values, as papermill's does. */
 function setsParameters(source: string, names: ReadonlySet<string>): boolean {
-  return source.split('\n').every((line) => {
-    if (/^\s*(\/\/.*|void 0;)?$/.test(line)) return true;
-    const name = /^(?:let )?(\w+)(?::[^=]*)?(?: = [^;()]*)?;\s*(?:\/\/.*)?$/.exec(line)?.[1];
-    return name !== undefined && names.has(name);
-  });
+  const reader = createRequire(import.meta.url)('../../kernel-setup/kernel/parameters.cjs') as {
+    setsOnly(source: string, names: ReadonlySet<string>): boolean;
+  };
+  return reader.setsOnly(source, names);
 }

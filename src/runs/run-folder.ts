@@ -6,7 +6,7 @@ import { EventLog, type RunEvent } from './event-log.js';
 import { projectRoot, writeFileAtomic } from './files.js';
 import { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 import { kernelServices } from './interrupt.js';
-import { foreignCells, type NotebookCells, readNotebookCells } from './notebook-cells.js';
+import { foreignCells, readNotebookCells } from './notebook-cells.js';
 import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 
 /** What a notebook was asked for; a parameter that is `undefined` was left to the scale. */
@@ -46,10 +46,13 @@ function folderOf(notebook: string, { hash, scale }: RunIdentity, root: string):
  * The folder of the next attempt of a run: a finished one is never changed, and what comes after it lies in `<folder>-2`,
  * `<folder>-3` and so on.
  */
-export function attemptIn(folder: string): { folder: string; attempt: number } {
+export function attemptIn(folder: string): { folder: string; first: string; attempt: number } {
+  const [, base, number] = /^(.*)-(\d+)$/.exec(folder) ?? [];
+  // A runner may have chosen the folder of an attempt already.
+  const first = base !== undefined && Number(number) > 1 && isFinished(base) ? base : folder;
   for (let attempt = 1; ; attempt++) {
-    const own = attempt === 1 ? folder : `${folder}-${attempt}`;
-    if (!isFinished(own)) return { folder: own, attempt };
+    const own = attempt === 1 ? first : `${first}-${attempt}`;
+    if (!isFinished(own)) return { folder: own, first, attempt };
   }
 }
 
@@ -62,8 +65,13 @@ export type RunIdentity = ReturnType<typeof runIdentity>;
 
 /** The SHA-256 that names a run, and what went into it. */
 export function runIdentity(notebook: string, parameters: RunParameters, root = projectRoot) {
-  const given = Object.fromEntries(Object.entries(parameters).filter(([name]) => name !== 'out'));
-  const scale = given.scale;
+  const { out: _, ...asked } = parameters;
+  // JSON has no word for infinities and NaN.
+  const inJson = (_name: string, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value;
+  const given = JSON.parse(JSON.stringify(asked, inJson)) as Record<string, unknown>;
+  // A notebook of the user's own need not have scales.
+  const { scale = 'own' } = given;
   if (typeof scale !== 'string' || !/^[a-z]+$/.test(scale)) {
     throw new TypeError(`a run needs the parameter scale (smoke, demo or paper); got ${JSON.stringify(scale)}`);
   }
@@ -74,7 +82,7 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
     'data-manifests/': sha256OfTree(join(root, 'data-manifests')),
     'package-lock.json': sha256(readFileSync(join(root, 'package-lock.json'))),
   };
-  const executed = executedCode(cells);
+  const executed = executedCode(foreignCells(cells));
   return {
     hash: sha256(canonicalJson({ notebook, parameters: given, hashes, executed })),
     scale,
@@ -84,13 +92,20 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
   };
 }
 
-/** What was run, in words and a hash: the cells of the notebook's file, others, or a script outside a notebook. */
-function executedCode(cells: NotebookCells): string {
-  const foreign = foreignCells(cells);
-  if (foreign.length > 0)
-    return `${foreign.length} not of the notebook's file (${sha256(canonicalJson(foreign.sort()))})`;
+/** What was run, in words and a hash: the cells of the notebook's file, or others too. */
+function executedCode(foreign: readonly string[]): string {
+  if (foreign.length === 0) return "the notebook's";
+  const [line] = foreign[0]!.split('\n');
+  return (
+    `${foreign.length} not of the notebook's file, as ${JSON.stringify(line)}: restart the kernel and run the notebook's ` +
+    `cells to go on; ${sha256(canonicalJson([...foreign].sort()))}`
+  );
+}
+
+/** Outside a kernel the script that runs; undefined in one. */
+function executedScript(): string | undefined {
   const script = kernelServices() ? undefined : process.argv[1];
-  return script && existsSync(script) ? `a script (${sha256(readFileSync(script))})` : "the notebook's";
+  return script && existsSync(script) ? `the script ${basename(script)}, ${sha256(readFileSync(script))}` : undefined;
 }
 
 /** A run's folder, open for writing until the run is finished. */
@@ -106,6 +121,10 @@ export class Run {
     /** `events.jsonl`. */
     readonly log: EventLog,
     private readonly claim: Claim,
+    /** Cells that had been run when it was opened: what sets parameters after that is not among its own. */
+    private readonly ranBefore: ReadonlySet<string>,
+    /** Folder of the first attempt. */
+    private readonly first: string,
   ) {}
 
   /**
@@ -122,12 +141,13 @@ export class Run {
   }): Promise<Run> {
     const { notebook, parameters, out, root = projectRoot } = options;
     const identity = runIdentity(notebook, parameters, root);
-    const first = out ? resolve(root, out) : folderOf(notebook, identity, root);
-    const { folder, attempt } = attemptIn(first);
+    const { folder, first, attempt } = attemptIn(out ? resolve(root, out) : folderOf(notebook, identity, root));
     if (attempt > 1) console.log(`${basename(first)} is finished, and stays as it is: this is attempt ${attempt}`);
     await mkdir(folder, { recursive: true });
     const claim = await claimFolder(folder, 'run');
-    const run = new Run(notebook, folder, attempt, identity, await EventLog.open(join(folder, 'events.jsonl')), claim);
+    const log = await EventLog.open(join(folder, 'events.jsonl'));
+    const ranBefore = new Set(kernelServices()?.executedCells());
+    const run = new Run(notebook, folder, attempt, identity, log, claim, ranBefore, first);
     await mkdir(run.checkpoints, { recursive: true });
     await mkdir(run.figures, { recursive: true });
     await run.write('parameters.json', identity.parameters);
@@ -175,13 +195,9 @@ export class Run {
    * them is another.
    */
   get parts(): Record<string, string> {
-    const { hashes, parameters, cells } = this.identity;
-    return {
-      notebook: this.notebook,
-      parameters: canonicalJson(parameters),
-      ...hashes,
-      'executed cells': executedCode(cells),
-    };
+    const { hashes, parameters } = this.identity;
+    const executed = executedScript() ?? executedCode(this.foreign());
+    return { notebook: this.notebook, parameters: canonicalJson(parameters), ...hashes, 'executed cells': executed };
   }
 
   /** Logs an event. */
@@ -205,8 +221,14 @@ export class Run {
   async keep({ metrics, ...facts }: RunResult): Promise<Provenance> {
     checkMetrics(metrics);
     this.requireOpen();
-    if (!(await this.claim.holds())) throw new Error(`${this.folder} was taken over by another process`);
-    const edited = foreignCells(this.identity.cells);
+    if (!(await this.claim.holds())) {
+      throw new Error(`${this.folder} was opened again, or taken over by another process, since this run was opened`);
+    }
+    const { seed } = this.identity.parameters;
+    if (seed !== undefined && seed !== facts.seed) {
+      throw new Error(`the run was opened with the seed ${seed}, and its results are said to be of ${facts.seed}`);
+    }
+    const edited = this.foreign();
     await this.log.sync();
     await this.write('metrics.json', {
       notebook: this.notebook,
@@ -221,11 +243,16 @@ export class Run {
     return provenance;
   }
 
+  /** Cells that were run and are not the notebook's, among them those that set parameters after the run was opened. */
+  private foreign(): string[] {
+    return foreignCells(this.identity.cells, this.ranBefore);
+  }
+
   /** Which files of an attempt are, to the bit, those of the run's first attempt, and which are not. */
   private async compareWithFirst(files: Record<string, string>): Promise<Provenance['repeats']> {
     if (this.attempt === 1) return null;
-    const first = this.folder.replace(/-\d+$/, '');
-    const before = (JSON.parse(await readFile(join(first, 'provenance.json'), 'utf8')) as Provenance).files;
+    const kept = JSON.parse(await readFile(join(this.first, 'provenance.json'), 'utf8')) as Partial<Provenance>;
+    const before = kept.files ?? {};
     const names = Object.keys(files).filter((name) => name in before);
     const isSame = (name: string) => before[name] === files[name];
     return { same: names.filter(isSame), different: names.filter((name) => !isSame(name)) };
@@ -255,8 +282,7 @@ const claims = new Map<string, Claim>();
 export async function claimFolder(folder: string, part: 'run' | 'page'): Promise<Claim> {
   const path = join(folder, `.${part}-claim`);
   await claims.get(path)?.release();
-  await new ClaimWatch().clearIfStale(path);
-  const claim = await Claim.take(path);
+  const claim = (await Claim.take(path)) ?? (await takeOver(path));
   if (claim) {
     claims.set(path, claim);
     return claim;
@@ -266,6 +292,20 @@ export async function claimFolder(folder: string, part: 'run' | 'page'): Promise
     `${folder} is being written by process ${owner?.pid} on ${owner?.host}: wait until it ends, or stop it. ` +
       `If that process is gone, delete ${path}`,
   );
+}
+
+/** Takes the claim of an owner that is gone; of several that would, one does: who has the claim on the takeover. */
+async function takeOver(path: string): Promise<Claim | undefined> {
+  const watch = new ClaimWatch();
+  await watch.clearIfStale(`${path}-takeover`);
+  const takeover = await Claim.take(`${path}-takeover`);
+  if (!takeover) return undefined;
+  try {
+    await watch.clearIfStale(path);
+    return await Claim.take(path);
+  } finally {
+    await takeover.release();
+  }
 }
 
 function checkMetrics(metrics: readonly Metric[]): void {

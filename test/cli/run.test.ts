@@ -60,8 +60,26 @@ test.each(['', '.', '..', 'src', 'notebooks'])('a run does not write into the fo
   await expect(runNotebook('echo', { out }, root)).rejects.toThrow(/a run needs a folder of its own/);
 });
 
-test('a number that is none is refused by name', async () => {
-  await expect(runNotebook('echo', { epochs: Infinity }, root)).rejects.toThrow(/"epochs" takes number.*got Infinity/);
+test('infinities, NaN and null arrive as such, in a notebook without scales too', async () => {
+  const { folder } = await runNotebook('values', { inf: -Infinity, nan: Number.NaN, nothing: null, left: null }, root);
+  expect(basename(folder)).toMatch(/^values-own-[0-9a-f]{8}$/);
+  expect(JSON.parse(outputsOf(folder)[0].text.join(''))).toEqual(['-Infinity', 'NaN', 'null', 'undefined']);
+});
+
+test('the command takes name=value and the beginning of a name, and says what each scale sets', async () => {
+  const said: string[] = [];
+  vi.spyOn(console, 'log').mockImplementation((text) => void said.push(String(text)));
+  const errors: string[] = [];
+  vi.spyOn(console, 'error').mockImplementation((text) => void errors.push(String(text)));
+  expect(await main(['run', '11', '--help'])).toBe(0);
+  expect(said[0]).toMatch(
+    /11-pretrain-simclr:[\s\S]*smoke: 32 steps, batchSize 8,[\s\S]*paper: epochs 40, batchSize 512/,
+  );
+  // Refused for its value, and not for its form.
+  expect(await main(['run', '11-pretrain', '-p', 'epochs=many'])).toBe(1);
+  expect(errors[0]).toMatch(/parameter "epochs" takes number \| undefined; got "many"/);
+  expect(await main(['run', '0'])).toBe(1);
+  expect(errors[1]).toMatch(/Several notebooks begin with "0"/);
 });
 
 test('a failing cell leaves the partial notebook and its page', async () => {

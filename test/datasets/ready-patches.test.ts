@@ -106,7 +106,7 @@ describe('ready patches in class folders', () => {
     const deep = sharp(values, { raw: { width: 48, height: 48, channels: 3 } }).toColourspace('rgb16');
     write('files/0/p9_deep.png', await deep.clone().png().toBuffer());
     const { report } = await compiled(define());
-    const reason = expect.stringMatching(/p9_deep\.png holds values of the type ushort, and patches hold bytes/);
+    const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, and patches hold 8 bits/);
     expect(report.failures.map((failure) => failure.reason)).toEqual([reason]);
     expect(report.counts.patches).toBe(4);
   });

@@ -301,7 +301,12 @@ console.log('saved');`);
         kernel.send("console.log('nor me');"),
       ]);
       const states = [];
-      for (const request of waiting) states.push((await kernel.wait(request)).reply.status);
+      for (const request of waiting) {
+        const { reply } = await kernel.wait(request);
+        states.push(reply.status);
+        // A cell that was not run has no number.
+        expect('execution_count' in reply).toBe(reply.status !== 'aborted');
+      }
       expect(states).toEqual(['error', 'aborted', 'aborted']);
       expect((await kernel.run('3')).reply.status).toBe('ok');
     });

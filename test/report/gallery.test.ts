@@ -176,6 +176,25 @@ test('several seeds of one experiment are a row with their mean, their deviation
   expect(html).toContain('<td>70 %</td><td>10</td><td>60</td><td>70</td><td>80</td>');
 });
 
+test('a run of edited cells takes the place of none that is the notebook', async () => {
+  const metrics = (value: number) => [{ name: 'accuracy', value }];
+  addRun('11-pretrain-simclr-demo-00000001', { metrics: metrics(50) });
+  addRun('11-pretrain-simclr-demo-00000002', { metrics: metrics(99), at: 2e9, provenance: { edited: ['x'] } });
+  const html = await gallery();
+  expect(html).toContain('<strong>50</strong>');
+  expect(html).toMatch(/<a [^>]*>seed 1, edited<.a>/);
+});
+
+test('a run that its notebook has kept is finished, also one that was run in JupyterLab; one whose kernel died is not', async () => {
+  const metrics = [{ name: 'accuracy', value: 50 }];
+  const folder = addRun('11-pretrain-simclr-demo-00000001', { metrics });
+  rmSync(join(folder, 'notebook.ipynb'));
+  addRun('11-pretrain-simclr-demo-00000002', { at: 2e9, status: 'failed' });
+  const html = await gallery();
+  expect(html).toContain('<strong>50</strong>');
+  expect(html).toContain('<span class="failed">failed</span>');
+});
+
 test('a run of edited cells is marked', async () => {
   addRun('11-pretrain-simclr-demo-00000001', { provenance: { edited: ['train(2)'] } });
   expect(await gallery()).toContain('edited: not the notebook as it is in its file');

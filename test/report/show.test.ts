@@ -99,6 +99,28 @@ test('a Vega-Lite specification: live, as a picture, in words', async () => {
   expect(data['text/plain']).toBe('Chart (bar): x a, y b');
 });
 
+test('modules and objects that have a name of a chart by chance are none', async () => {
+  const lookalikes = [
+    tf,
+    await import('../../src/index.js'),
+    { data: [1, 2], mark: 'bar', encoding: {} },
+    { data: { values: [] }, mark: { passed: true }, encoding: 'utf-8' },
+    { data: { rows: 3 }, layer: [1] },
+    { data: { values: [] }, concat: () => {} },
+  ];
+  for (const value of lookalikes) expect(await outputOf(value)).toBeUndefined();
+  const layered = { data: { values: [{ a: 1 }] }, layer: [{ mark: 'point', encoding: {} }] };
+  expect((await outputOf(layered))![0]['text/plain']).toBe('Chart');
+});
+
+test('dates of arquero and danfojs are shown by ISO 8601', async () => {
+  const rows = [{ day: new Date('2026-11-27'), time: new Date('2026-11-27T10:30:00Z') }];
+  for (const value of [table({ day: [rows[0]!.day], time: [rows[0]!.time] }), await resultsFrame(rows)]) {
+    const [bundle] = (await outputOf(value))!;
+    expect(bundle['text/plain']).toMatch(/2026-11-27 +2026-11-27T10:30:00Z/);
+  }
+});
+
 test('pictures: of sharp, encoded, and as pixels', async () => {
   const teal = sharp({ create: { width: 900, height: 300, channels: 3, background: 'teal' } });
   const jpeg = await teal.clone().resize(40).jpeg().toBuffer();

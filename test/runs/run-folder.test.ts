@@ -57,8 +57,9 @@ describe('a run', () => {
     expect(new Set(seen).size).toBe(seen.length);
   });
 
-  it('refuses to be without a scale or a notebook', () => {
-    expect(() => runIdentity('demo', {}, root)).toThrow(/scale/);
+  it('need not have a scale, and has a notebook', () => {
+    expect(runIdentity('demo', {}, root).scale).toBe('own');
+    expect(() => runIdentity('demo', { scale: 3 }, root)).toThrow(/scale/);
     expect(() => runIdentity('absent', { scale: 'smoke' }, root)).toThrow(/no notebook .*absent/);
   });
 
@@ -114,6 +115,10 @@ describe('a run', () => {
     expect(repeats).toEqual({ same: ['parameters.json'], different: ['metrics.json'] });
     expect(contentsOf(first.folder)).toEqual(before);
     expect((await open()).folder).toBe(`${first.folder}-3`);
+    // As a runner does, which chooses the attempt's folder.
+    const third = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, out: `${first.folder}-3`, root });
+    expect([third.folder, third.attempt]).toEqual([`${first.folder}-3`, 3]);
+    expect((await third.keep({ ...facts, metrics: [] })).repeats?.same).toEqual(['parameters.json']);
   });
 
   it('is written by one process at a time, and the other is told by which', async () => {
@@ -169,16 +174,42 @@ describe('a run in a kernel', () => {
     const run = await openRun({ notebook: 'demo', parameters, root });
     executed = ['train(scale)', 'train(2 * scale)'];
     expect(runFolderFor('demo', parameters, root)).not.toBe(run.folder);
-    expect(run.parts['executed cells']).toMatch(/^1 not of the notebook's file \([0-9a-f]{64}\)$/);
+    expect(run.parts['executed cells']).toMatch(
+      /^1 not of the notebook's file, as "train\(2 \* scale\)": restart the kernel .*; [0-9a-f]{64}$/,
+    );
     expect((await run.keep({ ...facts, metrics: [] })).edited).toEqual(['train(2 * scale)']);
     expect(JSON.parse(readFileSync(join(run.folder, 'metrics.json'), 'utf8')).edited).toBe(true);
   });
 
-  it.each(['seed = 1; train(3)', 'seed = train(3);', 'seed = train(3);\nother = 1;', 'let scale = 1\ntrain(2);'])(
-    'takes %j for an edit',
+  it('does not take parameters that were set after it was opened for its own', async () => {
+    executed = ['let seed = 9;'];
+    const run = await openRun({ notebook: 'demo', parameters: { ...parameters, seed: 5 }, root });
+    executed = ['let seed = 9;', 'seed = 7;'];
+    expect(run.parts['executed cells']).toMatch(/^1 not of the notebook's file, as "seed = 7;"/);
+    await expect(run.keep({ ...facts, seed: 7, metrics: [] })).rejects.toThrow(
+      /opened with the seed 5, .* said to be of 7/,
+    );
+    expect((await run.keep({ ...facts, metrics: [] })).edited).toEqual(['seed = 7;']);
+  });
+
+  it.each(['scale = "/a (copy); b/c.csv"', '/* mine */ let seed = [1, { a: -2 }]', 'seed = undefined; void 0;'])(
+    'takes %j for setting parameters',
     (source) => {
       executed = [source];
-      expect(foreignCells(readNotebookCells(notebookFile()))).toEqual([source]);
+      expect(foreignCells(readNotebookCells(notebookFile()))).toEqual([]);
     },
   );
+
+  it.each([
+    'seed = 1; train(3)',
+    'seed = train(3);',
+    'seed = scale.length = 3;',
+    'seed = 2, scale.x = 99;',
+    'seed: await hack(1);',
+    'seed = train(3);\nother = 1;',
+    'let scale = 1\ntrain(2);',
+  ])('takes %j for an edit', (source) => {
+    executed = [source];
+    expect(foreignCells(readNotebookCells(notebookFile()))).toEqual([source]);
+  });
 });

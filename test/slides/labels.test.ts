@@ -180,6 +180,7 @@ describe('readPolygons', () => {
     ['{Tumor', '{Tumor'],
     [null, ''],
     [undefined, ''],
+    ['null', ''],
   ])('reads the classification %j', async (classification, name) => {
     const geometry = {
       type: 'Polygon',

@@ -274,7 +274,9 @@ describe('train', () => {
       },
       afterUpdate({ parameters, state }, before, { scheduled }) {
         // Before the update the target is what the last step left.
-        const target = movingAverage(withoutPrefix(before.state, 'target.'), parameters, tf.sub(1, scheduled.momentum));
+        const target = movingAverage(withoutPrefix(before.state, 'target.'), parameters, {
+          oneMinusDecay: tf.sub(1, scheduled.momentum),
+        });
         return { parameters, state: { ...state, ...named(target) } };
       },
       schedules: { momentum: cosine({ from: 0.9, to: 1, steps: 6 }) },

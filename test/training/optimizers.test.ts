@@ -51,7 +51,7 @@ function run({ optimizer, rate = (step) => 0.1 + 0.02 * step, change = (same) =>
   for (let step = 0; step < 20; step++) {
     const gradients = change(draw((index) => 1000 + 10 * step + index));
     ({ parameters, state } = optimizer.update(parameters, gradients, state, { learningRate: tf.scalar(rate(step)) }));
-    if (decay) average = movingAverage(average, parameters, 1 - decay);
+    if (decay) average = movingAverage(average, parameters, { decay });
   }
   return decay ? average : parameters;
 }

@@ -20,6 +20,8 @@ class Executor {
   #state;
   /** Cells by number, for the traces of errors in functions that earlier cells defined. */
   #cells = new Map();
+  /** Sources of the cells whose code was begun. */
+  #ran = new Set();
   #declarations = '';
   #variables = {};
   #running;
@@ -63,6 +65,7 @@ class Executor {
     const code = [compiled.output ?? '', ...sideOutputs.map(({ data }) => data)];
     await this.#modules.preload(code.flatMap((text) => this.#specifiers(text)));
     this.#output.throwIfStopped();
+    this.#ran.add(cell.source);
 
     // tslab's fault: what a failed cell had assigned was undeclared afterwards.
     this.#declarations = compiled.declOutput ?? '';
@@ -99,7 +102,7 @@ class Executor {
 
   /** The sources of the cells that were run, in their order, with the running one's; each text once. */
   executedCells() {
-    return [...new Set([...this.#cells.values()].map(({ source }) => source))];
+    return [...this.#ran];
   }
 
   /** The signal of the cell that is asking: the first interrupt aborts it and leaves the ending to the cell. */

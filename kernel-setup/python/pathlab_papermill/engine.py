@@ -11,7 +11,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.log import logger
 from papermill.utils import find_first_tagged_cell_index
 
-from .parameters import refuse_wrong_parameters
+from .parameters import keep_nulls, plain, refuse_wrong_parameters
 
 KERNELS = ("pathlab", "tslab", "typescript")
 
@@ -22,7 +22,12 @@ class PathlabEngine(NBClientEngine):
     @classmethod
     def execute_notebook(cls, nb, kernel_name, **options):
         index = find_first_tagged_cell_index(nb, "parameters")
-        refuse_wrong_parameters(nb, nb.cells[index]["source"] if index >= 0 else None)
+        source = nb.cells[index]["source"] if index >= 0 else None
+        refuse_wrong_parameters(nb, source)
+        keep_nulls(nb, source)
+        # Infinities and NaN would make the notebook's file no JSON.
+        if "parameters" in nb.metadata.get("papermill", {}):
+            nb.metadata.papermill["parameters"] = plain(nb.metadata.papermill["parameters"])
         sys.excepthook = without_python_trace(sys.excepthook)
         return super().execute_notebook(nb, kernel_name, **options)
 
@@ -76,22 +81,29 @@ class PathlabClient(PapermillNotebookClient):
             super().execute_cell(cell, cell_index, **options)
         finally:
             self.in_cell = False
+            # What a cell says of its progress ends with it.
+            if self.nb_man.pbar is not None:
+                self.nb_man.pbar.set_postfix_str("")
         if self.interrupted:  # the cell stopped cleanly; those after it must not run
             raise KeyboardInterrupt
 
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] in ("display_data", "update_display_data"):
-            self.show_progress(msg["content"]["data"].get("text/plain", ""))
+            self.show_progress(msg["content"]["data"].get("text/plain", ""), cell_index)
         return super().process_message(msg, cell, cell_index)
 
-    def show_progress(self, text):
-        """Puts a display of one line, such as a training loop's progress, beside papermill's bar."""
+    def show_progress(self, text, cell_index):
+        """Puts a display of one line, such as a training loop's progress, beside papermill's bar; where there is none,
+        in a line of its own every ten seconds."""
         bar = self.nb_man.pbar
-        wait = 0.5 if sys.stderr.isatty() else 10  # seconds; a log wants fewer lines than a terminal
-        if bar is None or not text or "\n" in text or time.monotonic() - self.progress_shown_at < wait:
+        wait = 10 if bar is None else 0.5  # seconds
+        if not text or "\n" in text or time.monotonic() - self.progress_shown_at < wait:
             return
         self.progress_shown_at = time.monotonic()
-        bar.set_postfix_str(text)
+        if bar is None:
+            print(f"cell {cell_index + 1} of {len(self.nb.cells)}: {text}", file=sys.stderr, flush=True)
+        else:
+            bar.set_postfix_str(text)
 
     def output(self, outs, msg, display_id, cell_index):
         """Joins consecutive writes to a stream, and lets `\\r` rewrite the line as a terminal does."""

@@ -1,6 +1,8 @@
 """The parameters cell, read by TypeScript's own parser (kernel-setup/kernel/parameters.cjs)."""
 import json
+import math
 import os
+import re
 import subprocess
 
 import click
@@ -17,11 +19,36 @@ def read_cell(source, given=None):
     spec = KernelSpecManager().get_kernel_spec("pathlab")
     node, launcher = spec.argv[0], spec.argv[2].format(resource_dir=spec.resource_dir)
     script = os.path.join(os.path.dirname(launcher), "parameters.cjs")
-    question = json.dumps({"source": source, "given": given or {}})
+    question = json.dumps({"source": source, "given": plain(given or {})})
     answer = subprocess.run([node, script], input=question, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise ParameterError(f"the parameters cell could not be read:\n{answer.stderr}")
     return json.loads(answer.stdout)
+
+
+def plain(value):
+    """A value in which numbers that JSON does not write are objects: {"$number": "NaN"}."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    return value
+
+
+def keep_nulls(notebook, source):
+    """Gives null to a parameter whose type takes it; papermill's None stands for `undefined` elsewhere."""
+    given = notebook.metadata.get("papermill", {}).get("parameters") or {}
+    if source is None or None not in given.values():
+        return
+    types = {entry["name"]: entry["type"] for entry in read_cell(source)["parameters"]}
+    nulls = [name for name, value in given.items() if value is None and re.search(r"\bnull\b", types.get(name, ""))]
+    for cell in notebook.cells:
+        if "injected-parameters" not in cell.metadata.get("tags", []):
+            continue
+        for name in nulls:
+            cell.source = cell.source.replace(f"{name} = undefined;", f"{name} = null;")
 
 
 def refuse_wrong_parameters(notebook, source):

@@ -16,6 +16,5 @@ export function writtenAlike(names: Iterable<string | null>): string[][] {
 
 function plain(name: string): string {
   const text = name.trim().toLowerCase();
-  const number = /^(\d+)\.0+$/.exec(text)?.[1] ?? text;
-  return number.replace(/(?<!\d)0+(?=\d)/g, '');
+  return text.replace(/(?<=\d)\.0+(?![\d.])/g, '').replace(/(?<![\d.])0+(?=\d)/g, '');
 }

@@ -81,7 +81,7 @@ export async function compileSlide(
     if (patches === 0) {
       const { disagreement } = slide.magnification;
       throw new Error(
-        `${record.path} gives no patch: ${whyNone(index)}${disagreement ? `. ${doubtIn(disagreement)}` : ''}`,
+        `${record.path} gives no patch: ${whyNone(index)}${disagreement ? `. ${doubtIn(disagreement, record)}` : ''}`,
       );
     }
     labels = await openPatchLabels(rule, record, slide, index);
@@ -198,11 +198,14 @@ function whyNone(index: PatchIndex): string {
 }
 
 /** What a user can do where the size of a pixel is in doubt. */
-function doubtIn(disagreement: string): string {
-  return (
-    `The size of a pixel is in doubt (${disagreement}), and with it the size of a patch: if the table is right, say so with ` +
-    '"pixelSize": "table" in the definition\'s source'
-  );
+function doubtIn(disagreement: string, { mpp, mppFrom }: DatasetSlide): string {
+  const remedy =
+    mpp === undefined
+      ? 'if the file is wrong, give the right size in a column mpp of the table, with "pixelSize": "table" in the definition'
+      : mppFrom === undefined
+        ? 'if the table is right, say so with "pixelSize": "table" in the definition\'s source'
+        : "the table's word counts: look whether it is right";
+  return `The size of a pixel is in doubt (${disagreement}), and with it the size of a patch: ${remedy}`;
 }
 
 /** What was not measured is left out: JSON has no word for it. */

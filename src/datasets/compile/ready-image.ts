@@ -5,6 +5,12 @@ import { jpegQuality } from './dataset.js';
 /** Of a patch's file, which is one picture: whatever it claims beyond this is not decoded. */
 const limits = { side: 8192, pixels: 8192 ** 2 };
 
+/** What libvips calls values of more than 8 bits. */
+const depthWords: Record<string, string> = {
+  ...{ ushort: '16-bit values', short: '16-bit values', uint: '32-bit values', int: '32-bit values' },
+  ...{ float: 'floating-point values', double: 'floating-point values' },
+};
+
 /** Formats of pictures that may change values; WebP does not say in its header which of the two it is. */
 const lossy = ['jpeg', 'webp'];
 
@@ -54,7 +60,7 @@ export async function* readyImages(
   yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
     if (facts.depth !== 'uchar') {
       throw new PatchFault(
-        `${basename(path)} holds values of the type ${facts.depth}, and patches hold bytes: write it with 8 bits, from the ` +
+        `${basename(path)} holds ${depthWords[facts.depth] ?? facts.depth}, and patches hold 8 bits: write it so, from the ` +
           'range that its values use (12 bits in 16 would come out nearly black)',
       );
     }

@@ -133,6 +133,7 @@ function fromGeoJson(text: string, path: string): PolygonFile {
         break;
       case 'MultiPolygon':
         if (!Array.isArray(geometry.coordinates)) throw new Error(`${what} has no coordinates`);
+        if (geometry.coordinates.length === 0) withoutArea++;
         for (const part of geometry.coordinates) add(part);
         break;
       case 'Point':
@@ -149,15 +150,16 @@ function fromGeoJson(text: string, path: string): PolygonFile {
 }
 
 /** A feature's class: an object, as QuPath writes it, that object as text, as GeoPandas does, or plain text. */
-function className({ classification, label, name }: Record<string, Json>): string {
+function className({ classification, objectType, label, name }: Record<string, Json>): string {
   const found = typeof classification === 'string' ? fromText(classification) : classification;
   if (typeof found === 'string') return found;
   const names = Array.isArray(found?.names) ? found.names.join(': ') : undefined;
-  return String(found?.name ?? names ?? label ?? name ?? '');
+  // QuPath's objects, which have a type, have names of their own beside their class.
+  return String(found?.name ?? names ?? (objectType === undefined ? (label ?? name) : undefined) ?? '');
 }
 
 function fromText(text: string): Json {
-  if (!text.trimStart().startsWith('{')) return text;
+  if (!/^\s*(\{|null\s*$)/.test(text)) return text;
   try {
     return JSON.parse(text);
   } catch {
@@ -167,7 +169,7 @@ function fromText(text: string): Json {
 
 /** A polygon's outline and holes that have an area; none where its outline has none. */
 function rings(coordinates: Json, what: string): Float64Array[] {
-  if (!Array.isArray(coordinates) || coordinates.length === 0) throw new Error(`${what} has no coordinates`);
+  if (!Array.isArray(coordinates)) throw new Error(`${what} has no coordinates`);
   const [outline, ...holes] = coordinates.map((corners) => {
     if (!Array.isArray(corners)) throw new Error(`${what} has a ring that is no list`);
     return ring(corners, what);
@@ -175,7 +177,7 @@ function rings(coordinates: Json, what: string): Float64Array[] {
   return outline ? [outline, ...holes.filter((hole): hole is Float64Array => hole !== undefined)] : [];
 }
 
-/** Undefined where so few corners have no area, as those of a stray click; a closed ring's last corner is its first. */
+/** Undefined where fewer than three corners differ, as those of a stray click: they have no area. */
 function ring(corners: Json[], what: string): Float64Array | undefined {
   const result = new Float64Array(2 * corners.length);
   for (const [index, corner] of corners.entries()) {
@@ -186,6 +188,6 @@ function ring(corners: Json[], what: string): Float64Array | undefined {
     result[2 * index] = x;
     result[2 * index + 1] = y;
   }
-  const isClosed = corners.length > 1 && result[0] === result.at(-2) && result[1] === result.at(-1);
-  return corners.length - Number(isClosed) < 3 ? undefined : result;
+  const different = new Set(corners.map(([x, y]) => `${x} ${y}`)).size;
+  return different < 3 ? undefined : result;
 }

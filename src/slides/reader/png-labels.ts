@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { inflateSync } from 'node:zlib';
 import { PictureError } from './picture-header.js';
 
 /** Color types of PNG (W3C PNG, 11.2.1), in the byte behind its depth. */
@@ -20,12 +21,32 @@ export async function pngLabels(input: Buffer | string): Promise<Buffer | undefi
   if (color !== palette && !(color === gray && depth < 8)) return undefined;
   // Of the PNG libraries it is the one that gives indices; sharp and pngjs give colors.
   const { decode } = await import('fast-png');
+  const isInterlaced = file[28] !== 0;
+  if (isInterlaced && depth < 8) throw new PictureError('is interlaced: save it without interlacing');
   try {
+    requireSize(file, isInterlaced ? 2 : 1);
     const { data, width, height } = decode(file, { checkCrc: true });
     return depth === 8 ? Buffer.from(data as Uint8Array) : unpacked(data as Uint8Array, { width, height, depth });
   } catch (error) {
     throw new PictureError(`cannot be decoded: ${(error as Error).message}`);
   }
+}
+
+/**
+ * Inflates the pixels into no more room than the header's size needs: the decoder itself would make any.
+ *
+ * @param factor more room for what interlacing adds
+ */
+function requireSize(file: Buffer, factor: number): void {
+  const [width, height] = [file.readUInt32BE(16), file.readUInt32BE(20)];
+  const parts: Buffer[] = [];
+  for (let at = 8; at + 12 <= file.length; at += 12 + file.readUInt32BE(at)) {
+    if (file.toString('latin1', at + 4, at + 8) === 'IDAT') {
+      parts.push(file.subarray(at + 8, at + 8 + file.readUInt32BE(at)));
+    }
+  }
+  const rowBytes = 1 + Math.ceil((width * file[24]!) / 8);
+  inflateSync(Buffer.concat(parts), { maxOutputLength: factor * height * rowBytes + 64 });
 }
 
 /** Values of fewer than eight bits, several a byte from the left, each row in bytes of its own. */
