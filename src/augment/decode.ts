@@ -23,9 +23,12 @@ export interface DecodeOptions {
  * process: compiling has encoded each of their pictures, or decoded it whole to see that it is sound, and at thousands a
  * second there is no time to hand pixels over. Shards that somebody else made are as trusted as the code that reads them.
  *
+ * TensorFlow's op decodes PNG and GIF too, whatever its name; who must have JPEGs looks at their first bytes, as
+ * `readEncoded` does. An orientation in EXIF is not looked at: compiling has turned pictures upright.
+ *
  * @param encoded byte strings, `[batch]` (see `uploadStrings`)
  * @returns bytes, `[batch, height / ratio, width / ratio, 3]`, each side rounded up; gray pictures become RGB
- * @throws Error when a string is no JPEG, is cut off, or is a picture of another size
+ * @throws Error when a string is no picture, is cut off, or is a picture of another size
  */
 export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
   const { height, width, ratio = 1 } = options;

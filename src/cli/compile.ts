@@ -30,6 +30,9 @@ shards: a folder with a folder of images for each class, or a table of patches (
                      stays under 1 GiB for one slide under way): as many run as there are cores, or as fit
   --max-failures N   slides that may fail before all stops (20), entries of the list that are wrong among them
   --size PX          side of ready patches' images: others are resized (as they are, all of one size)
+  --tile PX          cuts images of any shape into square patches of this side; those of an image stay together in splits
+  --stride PX        from one tile to the next (the side)
+  --edge WHAT        shift: a last tile is moved inwards, so that nothing is left over; or drop (shift)
   --seed TEXT        decides which patches of a slide are drawn (0)
   --most N           patches of a slide, at most (the definition's; "all" for no limit)
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
@@ -62,6 +65,9 @@ export async function compile(words: readonly string[]): Promise<number> {
     workers: wholeNumber('workers', values.workers),
     maxFailures: wholeNumber('max-failures', values['max-failures'], 0),
     size: wholeNumber('size', values.size),
+    tile: wholeNumber('tile', values.tile),
+    stride: wholeNumber('stride', values.stride),
+    edge: values.edge as CompileDatasetOptions['edge'],
     seed: seedOf(values.seed ?? '0'),
     removeStrays: values['remove-strays'],
     mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
@@ -156,6 +162,9 @@ function parsed(words: readonly string[]) {
       seed: text,
       most: text,
       size: text,
+      tile: text,
+      stride: text,
+      edge: text,
       limit: text,
       'remove-strays': { type: 'boolean' },
       source: text,

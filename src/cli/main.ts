@@ -14,6 +14,10 @@ const commands: Record<string, Command> = {
     about: 'download the slides of a dataset (fetch --help)',
     run: async (args) => (await import('./fetch.js')).fetch(args),
   },
+  init: {
+    about: 'write the definition that a folder or table of patches stands for (init --help)',
+    run: async (args) => (await import('./init.js')).init(args),
+  },
   compile: {
     about: 'cut the slides of a dataset into shards (compile --help)',
     run: async (args) => (await import('./compile.js')).compile(args),

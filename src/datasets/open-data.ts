@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { projectRoot, writeFileAtomic } from '../runs/index.js';
 import { openShardDataset, type ShardDataset } from './batches/index.js';
 import { type CompileProgress, compileDataset, inputHash, readReport, shardFolder } from './compile/index.js';
@@ -13,6 +13,10 @@ import { slidesOnDisk } from './slides-on-disk.js';
 export interface OpenDataOptions {
   /** Side of patches' images, px: patches of another size are resized. By default they are as they are, all of one size. */
   size?: number;
+  /** Images of any shape are cut into square patches of this side, px (see `CutOptions`). */
+  tile?: number;
+  stride?: number;
+  edge?: 'shift' | 'drop';
   /** Decides which patches of a slide are drawn; 0 by default. */
   seed?: number | string;
   /** Slides, or shards of patches, that are compiled at a time. */
@@ -64,10 +68,10 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
     const { dataset: name, title } = dataset.report;
     return { dataset, definition: undefined, understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)] };
   }
-  const { size, seed, workers, onProgress, signal } = options;
+  const { size, tile, stride, edge, seed, workers, onProgress, signal } = options;
   const root = options.data ?? join(projectRoot, 'data');
   const definition = readDefinition(named.definition);
-  const cut = { size, seed };
+  const cut = { size, tile, stride, edge, seed };
   const folder = shardFolder(definition, cut, root);
   requireFetched(data, definition, folder);
   // Downloads lie where they were fetched to; what is known of the user's own files lies beside the shards.
@@ -125,8 +129,9 @@ export async function nameData(
         'data-manifests/',
     );
   }
-  const { definition, understood, standIn } = await inferDefinition(path, options);
+  const { definition, understood, standIn, table } = await inferDefinition(path, options);
   const place = join(options.data ?? join(projectRoot, 'data'), definition.name, `${definition.name}.json`);
+  if (table !== undefined) await writeFileAtomic(join(dirname(place), `${definition.name}.csv`), table);
   await writeFileAtomic(place, `${JSON.stringify(checkDefinition(definition, place), null, 2)}\n`);
   return { kind: 'definition', definition: place, understood, standIn };
 }

@@ -129,6 +129,20 @@ describe('a table of patches', () => {
     expect((await open('each.csv')).understood.join('\n')).toMatch(/EVERY PATCH HAS A PATIENT OF ITS OWN/);
   });
 
+  it('a folder of images and one of their masks are understood without a table', async () => {
+    const mask = (value: number) =>
+      sharp(Buffer.alloc(1024, value), { raw: { width: 32, height: 32, channels: 1 } })
+        .png()
+        .toBuffer();
+    await pictures('set/Images/a.jpg', 'set/Images/b, c.jpg');
+    write('set/masks/a_mask.png', await mask(2));
+    write('set/masks/b, c.png', await mask(7));
+    const { dataset, understood } = await open('set');
+    expect(dataset.classNames).toEqual(['2', '7']);
+    expect([...dataset.labels]).toEqual([0, 1]);
+    expect(understood[0]).toMatch(/has 2 images in Images\/ and a mask of each in masks\/\./);
+  });
+
   it('with masks has their values as classes, and the mask beside each patch', async () => {
     const mask = (values: Buffer) =>
       sharp(values, { raw: { width: 32, height: 32, channels: 1 } })
@@ -235,7 +249,7 @@ describe('a table of patches', () => {
     const { dataset, understood } = await open('t.csv', { size: 24 });
     expect([dataset.size, dataset.count]).toEqual([24, 2]);
     expect(understood.join('\n')).toMatch(
-      /Failed: 1 patch, the first of them wide: wide\.jpg is 48 x 32 px; patches are square, and larger images are not cut/,
+      /Failed: 1 patch, the first of them wide: wide\.jpg is 48 x 32 px; patches are square: with --tile/,
     );
     write('only.csv', 'file\nwide.jpg\n');
     await expect(open('only.csv')).rejects.toThrow(/none of the 1 patches can be read: wide\.jpg is 48 x 32 px/);
@@ -278,7 +292,16 @@ describe('a folder of class folders', () => {
       /\/y has no image .*: it has readme\.txt\. Take the folder away/,
     ],
     ['a split', ['train/x/a.jpg', 'test/x/b.jpg'], /is divided into test, train, which are no classes\. Name a table/],
-    ['images beside masks', ['images/a.jpg', 'masks/a.png'], /has a folder masks, which is no class\. Name a table/],
+    [
+      'images beside masks of others',
+      ['images/a.jpg', 'masks/b.png'],
+      /images\/a\.jpg has no mask; masks\/b\.png is of no image\. Name a table/,
+    ],
+    [
+      'masks beside classes',
+      ['x/a.jpg', 'y/a.jpg', 'masks/a.png'],
+      /has a folder masks, which is no class\. Name a table/,
+    ],
     ['a table beside images', ['patients.csv', 'a.jpg'], /it has 1 images and patients\.csv/],
   ])('is refused with %s', async (_, names, message) => {
     mkdirSync(join(folder, 'set'));
@@ -373,6 +396,18 @@ describe.skipIf(!existsSync(shared))('real patches (shared data)', () => {
     expect(understood.join('\n')).toMatch(/"patient" the patient; x, y are not used[\s\S]*145 patients, such as 10256/);
   }, 240_000);
 
+  it('colon-glands: images of several shapes, cut into tiles with their masks, patients kept', async () => {
+    const { dataset, understood } = await openShared('colon-glands', { tile: 256 });
+    expect(dataset.size).toBe(256);
+    expect(dataset.count).toBeGreaterThan(85 * 6);
+    expect(dataset.slides.names).toHaveLength(85);
+    expect(dataset.classNames).toEqual(['0', '1']);
+    expect(dataset.mask.length.every((bytes) => bytes > 0)).toBe(true);
+    expect(understood.join('\n')).toMatch(
+      /"image" the path, "mask" the mask, "patient" the patient; grade is not used/,
+    );
+  }, 240_000);
+
   it('nuclei-consep: masks of five values, tiles for patients', async () => {
     const { dataset, understood } = await openShared('nuclei-consep/index.csv');
     expect(dataset.classNames).toEqual(['0', '1', '2', '3', '4']);
@@ -381,6 +416,6 @@ describe.skipIf(!existsSync(shared))('real patches (shared data)', () => {
   }, 240_000);
 
   it('colon-glands: images that are not square are refused, and it is said why', async () => {
-    await expect(openShared('colon-glands')).rejects.toThrow(/is 775 x 522 px; patches are square, and larger images/);
+    await expect(openShared('colon-glands')).rejects.toThrow(/is 775 x 522 px; patches are square: with --tile PX/);
   });
 });

@@ -4,7 +4,9 @@ import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { audit } from '../../src/cli/audit.js';
 import { compile } from '../../src/cli/compile.js';
+import { init } from '../../src/cli/init.js';
 import {
+  type CompileDatasetOptions,
   type CompiledDataset,
   compileDataset,
   type DatasetDefinition,
@@ -18,6 +20,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
+import { projectRoot } from '../../src/runs/index.js';
 import { pngFile } from '../slides/png-file.js';
 import { digests, picture, temporaryFolder } from './small-dataset.js';
 
@@ -56,7 +59,9 @@ function define(change: object = {}): string {
 const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', side: 'set' };
 const table = { kind: 'csv', table: 'table.csv', folder: 'files', columns };
 
-async function compiled(path: string, options: { size?: number; workers?: number } = {}): Promise<CompiledDataset> {
+type Options = Pick<CompileDatasetOptions, 'size' | 'workers' | 'tile' | 'stride' | 'edge'>;
+
+async function compiled(path: string, options: Options = {}): Promise<CompiledDataset> {
   const dataset = await resolveDataset(path, { out: join(folder, 'source') });
   const { ready } = slidesOnDisk(dataset);
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data'), ...options });
@@ -175,6 +180,79 @@ describe('ready patches in class folders', () => {
     const shorter = await compiled(path);
     expect(readdirSync(shorter.folder).filter((name) => name.endsWith('.tar'))).toEqual(['patches-00001-of-00001.tar']);
     expect(shorter.report.counts.patches).toBe(200);
+  });
+});
+
+describe('images of any shape', () => {
+  const [width, height] = [100, 70];
+  /** Each pixel tells its place. */
+  const pixels = Uint8Array.from({ length: width * height * 3 }, (_, at) => {
+    const [x, y] = [Math.floor(at / 3) % width, Math.floor(at / 3 / width)];
+    return [2 * x, 3 * y, 100][at % 3]!;
+  });
+  const values = Uint8Array.from({ length: width * height }, (_, at) => (at % width < 50 ? 3 : 5));
+  const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
+  beforeEach(async () => {
+    const png = (channels: 1 | 3, data: Uint8Array) =>
+      sharp(data, { raw: { width, height, channels } }).png().toBuffer();
+    write('files/a.png', await png(3, pixels));
+    write('files/a-mask.png', await png(1, values));
+    write(
+      'files/small.png',
+      await sharp(Buffer.alloc(20 * 90 * 3), { raw: { width: 20, height: 90, channels: 3 } })
+        .png()
+        .toBuffer(),
+    );
+    write(
+      'files/small-mask.png',
+      await sharp(Buffer.alloc(20 * 90, 3), { raw: { width: 20, height: 90, channels: 1 } })
+        .png()
+        .toBuffer(),
+    );
+    write('table.csv', 'file,mask,patient\na.png,a-mask.png,p1\nsmall.png,small-mask.png,p2\n');
+  });
+  const source = { ...table, columns: { path: 'file', mask: 'mask', patient: 'patient' } };
+
+  it('are cut into patches with their masks, all of an image under its id', async () => {
+    const { folder: made, report } = await compiled(define({ source, labels }), { tile: 32 });
+    expect(report.failures).toEqual([
+      { slide: 'small', reason: 'small.png is 20 x 90 px, smaller than a tile of 32 px' },
+    ]);
+    expect(report.ready).toMatchObject({ asGiven: 0, encoded: 12 });
+    const dataset = await openShardDataset(made);
+    const rows = dataset.index.objects() as { slide: string; x: number; y: number; class: string }[];
+    expect(rows.map(({ x, y }) => [x, y])).toEqual([0, 32, 38].flatMap((y) => [0, 32, 64, 68].map((x) => [x, y])));
+    expect(new Set(rows.map(({ slide }) => slide))).toEqual(new Set(['a']));
+    expect(rows.slice(0, 4).map((row) => row.class)).toEqual(['benign', 'benign', 'cancer', 'cancer']);
+    const encoded = (await Promise.all(rows.map((_, row) => readEncoded(dataset, [row])))).flat();
+    for (const [row, { x, y }] of rows.entries()) {
+      const [image, mask] = await Promise.all([
+        sharp(encoded[row]!.image).raw().toBuffer(),
+        sharp(encoded[row]!.mask!).extractChannel(0).raw().toBuffer(),
+      ]);
+      for (const [across, down] of [
+        [0, 0],
+        [31, 0],
+        [5, 20],
+        [31, 31],
+      ] as const) {
+        const at = 3 * (down * 32 + across);
+        expect(Math.abs(image[at]! - 2 * (x + across))).toBeLessThan(8);
+        expect(Math.abs(image[at + 1]! - 3 * (y + down))).toBeLessThan(8);
+        expect(mask[down * 32 + across]).toBe(x + across < 50 ? 0 : 1);
+      }
+    }
+  });
+
+  it('leave out what is left over, or overlap, as asked; and other options are refused', async () => {
+    const count = async (options: Options) =>
+      (await compiled(define({ source, labels }), options)).report.counts.patches;
+    expect(await count({ tile: 32, edge: 'drop' })).toBe(6);
+    expect(await count({ tile: 32, stride: 16, edge: 'drop' })).toBe(15);
+    await expect(count({ stride: 16 })).rejects.toThrow(/give the side of a tile too/);
+    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/the side of a tile is their size/);
+    await expect(count({ tile: 32, edge: 'mirror' as never })).rejects.toThrow(/edge is shift or drop; got "mirror"/);
+    await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: with --tile PX/);
   });
 });
 
@@ -346,6 +424,25 @@ describe('ready patches in a table', () => {
     const masks = { from: 'mask', classes, values: { '*': { 1: 'benign' } } };
     expect(() => readDefinition(define({ labels: masks }))).toThrow(/kind "folder" has no masks/);
   });
+});
+
+it('pathlab init writes the definition that a folder stands for, which compiles, and overwrites none', async () => {
+  for (const name of ['tumor/a', 'normal/b']) write(`files/${name}.jpg`, await picture(name));
+  const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const file = join(folder, 'written.json');
+  expect(await init([join(folder, 'files'), '--out', file])).toBe(0);
+  expect(said.mock.calls.flat()).toEqual(['files has a folder for each class: normal, tumor.', file]);
+  expect((await compiled(file)).report.counts.byClass).toEqual({ normal: 1, tumor: 1 });
+  await expect(init([join(folder, 'files'), '--out', file])).rejects.toThrow(/is there already, and stays as it is/);
+  await expect(init([join(folder, 'nowhere')])).rejects.toThrow(/nowhere/);
+});
+
+it('the example of a patient pattern in environment.md finds the patient, and not the whole name', async () => {
+  const text = readFileSync(join(projectRoot, 'environment.md'), 'utf8');
+  const source = JSON.parse(/`(\{ "kind": "folder".*?\})`/s.exec(text)![1]!);
+  for (const name of ['0/p1_left_3', '0/p1_right_4', '1/p2_5']) write(`patches/${name}.jpg`, await picture(name));
+  const { report } = await compiled(define({ source }));
+  expect(report.counts.byPatient).toEqual({ p1: 2, p2: 1 });
 });
 
 describe('pathlab compile of ready patches', () => {

@@ -5,6 +5,7 @@ import type { LockFile } from '../lock-file.js';
 import { definitionSha256, isResolved } from '../read-definition.js';
 import { requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
+import { type TileSettings, tileSettings } from './tiles.js';
 
 /** What is to be compiled: a definition, and the slides that it was resolved to, their files in place. */
 export interface SlideDataset {
@@ -39,12 +40,18 @@ export type CutOptions = Partial<PatchLimits> &
   Partial<Omit<CutSettings, 'limits'>> & {
     /** Of ready patches only: side of the images, px; pictures of another size are resized. */
     size?: number;
+    /** Of images that are to be cut into patches: side of a patch and from one to the next, px, and what becomes of the rest. */
+    tile?: number;
+    stride?: number;
+    edge?: 'shift' | 'drop';
   };
 
 /** How a user's ready patches become images of one size. */
 export interface ReadySettings {
   /** Side of the images, px; null: as the patches are, which must then be all alike. */
   pixels: number | null;
+  /** Only where images are cut into patches. */
+  tiles?: TileSettings;
 }
 
 export const jpegQuality = 90;
@@ -67,7 +74,8 @@ export function cutSettings({ geometry: defined }: DatasetDefinition, options: C
 }
 
 /** @throws RangeError for a size that is none, and for options that only slides have */
-export function readySettings({ size, geometry, mostPatchesPerSlide }: CutOptions): ReadySettings {
+export function readySettings({ size, geometry, mostPatchesPerSlide, ...others }: CutOptions): ReadySettings {
+  const tiles = tileSettings(others);
   if (geometry !== undefined || mostPatchesPerSlide !== undefined) {
     throw new RangeError(
       'ready patches are taken as they are: geometry and the most patches of a slide are for slides',
@@ -76,12 +84,14 @@ export function readySettings({ size, geometry, mostPatchesPerSlide }: CutOption
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
     throw new RangeError(`the size of patches is 1 to 8192 whole pixels; got ${size}`);
   }
-  return { pixels: size ?? null };
+  if (!tiles) return { pixels: size ?? null };
+  if (size !== undefined) throw new RangeError('patches have a size or are tiles: the side of a tile is their size');
+  return { pixels: tiles.side, tiles };
 }
 
 export function settingsOf(definition: DatasetDefinition, options: CutOptions): CutSettings | ReadySettings {
   if (definition.unit === 'patches') return readySettings(options);
-  if (options.size === undefined) return cutSettings(definition, options);
+  if (options.size === undefined && options.tile === undefined) return cutSettings(definition, options);
   throw new RangeError(`${definition.name} is of slides: their patches' size is that of the geometry, and no other`);
 }
 

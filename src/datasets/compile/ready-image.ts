@@ -58,12 +58,7 @@ export async function* readyImages(
 ): AsyncGenerator<ReadyImage | PatchFault, void, undefined> {
   const form = { as: 'jpeg', side: pixels, resize: mayResize, quality: jpegQuality, limits } as const;
   yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
-    if (facts.depth !== 'uchar') {
-      throw new PatchFault(
-        `${basename(path)} holds ${depthWords[facts.depth] ?? facts.depth}, and patches hold 8 bits: write it so, from the ` +
-          'range that its values use (12 bits in 16 would come out nearly black)',
-      );
-    }
+    requireBytes(path, facts);
     const side = checkPicture(path, facts);
     if (side !== pixels && !mayResize) {
       throw new PatchFault(
@@ -72,6 +67,30 @@ export async function* readyImages(
       );
     }
     return { jpeg: data, asGiven: facts.asGiven!, side };
+  });
+}
+
+/** An image that patches are to be cut from. */
+export interface WholePicture {
+  /** RGB, `[height, width, 3]`. */
+  pixels: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/**
+ * Reads images whole; transparent places become white.
+ *
+ * @yields for each path its pixels, or what is wrong with it
+ */
+export function wholePictures(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): AsyncGenerator<WholePicture | PatchFault, void, undefined> {
+  return outcomesOf(paths, readPictures(paths, { as: 'rgb', limits }, { signal }), (path, { facts, data }) => {
+    requireBytes(path, facts);
+    if (facts.pages > 1) throw new PatchFault(`${basename(path)} holds ${facts.pages} pictures; a patch is of one`);
+    return { pixels: data, width: facts.width, height: facts.height };
   });
 }
 
@@ -140,12 +159,19 @@ function pictureOf(path: string, outcome: PictureOutcome): ReadPicture {
   throw Object.assign(new Error(message), { code });
 }
 
+function requireBytes(path: string, { depth }: PictureFacts): void {
+  if (depth === 'uchar') return;
+  throw new PatchFault(
+    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: write it so, from the range that its ` +
+      'values use (12 bits in 16 would come out nearly black)',
+  );
+}
+
 function checkPicture(path: string, { width, height, pages }: PictureFacts): number {
   if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} pictures; a patch is one`);
   if (width !== height) {
     throw new PatchFault(
-      `${basename(path)} is ${width} x ${height} px; patches are square, and larger images are not cut into patches yet: cut ` +
-        'them first',
+      `${basename(path)} is ${width} x ${height} px; patches are square: with --tile PX such images are cut into patches`,
     );
   }
   return width;

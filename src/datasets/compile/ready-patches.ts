@@ -5,8 +5,18 @@ import type { LabelRule } from '../definition.js';
 import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { majority, maskNumbers, type PatchLabel } from './patch-labels.js';
-import { PatchFault, type ReadyMask, readyImages, readyMasks, sideOf, valuesOf } from './ready-image.js';
+import {
+  PatchFault,
+  type ReadyMask,
+  readyImages,
+  readyMasks,
+  sideOf,
+  valuesOf,
+  type WholePicture,
+  wholePictures,
+} from './ready-image.js';
 import type { SlideFailure } from './report.js';
+import { type Tile, type TileSettings, tilesOf } from './tiles.js';
 import { removeUnfinished } from './unfinished.js';
 
 /** Patches that share a shard. */
@@ -34,8 +44,8 @@ const patchesOfShard = 500;
  * Deals patches out to shards of about 500. Which shard a patch is in depends on its id and the number of shards, so that
  * classes and patients are mixed in each, and a patch that comes or goes changes one shard only.
  */
-export function readyGroups(patches: readonly DatasetSlide[]): ReadyGroup[] {
-  const count = Math.ceil(patches.length / patchesOfShard);
+export function readyGroups(patches: readonly DatasetSlide[], most = patchesOfShard): ReadyGroup[] {
+  const count = Math.ceil(patches.length / most);
   const groups = new Map<number, DatasetSlide[]>();
   for (const patch of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
     const group = Number.parseInt(sha256(patch.id).slice(0, 8), 16) % count;
@@ -68,19 +78,27 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
  * @param path of the shard
  * @param job.pixels side of the images, px
  * @param job.mayResize whether pictures of another size are resized
+ * @param job.tiles how images are cut into patches; undefined: each is one
  * @returns the patches that failed
  * @throws InterruptedError when `signal` aborts; system errors. Nothing is left
  */
 export async function compilePatches(
   path: string,
   { id, patches }: ReadyGroup,
-  job: { pixels: number; mayResize: boolean; labels: LabelRule; made: string; signal: AbortSignal | undefined },
+  job: {
+    pixels: number;
+    mayResize: boolean;
+    tiles?: TileSettings;
+    labels: LabelRule;
+    made: string;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<readonly SlideFailure[]> {
-  const { pixels, labels, made, signal } = job;
+  const { pixels, tiles, labels, made, signal } = job;
   await removeUnfinished(path);
   const writer = await ShardWriter.create(path, id, made);
   const fromMasks = labels.from === 'mask';
-  const images = readyImages(pathsOf(patches), job);
+  const images = tiles ? wholePictures(pathsOf(patches), signal) : readyImages(pathsOf(patches), job);
   const masks = readyMasks(fromMasks ? masksOf(patches) : [], signal);
   try {
     const counts = { asGiven: 0, encoded: 0 };
@@ -92,20 +110,37 @@ export async function compilePatches(
         const image = (await images.next()).value!;
         const mask = fromMasks && patch.mask !== null ? (await masks.next()).value! : undefined;
         if (image instanceof PatchFault) throw image;
-        const { jpeg, asGiven, side } = image;
-        const label = await labelOf(patch, labels, mask, { side, pixels });
-        counts[asGiven ? 'asGiven' : 'encoded']++;
         const { patient, site, synthetic } = patch;
-        await writer.append({
-          image: jpeg,
-          mask: label.mask,
-          facts: {
-            class: label.class,
-            ...{ patient, site, synthetic, scores: label.shares },
-            ...{ slide: patch.id, x: 0, y: 0 },
-            ...(patch.side !== undefined && { side: patch.side }),
-          },
-        });
+        const append = (jpeg: Uint8Array, label: PatchLabel, place: { x: number; y: number }) =>
+          writer.append({
+            image: jpeg,
+            mask: label.mask,
+            facts: {
+              class: label.class,
+              ...{ patient, site, synthetic, scores: label.shares },
+              ...{ slide: patch.id, ...place },
+              ...(patch.side !== undefined && { side: patch.side }),
+            },
+          });
+        if ('jpeg' in image) {
+          const label = await labelOf(patch, labels, mask, { side: image.side, pixels });
+          counts[image.asGiven ? 'asGiven' : 'encoded']++;
+          await append(image.jpeg, label, { x: 0, y: 0 });
+          continue;
+        }
+        // All tiles before the first is written: an image that fails leaves none.
+        const cut: [Tile, PatchLabel][] = [];
+        for await (const tile of tilesOf(image, fittingMask(patch, image, mask), tiles!)) {
+          const own = tile.values && { values: tile.values, width: pixels, height: pixels };
+          cut.push([tile, await labelOf(patch, labels, own, { side: pixels, pixels })]);
+        }
+        if (cut.length === 0) {
+          throw new PatchFault(
+            `${basename(patch.path)} is ${image.width} x ${image.height} px, smaller than a tile of ${pixels} px`,
+          );
+        }
+        for (const [{ jpeg, x, y }, label] of cut) await append(jpeg, label, { x, y });
+        counts.encoded += cut.length;
       } catch (error) {
         if (!(error instanceof PatchFault)) throw error;
         failed.push({ slide: patch.id, reason: error.message });
@@ -128,6 +163,20 @@ export async function compilePatches(
     await images.return();
     await masks.return();
   }
+}
+
+/** The mask of an image that is cut into patches. */
+function fittingMask(
+  patch: DatasetSlide,
+  { width, height }: WholePicture,
+  mask: ReadyMask | PatchFault | undefined,
+): ReadyMask | undefined {
+  if (!mask) return undefined;
+  if (mask instanceof PatchFault) throw mask;
+  if (mask.width === width && mask.height === height) return mask;
+  throw new PatchFault(
+    `its mask ${basename(patch.mask!)} is ${mask.width} x ${mask.height} px and the image ${width} x ${height} px`,
+  );
 }
 
 function pathsOf(patches: readonly DatasetSlide[]): string[] {

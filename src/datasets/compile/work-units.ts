@@ -47,15 +47,18 @@ export function slideWork({ definition, slides }: SlideDataset, options: CutOpti
   return { units, what: 'slides', settings };
 }
 
+/** Images that are cut into patches, of a shard. */
+const imagesOfShard = 20;
+
 /** A unit some hundred patches. */
 export async function readyWork(
   { definition: { labels }, slides }: SlideDataset,
   options: CutOptions & { signal?: AbortSignal },
 ): Promise<Work> {
-  const asked = readySettings(options).pixels;
+  const { pixels: asked, tiles } = readySettings(options);
   const pixels = asked ?? (await commonSide(slides));
-  const job = { pixels, mayResize: asked !== null, labels, signal: options.signal };
-  const units = readyGroups(slides).map((group) => ({
+  const job = { pixels, mayResize: asked !== null, tiles, labels, signal: options.signal };
+  const units = readyGroups(slides, tiles && imagesOfShard).map((group) => ({
     id: group.id,
     paths: group.patches.flatMap(({ path, mask }) => (mask === null ? [path] : [path, mask])),
     async prepare() {
@@ -68,7 +71,7 @@ export async function readyWork(
         });
       }
       const { mayResize } = job;
-      const made = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, labels, patches }));
+      const made = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, tiles, labels, patches }));
       return { made, compile: (shard: string) => compilePatches(shard, group, { ...job, made }) };
     },
   }));

@@ -18,11 +18,13 @@ export interface InferredDefinition {
   understood: string[];
   /** The column that stands for patients, where the table does not name them. */
   standIn: string | undefined;
+  /** The table that the definition names, where it has to be written beside it. */
+  table?: string;
 }
 
 /**
- * Makes a definition of patches from a folder with a folder of images for each class, or from a table (CSV) of patches. A
- * folder that holds `index.csv` is that table. Licence, origin and citation are said to be not stated; the definition's name
+ * Makes a definition of patches from a folder with a folder of images for each class, from one with a folder of images and
+ * one of their masks, or from a table (CSV) of patches. A folder that holds `index.csv` is that table. Licence, origin and citation are said to be not stated; the definition's name
  * holds a hash of the path, so that two folders of one name do not meet.
  *
  * @param path of the folder or table
@@ -35,7 +37,7 @@ export async function inferDefinition(
   if (/\.csv$/i.test(path)) return ofTable(join(realpathSync(dirname(path)), basename(path)), options);
   const folder = realpathSync(path);
   const index = join(folder, 'index.csv');
-  if (!existsSync(index)) return ofClassFolders(folder);
+  if (!existsSync(index)) return ofFolders(folder, options);
   const { understood, ...others } = await ofTable(index, options);
   return {
     ...others,
@@ -124,6 +126,65 @@ async function labelsOfMasks(
   };
 }
 
+const maskFolder = /^(masks?|labels?|annotations?|segmentations?|gt)$/i;
+const imageFolder = /^(images?|imgs?|patches|tiles|pictures)$/i;
+
+async function ofFolders(folder: string, options: { signal?: AbortSignal }): Promise<InferredDefinition> {
+  const names = (await readdir(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name);
+  const [masks, images] = [maskFolder, imageFolder].map((pattern) => names.find((name) => pattern.test(name)));
+  if (names.length !== 2 || masks === undefined || images === undefined) return ofClassFolders(folder);
+  return ofImagesWithMasks(folder, images, masks, options);
+}
+
+/** Images and their masks, which have the same names, or the images' with a word for a mask behind. */
+async function ofImagesWithMasks(
+  folder: string,
+  images: string,
+  masks: string,
+  { signal }: { signal?: AbortSignal },
+): Promise<InferredDefinition> {
+  const stemsIn = async (part: string) => {
+    const files = (await readdir(join(folder, part))).filter((name) => isImage.test(name)).sort();
+    const stem = (name: string) =>
+      name.replace(/\.[^.]*$/, '').replace(/[_-](masks?|labels?|gt|segmentation|seg)$/i, '');
+    return new Map(files.map((name) => [stem(name), `${part}/${name}`]));
+  };
+  const [pictures, labels] = await Promise.all([stemsIn(images), stemsIn(masks)]);
+  const alone = [...pictures].filter(([stem]) => !labels.has(stem)).map(([, path]) => path);
+  const idle = [...labels].filter(([stem]) => !pictures.has(stem)).map(([, path]) => path);
+  if (pictures.size === 0 || alone.length > 0 || idle.length > 0) {
+    const some = [...alone.map((path) => `${path} has no mask`), ...idle.map((path) => `${path} is of no image`)];
+    throw new Error(
+      `${folder}: the files of ${images}/ and ${masks}/ do not go together by their names: ` +
+        `${some.slice(0, 3).join('; ') || 'there is no image'}. Name a table (.csv) with the columns image and mask`,
+    );
+  }
+  const rows = [...pictures].map(([stem, path]) => [path, labels.get(stem)!]);
+  const found = await labelsOfMasks(
+    folder,
+    rows.map(([, mask]) => mask!),
+    { table: folder, column: masks, signal },
+  );
+  const { name, ...others } = define(folder, basename(folder), {
+    source: { kind: 'csv', table: '', folder, columns: { path: 'image', mask: 'mask' } },
+    labels: found,
+    hasPatients: false,
+    notes: [],
+  });
+  return {
+    definition: { ...others, name, source: { ...others.source, table: `${name}.csv` } as DatasetDefinition['source'] },
+    understood: [
+      `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask of each in ${masks}/.`,
+    ],
+    standIn: undefined,
+    table: `image,mask\n${rows.map((cells) => cells.map(csvCell).join(',')).join('\n')}\n`,
+  };
+}
+
+const csvCell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
 async function ofClassFolders(folder: string): Promise<InferredDefinition> {
   const there = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
   const names = there
@@ -146,7 +207,7 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
       `${folder} is divided into ${names.join(', ')}, which are no classes. Name ${table} and a column "split"`,
     );
   }
-  const masks = names.find((name) => /^(masks?|labels?|annotations?|segmentations?|gt)$/i.test(name));
+  const masks = names.find((name) => maskFolder.test(name));
   if (masks !== undefined) {
     throw new Error(
       `${folder} has a folder ${masks}, which is no class. Name a table (.csv) with the columns image and mask`,

@@ -12,6 +12,9 @@ import type { FileDigests } from './file-digests.js';
  * @throws Error when the path leaves the folder or leads through a symbolic link, or there is no such file, or it is empty
  */
 export async function checkLocalFile(folder: string, path: string, where: string): Promise<Stats> {
+  if (path.includes('\\')) {
+    throw new Error(`${where}: the path ${path} has backslashes, as Windows writes them: write "/" in their place`);
+  }
   if (!isInnerPath(path)) {
     throw new Error(
       `${where}: "${path}" is no relative path inside the folder ("..", absolute and odd names are not taken)`,

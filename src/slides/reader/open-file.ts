@@ -85,6 +85,10 @@ async function openRegularFile(path: string, followLinks: boolean): Promise<File
   throw new Error(opened.isFile() ? `the slide ${path} is empty (0 bytes)` : `${path} is not a file, so not a slide`);
 }
 
+function kindOfTiff({ directories }: Tiff): string {
+  return directories.some(({ tile }) => tile) ? 'is a TIFF' : 'is a TIFF that is not tiled';
+}
+
 async function openChecked(
   path: string,
   file: FileHandle,
@@ -98,7 +102,9 @@ async function openChecked(
     const { bytesRead } = await file.read(start, 0, start.length, 0);
     const words = JSON.stringify(start.toString('latin1', 0, bytesRead));
     throw new Error(
-      `${path} is in no slide format that OpenSlide knows; it ${tiff ? 'is a TIFF' : `begins with ${words}`}`,
+      `${path} is in no slide format that OpenSlide knows; it ${tiff ? kindOfTiff(tiff) : `begins with ${words}`}. ` +
+        '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" makes a slide of a picture; to cut pictures into patches ' +
+        'as they are, "pathlab compile FOLDER --tile PX"',
     );
   }
   const handle = await callAsync<unknown>(library.open, path);

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { checkDefinition, inferDefinition } from '../datasets/index.js';
+import { writeFileAtomic } from '../runs/index.js';
+import { parseWords } from './options.js';
+import { UsageError } from './usage-error.js';
+
+const help = `pathlab init WHERE [--out FILE]
+
+Writes the definition that WHERE stands for, to be read and corrected: a folder with a folder of images for each class, or
+with one of images and one of their masks, or a table of patches (.csv). What is taken for what is said. Then \`pathlab compile FILE\` cuts it, and \`-p data FILE\` gives it to a
+notebook. Licence, origin and citation are "not stated": write them where the dataset is published.
+
+  --out FILE   where it is written (NAME.json here); a file that is there stays as it is
+`;
+
+/**
+ * The command `pathlab init`.
+ *
+ * @param words what follows `init` on the command line
+ * @returns the exit code
+ * @throws UsageError with what a user can act on
+ */
+export async function init(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseWords('init', {
+    args: [...words],
+    allowPositionals: true,
+    options: { help: { type: 'boolean', short: 'h' }, out: { type: 'string' } },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [where, ...others] = positionals;
+  if (where === undefined || others.length > 0) throw new UsageError('init takes one WHERE (see pathlab init --help)');
+  const { definition, understood, table } = await inferDefinition(resolve(where)).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  const file = resolve(values.out ?? `${definition.name}.json`);
+  if (existsSync(file)) throw new UsageError(`${file} is there already, and stays as it is: name another with --out`);
+  // A definition is called as its file.
+  const name = basename(file, '.json');
+  const { source } = definition;
+  const named = { ...definition, name, source: table === undefined ? source : { ...source, table: `${name}.csv` } };
+  const content = `${JSON.stringify(checkDefinition(named, file), null, 2)}\n`;
+  if (table !== undefined) await writeFileAtomic(join(dirname(file), `${name}.csv`), table);
+  await writeFileAtomic(file, content);
+  for (const sentence of understood) console.log(sentence);
+  console.log(file);
+  return 0;
+}

@@ -1,0 +1,77 @@
+import sharp from 'sharp';
+import { jpegQuality } from './dataset.js';
+import type { ReadyMask, WholePicture } from './ready-image.js';
+
+/** How images that are larger than a patch become patches. */
+export interface TileSettings {
+  /** Side of a patch, px. */
+  side: number;
+  /** From one patch to the next, px: less than the side, and they overlap. */
+  stride: number;
+  /** What a last patch would leave over: a patch that is moved inwards takes it in, or it is dropped. */
+  edge: 'shift' | 'drop';
+}
+
+/** A patch of an image. */
+export interface Tile {
+  /** Its corner in the image, px. */
+  x: number;
+  y: number;
+  jpeg: Uint8Array;
+  /** Of its mask, `[side, side]`. */
+  values: Uint8Array | undefined;
+}
+
+/** @throws RangeError that names the option, what it takes, and what it got */
+export function tileSettings(options: { tile?: number; stride?: number; edge?: string }): TileSettings | null {
+  const { tile: side, stride = side, edge = 'shift' } = options;
+  if (side === undefined) {
+    if (options.stride === undefined && options.edge === undefined) return null;
+    throw new RangeError('stride and edge are of tiles: give the side of a tile too');
+  }
+  const isWhole = (value: unknown) =>
+    Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 8192;
+  if (!isWhole(side)) throw new RangeError(`the side of a tile is 1 to 8192 whole pixels; got ${side}`);
+  if (!isWhole(stride)) throw new RangeError(`the stride of tiles is 1 to 8192 whole pixels; got ${stride}`);
+  if (edge !== 'shift' && edge !== 'drop') throw new RangeError(`edge is shift or drop; got ${JSON.stringify(edge)}`);
+  return { side, stride: stride!, edge };
+}
+
+/** Where tiles begin along one side of an image, px; none where it is shorter than a tile. */
+export function tileStarts(length: number, { side, stride, edge }: TileSettings): number[] {
+  const last = length - side;
+  if (last < 0) return [];
+  const starts = Array.from({ length: Math.floor(last / stride) + 1 }, (_, place) => place * stride);
+  return edge === 'drop' || starts.at(-1) === last ? starts : [...starts, last];
+}
+
+/** The tiles of an image, row by row, each encoded as patches of slides are. */
+export async function* tilesOf(
+  { pixels, width, height }: WholePicture,
+  mask: ReadyMask | undefined,
+  settings: TileSettings,
+): AsyncGenerator<Tile> {
+  const { side } = settings;
+  for (const y of tileStarts(height, settings)) {
+    for (const x of tileStarts(width, settings)) {
+      const rgb = cutOut(pixels, width, { x, y, side, channels: 3 });
+      const jpeg = await sharp(rgb, { raw: { width: side, height: side, channels: 3 } })
+        .jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' })
+        .toBuffer();
+      yield { x, y, jpeg, values: mask && cutOut(mask.values, width, { x, y, side, channels: 1 }) };
+    }
+  }
+}
+
+function cutOut(
+  pixels: Uint8Array,
+  width: number,
+  { x, y, side, channels }: { x: number; y: number; side: number; channels: number },
+): Uint8Array {
+  const part = new Uint8Array(side * side * channels);
+  for (let row = 0; row < side; row++) {
+    const from = ((y + row) * width + x) * channels;
+    part.set(pixels.subarray(from, from + side * channels), row * side * channels);
+  }
+  return part;
+}
