@@ -49,8 +49,9 @@ function folderOf(notebook: string, { hash, scale }: RunIdentity, root: string):
 export function attemptIn(folder: string): { folder: string; first: string; attempt: number } {
   const [, base, number] = /^(.*)-(\d+)$/.exec(folder) ?? [];
   // A runner may have chosen the folder of an attempt already.
-  const first = base !== undefined && Number(number) > 1 && isFinished(base) ? base : folder;
-  for (let attempt = 1; ; attempt++) {
+  const isLater = base !== undefined && Number(number) > 1 && isFinished(base);
+  const [first, begun] = isLater ? [base, Number(number)] : [folder, 1];
+  for (let attempt = begun; ; attempt++) {
     const own = attempt === 1 ? first : `${first}-${attempt}`;
     if (!isFinished(own)) return { folder: own, first, attempt };
   }

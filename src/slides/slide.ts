@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { type Magnification, magnificationOf } from './magnification.js';
 import type { SlideFacts, SlideFile, SlideRequest } from './reader/messages.js';
 import type { Box } from './reader/pixels.js';
@@ -35,6 +35,9 @@ const usualTimeLimit = 120;
 
 /** Formats that a sample of was read in the tests; the others are what OpenSlide says that it reads. */
 const testedFormats = ['aperio', 'generic-tiff'];
+
+/** By a method of this name a value says how a notebook shows it. */
+const ownDisplay = Symbol.for('pathlab.display');
 
 let slidesOpened = 0;
 const untestedSaid = new Set<string>();
@@ -127,6 +130,19 @@ export class Slide {
   /** Reads that may usefully be in flight. */
   get parallelReads(): number {
     return 2 * this.pool.size;
+  }
+
+  /** How a notebook shows it: as a thumbnail, with its name, size and pixel size in words. */
+  async [ownDisplay](): Promise<Record<string, string>> {
+    const [{ thumbnail }, { default: sharp }] = await Promise.all([import('./thumbnail.js'), import('sharp')]);
+    const { pixels, width, height } = await thumbnail(this, 512);
+    const png = await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer();
+    const words =
+      `${basename(this.path)}: ${this.width} x ${this.height} px, ${this.mpp} um/px, ${this.levels.length} ` +
+      `${this.levels.length === 1 ? 'level' : 'levels'}, ${this.vendor}${this.synthetic ? ', SYNTHETIC' : ''}`;
+    return { 'image/png': png.toString('base64'), 'text/plain': words };
   }
 
   /**

@@ -94,7 +94,7 @@ describe.each(names)('%s at smoke scale', (name) => {
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
     try {
       expect(await verify([folder]), said.mock.calls.flat().join('\n')).toBe(0);
-      expect(attemptIn(folder)).toEqual({ folder: `${folder}-2`, attempt: 2 });
+      expect(attemptIn(folder)).toMatchObject({ folder: `${folder}-2`, attempt: 2 });
       writeFileSync(join(folder, 'metrics.json'), read('metrics.json').replace(/"value": \d/, '"value": 9'));
       said.mockClear();
       expect(await verify([folder])).toBe(2);

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/runs/files.js';
 import { foreignCells, readNotebookCells } from '../../src/runs/notebook-cells.js';
 import { commandFor } from '../../src/runs/provenance.js';
-import { listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';
+import { attemptIn, listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';
 
 let root: string;
 const notebookFile = () => join(root, 'notebooks', 'demo.ipynb');
@@ -119,6 +119,8 @@ describe('a run', () => {
     const third = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, out: `${first.folder}-3`, root });
     expect([third.folder, third.attempt]).toEqual([`${first.folder}-3`, 3]);
     expect((await third.keep({ ...facts, metrics: [] })).repeats?.same).toEqual(['parameters.json']);
+    // A folder that is asked for is taken, whatever others there are.
+    expect(attemptIn(`${first.folder}-7`)).toMatchObject({ folder: `${first.folder}-7`, attempt: 7 });
   });
 
   it('is written by one process at a time, and the other is told by which', async () => {

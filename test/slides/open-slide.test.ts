@@ -1,7 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { outputOf } from '../../src/report/show.js';
 import { sha256 } from '../../src/runs/index.js';
 import { openSlide, thumbnail } from '../../src/slides/index.js';
 import { findOpenSlide } from '../../src/slides/library.js';
@@ -127,6 +129,10 @@ describe('openSlide', () => {
     const small = await thumbnail(slide, 100);
     expect([small.width, small.height]).toEqual([100, 75]);
     expect(small.umPerPixel).toBeCloseTo(8, 6);
+    const [shown] = (await outputOf(slide))!;
+    expect(shown['text/plain']).toMatch(/\.tif: \d+ x \d+ px, [\d.]+ um\/px, \d+ levels, /);
+    const picture = await sharp(Buffer.from(shown['image/png'] as string, 'base64')).metadata();
+    expect(Math.max(picture.width, picture.height)).toBe(512);
     await slide.close();
   });
 });
