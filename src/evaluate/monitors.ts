@@ -61,7 +61,7 @@ export function knnMonitor(
 /** Whether features collapse: their standard deviation and their effective rank (see `embeddingDeviation`, `rankMe`). */
 export function collapseMonitor({ patches, everySteps, signal }: MonitorOptions & { patches: BatchSource }): Monitor {
   return monitorOf(everySteps, signal, {
-    panel: { title: 'RankMe', metrics: ['rankMe'], format: '.0f' },
+    panel: { title: 'RankMe', metrics: ['rankMe'] },
     sources: [patches],
     measure: async ([features]) => ({ embeddingStd: embeddingDeviation(features!), rankMe: rankMe(features!) }),
   });

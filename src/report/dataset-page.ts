@@ -107,9 +107,12 @@ export async function showCounts(
   options: { save?: string } = {},
 ): Promise<void> {
   const { byClass, bySite, byPatient } = report.counts;
-  const counts = { class: byClass, site: bySite, patient: byPatient }[of];
-  const known = knownNames(counts);
+  const counted = { class: byClass, site: bySite, patient: byPatient }[of];
+  const known = knownNames(counted);
   if (known.length === 0) return showText(`No patch says its ${of}.`);
+  // A class that no patch is of counts, too.
+  const none = of === 'class' ? Object.fromEntries(report.classes.map((name) => [name, 0])) : {};
+  const counts = { ...none, ...counted };
   const patients = Object.entries(distribution(known.map((name) => counts[name]!)));
   const { spec, alt } = countsChart(of === 'patient' ? patients : countsByName(counts), {
     title:

@@ -73,7 +73,7 @@ export function syntheticDefinition(
     licence: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     citation: `None: synthetic. The form is that of ${real.name}.`,
     notes: [
-      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}, from ${spaced(settings)}.`,
+      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}: ${inWords(settings)}.`,
       form,
       'Classes differ in structure and not in color; sites differ in stain and scanner. Nothing here is from a patient.',
     ],
@@ -86,7 +86,12 @@ export function syntheticDefinition(
   };
 }
 
-/** JSON in one line that a page can break. */
-function spaced(value: unknown): string {
-  return JSON.stringify(value, null, 1).replace(/\s*\n\s*/g, ' ');
+/** Settings as `kind ptcga200, patients 3, classes (brain, lung), leaks (exact 1, near 2)`. */
+function inWords(value: object): string {
+  return Object.entries(value)
+    .map(([name, part]) => {
+      if (Array.isArray(part)) return `${name} (${part.join(', ')})`;
+      return `${name} ${typeof part === 'object' && part !== null ? `(${inWords(part)})` : part}`;
+    })
+    .join(', ');
 }
