@@ -8,17 +8,6 @@
 
 namespace pathlab {
 
-template <>
-struct Number<uint8_t> {
-  static constexpr TF_DataType dtype = TF_UINT8;
-};
-
-// For checking gradients.
-template <>
-struct Number<double> {
-  static constexpr TF_DataType dtype = TF_DOUBLE;
-};
-
 namespace {
 
 // What values are compared and added as.

@@ -1,4 +1,4 @@
-// The two dtypes that ops store, and how they become the float32 that ops compute in.
+// The dtypes that ops store, and how those of networks become the float32 that ops compute in.
 
 #ifndef PATHLAB_NUMBER_H_
 #define PATHLAB_NUMBER_H_
@@ -23,6 +23,18 @@ struct Number<float> {
 template <>
 struct Number<Bfloat16> {
   static constexpr TF_DataType dtype = TF_BFLOAT16;
+};
+
+// Of pictures, and of places in a window.
+template <>
+struct Number<uint8_t> {
+  static constexpr TF_DataType dtype = TF_UINT8;
+};
+
+// For checking gradients.
+template <>
+struct Number<double> {
+  static constexpr TF_DataType dtype = TF_DOUBLE;
 };
 
 inline float ToFloat(float value) { return value; }

@@ -8,11 +8,6 @@
 
 namespace pathlab {
 
-template <>
-struct Number<uint8_t> {
-  static constexpr TF_DataType dtype = TF_UINT8;
-};
-
 namespace {
 
 constexpr int64_t kChannels = 3;

@@ -78,8 +78,7 @@ async function withLightPictures(path: string): Promise<object> {
 const mostSvg = 300_000; // letters
 
 async function chartSrc(spec: VegaLiteSpec, png: string): Promise<string> {
-  // A picture in a page has no fonts of its own; what takes the place of ours is about as wide.
-  const svg = (await chartSvg(spec)).replaceAll('system-ui', 'Segoe UI, Helvetica Neue, Arial, DejaVu Sans');
+  const svg = await chartSvg(spec);
   return svg.length > mostSvg ? asWebp(png) : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
 }
 

@@ -28,7 +28,7 @@ export const line = '#d5dae0';
 export const chartConfig = {
   background: '#ffffff',
   // In quotes: a name with a number in it is none without.
-  font: `'${fontFamily}', system-ui, sans-serif`,
+  font: `'${fontFamily}', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif`,
   padding: 12,
   view: { stroke: null },
   axis: {

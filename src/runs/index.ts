@@ -1,3 +1,4 @@
+export { claimFolder } from './claim-folder.js';
 export { Claim, ClaimWatch, claimOwner } from './claims.js';
 export { DiskFullError, isDiskFull, onDisk } from './disk-full.js';
 export * from './download/index.js';
@@ -17,7 +18,6 @@ export { Generator, Key, key } from './key.js';
 export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
 export {
   attemptIn,
-  claimFolder,
   listRuns,
   type Metric,
   openRun,

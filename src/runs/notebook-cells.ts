@@ -44,7 +44,7 @@ export function foreignCells({ sources, parameters }: NotebookCells, ranBefore?:
 
 /** Whether a cell does nothing but give parameters literal values, as papermill's does. */
 function setsParameters(source: string, names: ReadonlySet<string>): boolean {
-  const reader = createRequire(import.meta.url)('../../kernel-setup/kernel/parameters.cjs') as {
+  const reader = createRequire(import.meta.url)('../../kernel-setup/kernel/sets-only.cjs') as {
     setsOnly(source: string, names: ReadonlySet<string>): boolean;
   };
   return reader.setsOnly(source, names);

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import { Claim, ClaimWatch, claimOwner } from './claims.js';
+import { claimFolder } from './claim-folder.js';
+import type { Claim } from './claims.js';
 import { EventLog, type RunEvent } from './event-log.js';
 import { projectRoot, writeFileAtomic } from './files.js';
 import { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
@@ -269,43 +270,6 @@ export class Run {
     const hashes: Record<string, string> = {};
     for (const name of names) hashes[name] = await digestOfFile(join(this.folder, name));
     return hashes;
-  }
-}
-
-/** The claims of this process by their paths: who opens a run again takes its own claim over. */
-const claims = new Map<string, Claim>();
-
-/**
- * Claims a part of a run's folder for this process: nobody else writes the `run`, or the `page`.
- *
- * @throws Error that says who else has it
- */
-export async function claimFolder(folder: string, part: 'run' | 'page'): Promise<Claim> {
-  const path = join(folder, `.${part}-claim`);
-  await claims.get(path)?.release();
-  const claim = (await Claim.take(path)) ?? (await takeOver(path));
-  if (claim) {
-    claims.set(path, claim);
-    return claim;
-  }
-  const owner = await claimOwner(path);
-  throw new Error(
-    `${folder} is being written by process ${owner?.pid} on ${owner?.host}: wait until it ends, or stop it. ` +
-      `If that process is gone, delete ${path}`,
-  );
-}
-
-/** Takes the claim of an owner that is gone; of several that would, one does: who has the claim on the takeover. */
-async function takeOver(path: string): Promise<Claim | undefined> {
-  const watch = new ClaimWatch();
-  await watch.clearIfStale(`${path}-takeover`);
-  const takeover = await Claim.take(`${path}-takeover`);
-  if (!takeover) return undefined;
-  try {
-    await watch.clearIfStale(path);
-    return await Claim.take(path);
-  } finally {
-    await takeover.release();
   }
 }
 

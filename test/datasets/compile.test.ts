@@ -272,6 +272,23 @@ describe('compileDataset', () => {
     );
   });
 
+  it("says where the size of a pixel is in doubt, takes the table's word if told to, and judges no sharpness above 2 um", async () => {
+    const dataset = await smallDataset(1);
+    const [slide] = dataset.slides as [DatasetSlide];
+    const compileWith = (changes: Partial<DatasetSlide>, micrometers: number) => {
+      const geometry = { ...dataset.definition.geometry!, micrometers };
+      const one = { definition: { ...dataset.definition, geometry }, slides: [{ ...slide, ...changes }] };
+      return compileDataset(one, { data: temporaryFolder() });
+    };
+    const { report: doubtful } = await compileWith({ mpp: 5 }, 5000).catch((error: Error) => ({ report: error }));
+    expect(doubtful instanceof Error ? doubtful.message : doubtful.failures[0]!.reason).toMatch(
+      /gives no patch: .*in doubt \(.*its pixels are 0\.5 um, but the caller says 5 um\).*"pixelSize": "table"/,
+    );
+    const { report } = await compileWith({ mpp: 3, mppFrom: 'caller' }, 1200);
+    expect(report.counts.patches).toBeGreaterThan(0);
+    expect(report.slides[0]).toMatchObject({ isSharpnessJudged: false, magnification: { mpp: 3, source: 'caller' } });
+  });
+
   it('labels patches from polygons, by what covers most of them', async () => {
     const folder = temporaryFolder();
     const [one, other] = dataset.slides as [DatasetSlide, DatasetSlide];

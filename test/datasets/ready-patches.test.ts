@@ -273,6 +273,11 @@ describe('ready patches in a table', () => {
     ]);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,left\n');
     await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is no side of a split/);
+    write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nx\\b.jpg,0,008,north,train\n');
+    const { lock } = await resolveDataset(define({ source: table }), { out: join(folder, 'source') });
+    expect(lock.excluded.map(({ reason }) => reason).join()).toMatch(
+      /has backslashes, as Windows writes them: write "\/"/,
+    );
   });
 
   it('are audited as their table divides them, unless they are to be divided anew', async () => {

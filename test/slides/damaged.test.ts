@@ -131,6 +131,12 @@ describe('files that are no slides', () => {
     await expect(openSlide(write('text.svs', 'a list'))).rejects.toThrow(
       /text\.svs is in no slide format that OpenSlide knows; it begins with "a list"/,
     );
+    const striped = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'white' } })
+      .tiff()
+      .toBuffer();
+    await expect(openSlide(write('striped.tif', striped))).rejects.toThrow(
+      /is a TIFF that is not tiled\. "vips tiffsave/,
+    );
     const tiff = readFileSync(whole);
     await expect(openSlide(write('cut.tif', tiff.subarray(0, tiff.length / 2)))).rejects.toThrow(
       /cut\.tif is cut short/,

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { from } from 'arquero';
 import { inParallel, sha256 } from '../../runs/index.js';
 import { PatchFault, readyMasks } from '../compile/ready-image.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
@@ -179,11 +180,9 @@ async function ofImagesWithMasks(
       `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask of each in ${masks}/.`,
     ],
     standIn: undefined,
-    table: `image,mask\n${rows.map((cells) => cells.map(csvCell).join(',')).join('\n')}\n`,
+    table: `${from(rows.map(([image, mask]) => ({ image, mask }))).toCSV()}\n`,
   };
 }
-
-const csvCell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 async function ofClassFolders(folder: string): Promise<InferredDefinition> {
   const there = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
