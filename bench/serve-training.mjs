@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
 import {
-  ConvolutionForms,
+  autotuneConvolutions,
+  ConvAlgorithms,
   compile,
   describeDevice,
-  measureConvolutionForms,
   randomNormal,
   tf,
 } from '../dist/engine/index.js';
@@ -37,9 +37,9 @@ export async function serveTraining(backboneFor, optimizer, rate) {
   let step;
   /** Part of the first step, as PyTorch's compiling is of its. */
   async function prepare() {
-    const forms = new ConvolutionForms();
-    await measureConvolutionForms(trainStep, [tensors, ...inputs], { forms, precision });
-    return compile(trainStep, { precision, convolutionForms: forms, donate: [0] });
+    const forms = new ConvAlgorithms();
+    await autotuneConvolutions(trainStep, [tensors, ...inputs], { forms, precision });
+    return compile(trainStep, { precision, convAlgorithms: forms, donate: [0] });
   }
 
   async function runStep() {

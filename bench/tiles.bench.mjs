@@ -46,14 +46,14 @@ const ratios = {};
 for (const jpeg of [false, true]) {
   const name = jpeg ? 'patches as JPEG' : 'patches';
   const times = { ours: [], peer: [] };
-  let mostDifference = 0;
+  let maxDifference = 0;
   let bytes;
   for (let round = 0; round <= rounds; round++) {
     const work = JSON.stringify({ ...places(), jpeg });
     const [one, other] = [await ours.run(work), await peer.run(work)];
     // The first round warms both up.
     if (round === 0) continue;
-    mostDifference = Math.max(mostDifference, difference(one.first, other.first));
+    maxDifference = Math.max(maxDifference, difference(one.first, other.first));
     bytes = { ours: one.bytes, peer: other.bytes };
     times.ours.push(one.ms);
     times.peer.push(other.ms);
@@ -64,7 +64,7 @@ for (const jpeg of [false, true]) {
   const row = (side, title) => ({
     ...{ work: name, side: title, rate: rate(side), bytes: bytes[side] / patches / 1024, times: times[side] },
     against: side === 'ours' ? against : '',
-    mostDifference: jpeg ? '' : String(mostDifference),
+    maxDifference: jpeg ? '' : String(maxDifference),
   });
   rows.push(row('ours', 'pathlab'), row('peer', `openslide-python and Pillow, ${threads} threads`));
 }
@@ -79,7 +79,7 @@ report('tiles', {
     rate: 'patches/s',
     bytes: 'KiB a patch',
     against: 'against the peer',
-    mostDifference: 'most difference of a value',
+    maxDifference: 'most difference of a value',
   },
   rows,
   ratios: { patches: ratios.patches },

@@ -1,8 +1,8 @@
 // A ResNet-50 training step (SGD with momentum, batch norm's running statistics, cross entropy) in pathlab and in
 // PyTorch.
 import { fileURLToPath } from 'node:url';
+import { duelOfSteps } from './compare-step.mjs';
 import { peerPython } from './peer-environment.mjs';
-import { duelOfSteps } from './step-duel.mjs';
 
 const [batch, size, classes] = [16, 224, 20];
 const sizes = [batch, size, classes].map(String);

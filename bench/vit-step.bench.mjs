@@ -1,8 +1,8 @@
 // A ViT-S/16 training step (AdamW with weight decay on matrices, cross entropy) in pathlab and in PyTorch with
 // scaled_dot_product_attention and fused AdamW.
 import { fileURLToPath } from 'node:url';
+import { duelOfSteps } from './compare-step.mjs';
 import { peerPython } from './peer-environment.mjs';
-import { duelOfSteps } from './step-duel.mjs';
 
 const [batch, size, classes] = [16, 224, 20];
 const sizes = [batch, size, classes].map(String);

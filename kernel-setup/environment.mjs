@@ -24,6 +24,9 @@ const reasons = {
   'cmake-js':
     'an empty local package: @julusian/jpeg-turbo would compile with it, and it would bring some hundred packages',
   'danfojs-node': 'the results tables that people read and export',
+  'csv-parse': 'reads CSV tables and refuses damaged ones by row and column',
+  'fs-native-extensions':
+    'file locks that the operating system releases when their process ends, also by a kill; Node has none',
   koffi:
     "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/slide-library)",
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
@@ -37,6 +40,7 @@ const reasons = {
   'vega-lite': 'the language of the charts',
   vitest: 'runs the tests',
   xlsx: 'an empty local package: danfojs-node asks for it, the project does not use it, and it has known vulnerabilities',
+  zod: 'the shapes of definitions, lock files and manifests, and their types; faults by field',
   zeromq: "the kernel's messages; ships its binary, so that no install script runs",
   jupyterlab: 'the notebook in the browser',
   papermill: 'runs a notebook headless, with parameters',

@@ -105,8 +105,8 @@ class Trials {
   /** Every file under its final name must be whole and the same as undisturbed; afterwards nothing else may be left. */
   async look(folder, faults, { whole }) {
     const files = existsSync(folder) ? filesOf(folder) : {};
-    // A claim that a killed process held is no result; it is gone after the next run.
-    const isResult = (name) => !name.endsWith('.partial') && !name.startsWith('claims/');
+    // The lock of a killed process is no result; its file is gone after the next run.
+    const isResult = (name) => !name.endsWith('.partial') && !name.endsWith('.lock');
     const finished = Object.keys(files).filter(isResult);
     for (const name of finished) {
       if (files[name] !== this.expected[name]) faults.push(`${name} differs from the undisturbed run's`);

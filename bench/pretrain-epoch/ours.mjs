@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { openShardDataset } from '../../dist/datasets/index.js';
-import { ConvolutionForms, describeDevice, tf } from '../../dist/engine/index.js';
+import { ConvAlgorithms, describeDevice, tf } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
 import { resnet } from '../../dist/models/index.js';
 import { pretrain, simclr } from '../../dist/pretrain/index.js';
@@ -86,7 +86,7 @@ async function onEvent({ kind, loss }) {
 
 await pretrain(method, {
   ...{ settings, batches, onEvent },
-  convolutionForms: new ConvolutionForms(),
+  convAlgorithms: new ConvAlgorithms(),
   signal: stop.signal,
 }).catch((error) => {
   if (!(error instanceof InterruptedError)) throw error;

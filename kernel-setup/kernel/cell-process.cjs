@@ -6,7 +6,7 @@ const { Socket } = require('node:net');
 const path = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
 const { makePipe } = require('./native-pipes.cjs');
-const { MarkedText, WrittenOrder } = require('./marks.cjs');
+const { MarkedText, WrittenOrder } = require('./stream-markers.cjs');
 
 const logLines = 20;
 

@@ -46,7 +46,7 @@ export function rememberKernelOptions(asked) {
 const remembered = () => readStamp('kernel-options') ?? {};
 
 /** V8's heap for a notebook: half of the memory, since tensors live outside of it; 8 GB at most. */
-const usualHeap = () => Math.min(8192, Math.floor(totalmem() / 2 ** 30 / 2) * 1024 || 512);
+const defaultHeap = () => Math.min(8192, Math.floor(totalmem() / 2 ** 30 / 2) * 1024 || 512);
 
 /**
  * What the kernelspec is to say.
@@ -56,5 +56,5 @@ const usualHeap = () => Math.min(8192, Math.floor(totalmem() / 2 ** 30 / 2) * 10
 export function kernelspecOptions() {
   const { heap, ...settings } = remembered();
   const device = readStamp('device')?.device;
-  return { heapMegabytes: Number(heap ?? usualHeap()), settings: { ...settings, ...(device && { device }) } };
+  return { heapMegabytes: Number(heap ?? defaultHeap()), settings: { ...settings, ...(device && { device }) } };
 }

@@ -1,4 +1,4 @@
-import { attribute, executeOne, hasCustomOps, type Tensor, tf } from '../engine/index.js';
+import { attribute, hasCustomOps, runOp, type Tensor, tf } from '../engine/index.js';
 import { alongColumns, alongRows } from './resample.js';
 
 /**
@@ -11,7 +11,7 @@ import { alongColumns, alongRows } from './resample.js';
  */
 export function gaussianBlur(images: Tensor, sigma: Tensor, kernelSize: number): Tensor {
   if (!hasCustomOps()) return composedGaussianBlur(images, sigma, kernelSize);
-  return executeOne('PathlabGaussianBlur', [attribute.int('kernel_size', kernelSize)], [images, sigma]);
+  return runOp('PathlabGaussianBlur', [attribute.int('kernel_size', kernelSize)], [images, sigma]);
 }
 
 /** The same from TensorFlow's own ops: two products with matrices that are mostly zeros. */

@@ -1,11 +1,11 @@
-import { attribute, executeOne, type Tensor, tf } from '../engine/index.js';
+import { attribute, runOp, type Tensor, tf } from '../engine/index.js';
 
 /** Weights of red, green and blue in an image's grayscale (ITU-R 601-2 luma), as torchvision has them. */
 export const luma = [0.2989, 0.587, 0.114] as const;
 
 /** To 0..1 in one pass; tfjs composes its clip from a minimum and a maximum. No gradient is defined for it. */
 export function clip(x: Tensor): Tensor {
-  return executeOne('ClipByValue', [attribute.type('T', 'float32')], [x, tf.scalar(0), tf.scalar(1)]);
+  return runOp('ClipByValue', [attribute.type('T', 'float32')], [x, tf.scalar(0), tf.scalar(1)]);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Attribute, attribute, executeOne, executeOp, type Tensor, tf } from '../engine/index.js';
+import { type Attribute, attribute, executeOp, runOp, type Tensor, tf } from '../engine/index.js';
 
 /** What the pictures of a batch are, encoded. */
 export interface DecodeOptions {
@@ -65,7 +65,7 @@ export function decodeMasks(encoded: Tensor, { height, width }: { height: number
 
 /** Bytes as int32, which the host can read. */
 export function integersOf(bytes: Tensor): Tensor {
-  return executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')], [bytes]);
+  return runOp('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'int32')], [bytes]);
 }
 
 /** Decodes a batch picture by picture: bytes `[batch, ...shape]`. */
@@ -76,8 +76,8 @@ function decodeEach(op: string, encoded: Tensor, shape: readonly number[], optio
   return tf.tidy(() => {
     const unpack = [attribute.int('num', batch), attribute.type('T', 'string'), axis];
     const pictures = executeOp('Unpack', unpack, [encoded], batch).map((string) =>
-      executeOne('EnsureShape', [attribute.shape('shape', shape), bytes], [executeOne(op, options, [string])]),
+      runOp('EnsureShape', [attribute.shape('shape', shape), bytes], [runOp(op, options, [string])]),
     );
-    return executeOne('Pack', [attribute.int('N', batch), bytes, axis], pictures);
+    return runOp('Pack', [attribute.int('N', batch), bytes, axis], pictures);
   });
 }

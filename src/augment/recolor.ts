@@ -1,4 +1,4 @@
-import { attribute, executeOne, hasCustomOps, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { attribute, hasCustomOps, runOp, type Tensor, type Tensors, tf } from '../engine/index.js';
 import { clip, luma } from './color.js';
 
 /**
@@ -19,7 +19,7 @@ export function recolor(views: Tensor, parameters: Tensors): Tensor {
     );
     const shift = hueShift ?? tf.zeros([views.shape[0]!]);
     const hueAt = attribute.int('hue_at', blendsBeforeHue?.shape[1] ?? 0);
-    return executeOne('PathlabRecolor', [hueAt], [views, blends, shift]);
+    return runOp('PathlabRecolor', [hueAt], [views, blends, shift]);
   });
 }
 

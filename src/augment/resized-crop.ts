@@ -1,4 +1,4 @@
-import { attribute, executeOne, hasCustomOps, isByteTensor, type Tensor, tf } from '../engine/index.js';
+import { attribute, hasCustomOps, isByteTensor, runOp, type Tensor, tf } from '../engine/index.js';
 import { alongColumns, alongRows, resizeMatrix } from './resample.js';
 
 /**
@@ -13,7 +13,7 @@ export function resizedCrops(images: Tensor, crops: { rows: Tensor; columns: Ten
   if (!hasCustomOps()) return composedResizedCrops(images, crops, size);
   const isBytes = isByteTensor(images);
   return tf.tidy(() =>
-    executeOne(
+    runOp(
       'PathlabResizedCrop',
       [attribute.type('T', isBytes ? 'uint8' : 'float32'), attribute.float('scale', isBytes ? 1 / 255 : 1)],
       [images, crops.rows, crops.columns, tf.zeros([size])],
@@ -39,6 +39,6 @@ export function composedResizedCrops(
 /** Bytes, as `decodeJpegs` gives them, as float32 in 0..1. */
 export function imagesOfDecoded(bytes: Tensor): Tensor {
   return tf.tidy(() =>
-    executeOne('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [bytes]).div(255),
+    runOp('Cast', [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')], [bytes]).div(255),
   );
 }

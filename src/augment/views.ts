@@ -1,4 +1,4 @@
-import { isByteTensor, type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
+import { getTensor, isByteTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
 import { gaussianBlur } from './blur.js';
 import { clip } from './color.js';
 import type { ViewRecipe } from './recipe.js';
@@ -26,8 +26,8 @@ export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, numb
 export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewRecipe): Tensor {
   const { batch } = imageShape(images, 'or bytes');
   const { size } = recipe;
-  const cropRows = tensorNamed(parameters, 'cropRows');
-  const cropColumns = tensorNamed(parameters, 'cropColumns');
+  const cropRows = getTensor(parameters, 'cropRows');
+  const cropColumns = getTensor(parameters, 'cropColumns');
   const views = cropRows.shape[0]!;
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
   return tf.tidy(() => {

@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
-  type Apart,
   type AuditedPictures,
   auditGivenSides,
   auditRules,
   auditText,
   type CompileReport,
-  type KeptTogether,
+  type GroupBy,
+  type GroupKey,
   leakTable,
   type PictureFacts,
   picturesOfFolder,
@@ -116,7 +116,7 @@ export async function audit(words: readonly string[]): Promise<number> {
 }
 
 interface Asked {
-  apart: readonly Apart[];
+  apart: readonly GroupKey[];
   near: boolean;
   distance: number | undefined;
   signal: AbortSignal;
@@ -157,7 +157,7 @@ async function auditsOf(
         );
       }
     };
-    const audited = await picturesOfShards(where, { most, signal, check, onProgress: teller('shards') });
+    const audited = await picturesOfShards(where, { most, signal, check, onProgress: progressLogger('shards') });
     if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
     const found = auditRules(audited, rule, division);
     refuseImpossible(found);
@@ -173,7 +173,7 @@ async function auditsOf(
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
   const check = (pictures: readonly PictureFacts[]) => requireKnown(pictures, apart, notInPictures);
-  const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: teller('pictures') };
+  const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('pictures') };
   const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
   return { audited, audits: [asDivided(audited, { apart, near, distance })] };
 }
@@ -200,25 +200,25 @@ async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values'
   return { ...report.split, validation: share('validation'), test: share('test'), folds };
 }
 
-const divisions: Readonly<Record<string, KeptTogether>> = {
+const divisions: Readonly<Record<string, GroupBy>> = {
   slide: 'slide',
   patient: 'patient',
   'patient-and-doubles': 'patient and doubles',
   site: 'site',
 };
 
-function divisionOf(word: string): KeptTogether {
+function divisionOf(word: string): GroupBy {
   const division = Object.hasOwn(divisions, word) ? divisions[word] : undefined;
   if (division) return division;
   throw new UsageError(`--by takes ${Object.keys(divisions).join(', ')}; got "${word}"`);
 }
 
-function apartOf(list: string): { apart: Apart[]; near: boolean } {
+function apartOf(list: string): { apart: GroupKey[]; near: boolean } {
   const words = list === 'none' ? [] : list.split(',').map((word) => word.trim());
   const known = ['slide', 'patient', 'site', 'near'];
   const wrong = words.find((word) => !known.includes(word));
   if (wrong !== undefined) throw new UsageError(`--apart takes ${known.join(', ')}, or none; got "${wrong}"`);
-  return { apart: words.filter((word) => word !== 'near') as Apart[], near: words.includes('near') };
+  return { apart: words.filter((word) => word !== 'near') as GroupKey[], near: words.includes('near') };
 }
 
 function patternOf(text: string | undefined): RegExp | undefined {
@@ -232,19 +232,19 @@ function patternOf(text: string | undefined): RegExp | undefined {
 /** What no picture says cannot be proven of any. */
 function requireKnown(
   pictures: readonly PictureFacts[],
-  apart: readonly Apart[],
-  message: (what: Apart) => string,
+  apart: readonly GroupKey[],
+  message: (what: GroupKey) => string,
 ): void {
   const missing = apart.find((what) => pictures.every((picture) => picture[what] === null));
   if (missing !== undefined) throw new UsageError(`${message(missing)}, or leave ${missing} out of --apart`);
 }
 
-function notInPictures(what: Apart): string {
+function notInPictures(what: GroupKey): string {
   const help = what === 'patient' ? ': name a pattern with --patient that finds it in the paths,' : ':';
   return `no picture says of which ${what} it is${help} give a table with the column "${what}"`;
 }
 
-function notInShards(what: Apart): string {
+function notInShards(what: GroupKey): string {
   return (
     `the shards have no ${what}s: none was known when they were compiled. Name the ${what} of each in the definition's ` +
     `source (a table's columns.${what}${what === 'patient' ? ", or a folder's patientPattern" : ''}) and compile again`
@@ -252,7 +252,7 @@ function notInShards(what: Apart): string {
 }
 
 /** Where none is known, there is nothing to divide. */
-function requireDivisible(patches: readonly PictureFacts[], by: KeptTogether): void {
+function requireDivisible(patches: readonly PictureFacts[], by: GroupBy): void {
   const what = by === 'patient and doubles' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
   throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
@@ -263,7 +263,7 @@ function refuseImpossible({ impossible }: RuleAudits): void {
 }
 
 /** Tells how far long work is, once a second. */
-function teller(what: string): (done: number, total: number) => void {
+function progressLogger(what: string): (done: number, total: number) => void {
   let last = Date.now();
   return (done, total) => {
     if (Date.now() - last < 1000) return;
@@ -273,7 +273,7 @@ function teller(what: string): (done: number, total: number) => void {
 }
 
 /** Two ways to write one name hide that it is on two sides. */
-function namesWarning({ pictures, unread }: AuditedPictures, what: Apart): string[] {
+function namesWarning({ pictures, unread }: AuditedPictures, what: GroupKey): string[] {
   const pairs = writtenAlike([...pictures, ...unread].map((picture) => picture[what]));
   if (pairs.length === 0) return [];
   const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));

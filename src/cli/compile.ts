@@ -1,9 +1,12 @@
 import {
   type CompileDatasetOptions,
+  type CompilePart,
   compileDataset,
+  compilePart,
   describeData,
   describePlan,
   disagreements,
+  finishDataset,
   nameData,
   openShardDataset,
   planCompile,
@@ -12,24 +15,27 @@ import {
 } from '../datasets/index.js';
 import { setReaderMemory } from '../slides/index.js';
 import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
-import { tellLeftOut } from './tell-left-out.js';
-import { tellList, tellListRetry } from './tell-list.js';
+import { printExcluded } from './print-excluded.js';
+import { printListPage, printListRetry } from './print-list.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
 
 Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
-an interrupt or a failure, it goes on where it stopped; run at the same time on several machines with one shared folder,
-they share the work, if their lists are the same. NAME is a definition in data-manifests/, or a .json file;
-\`pathlab fetch NAME\` brings its slides. Or it is patches of your own, which are checked and go into the same kind of
-shards: a folder with a folder of images for each class, or a table of patches (.csv); what was understood of it is told.
+an interrupt or a failure, it continues where it stopped. NAME is a definition in data-manifests/, or a .json file;
+\`pathlab fetch NAME\` downloads its slides. Or NAME is patches of your own: a folder with a folder of images for each
+class, or a table of patches (.csv). They are checked, go into the same kind of shards, and what was understood is printed.
+
+Several machines with one shared folder: run each of --part 1/N to --part N/N somewhere, then --finish once.
 
   --plan             only say what there is to do: slides, patches, bytes, hours
+  --part K/N         compiles only the slides of part K of N, and writes no index
+  --finish           writes index, report and card when all parts have ended
   --workers N        slides under way at a time (one a core, at most 4)
   --reader-memory M  MiB that the processes which read files usually hold, all together (640, which with the command itself
                      stays under 1 GiB for one slide under way): as many run as there are cores, or as fit
   --max-failures N   slides that may fail before all stops (20), entries of the list that are wrong among them
-  --size PX          side of ready patches' images: others are resized (as they are, all of one size)
+  --size PX          side of precut patches' images: others are resized (as they are, all of one size)
   --tile PX          cuts images of any shape into square patches of this side; those of an image stay together in splits
   --stride PX        from one tile to the next (the side)
   --edge WHAT        shift: a last tile is moved inwards, so that nothing is left over; or drop (shift)
@@ -38,7 +44,7 @@ shards: a folder with a folder of images for each class, or a table of patches (
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
   --source FOLDER    where \`pathlab fetch\` put the files (data/NAME/source)
   --from FOLDER      the folder that holds the files, for a dataset that its users download themselves
-  --remove-strays    removes shards of slides that are no longer in the list
+  --remove-orphans    removes shards of slides that are no longer in the list
   --data FOLDER      where the shards go, in a folder of the dataset's name (data)
 `;
 
@@ -69,12 +75,14 @@ export async function compile(words: readonly string[]): Promise<number> {
     stride: wholeNumber('stride', values.stride),
     edge: values.edge as CompileDatasetOptions['edge'],
     seed: seedOf(values.seed ?? '0'),
-    removeStrays: values['remove-strays'],
-    mostPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
+    removeOrphans: values['remove-orphans'],
+    maxPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
     onWait: (reason) => console.error(reason),
   };
+  const part = values.part === undefined ? undefined : partOf(values.part);
+  if (part && values.finish) throw new UsageError('--part compiles and --finish writes the index: take one of them');
   const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
   if (readerMemory !== undefined) limitReaders(readerMemory);
   return interruptible('compile', async (signal) => {
@@ -84,8 +92,8 @@ export async function compile(words: readonly string[]): Promise<number> {
     const dataset = await resolveDataset(named.definition, {
       ...wanted,
       signal,
-      onPage: tellList,
-      onListRetry: tellListRetry,
+      onPage: printListPage,
+      onListRetry: printListRetry,
     });
     const { definition } = dataset;
     const { ready: slides, missing } = slidesOnDisk(dataset);
@@ -95,7 +103,7 @@ export async function compile(words: readonly string[]): Promise<number> {
       return 0;
     }
     const what = definition.unit;
-    const faulty = tellLeftOut(dataset.lock);
+    const faulty = printExcluded(dataset.lock);
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
@@ -104,35 +112,44 @@ export async function compile(words: readonly string[]): Promise<number> {
       );
     }
     const { excluded, listSha256 } = dataset.lock;
-    const { folder, report, strays, removed } = await compileDataset(
-      { definition, slides, excluded, listSha256 },
-      { ...options, signal },
-    );
+    const input = { definition, slides, excluded, listSha256 };
+    if (part) {
+      const { folder, shards, failures } = await compilePart(input, part, { ...options, signal });
+      console.log(`part ${values.part}: ${shards} shards; ${failures.length} failed`);
+      console.log(folder);
+      return failures.length > 0 || missing.length > 0 || faulty > 0 ? 1 : 0;
+    }
+    const write = values.finish ? finishDataset : compileDataset;
+    const { folder, report, orphans, removed } = await write(input, { ...options, signal });
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
     }
     if (removed.length > 0) {
       console.error(`shards of an earlier list that were removed from ${folder}: ${someOf(removed)}`);
     }
-    if (strays.length > 0) {
+    if (orphans.length > 0) {
       console.error(
-        `tar files in ${folder} that are not of what was compiled now: ${someOf(strays)}. index.arrow leaves them out, ` +
-          'but whoever reads *.tar there reads them too: --remove-strays removes those that are shards, and others are ' +
+        `tar files in ${folder} that are not of what was compiled now: ${someOf(orphans)}. index.arrow leaves them out, ` +
+          'but whoever reads *.tar there reads them too: --remove-orphans removes those that are shards, and others are ' +
           'for you to delete',
       );
     }
     if (named.understood.length > 0) {
       for (const sentence of describeData(await openShardDataset(folder), named.standIn)) console.error(sentence);
     }
-    const { counts, ready, failures } = report;
-    for (const { slide, reason } of ready ? failures : []) console.error(`${slide} failed: ${reason}`);
-    const of = ready
-      ? `${ready.asGiven} as they are, ${ready.encoded} encoded anew`
-      : `of ${report.slides.length} slides`;
-    console.log(`${counts.patches} patches ${ready ? `(${of})` : of}; ${failures.length} failed`);
+    const { counts, precut, failures } = report;
+    for (const { slide, reason } of precut ? failures : []) console.error(`${slide} failed: ${reason}`);
+    const of = precut ? `${precut.copied} copied, ${precut.encoded} re-encoded` : `of ${report.slides.length} slides`;
+    console.log(`${counts.patches} patches ${precut ? `(${of})` : of}; ${failures.length} failed`);
     console.log(folder);
     return report.failures.length > 0 || missing.length > 0 || faulty > 0 ? 1 : 0;
   });
+}
+
+function partOf(words: string): CompilePart {
+  const [, number, of] = /^(\d+)\/(\d+)$/.exec(words) ?? [];
+  if (number && of && +number >= 1 && +number <= +of) return { number: +number, of: +of };
+  throw new UsageError(`--part takes K/N, as 3/8 of eight parts; got ${words}`);
 }
 
 /** How many names, and the first of them. */
@@ -159,6 +176,8 @@ function parsed(words: readonly string[]) {
       workers: text,
       'reader-memory': text,
       'max-failures': text,
+      part: text,
+      finish: { type: 'boolean' },
       seed: text,
       most: text,
       size: text,
@@ -166,7 +185,7 @@ function parsed(words: readonly string[]) {
       stride: text,
       edge: text,
       limit: text,
-      'remove-strays': { type: 'boolean' },
+      'remove-orphans': { type: 'boolean' },
       source: text,
       from: text,
       data: text,

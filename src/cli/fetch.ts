@@ -1,8 +1,8 @@
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
 import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
 import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
-import { tellLeftOut } from './tell-left-out.js';
-import { tellList, tellListRetry } from './tell-list.js';
+import { printExcluded } from './print-excluded.js';
+import { printListPage, printListRetry } from './print-list.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
@@ -51,9 +51,9 @@ export async function fetch(words: readonly string[]): Promise<number> {
     redirectHosts: values['redirect-host'],
     refresh: values.refresh,
     everyByte: values.verify,
-    onPage: tellList,
-    onListRetry: tellListRetry,
-    onProgress: tellProgress,
+    onPage: printListPage,
+    onListRetry: printListRetry,
+    onProgress: printProgress,
   };
   return interruptible('fetch', (signal) => (values.plan ? plan : bring)(name, { ...options, signal }));
 }
@@ -91,7 +91,7 @@ function missing(count: number): string {
 
 async function bring(name: string, options: FetchOptions): Promise<number> {
   const { report, downloads, out, lock } = await fetchDataset(name, options);
-  const faulty = tellLeftOut(lock);
+  const faulty = printExcluded(lock);
   for (const { path, reason } of report.failed) console.error(`failed: ${path}: ${reason}`);
   console.log(report.resolution);
   const there = downloads.received.length - downloads.fetched;
@@ -103,7 +103,7 @@ async function bring(name: string, options: FetchOptions): Promise<number> {
   return report.failed.length > 0 || faulty > 0 ? 1 : 0;
 }
 
-function tellProgress(event: DownloadProgress): void {
+function printProgress(event: DownloadProgress): void {
   const { path, bytes } = event;
   if (event.kind === 'done') console.error(`done: ${path} (${gigabytes(bytes)})`);
   else if (event.kind === 'retry') {

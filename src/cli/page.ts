@@ -75,11 +75,11 @@ async function withLightPictures(path: string): Promise<object> {
 }
 
 /** A chart of thousands of marks is smaller as a picture. */
-const mostSvg = 300_000; // letters
+const maxSvg = 300_000; // letters
 
 async function chartSrc(spec: VegaLiteSpec, png: string): Promise<string> {
   const svg = await chartSvg(spec);
-  return svg.length > mostSvg ? asWebp(png) : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
+  return svg.length > maxSvg ? asWebp(png) : `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`;
 }
 
 async function asWebp(png: string): Promise<string> {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { simclrExperiment } from '../experiments/index.js';
-import { attemptIn, claimFolder, type Metric, projectRoot, runFolderFor, writeFileAtomic } from '../runs/index.js';
+import { attemptIn, lockFolder, type Metric, projectRoot, runFolderFor, writeFileAtomic } from '../runs/index.js';
 import {
   describeParameters,
   type Notebook,
@@ -50,7 +50,7 @@ export async function runNotebook(
   const { folder } = attemptIn(chosen);
   if (folder !== chosen) chosenFolder(folder, root);
   await mkdir(folder, { recursive: true });
-  const claim = await claimFolder(folder, 'page').catch((error: Error) => {
+  const lock = await lockFolder(folder, 'page').catch((error: Error) => {
     throw new UsageError(error.message);
   });
   try {
@@ -62,7 +62,7 @@ export async function runNotebook(
       'out' in resolved ? { ...parameters, out: asParameter(folder) } : parameters,
     );
   } finally {
-    await claim.release();
+    await lock.release();
   }
 }
 

@@ -124,7 +124,7 @@ const definition: Shape = {
 const geometry: Shape = {
   micrometers: positive,
   pixels: count,
-  mostPatchesPerSlide: orNull(count),
+  maxPatchesPerSlide: orNull(count),
   minimumTissue: { is: 'a share from 0 to 1', holds: (value) => typeof value === 'number' && value >= 0 && value <= 1 },
 };
 

@@ -2,7 +2,7 @@ import type { PatchGeometry } from '../slides/index.js';
 
 /**
  * What a dataset is made of: a file of `data-manifests/`, or one of the user's own. It says where the slides (or
- * ready patches) come from and what is done with them; which files those are is resolved into a `LockFile`.
+ * precut patches) come from and what is done with them; which files those are is resolved into a `LockFile`.
  */
 export interface DatasetDefinition {
   format: 1;
@@ -92,7 +92,7 @@ export interface TableSource {
     mask?: string;
     annotation?: string;
     mpp?: string;
-    /** Side of a split: train, validation (or val, valid) or test. */
+    /** SplitName of a split: train, validation (or val, valid) or test. */
     side?: string;
   };
   /** Whose word on the size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
@@ -137,7 +137,7 @@ export type LabelRule =
 
 export interface DatasetGeometry extends PatchGeometry {
   /** Drawn at random from a slide that has more; null: all. */
-  mostPatchesPerSlide: number | null;
+  maxPatchesPerSlide: number | null;
   /** Share of a patch that must be tissue. */
   minimumTissue: number;
 }

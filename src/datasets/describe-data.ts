@@ -2,7 +2,7 @@ import type { CodedColumn, ShardDataset } from './batches/index.js';
 import { quantity } from './quantity.js';
 
 /** So many names of classes are told; of patients, failures and the like, three are examples enough. */
-const mostClasses = 30;
+const maxClasses = 30;
 
 /**
  * What a compiled dataset holds, in plain sentences: classes, patients, a given split, masks, licence, and what is missing.
@@ -27,13 +27,13 @@ export function describeData(dataset: ShardDataset, standIn?: string): string[] 
   if (sites.names.length > 0)
     sentences.push(`${quantity(sites.names.length, 'site')}, such as ${someOf(sites.names)}.`);
   if (splits) sentences.push(`The data have a split of their own: ${inWords(splits.names, countsOf(splits))}.`);
-  const { licence, failures, excluded, ready } = report;
+  const { licence, failures, excluded, precut } = report;
   sentences.push(
     licence === 'not stated' ? 'Licence, origin and citation are not stated.' : `The licence is ${licence}.`,
   );
   if (failures.length > 0) {
     const [first] = failures;
-    const what = ready ? patchesOf(failures.length) : quantity(failures.length, 'slide');
+    const what = precut ? patchesOf(failures.length) : quantity(failures.length, 'slide');
     sentences.push(`Failed: ${what}, the first of them ${first!.slide}: ${first!.reason}.`);
   }
   for (const { reason, slides, examples } of excluded.slice(0, 3)) {
@@ -47,8 +47,8 @@ function aboutClasses({ count, labels, classNames }: ShardDataset): string[] {
   const counts = countsOf({ codes: labels, names: classNames });
   const unlabelled = count - counts.reduce((sum, patches) => sum + patches, 0);
   if (unlabelled === count) return ['No patch has a class.'];
-  const more = classNames.length > mostClasses ? `, and ${classNames.length - mostClasses} more` : '';
-  const names = inWords(classNames.slice(0, mostClasses), counts);
+  const more = classNames.length > maxClasses ? `, and ${classNames.length - maxClasses} more` : '';
+  const names = inWords(classNames.slice(0, maxClasses), counts);
   const sentence = `${quantity(classNames.length, 'class', 'classes')}: ${names}${more}.`;
   return unlabelled > 0 ? [sentence, `Without a class: ${patchesOf(unlabelled)}.`] : [sentence];
 }

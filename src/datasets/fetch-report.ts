@@ -33,11 +33,11 @@ export interface ListFacts {
    * class, or with a known site) are too few for it.
    */
   split: readonly RuleLeak[] | null;
-  excluded: LeftOut[];
+  excluded: ExcludedByReason[];
 }
 
 /** How many slides (or patches) are left out for one reason; numbers and names in a reason count as one. */
-export interface LeftOut {
+export interface ExcludedByReason {
   reason: string;
   slides: number;
   /** Ids of the first. */
@@ -93,8 +93,8 @@ export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult,
 }
 
 /** What a list leaves out, the most frequent reason first. */
-export function byReason(excluded: LockFile['excluded']): LeftOut[] {
-  const reasons = new Map<string, LeftOut>();
+export function byReason(excluded: LockFile['excluded']): ExcludedByReason[] {
+  const reasons = new Map<string, ExcludedByReason>();
   for (const { id, reason } of excluded) {
     const kind = reason
       .replace(/^its \d+ bytes are/, 'its bytes are')

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Download, type DownloadResult, downloadAll, onDisk, writeFileAtomic } from '../runs/index.js';
+import { type Download, type DownloadResult, downloadAll, explainDiskFull, writeFileAtomic } from '../runs/index.js';
 import type { DatasetOrigin } from './definition.js';
 import { type FetchReport, fetchReport } from './fetch-report.js';
 import { filesOf, type LockedFile, lockFileText } from './lock-file.js';
@@ -25,7 +25,7 @@ export async function fetchDataset(nameOrPath: string, options: FetchOptions = {
   const dataset = await resolveDataset(nameOrPath, options);
   const { lock, slides, out } = dataset;
   const put = (name: string, text: string) =>
-    onDisk(
+    explainDiskFull(
       async () => {
         await mkdir(out, { recursive: true });
         await writeFileAtomic(join(out, name), text);

@@ -17,7 +17,7 @@ export type {
 } from './definition.js';
 export { describeData } from './describe-data.js';
 export { type FetchedDataset, fetchDataset } from './fetch.js';
-export { byReason, type FetchReport, type LeftOut, type ListFacts, listFacts } from './fetch-report.js';
+export { byReason, type ExcludedByReason, type FetchReport, type ListFacts, listFacts } from './fetch-report.js';
 export { type InferredDefinition, inferDefinition } from './infer/index.js';
 export {
   filesOf,

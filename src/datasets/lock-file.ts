@@ -20,7 +20,7 @@ import {
   truth,
   twice,
 } from './shape.js';
-import type { Side } from './splits/index.js';
+import type { SplitName } from './splits/index.js';
 
 /** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
 export interface LockFile {
@@ -62,7 +62,7 @@ export interface LockedSlide {
   /** Size of a level-0 pixel, um, where the user's table says it. */
   mpp: number | null;
   /** The side of a split that the user's table puts it on, where it does. */
-  side?: Side;
+  side?: SplitName;
 }
 
 /** A file and what the source says of it. */
@@ -118,13 +118,13 @@ const lockShape: Shape = {
 
 /** Hash of a list of slides: equal for equal lists, whatever the order in which the source gave them. */
 export function listSha256(slides: readonly LockedSlide[]): string {
-  return sha256(canonicalJson(inOrder(slides)));
+  return sha256(canonicalJson(sortedById(slides)));
 }
 
 /** A lock file's text: a slide a line, in the order of ids, so that two versions can be compared line by line. */
 export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
-  const slides = inOrder(lock.slides);
-  const excluded = inOrder(lock.excluded);
+  const slides = sortedById(lock.slides);
+  const excluded = sortedById(lock.excluded);
   const { slides: _, excluded: __, ...head } = lock;
   const whole = { ...head, listSha256: listSha256(slides) };
   const lines = (list: readonly object[]) => list.map((entry) => `    ${canonicalJson(entry)}`).join(',\n');
@@ -133,7 +133,7 @@ export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
 }
 
 /** In the order of ids, which does not depend on the machine's language. */
-export function inOrder<T extends { id: string }>(list: readonly T[]): T[] {
+export function sortedById<T extends { id: string }>(list: readonly T[]): T[] {
   return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
 }
 

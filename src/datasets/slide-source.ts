@@ -1,4 +1,4 @@
-import type { Side } from './splits/index.js';
+import type { SplitName } from './splits/index.js';
 
 /** A slide that patches are to be cut from. */
 export interface SlideSource {
@@ -20,7 +20,7 @@ export function dataFacts({ id, origin, licence, synthetic, sha256 }: Omit<Slide
   return { name: id, origin, licence, synthetic, sha256 };
 }
 
-/** A slide (or ready patch) of a dataset, its files in place, as compiling takes it. `null`: not known, or none. */
+/** A slide (or precut patch) of a dataset, its files in place, as compiling takes it. `null`: not known, or none. */
 export interface DatasetSlide extends SlideSource {
   patient: string | null;
   site: string | null;
@@ -31,5 +31,5 @@ export interface DatasetSlide extends SlideSource {
   /** The polygons' file beside it: ASAP XML or GeoJSON. */
   annotation: string | null;
   /** The side that the user's table puts it on, where it does. */
-  side?: Side;
+  side?: SplitName;
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { arrivedAs } from '../runs/index.js';
+import { untouchedRecord } from '../runs/index.js';
 import { filesOf, type LockedFile } from './lock-file.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import type { DatasetSlide } from './slide-source.js';
@@ -45,7 +45,7 @@ export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDatas
 
 /** Undefined where the file is not in its place. */
 function sha256InPlace(folder: string, file: LockedFile): string | undefined {
-  if (file.remote !== null) return arrivedAs(folder, file)?.sha256;
+  if (file.remote !== null) return untouchedRecord(folder, file)?.sha256;
   const size = statSync(join(folder, file.path), { throwIfNoEntry: false })?.size;
   return size === file.bytes ? (file.sha256 ?? undefined) : undefined;
 }

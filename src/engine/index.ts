@@ -1,5 +1,5 @@
 export * from './compile/index.js';
-export { ConvolutionForms, describeConvolution } from './convolution-forms.js';
+export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice } from './device.js';
 export { reasonForNoGpu } from './gpu-reason.js';
@@ -34,12 +34,12 @@ export { type ConvolutionShape, type GradientForm, possibleForms } from './ops/w
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
 export {
   type Attribute,
-  askedDevice,
   attribute,
-  executeOne,
   executeOp,
   isByteTensor,
   isTensorFlowLoaded,
+  requestedDevice,
+  runOp,
   type Tensor,
   tf,
   uploadBytes,
@@ -51,11 +51,11 @@ export {
   bytesOf,
   disposeTensors,
   elementsOf,
+  getTensor,
   gradients,
   mapTensors,
+  subTensors,
   type Tensors,
-  tensorNamed,
-  withoutPrefix,
   withPrefix,
   zipTensors,
 } from './tensors.js';

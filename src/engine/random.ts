@@ -1,6 +1,6 @@
 import type { Key } from '../runs/index.js';
 import { seedTensor } from './compile/keys.js';
-import { attribute, executeOne, type Tensor, tf } from './runtime.js';
+import { attribute, runOp, type Tensor, tf } from './runtime.js';
 
 /**
  * Random tensors that depend on their key and shape alone (Salmon et al., "Parallel random numbers: as easy as 1, 2,
@@ -8,7 +8,7 @@ import { attribute, executeOne, type Tensor, tf } from './runtime.js';
  */
 function stateless(op: string, key: Key, shape: readonly number[]): Tensor {
   return tf.tidy(() =>
-    executeOne(
+    runOp(
       op,
       [attribute.type('dtype', 'float32'), attribute.type('T', 'int32'), attribute.type('Tseed', 'int32')],
       [tf.tensor1d([...shape], 'int32'), seedTensor(key)],

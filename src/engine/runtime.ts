@@ -56,7 +56,7 @@ export function isTensorFlowLoaded(): boolean {
 
 function load(): TensorFlow {
   if (loaded) return loaded;
-  const asked = askedDevice();
+  const asked = requestedDevice();
   prepareEnvironment();
   restoreUtilFunctions();
   let runtime: TensorFlow;
@@ -87,11 +87,11 @@ function prepareEnvironment(): void {
   // Hides the notices of a healthy start; warnings and errors stay visible.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-  if (askedDevice() === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
+  if (requestedDevice() === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
 }
 
 /** What `PATHLAB_DEVICE` asks for. */
-export function askedDevice(): 'cpu' | 'gpu' | undefined {
+export function requestedDevice(): 'cpu' | 'gpu' | undefined {
   const asked = process.env.PATHLAB_DEVICE;
   if (asked === undefined || asked === '') return undefined;
   if (asked === 'cpu' || asked === 'gpu') return asked;
@@ -152,7 +152,7 @@ export function executeOp(
 }
 
 /** `executeOp` for an op with a single output. */
-export function executeOne(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[]): Tensor {
+export function runOp(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[]): Tensor {
   return executeOp(name, attributes, inputs, 1)[0]!;
 }
 

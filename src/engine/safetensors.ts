@@ -17,7 +17,7 @@ interface HeaderEntry {
 const widths: Record<string, number> = { F32: 4, I32: 4, I64: 8, BOOL: 1, U8: 1 };
 const fileTypes: Record<string, string> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 /** The format's own limit on its header, bytes. */
-const mostHeaderBytes = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 
 /**
  * Writes tensors (float32, int32 or bool) and text metadata, whole or not at all. Equal input gives equal bytes.
@@ -106,7 +106,7 @@ function readHeader(file: Buffer, broken: Broken): { header: Record<string, unkn
     throw broken('it is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file');
   }
   const length = file.readBigUInt64LE(0);
-  if (length > BigInt(mostHeaderBytes)) throw broken(`its header would have ${length} bytes`);
+  if (length > BigInt(maxHeaderBytes)) throw broken(`its header would have ${length} bytes`);
   const headerEnd = 8 + Number(length);
   if (headerEnd > file.length) throw broken(`its header would end at byte ${headerEnd} of ${file.length}`);
   let text: string;

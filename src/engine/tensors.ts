@@ -20,18 +20,18 @@ export function zipTensors(
 ): Tensors {
   const extra = Object.keys(other).find((name) => !(name in one));
   if (extra !== undefined) throw new Error(`the second record has a tensor "${extra}" that the first lacks`);
-  return mapTensors(one, (tensor, name) => make(tensor, tensorNamed(other, name), name));
+  return mapTensors(one, (tensor, name) => make(tensor, getTensor(other, name), name));
 }
 
 /** @throws Error that names what is missing */
-export function tensorNamed(tensors: Tensors, name: string): Tensor {
+export function getTensor(tensors: Tensors, name: string): Tensor {
   const tensor = tensors[name];
   if (!tensor) throw new Error(`there is no tensor named "${name}" among ${Object.keys(tensors).length} tensors`);
   return tensor;
 }
 
 /** The tensors whose names begin with `prefix`, under the rest of their names. */
-export function withoutPrefix(tensors: Tensors, prefix: string): Tensors {
+export function subTensors(tensors: Tensors, prefix: string): Tensors {
   return Object.fromEntries(
     Object.entries(tensors)
       .filter(([name]) => name.startsWith(prefix))

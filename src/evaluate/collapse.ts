@@ -6,7 +6,7 @@ import { checkFeatures, type Features, unitRows } from './features.js';
  * the l2-normalized rows, averaged over the coordinates, times the square root of their number (SimSiam, Chen and He,
  * arXiv 2011.10566, section 4.1). 0 if all rows point the same way; 1 if they are spread evenly over the sphere.
  */
-export function embeddingDeviation(features: Features): number {
+export function featureStd(features: Features): number {
   checkFeatures(features, 'embedding deviation');
   return tf.tidy(() => {
     const { variance } = tf.moments(unitRows(features), 0);

@@ -1,4 +1,4 @@
-export { embeddingDeviation, rankMe } from './collapse.js';
+export { featureStd, rankMe } from './collapse.js';
 export { colorHistogramFeatures, colorHistograms, type Patches } from './color-histogram.js';
 export {
   compareFeatures,

@@ -1,5 +1,5 @@
 import type { BatchSource } from '../input/index.js';
-import { embeddingDeviation, rankMe } from './collapse.js';
+import { featureStd, rankMe } from './collapse.js';
 import { type Encoder, FeatureExtractor, type Features } from './features.js';
 import { knnClassify } from './knn.js';
 
@@ -58,12 +58,12 @@ export function knnMonitor(
   });
 }
 
-/** Whether features collapse: their standard deviation and their effective rank (see `embeddingDeviation`, `rankMe`). */
+/** Whether features collapse: their standard deviation and their effective rank (see `featureStd`, `rankMe`). */
 export function collapseMonitor({ patches, everySteps, signal }: MonitorOptions & { patches: BatchSource }): Monitor {
   return monitorOf(everySteps, signal, {
     panel: { title: 'RankMe', metrics: ['rankMe'] },
     sources: [patches],
-    measure: async ([features]) => ({ embeddingStd: embeddingDeviation(features!), rankMe: rankMe(features!) }),
+    measure: async ([features]) => ({ embeddingStd: featureStd(features!), rankMe: rankMe(features!) }),
   });
 }
 

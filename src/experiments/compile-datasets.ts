@@ -169,11 +169,11 @@ export async function compileFacts(
 ): Promise<Pick<RunResult, 'metrics' | 'data' | 'choices'>> {
   const { lock } = list;
   const { counts } = report;
-  const about = `${subjectOf(report)}, ${report.ready ? 'precut patches' : `${report.slides.length} slides`}`;
+  const about = `${subjectOf(report)}, ${report.precut ? 'precut patches' : `${report.slides.length} slides`}`;
   const patients = knownNames(counts.byPatient).length;
   // Precut patches are too many to be named one by one: the list's hash covers theirs.
   const { licence, origin, synthetic, listSha256: sha256 } = lock;
-  const data = report.ready ? [{ name: definition.name, origin, licence, synthetic, sha256 }] : slides.map(dataFacts);
+  const data = report.precut ? [{ name: definition.name, origin, licence, synthetic, sha256 }] : slides.map(dataFacts);
   return {
     metrics: [
       { name: 'patches', value: counts.patches, about },

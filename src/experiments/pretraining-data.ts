@@ -45,7 +45,7 @@ export async function pretrainingData(
   const split = splitPatches(dataset, { heldOut: experiment.heldOut }, root.fold('split'));
   const labelled = (rows: Int32Array) => rows.filter((row) => dataset.labels[row]! >= 0);
   const hasClasses = labelled(split.train).length > 0 && labelled(split.heldOut).length > 0;
-  const inOrder = (rows: Int32Array, most: number, name: string) =>
+  const withControlDependencies = (rows: Int32Array, most: number, name: string) =>
     new BatchSource(dataset, {
       patches: drawRows(rows, most, root.fold('evaluated').fold(name)),
       batchSize: Math.min(64, rows.length),
@@ -56,8 +56,12 @@ export async function pretrainingData(
     understood,
     split,
     train: new BatchSource(dataset, { patches: split.train, batchSize, imageSize, key: root.fold('order') }),
-    bank: hasClasses ? inOrder(labelled(split.train), evaluated.bank, 'bank') : null,
-    heldOut: inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out'),
+    bank: hasClasses ? withControlDependencies(labelled(split.train), evaluated.bank, 'bank') : null,
+    heldOut: withControlDependencies(
+      hasClasses ? labelled(split.heldOut) : split.heldOut,
+      evaluated.heldOut,
+      'held out',
+    ),
   };
 }
 

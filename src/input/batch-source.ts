@@ -1,6 +1,6 @@
 import { integersOf } from '../augment/index.js';
 import type { ShardDataset } from '../datasets/index.js';
-import { type Tensor, type Tensors, tensorNamed, tf, uploadBytes } from '../engine/index.js';
+import { getTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
 import { canonicalJson, type Key, sha256 } from '../runs/index.js';
 import { ChunkReader } from './chunk-reader.js';
 import { DecodedPatches } from './decoded-patches.js';
@@ -48,7 +48,7 @@ export class BatchSource {
   readonly count: number;
   /** Whole batches in an epoch. */
   readonly stepsPerEpoch: number;
-  /** Side of the images that `decode` gives, px. */
+  /** SplitName of the images that `decode` gives, px. */
   readonly size: number;
   /** Class of each patch, a place in the dataset's `classNames`; -1 for none. In the order of `rows`. */
   readonly labels: Int32Array;
@@ -155,7 +155,7 @@ export class BatchSource {
    */
   decode(loaded: Tensors): Decoded & { labels: Tensor } {
     const { images, masks } = loaded;
-    const labels = tensorNamed(loaded, 'labels');
+    const labels = getTensor(loaded, 'labels');
     if (!images) return { labels, ...decodeEncoded(loaded, this.encoding) };
     return { images, labels, ...(masks && { masks: integersOf(masks) }) };
   }

@@ -1,10 +1,10 @@
 import { type DecodeOptions, decodeJpegs, decodeMasks } from '../augment/index.js';
 import type { EncodedPatch } from '../datasets/index.js';
-import { type Tensor, type Tensors, tensorNamed, uploadStrings } from '../engine/index.js';
+import { getTensor, type Tensor, type Tensors, uploadStrings } from '../engine/index.js';
 
 /** What encoded patches are. */
 export interface Encoding extends Pick<DecodeOptions, 'ratio'> {
-  /** Side of the images as they are encoded, px. */
+  /** SplitName of the images as they are encoded, px. */
   size: number;
   masks: boolean;
 }
@@ -27,7 +27,7 @@ export function uploadEncoded(patches: readonly EncodedPatch[], { masks }: Encod
 export function decodeEncoded(encoded: Tensors, { size, ratio, masks }: Encoding): Decoded {
   const whole = { height: size, width: size };
   return {
-    images: decodeJpegs(tensorNamed(encoded, 'jpegs'), { ...whole, ratio }),
-    ...(masks && { masks: decodeMasks(tensorNamed(encoded, 'pngs'), whole) }),
+    images: decodeJpegs(getTensor(encoded, 'jpegs'), { ...whole, ratio }),
+    ...(masks && { masks: decodeMasks(getTensor(encoded, 'pngs'), whole) }),
   };
 }

@@ -1,7 +1,7 @@
-import { dense, relu, type Tensor, type Tensors, tf, withoutPrefix, withPrefix } from '../engine/index.js';
+import { dense, relu, subTensors, type Tensor, type Tensors, tf, withPrefix } from '../engine/index.js';
 import type { Key } from '../runs/index.js';
+import { ForwardPass, type ModelTensors } from './forward-pass.js';
 import { kaimingDense } from './initialize.js';
-import { type ModelTensors, Pass } from './pass.js';
 import type { Backbone } from './resnet.js';
 
 /** A network on feature vectors, as pure functions. */
@@ -34,7 +34,7 @@ export function joinModels(models: Readonly<Record<string, ModelTensors>>): Mode
 
 /** One model of several that were joined. */
 export function subModel({ parameters, state }: ModelTensors, name: string): ModelTensors {
-  return { parameters: withoutPrefix(parameters, `${name}.`), state: withoutPrefix(state, `${name}.`) };
+  return { parameters: subTensors(parameters, `${name}.`), state: subTensors(state, `${name}.`) };
 }
 
 /**
@@ -58,7 +58,7 @@ export function mlp(sizes: readonly number[]): Head {
     },
     apply: (model, features, { training }) =>
       tf.tidy(() => {
-        const pass = new Pass(model, training);
+        const pass = new ForwardPass(model, training);
         let outputs = features;
         for (const { layer } of layers) {
           const x = dense(outputs, pass.parameter(`fc${layer}.weight`));

@@ -1,7 +1,7 @@
 import { globalAveragePool, maxPool, type Tensor, type Tensors, tf } from '../engine/index.js';
 import type { Key } from '../runs/index.js';
+import { ForwardPass, type ModelTensors } from './forward-pass.js';
 import { kaimingConvolution } from './initialize.js';
-import { type ModelTensors, Pass } from './pass.js';
 
 /** A network from images to feature vectors, as pure functions. */
 export interface Backbone {
@@ -83,7 +83,7 @@ export function resnet({ depth, width = 1 }: ResnetOptions): Backbone {
 
     apply: (model, images, { training }) =>
       tf.tidy(() => {
-        const pass = new Pass(model, training);
+        const pass = new ForwardPass(model, training);
         let x = pass.norm(pass.conv(images, stem.conv, stem.stride), stem.norm, { relu: true });
         x = maxPool(x, { size: 3, stride: 2, padding: 1 });
         const stages: Tensor[] = [];
@@ -123,7 +123,7 @@ function plan(depth: 18 | 50, base: number): Block[] {
   return blocks;
 }
 
-function applyBlock(pass: Pass, { layers, shortcut }: Block, x: Tensor): Tensor {
+function applyBlock(pass: ForwardPass, { layers, shortcut }: Block, x: Tensor): Tensor {
   const past = shortcut ? pass.norm(pass.conv(x, shortcut.conv, shortcut.stride), shortcut.norm) : x;
   const [first, ...others] = layers as [Layer, ...Layer[]];
   let y = pass.conv(x, first.conv, first.stride);

@@ -1,5 +1,5 @@
 import { mapTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
-import type { ModelTensors } from './pass.js';
+import type { ModelTensors } from './forward-pass.js';
 
 /*
  * PyTorch keeps a convolution's weight as [out, in, height, width], TensorFlow as [height, width, in, out]. Names and

@@ -3,14 +3,14 @@ import {
   biasActivation,
   dense,
   dropPath,
+  getTensor,
   layerNorm,
   randomNormal,
   randomUniform,
+  subTensors,
   type Tensor,
   type Tensors,
-  tensorNamed,
   tf,
-  withoutPrefix,
 } from '../engine/index.js';
 import type { Backbone } from './resnet.js';
 
@@ -104,16 +104,16 @@ export function vit(options: VitOptions): Backbone {
         const dropping = training && dropPathRate > 0;
         if (dropping && !key)
           throw new Error('vit: training with a dropPathRate takes a key: apply(…, { training, key })');
-        const parameter = (name: string) => tensorNamed(parameters, name);
+        const parameter = (name: string) => getTensor(parameters, name);
 
         const classToken = tf.tile(parameter('cls_token'), [batch, 1, 1]);
-        let x = tf.concat([classToken, embedPatches(images, withoutPrefix(parameters, 'patch_embed.'), patchSize)], 1);
+        let x = tf.concat([classToken, embedPatches(images, subTensors(parameters, 'patch_embed.'), patchSize)], 1);
         x = x.add(parameter('pos_embed'));
         blockNames.forEach((name, index) => {
           const rate = dropPathRate * (index / Math.max(1, depth - 1));
           const drop = (branch: Tensor, which: string) =>
             dropping ? dropPath(branch, rate, key!.fold(`${name}.${which}`)) : branch;
-          x = applyBlock(x, withoutPrefix(parameters, `${name}.`), heads, drop);
+          x = applyBlock(x, subTensors(parameters, `${name}.`), heads, drop);
         });
         const norm = { weight: parameter('norm.weight'), bias: parameter('norm.bias') };
         const [first, others] = [x.slice([0, 0, 0], [-1, 1, -1]), x.slice([0, 1, 0], [-1, -1, -1])];
@@ -129,14 +129,14 @@ export function vit(options: VitOptions): Backbone {
 /** A convolution whose windows touch is a matrix product over the patches: `[batch, tokens, width]`. */
 function embedPatches(images: Tensor, parameters: Tensors, patchSize: number): Tensor {
   const [batch, height, wide] = images.shape as [number, number, number];
-  const weight = tensorNamed(parameters, 'proj.weight');
+  const weight = getTensor(parameters, 'proj.weight');
   const [rows, columns] = [height / patchSize, wide / patchSize];
   const patches = images
     .reshape([batch, rows, patchSize, columns, patchSize * 3])
     .transpose([0, 1, 3, 2, 4])
     .reshape([batch * rows * columns, patchSize * patchSize * 3]);
   const width = weight.shape[3]!;
-  const tokens = tf.matMul(patches, weight.reshape([-1, width])).add(tensorNamed(parameters, 'proj.bias'));
+  const tokens = tf.matMul(patches, weight.reshape([-1, width])).add(getTensor(parameters, 'proj.bias'));
   return tokens.reshape([batch, rows * columns, width]);
 }
 
@@ -147,8 +147,8 @@ function applyBlock(
   drop: (branch: Tensor, which: string) => Tensor,
 ): Tensor {
   const pair = (name: string) => ({
-    weight: tensorNamed(parameters, `${name}.weight`),
-    bias: tensorNamed(parameters, `${name}.bias`),
+    weight: getTensor(parameters, `${name}.weight`),
+    bias: getTensor(parameters, `${name}.bias`),
   });
   const linear = (x: Tensor, name: string) => dense(x, pair(name).weight, pair(name).bias);
   const mixed = attention(linear(layerNorm(x, pair('norm1'), { epsilon }), 'attn.qkv'), { heads });

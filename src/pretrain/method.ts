@@ -1,5 +1,5 @@
 import { applyViews, drawViewParameters, imageNetColors, normalize, type ViewRecipe } from '../augment/index.js';
-import { type Tensor, type Tensors, withoutPrefix, withPrefix } from '../engine/index.js';
+import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
 import type { Key } from '../runs/index.js';
@@ -41,7 +41,7 @@ export function objectiveOf<Name extends string>(
     loss(model, loaded, context) {
       const { images, labels } = source.decode(loaded);
       const views = method.views.map((recipe, view) =>
-        normalize(applyViews(images, withoutPrefix(loaded, `view${view}.`), recipe), imageNetColors),
+        normalize(applyViews(images, subTensors(loaded, `view${view}.`), recipe), imageNetColors),
       );
       return method.loss(model, { views, labels }, context);
     },

@@ -1,5 +1,5 @@
 import { imageNetColors } from '../augment/index.js';
-import { type ConvolutionForms, disposeTensors, type Precision } from '../engine/index.js';
+import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
 import type { Encoder, Monitor } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
@@ -55,7 +55,7 @@ export interface PretrainOptions {
    */
   checkpoint?: { folder: string; everySteps: number; identity: Readonly<Record<string, string>>; log?: TrainingLog };
   /** See `train`. */
-  convolutionForms?: ConvolutionForms;
+  convAlgorithms?: ConvAlgorithms;
   replicas?: Replicas;
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
@@ -66,7 +66,7 @@ export interface Pretrained {
   encoder: Encoder;
   steps: number;
   /** See `train`. */
-  convolutionForms?: Record<string, string>;
+  convAlgorithms?: Record<string, string>;
 }
 
 /**
@@ -79,12 +79,12 @@ export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { monitors = [], checkpoint, convolutionForms, replicas, onEvent, signal } = options;
+  const { monitors = [], checkpoint, convAlgorithms, replicas, onEvent, signal } = options;
   const training = trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
-      ...{ ...training, convolutionForms, replicas, onEvent, signal },
+      ...{ ...training, convAlgorithms, replicas, onEvent, signal },
       checkpoint: checkpoint && { ...checkpoint, identity: identityOf(method, options, checkpoint.identity) },
       monitors: monitors.map(({ everySteps, ...monitor }) => ({
         everySteps,
@@ -98,7 +98,7 @@ export async function pretrain<Name extends string>(
       if (!keptTensors.has(tensor)) tensor.dispose();
     }
     disposeTensors(optimizer);
-    return { encoder: kept, steps: training.steps, convolutionForms: trained.convolutionForms };
+    return { encoder: kept, steps: training.steps, convAlgorithms: trained.convAlgorithms };
   } finally {
     for (const monitor of monitors) monitor.dispose();
   }

@@ -16,7 +16,7 @@ export interface NamedAudit {
 }
 
 /** Pairs that a page shows; the tables list all. */
-const mostPairs = 24;
+const maxPairs = 24;
 
 /**
  * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the pictures of
@@ -75,10 +75,10 @@ export function comparedText({ pictures, total, otherFiles }: AuditedPictures): 
 async function pairsOf(audited: AuditedPictures, { nearDuplicates: near }: SplitAudit): Promise<string> {
   if (near.length === 0) return '';
   const pictures = await nearDuplicatePictures(near, (place) => audited.read(place), {
-    most: mostPairs,
+    most: maxPairs,
     mark: (place) => (audited.pictures[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
-  const shown = Math.min(mostPairs, near.length);
+  const shown = Math.min(maxPairs, near.length);
   const alt = `the nearest ${shown} of ${near.length} pairs of pictures on two sides that look alike, side by side`;
   const { png, width, height } = await drawPictureGrid(pictures, { columns: 4, cell: 250, alt });
   const data = Buffer.from(png).toString('base64');

@@ -39,7 +39,7 @@ export async function showDefinition({ definition, understood }: CompileExperime
   ]);
 }
 
-function geometryInWords({ micrometers, pixels, mostPatchesPerSlide: most, minimumTissue }: DatasetGeometry): string {
+function geometryInWords({ micrometers, pixels, maxPatchesPerSlide: most, minimumTissue }: DatasetGeometry): string {
   return (
     `${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px); ` +
     `${most === null ? 'all' : `at most ${most}`} of a slide, each with at least ${100 * minimumTissue} % tissue`
@@ -82,19 +82,19 @@ export async function showSlideList({ list, missing, planted }: ExperimentDatase
 }
 
 /** What compiling gave, and each slide or precut patch that failed with its reason. */
-export async function showCompiled({ counts, slides, ready, failures }: CompileReport): Promise<void> {
-  const from = ready
+export async function showCompiled({ counts, slides, precut, failures }: CompileReport): Promise<void> {
+  const from = precut
     ? [
-        { what: 'copied', value: inWords(ready.asGiven) },
-        { what: 're-encoded', value: inWords(ready.encoded) },
-        { what: 'shards', value: inWords(ready.shards) },
+        { what: 'copied', value: inWords(precut.copied) },
+        { what: 're-encoded', value: inWords(precut.encoded) },
+        { what: 'shards', value: inWords(precut.shards) },
       ]
     : [{ what: 'slides', value: inWords(slides.length) }];
   await showFacts('Compiled', [
     { what: 'patches', value: inWords(counts.patches) },
     ...(counts.synthetic > 0 ? [{ what: 'of them synthetic', value: inWords(counts.synthetic) }] : []),
     ...from,
-    { what: `${ready ? 'patches' : 'slides'} that failed`, value: inWords(failures.length) },
+    { what: `${precut ? 'patches' : 'slides'} that failed`, value: inWords(failures.length) },
     { what: 'JPEG and masks', value: `${(counts.bytes / 2 ** 20).toFixed(1)} MiB` },
     ...failures.map(({ slide, reason }) => ({ what: slide, value: reason })),
   ]);

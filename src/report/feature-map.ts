@@ -7,7 +7,7 @@ import { display, html } from './show.js';
 import { aboutPatch } from './show-patches.js';
 
 /** Classes that the chart tells apart by color and mark. */
-const mostClasses = 7;
+const maxClasses = 7;
 
 /** A map of fewer shows nothing. */
 const leastPatches = 8;
@@ -52,7 +52,7 @@ function kinds({ dataset, labels }: BatchSource): (place: number) => string {
   }));
   const shown = counts.filter(({ patches }) => patches > 0).sort((one, other) => other.patches - one.patches);
   const names = new Map(
-    shown.slice(0, shown.length > mostClasses + 1 ? mostClasses : undefined).map(({ label, name }) => [label, name]),
+    shown.slice(0, shown.length > maxClasses + 1 ? maxClasses : undefined).map(({ label, name }) => [label, name]),
   );
   return (place) => names.get(labels[place]!) ?? (labels[place]! < 0 ? 'no class' : 'other classes');
 }

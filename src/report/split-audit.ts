@@ -4,7 +4,7 @@ import {
   type CompiledDataset,
   type CompileReport,
   type FoldAudit,
-  type KeptTogether,
+  type GroupBy,
   nearDuplicatePictures,
   type PlantedFinding,
   picturesOfShards,
@@ -47,7 +47,7 @@ export async function auditSplits(
  */
 export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise<void> {
   const { report, patches, rule, audits, planted } = audit;
-  const unit = report.ready ? 'patch' : 'slide';
+  const unit = report.precut ? 'patch' : 'slide';
   const isSmall = rule.validation !== report.split.validation || rule.test !== report.split.test;
   showText(
     `${report.dataset} is split ${report.splitRule}. ` +
@@ -58,7 +58,7 @@ export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise
       'site. It counts what is then across splits: patients, sites, patches of the same bytes, and pairs of patches whose ' +
       'perceptual hashes are close.',
   );
-  const name = (by: KeptTogether) => (by === 'slide' ? unit : by);
+  const name = (by: GroupBy) => (by === 'slide' ? unit : by);
   if (audits.folds.length > 0) await showRuleAudits(audits, name, run.file('split-audit.csv'));
   for (const { by, reason } of audits.impossible) showText(`There is no split by ${name(by)}: ${reason}.`);
   if (planted.length > 0) await showPlantedLeaks(planted);
@@ -68,7 +68,7 @@ export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise
 /** What each rule leaks across splits, fold by fold where folds differ. */
 async function showRuleAudits(
   { name, folds, distance, compared, total }: RuleAudits,
-  nameOf: (by: KeptTogether) => string,
+  nameOf: (by: GroupBy) => string,
   save: string,
 ): Promise<void> {
   const rules = [...new Set(folds.map(({ by }) => by))];
@@ -151,7 +151,7 @@ async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<voi
 async function showNearDuplicates(
   audited: AuditedPictures,
   { folds, distance }: RuleAudits,
-  nameOf: (by: KeptTogether) => string,
+  nameOf: (by: GroupBy) => string,
   save: string,
 ): Promise<void> {
   const near = ({ audit }: FoldAudit) => audit.nearDuplicates;

@@ -1,5 +1,5 @@
 import { applyViews, imagesOfDecoded } from '../augment/index.js';
-import { type Tensor, tf, withoutPrefix } from '../engine/index.js';
+import { subTensors, type Tensor, tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { drawViews, type Method } from '../pretrain/index.js';
 import { key } from '../runs/index.js';
@@ -24,7 +24,7 @@ export async function showViews(
   const [images, ...views] = tf.tidy(() => {
     const { images } = source.decode(loaded);
     const drawn = drawViews(method.views, source, key(seed).fold('shown'));
-    const views = method.views.map((recipe, view) => applyViews(images, withoutPrefix(drawn, `view${view}.`), recipe));
+    const views = method.views.map((recipe, view) => applyViews(images, subTensors(drawn, `view${view}.`), recipe));
     return [imagesOfDecoded(images), ...views];
   });
   try {

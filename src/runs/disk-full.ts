@@ -14,7 +14,7 @@ export function isDiskFull(error: unknown): boolean {
  * @param words what to tell of it: what is there, and what to do
  * @throws DiskFullError in these words when the disk is full; whatever else the work throws, as it is
  */
-export async function onDisk<T>(work: () => Promise<T>, words: () => string): Promise<T> {
+export async function explainDiskFull<T>(work: () => Promise<T>, words: () => string): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -1,6 +1,4 @@
-export { claimFolder } from './claim-folder.js';
-export { Claim, ClaimWatch, claimOwner } from './claims.js';
-export { DiskFullError, isDiskFull, onDisk } from './disk-full.js';
+export { DiskFullError, explainDiskFull, isDiskFull } from './disk-full.js';
 export * from './download/index.js';
 export { EventLog, type RunEvent, readEvents } from './event-log.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
@@ -15,6 +13,8 @@ export {
   throwIfInterrupted,
 } from './interrupt.js';
 export { Generator, Key, key } from './key.js';
+export { FileLock, lockOwner } from './lock.js';
+export { lockFolder } from './lock-folder.js';
 export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
 export {
   attemptIn,

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import { claimFolder } from './claim-folder.js';
-import type { Claim } from './claims.js';
 import { EventLog, type RunEvent } from './event-log.js';
 import { projectRoot, writeFileAtomic } from './files.js';
 import { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 import { kernelServices } from './interrupt.js';
+import type { FileLock } from './lock.js';
+import { lockFolder } from './lock-folder.js';
 import { foreignCells, readNotebookCells } from './notebook-cells.js';
 import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 
@@ -122,7 +122,7 @@ export class Run {
     readonly identity: RunIdentity,
     /** `events.jsonl`. */
     readonly log: EventLog,
-    private readonly claim: Claim,
+    private readonly lock: FileLock,
     /** Cells that had been run when it was opened: what sets parameters after that is not among its own. */
     private readonly ranBefore: ReadonlySet<string>,
     /** Folder of the first attempt. */
@@ -146,10 +146,10 @@ export class Run {
     const { folder, first, attempt } = attemptIn(out ? resolve(root, out) : folderOf(notebook, identity, root));
     if (attempt > 1) console.log(`${basename(first)} is finished, and stays as it is: this is attempt ${attempt}`);
     await mkdir(folder, { recursive: true });
-    const claim = await claimFolder(folder, 'run');
+    const lock = await lockFolder(folder, 'run');
     const log = await EventLog.open(join(folder, 'events.jsonl'));
     const ranBefore = new Set(kernelServices()?.executedCells());
-    const run = new Run(notebook, folder, attempt, identity, log, claim, ranBefore, first);
+    const run = new Run(notebook, folder, attempt, identity, log, lock, ranBefore, first);
     await mkdir(run.checkpoints, { recursive: true });
     await mkdir(run.figures, { recursive: true });
     await run.write('parameters.json', identity.parameters);
@@ -218,13 +218,13 @@ export class Run {
    *
    * @returns the provenance, for the page
    * @throws RangeError for a metric that is not a number; nothing is written then
-   * @throws Error if the run is finished already, or another process has taken its folder over
+   * @throws Error if the run is finished already, or its folder was opened again
    */
   async keep({ metrics, ...facts }: RunResult): Promise<Provenance> {
     checkMetrics(metrics);
     this.requireOpen();
-    if (!(await this.claim.holds())) {
-      throw new Error(`${this.folder} was opened again, or taken over by another process, since this run was opened`);
+    if (!this.lock.isHeld) {
+      throw new Error(`${this.folder} was opened again since this run was opened`);
     }
     const { seed } = this.identity.parameters;
     if (seed !== undefined && seed !== facts.seed) {
@@ -241,7 +241,7 @@ export class Run {
     const files = await this.hashFiles();
     const provenance = provenanceOf(this, { ...facts, edited, files, repeats: await this.compareWithFirst(files) });
     await this.write('provenance.json', provenance);
-    await this.claim.release();
+    await this.lock.release();
     return provenance;
   }
 

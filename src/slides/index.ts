@@ -1,5 +1,5 @@
 export * from './labels/index.js';
-export { isPixelSize, leastMpp, type Magnification, mostMpp, type Resampling, resampling } from './magnification.js';
+export { isPixelSize, leastMpp, type Magnification, maxMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
 export { useOwnFont } from './own-font.js';
 export {

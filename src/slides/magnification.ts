@@ -12,10 +12,10 @@ const mppOfObjective: Record<string, number> = { '40': 0.25, '20': 0.5, '10': 1,
 
 /** Pixels outside this range, um, are not those of a microscope. */
 export const leastMpp = 0.02;
-export const mostMpp = 50;
+export const maxMpp = 50;
 
 /** Scanners' pixels differ so much from the convention of their objective; more is a contradiction. */
-const usualSpread = 1.4;
+const defaultSpread = 1.4;
 /** What the caller says may differ so much from the file: rounding. */
 const rounding = 1.05;
 
@@ -31,7 +31,7 @@ export function magnificationOf(
   path: string,
 ): Magnification {
   if (callersMpp !== undefined && !isPixelSize(callersMpp)) {
-    throw new RangeError(`mpp must be between ${leastMpp} and ${mostMpp} um; got ${callersMpp}`);
+    throw new RangeError(`mpp must be between ${leastMpp} and ${maxMpp} um; got ${callersMpp}`);
   }
   const said = [
     { source: 'mpp' as const, mpp: mppOfFile(properties, path), words: 'its pixels are' },
@@ -47,7 +47,7 @@ export function magnificationOf(
   const [first, ...others] = said;
   if (!first) throw new Error(unknownMagnification(properties, path));
   const against = others.filter(({ mpp, source }) =>
-    differ(mpp, first.mpp, source === 'objective-power' ? usualSpread : rounding),
+    differ(mpp, first.mpp, source === 'objective-power' ? defaultSpread : rounding),
   );
   const disagreement = against.map(({ words, mpp }) => `${words} ${mpp} um`).join('; ');
   return {
@@ -82,7 +82,7 @@ function unknownMagnification(properties: Readonly<Record<string, string>>, path
 
 /** Whether a number can be the size of a microscope's pixels, um. */
 export function isPixelSize(mpp: number): boolean {
-  return mpp >= leastMpp && mpp <= mostMpp;
+  return mpp >= leastMpp && mpp <= maxMpp;
 }
 
 /** How pixels were brought from one size to another. */

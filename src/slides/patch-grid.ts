@@ -49,7 +49,7 @@ export interface PatchGridOptions extends Partial<PatchLimits> {
   /** From one patch to the next, um; by default the patch's side: edge to edge. */
   strideMicrometers?: number;
   /** At most so many patches, drawn at random from those that pass; needs a key. */
-  mostPatches?: number;
+  maxPatches?: number;
   /** Decides which are drawn: fold the slide's id into it, so that slides do not depend on each other. */
   key?: Key;
   /** Measured sharpness; without it the scores' sharpness is NaN. */
@@ -176,15 +176,15 @@ function reasonAgainst(place: ScoredPlace, limits: PatchLimits): RejectionReason
 }
 
 /** Which of `count` places are drawn. */
-function drawPatches(count: number, { mostPatches, key }: PatchGridOptions): Set<number> {
+function drawPatches(count: number, { maxPatches, key }: PatchGridOptions): Set<number> {
   const all = Int32Array.from({ length: count }, (_, index) => index);
-  if (mostPatches === undefined) return new Set(all);
-  if (!(Number.isSafeInteger(mostPatches) && mostPatches > 0)) {
-    throw new RangeError(`mostPatches is a whole number above 0; got ${mostPatches}`);
+  if (maxPatches === undefined) return new Set(all);
+  if (!(Number.isSafeInteger(maxPatches) && maxPatches > 0)) {
+    throw new RangeError(`maxPatches is a whole number above 0; got ${maxPatches}`);
   }
-  if (!key) throw new RangeError('mostPatches draws at random: give a key as well');
-  if (count <= mostPatches) return new Set(all);
-  return new Set(key.fold('patches').generator().shuffle(all).subarray(0, mostPatches));
+  if (!key) throw new RangeError('maxPatches draws at random: give a key as well');
+  if (count <= maxPatches) return new Set(all);
+  return new Set(key.fold('patches').generator().shuffle(all).subarray(0, maxPatches));
 }
 
 function corners(places: readonly ScoredPlace[]): { x: Int32Array; y: Int32Array } {

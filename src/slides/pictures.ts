@@ -40,13 +40,13 @@ export async function* readPictures(
 ): AsyncGenerator<PictureOutcome, void, undefined> {
   const pool = readerPool();
   // Several lists are usually read at a time.
-  const mostInFlight = Math.max(2, Math.ceil(pool.size / 2));
+  const maxInFlight = Math.max(2, Math.ceil(pool.size / 2));
   const inFlight: Promise<PictureOutcome[]>[] = [];
   let next = 0;
   try {
     while (next < sources.length || inFlight.length > 0) {
       throwIfInterrupted(options.signal, 'reading pictures');
-      while (next < sources.length && inFlight.length < mostInFlight) {
+      while (next < sources.length && inFlight.length < maxInFlight) {
         const request = readAll(sources.slice(next, next + picturesOfRequest), form, pool);
         // Its turn to be awaited comes later.
         request.catch(() => {});

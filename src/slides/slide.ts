@@ -30,8 +30,8 @@ export interface OpenSlideOptions {
 }
 
 /** Of one read, along all its pixels. */
-const mostPixelsRead = 2 ** 27;
-const usualTimeLimit = 120;
+const maxPixelsRead = 2 ** 27;
+const defaultTimeLimit = 120;
 
 /** Formats that a sample of was read in the tests; the others are what OpenSlide says that it reads. */
 const testedFormats = ['aperio', 'generic-tiff'];
@@ -55,7 +55,7 @@ export async function openSlide(path: string, options: OpenSlideOptions = {}): P
 
 /** Opens a slide in reader processes of one's own. */
 export async function openSlideIn(pool: ReaderPool, path: string, options: OpenSlideOptions = {}): Promise<Slide> {
-  const seconds = options.timeLimit ?? usualTimeLimit;
+  const seconds = options.timeLimit ?? defaultTimeLimit;
   if (!(seconds > 0 && seconds <= 86_400))
     throw new RangeError(`timeLimit is above 0 and up to 86400 s; got ${seconds}`);
   const file: SlideFile = { key: slidesOpened++, path: resolve(path), followLinks: options.followLinks ?? false };
@@ -283,9 +283,9 @@ export class Slide {
 function checkSize(width: number, height: number, path: string): void {
   const whole = Number.isSafeInteger(width) && Number.isSafeInteger(height) && width > 0 && height > 0;
   if (!whole) throw new RangeError(`a region's width and height are whole pixels above 0; got ${width} x ${height}`);
-  if (width * height > mostPixelsRead) {
+  if (width * height > maxPixelsRead) {
     throw new RangeError(
-      `${path}: ${width} x ${height} px is too much for one read (${mostPixelsRead} px); read it in parts`,
+      `${path}: ${width} x ${height} px is too much for one read (${maxPixelsRead} px); read it in parts`,
     );
   }
 }

@@ -2,12 +2,12 @@ import {
   attribute,
   executeOp,
   gradients,
-  inOrder,
   isByteTensor,
+  subTensors,
   type Tensor,
   type Tensors,
   tf,
-  withoutPrefix,
+  withControlDependencies,
   withPrefix,
   zipTensors,
 } from '../engine/index.js';
@@ -36,7 +36,7 @@ export function accumulateGradients(
   let sums: { scalars: Tensors; gradients: Tensors } | undefined;
   cut.forEach((own, microBatch) => {
     // Without it TensorFlow would run all micro-batches at once, and hold the activations of all.
-    const ready = sums ? inOrder(own, [...Object.values(sums.gradients), sums.scalars.loss!]) : own;
+    const ready = sums ? withControlDependencies(own, [...Object.values(sums.gradients), sums.scalars.loss!]) : own;
     const result = gradients(
       parameters,
       (parameters) => {
@@ -45,8 +45,8 @@ export function accumulateGradients(
       },
       { lossScale },
     );
-    current = withoutPrefix(result.extra, 'state/');
-    const scalars = { loss: result.loss, ...withoutPrefix(result.extra, 'metrics/') };
+    current = subTensors(result.extra, 'state/');
+    const scalars = { loss: result.loss, ...subTensors(result.extra, 'metrics/') };
     const add = (sum: Tensor, value: Tensor) => sum.add(value) as Tensor;
     sums = sums
       ? {

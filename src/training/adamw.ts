@@ -1,4 +1,4 @@
-import { adamwUpdate, mapTensors, type Tensor, type Tensors, tensorNamed, tf, withPrefix } from '../engine/index.js';
+import { adamwUpdate, getTensor, mapTensors, type Tensor, type Tensors, tf, withPrefix } from '../engine/index.js';
 import { isBiasOrNorm, type Optimizer } from './optimizer.js';
 
 export interface AdamwOptions {
@@ -31,7 +31,7 @@ export function adamw({
     },
     update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
-        const step = tensorNamed(state, 'step').add(1) as Tensor;
+        const step = getTensor(state, 'step').add(1) as Tensor;
         const decay = scheduled ?? tf.scalar(weightDecay);
         const none = tf.scalar(0);
         const first: Tensors = {};
@@ -39,10 +39,10 @@ export function adamw({
         const moved = mapTensors(parameters, (parameter, name) => {
           const before = {
             parameter,
-            first: tensorNamed(state, `first/${name}`),
-            second: tensorNamed(state, `second/${name}`),
+            first: getTensor(state, `first/${name}`),
+            second: getTensor(state, `second/${name}`),
           };
-          const after = adamwUpdate(before, tensorNamed(gradients, name), {
+          const after = adamwUpdate(before, getTensor(gradients, name), {
             betas: [beta1, beta2],
             epsilon,
             learningRate,

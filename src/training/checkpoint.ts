@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import {
   disposeTensors,
   readSafetensors,
+  subTensors,
   type Tensors,
   tf,
-  withoutPrefix,
   withPrefix,
   writeSafetensors,
 } from '../engine/index.js';
@@ -24,8 +24,8 @@ export interface Checkpoint {
   step: number;
   /** Where the run's log of events stood, bytes, if it keeps one: what is behind that was lost with the run. */
   logOffset?: number;
-  /** The table of the run's `ConvolutionForms`, if it has one. */
-  convolutionForms?: Record<string, string>;
+  /** The table of the run's `ConvAlgorithms`, if it has one. */
+  convAlgorithms?: Record<string, string>;
 }
 
 /** Where checkpoints are kept, and which run they belong to. */
@@ -46,7 +46,7 @@ const namePattern = /^step-(\d{8})\.safetensors$/;
  */
 export async function saveCheckpoint(
   { folder, identity }: CheckpointFolder,
-  { tensors, step, logOffset, convolutionForms }: Checkpoint,
+  { tensors, step, logOffset, convAlgorithms }: Checkpoint,
 ): Promise<string> {
   const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
   const all = {
@@ -63,7 +63,7 @@ export async function saveCheckpoint(
     identity: JSON.stringify(identity),
     step: String(step),
     ...(logOffset !== undefined && { logOffset: String(logOffset) }),
-    ...(convolutionForms && { convolutionForms: JSON.stringify(convolutionForms) }),
+    ...(convAlgorithms && { convAlgorithms: JSON.stringify(convAlgorithms) }),
   };
   await writeSafetensors(path, all, metadata);
   for (const older of await checkpointsIn(folder)) if (older.step < step) await rm(older.path, { force: true });
@@ -93,11 +93,11 @@ export async function loadLatestCheckpoint({
     path,
     step: Number(metadata.step),
     ...(metadata.logOffset !== undefined && { logOffset: Number(metadata.logOffset) }),
-    ...(metadata.convolutionForms && { convolutionForms: JSON.parse(metadata.convolutionForms) }),
+    ...(metadata.convAlgorithms && { convAlgorithms: JSON.parse(metadata.convAlgorithms) }),
     tensors: {
-      parameters: withoutPrefix(tensors, 'parameters/'),
-      state: withoutPrefix(tensors, 'state/'),
-      optimizer: withoutPrefix(tensors, 'optimizer/'),
+      parameters: subTensors(tensors, 'parameters/'),
+      state: subTensors(tensors, 'state/'),
+      optimizer: subTensors(tensors, 'optimizer/'),
     },
   };
 }

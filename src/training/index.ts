@@ -22,6 +22,6 @@ export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
 export { alone, type Replicas } from './replicas.js';
-export { cosine, type Schedule, stepwise, warmupCosine, withWarmup } from './schedules.js';
+export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type Step, type StepOptions, trainingStep } from './training-step.js';

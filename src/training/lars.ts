@@ -1,4 +1,4 @@
-import { mapTensors, type Tensor, tensorNamed, tf } from '../engine/index.js';
+import { getTensor, mapTensors, type Tensor, tf } from '../engine/index.js';
 import { isBiasOrNorm, type Optimizer } from './optimizer.js';
 import { initialVelocity, sgdUpdate } from './sgd.js';
 
@@ -30,7 +30,7 @@ export function lars({
     update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
         const directions = mapTensors(parameters, (parameter, name) => {
-          const gradient = tensorNamed(gradients, name);
+          const gradient = getTensor(gradients, name);
           if (exclude(name, parameter)) return gradient;
           const decay = scheduled ?? weightDecay;
           return gradient.add(parameter.mul(decay)).mul(trustRatio(parameter, gradient, decay));

@@ -1,19 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
 import {
-  ConvolutionForms,
+  autotuneConvolutions,
+  ConvAlgorithms,
   compile,
   disposeTensors,
-  measureConvolutionForms,
   type Precision,
   type Tensors,
   tf,
 } from '../engine/index.js';
 import { InterruptedError, type Key } from '../runs/index.js';
-import { batchesAhead } from './batches-ahead.js';
 import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
+import { prefetch } from './prefetch.js';
 import type { Schedule } from './schedules.js';
 import { type Step, type StepOptions, trainingStep } from './training-step.js';
 
@@ -31,7 +31,7 @@ export type TrainingEvent =
   | { kind: 'evaluation'; step: number; [metric: string]: number | string }
   | { kind: 'checkpoint'; step: number; path: string }
   | { kind: 'resumed'; step: number; path: string }
-  /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvolutionForms`. */
+  /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvAlgorithms`. */
   | { kind: 'measuring convolutions'; step: number; done: number; total: number }
   | { kind: 'interrupted'; step: number; path: string | undefined }
   /** The training ends with an error. */
@@ -76,7 +76,7 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    * How the weight gradients of convolutions are computed: what these do not know is measured before the first step and
    * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
    */
-  convolutionForms?: ConvolutionForms;
+  convAlgorithms?: ConvAlgorithms;
   checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
   /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
   monitors?: readonly TrainingMonitor[];
@@ -88,7 +88,7 @@ export interface TrainingResult {
   /** The caller's to dispose of. */
   tensors: TrainingTensors;
   /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
-  convolutionForms?: Record<string, string>;
+  convAlgorithms?: Record<string, string>;
 }
 
 /**
@@ -120,13 +120,13 @@ export async function train<Name extends string = never>(options: TrainOptions<N
 
   // Before the first step nothing depends on a form yet.
   const forms =
-    done > 0 ? resumed?.convolutionForms && new ConvolutionForms(resumed.convolutionForms) : options.convolutionForms;
-  let used: Record<string, string> | undefined = resumed?.convolutionForms;
+    done > 0 ? resumed?.convAlgorithms && new ConvAlgorithms(resumed.convAlgorithms) : options.convAlgorithms;
+  let used: Record<string, string> | undefined = resumed?.convAlgorithms;
 
   const save = async () => {
     if (!checkpoint) return;
     const logOffset = await checkpoint.log?.sync();
-    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, logOffset, convolutionForms: used });
+    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, logOffset, convAlgorithms: used });
     savedStep = done;
     await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
@@ -141,12 +141,12 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const step = compile(stepFunction, {
     name: 'the training step',
     precision,
-    convolutionForms: forms,
+    convAlgorithms: forms,
     donate: [0],
   });
   const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
     const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
-    const { measured, table } = await measureConvolutionForms(stepFunction, inputs, {
+    const { measured, table } = await autotuneConvolutions(stepFunction, inputs, {
       forms: forms!,
       precision,
       onProgress: (measured, total) => emit({ kind: 'measuring convolutions', step: done, done: measured, total }),
@@ -154,7 +154,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     used = table;
     if (measured > 0) await forms!.save();
   };
-  const batches = batchesAhead(options.batch);
+  const batches = prefetch(options.batch);
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runMonitors();
@@ -203,7 +203,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps)) await save();
     }
     await emit({ kind: 'finished', step: done });
-    return { tensors, convolutionForms: used };
+    return { tensors, convAlgorithms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     if (!(error instanceof InterruptedError)) {

@@ -1,13 +1,4 @@
-import {
-  attribute,
-  executeOne,
-  mapTensors,
-  type Tensor,
-  type Tensors,
-  tensorNamed,
-  tf,
-  zipTensors,
-} from '../engine/index.js';
+import { attribute, getTensor, mapTensors, runOp, type Tensor, type Tensors, tf, zipTensors } from '../engine/index.js';
 import type { Optimizer } from './optimizer.js';
 
 export interface LossScalingOptions {
@@ -43,7 +34,7 @@ export function dynamicLossScaling(
     throw new RangeError(`dynamicLossScaling: growthInterval is a whole number above 0; got ${growthInterval}`);
   }
   return {
-    lossScale: (state) => tensorNamed(state, scaleName),
+    lossScale: (state) => getTensor(state, scaleName),
     initialize: (parameters) => ({
       ...optimizer.initialize(parameters),
       [scaleName]: tf.scalar(initial),
@@ -82,5 +73,5 @@ function allFinite(gradients: Tensors): Tensor {
 
 /** One of two tensors of a shape, by a scalar that is read on the device. */
 function select(condition: Tensor, yes: Tensor, no: Tensor): Tensor {
-  return executeOne('SelectV2', [attribute.typeOf('T', yes)], [condition, yes, no]);
+  return runOp('SelectV2', [attribute.typeOf('T', yes)], [condition, yes, no]);
 }

@@ -19,17 +19,17 @@ export function cosine({ from, to, steps }: { from: number; to: number; steps: n
   return (step) => to + ((from - to) / 2) * (1 + Math.cos((Math.PI * Math.min(step, steps)) / steps));
 }
 
-/** The rate falls to `factor` of what it was at each of the given steps, as PyTorch's MultiStepLR. */
-export function stepwise({
+/** The rate is multiplied by `gamma` at each milestone, a step; as PyTorch's MultiStepLR. */
+export function multiStep({
   rate,
-  falls,
-  factor = 0.1,
+  milestones,
+  gamma = 0.1,
 }: {
   rate: number;
-  falls: readonly number[];
-  factor?: number;
+  milestones: readonly number[];
+  gamma?: number;
 }): Schedule {
-  return (step) => rate * factor ** falls.filter((fall) => fall <= step).length;
+  return (step) => rate * gamma ** milestones.filter((milestone) => milestone <= step).length;
 }
 
 /** Linear warm-up, at whose end the schedule begins, at its own step 0. */

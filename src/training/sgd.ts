@@ -1,4 +1,4 @@
-import { mapTensors, momentumUpdate, type Tensor, type Tensors, tensorNamed, tf } from '../engine/index.js';
+import { getTensor, mapTensors, momentumUpdate, type Tensor, type Tensors, tf } from '../engine/index.js';
 import type { Optimizer } from './optimizer.js';
 
 export interface SgdOptions {
@@ -23,10 +23,10 @@ export function sgd({
     initialize: (parameters) => initialVelocity(parameters, momentum),
     update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
       tf.tidy(() => {
-        const decays = (name: string) => !exclude(name, tensorNamed(parameters, name));
+        const decays = (name: string) => !exclude(name, getTensor(parameters, name));
         const directions = scheduled
           ? mapTensors(gradients, (gradient, name) =>
-              decays(name) ? gradient.add(tensorNamed(parameters, name).mul(scheduled)) : gradient,
+              decays(name) ? gradient.add(getTensor(parameters, name).mul(scheduled)) : gradient,
             )
           : gradients;
         const decayOf = (name: string) => (!scheduled && decays(name) ? weightDecay : 0);
@@ -53,13 +53,13 @@ export function sgdUpdate(
 ): { parameters: Tensors; state: Tensors } {
   const state: Tensors = {};
   const moved = mapTensors(parameters, (parameter, name) => {
-    const direction = tensorNamed(directions, name);
+    const direction = getTensor(directions, name);
     const weightDecay = decayOf(name);
     if (momentum === 0) {
       const decayed = weightDecay === 0 ? direction : direction.add(parameter.mul(weightDecay));
       return parameter.sub(decayed.mul(learningRate));
     }
-    const before = { parameter, velocity: tensorNamed(velocities, name) };
+    const before = { parameter, velocity: getTensor(velocities, name) };
     const after = momentumUpdate(before, direction, { momentum, nesterov, learningRate, weightDecay });
     state[name] = after.velocity;
     return after.parameter;

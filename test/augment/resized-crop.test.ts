@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { imagesOfDecoded } from '../../src/augment/index.js';
 import { composedResizedCrops, resizedCrops } from '../../src/augment/resized-crop.js';
-import { attribute, executeOne, randomUniform, type Tensor, tf } from '../../src/engine/index.js';
+import { attribute, randomUniform, runOp, type Tensor, tf } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
 import { randomViews } from './random-views.js';
 
@@ -37,7 +37,7 @@ describe('resizedCrops', () => {
   });
 
   it('takes bytes, and gives what it gives of the same in floats', () => {
-    const bytes = executeOne(
+    const bytes = runOp(
       'Cast',
       [attribute.type('SrcT', 'float32'), attribute.type('DstT', 'uint8')],
       [images().mul(255).round()],

@@ -7,7 +7,7 @@ import {
   type CompiledDataset,
   compileDataset,
   type FoldAudit,
-  type KeptTogether,
+  type GroupBy,
   picturesOfShards,
   plantedFindings,
   type SplitRule,
@@ -46,7 +46,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const foldsOf = (by: KeptTogether, seed: number) =>
+const foldsOf = (by: GroupBy, seed: number) =>
   auditRules(audited, shares, { by: [by], key: key(seed) }).folds as FoldAudit[];
 const leaksOf = ({ audit }: FoldAudit, kind: string) => audit.leaks.filter((leak) => leak.kind === kind);
 /** Slides of pairs that look alike and are on two sides. */

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -123,7 +123,7 @@ describe('compileDataset', () => {
 
   it('draws at most so many patches of a slide, by the seed', async () => {
     const places = async (seed: number) => {
-      const options = { mostPatchesPerSlide: 3, seed, data: temporaryFolder() };
+      const options = { maxPatchesPerSlide: 3, seed, data: temporaryFolder() };
       const { folder, report } = await compileDataset(dataset, options);
       expect(report.slides.map(({ patches }) => patches)).toEqual([3, 3, 3, 3]);
       expect(report.slides[0]!.passed).toBe(compiled.report.slides[0]!.patches);
@@ -137,7 +137,7 @@ describe('compileDataset', () => {
 
   it('plans without opening a slide', () => {
     const nowhere = dataset.slides.map((slide) => ({ ...slide, path: '/nowhere' }));
-    const plan = planCompile({ ...dataset, slides: nowhere }, { mostPatchesPerSlide: 500, data: '/nowhere' });
+    const plan = planCompile({ ...dataset, slides: nowhere }, { maxPatchesPerSlide: 500, data: '/nowhere' });
     const { processes } = readers();
     expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, readers: readers() });
     expect(plan.hours).toBeCloseTo((2000 * (0.033 / 64)) / 3600 / processes, 9);
@@ -171,8 +171,8 @@ describe('compileDataset', () => {
     const undisturbed = await digests((await compileDataset(fewer, { data: temporaryFolder() })).folder);
     const data = temporaryFolder();
     await compileDataset(dataset, { data });
-    const { folder, report, strays, removed } = await compileDataset(fewer, { data });
-    expect([strays, removed]).toEqual([others.map(({ id }) => `${id}.tar`), []]);
+    const { folder, report, orphans, removed } = await compileDataset(fewer, { data });
+    expect([orphans, removed]).toEqual([others.map(({ id }) => `${id}.tar`), []]);
     // Index, report and card are those of a folder without them.
     expect(await digests(folder)).toMatchObject(undisturbed);
     const loaded = await openShardDataset(folder);
@@ -182,8 +182,8 @@ describe('compileDataset', () => {
     expect(new Set(audited.pictures.map(({ slide }) => slide))).toEqual(new Set([first.id, second.id]));
 
     writeFileSync(join(folder, 'mine.tar'), 'not of pathlab');
-    const cleared = await compileDataset(fewer, { data, removeStrays: true });
-    expect([cleared.strays, cleared.removed]).toEqual([['mine.tar'], strays]);
+    const cleared = await compileDataset(fewer, { data, removeOrphans: true });
+    expect([cleared.orphans, cleared.removed]).toEqual([['mine.tar'], orphans]);
     rmSync(join(folder, 'mine.tar'));
     expect(await digests(folder)).toEqual(undisturbed);
   });
@@ -422,24 +422,5 @@ describe('compileDataset', () => {
     await expect(readShard(shard)).rejects.toThrow(/cut off|damaged|JSON/);
     const again = await compileDataset(dataset, { data });
     expect(await digests(again.folder)).toEqual(await digests(compiled.folder));
-  });
-
-  it('waits for a slide that another machine works on', async () => {
-    const data = temporaryFolder();
-    const { folder } = compiled;
-    const claims = join(data, 'small', folder.split('/').at(-1)!, 'claims');
-    mkdirSync(claims, { recursive: true });
-    const other = { machine: 'another', pid: 1, started: null, nonce: 'n' };
-    const claim = join(claims, `${dataset.slides[0]!.id}.json`);
-    writeFileSync(claim, JSON.stringify(other));
-    const compiling = compileDataset(dataset, { data });
-    // Another machine's counts until nobody has touched it for a minute. Its owner ends it here.
-    const first = await Promise.race([
-      compiling.then(() => 'done'),
-      new Promise((r) => setTimeout(() => r('waits'), 3000)),
-    ]);
-    expect(first).toBe('waits');
-    rmSync(claim);
-    expect(await digests((await compiling).folder)).toEqual(await digests(folder));
   });
 });

@@ -43,7 +43,7 @@ describe('the definitions of data-manifests/', () => {
 
   it.each(['ptcga200', 'pcam200', 'segpanda200'])("%s has the paper's geometry and split", (name) => {
     const { geometry, split } = readDefinition(name);
-    expect(geometry).toMatchObject({ micrometers: 200, pixels: 512, mostPatchesPerSlide: 500 });
+    expect(geometry).toMatchObject({ micrometers: 200, pixels: 512, maxPatchesPerSlide: 500 });
     expect(split).toEqual({ by: 'slide', validation: 0.02, test: 0.01, folds: 3, stratified: false });
   });
 

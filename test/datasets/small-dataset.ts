@@ -28,7 +28,7 @@ const smallDefinition: DatasetDefinition = {
     values: Object.fromEntries(kinds.map((name) => [name, name])),
     others: 'refuse',
   },
-  geometry: { micrometers: 200, pixels: 64, mostPatchesPerSlide: null, minimumTissue: 0.5 },
+  geometry: { micrometers: 200, pixels: 64, maxPatchesPerSlide: null, minimumTissue: 0.5 },
   split: { by: 'patient', validation: 0.1, test: 0.1, folds: 3, stratified: false },
   licence: { name: 'none needed', url: 'https://example.org' },
   citation: 'none',

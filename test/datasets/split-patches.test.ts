@@ -30,7 +30,7 @@ function setOf(patches: readonly Patch[], { classes = 3, ready = false } = {}): 
     splits: patches.some(({ side }) => side) ? coded(patches.map(({ side }) => side)) : null,
     image: { offset: Float64Array.from(patches, (_, row) => 1000 * row), length: new Int32Array(patches.length) },
     indexSha256: 'of the index',
-    report: { ...(ready && { ready: { shards: 1, asGiven: 0, encoded: 0 } }) } as ShardDataset['report'],
+    report: { ...(ready && { precut: { shards: 1, copied: 0, encoded: 0 } }) } as ShardDataset['report'],
   };
 }
 

@@ -7,8 +7,6 @@ import { startGdc } from '../../bench/data-servers.mjs';
 import {
   auditSplit,
   auditText,
-  type DividedSlide,
-  divide,
   foldTable,
   groupsOf,
   hashDistance,
@@ -18,8 +16,10 @@ import {
   perceptualHash,
   resolveDataset,
   ruleLeaks,
+  type SplitItem,
   type SplitRule,
-  sidesOf,
+  splitNames,
+  splitSlides,
 } from '../../src/datasets/index.js';
 import { pairsAmong } from '../../src/datasets/perceptual-hash.js';
 import { drawPictureGrid } from '../../src/report/index.js';
@@ -27,7 +27,7 @@ import { key, projectRoot } from '../../src/runs/index.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 /** 600 slides of 200 patients at ten sites, in three classes of which one is rare. */
-const slides: DividedSlide[] = Array.from({ length: 600 }, (_, n) => ({
+const slides: SplitItem[] = Array.from({ length: 600 }, (_, n) => ({
   id: `s${n}`,
   patient: `p${n % 200}`,
   site: `site${(n % 200) % 10}`,
@@ -35,9 +35,9 @@ const slides: DividedSlide[] = Array.from({ length: 600 }, (_, n) => ({
 }));
 const paper: SplitRule = { by: 'slide', validation: 0.02, test: 0.01, folds: 3, stratified: false };
 
-describe('divide', () => {
+describe('splitSlides', () => {
   it('follows the paper: 2 % and 1 % of the slides, three disjoint draws', () => {
-    const { folds, leftOut } = divide(slides, paper, key(1));
+    const { folds, leftOut } = splitSlides(slides, paper, key(1));
     expect(leftOut).toEqual([]);
     expect(folds.map((fold) => [fold.train.length, fold.validation.length, fold.test.length])).toEqual(
       Array(3).fill([582, 12, 6]),
@@ -50,9 +50,9 @@ describe('divide', () => {
   });
 
   it('depends on slides and key, not on their order', () => {
-    const one = divide(slides, paper, key(1));
+    const one = splitSlides(slides, paper, key(1));
     expect(
-      divide(
+      splitSlides(
         key(9)
           .generator()
           .shuffle([...slides]),
@@ -60,15 +60,15 @@ describe('divide', () => {
         key(1),
       ),
     ).toEqual(one);
-    expect(divide(slides, paper, key(2)).folds).not.toEqual(one.folds);
-    expect(divide(slides, paper, key(2)).sha256).not.toBe(one.sha256);
+    expect(splitSlides(slides, paper, key(2)).folds).not.toEqual(one.folds);
+    expect(splitSlides(slides, paper, key(2)).sha256).not.toBe(one.sha256);
   });
 
   it.each(['patient', 'site'] as const)('keeps each %s on one side', (by) => {
     const rule = by === 'site' ? { ...paper, validation: 0.1, test: 0.1 } : paper;
-    const { folds } = divide(slides, { ...rule, by }, key(3));
+    const { folds } = splitSlides(slides, { ...rule, by }, key(3));
     for (const fold of folds) {
-      const sides = sidesOf(fold);
+      const sides = splitNames(fold);
       const seen = new Map<string, string>();
       for (const slide of slides) {
         const side = sides.get(slide.id)!;
@@ -79,7 +79,7 @@ describe('divide', () => {
   });
 
   it('stratified, has every class on every side, and all in like proportion', () => {
-    const { folds } = divide(slides, { ...paper, validation: 0.1, test: 0.1, stratified: true }, key(4));
+    const { folds } = splitSlides(slides, { ...paper, validation: 0.1, test: 0.1, stratified: true }, key(4));
     const classes = new Map(slides.map((slide) => [slide.id, slide.class]));
     for (const fold of folds) {
       for (const side of ['validation', 'test'] as const) {
@@ -92,21 +92,21 @@ describe('divide', () => {
 
   it('names the slides of which the patient is not known, and leaves them out', () => {
     const some = slides.map((slide) => (slide.id === 's7' ? { ...slide, patient: null } : slide));
-    const split = divide(some, { ...paper, by: 'patient' }, key(1));
+    const split = splitSlides(some, { ...paper, by: 'patient' }, key(1));
     expect(split.leftOut).toEqual(['s7']);
-    expect(split.folds.every((fold) => !sidesOf(fold).has('s7'))).toBe(true);
+    expect(split.folds.every((fold) => !splitNames(fold).has('s7'))).toBe(true);
   });
 
   it('says when there are too few', () => {
-    expect(() => divide(slides.slice(0, 6), paper, key(1))).toThrow(
+    expect(() => splitSlides(slides.slice(0, 6), paper, key(1))).toThrow(
       /3 folds that each hold out other slides need at least 7; th/,
     );
-    expect(() => divide(slides.slice(0, 3), { ...paper, folds: 1, validation: 0.5, test: 0.4 }, key(1))).toThrow(
+    expect(() => splitSlides(slides.slice(0, 3), { ...paper, folds: 1, validation: 0.5, test: 0.4 }, key(1))).toThrow(
       /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Ask for smaller shares$/,
     );
-    expect(() => divide(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
+    expect(() => splitSlides(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
     const one = slides.map((slide) => ({ ...slide, class: slide.id === 's1' ? 'single' : 'all' }));
-    expect(() => divide(one, { ...paper, stratified: true }, key(1))).toThrow(
+    expect(() => splitSlides(one, { ...paper, stratified: true }, key(1))).toThrow(
       /of the class "single" need at least 7; there are 1/,
     );
   });
@@ -139,7 +139,7 @@ describe('auditSplit', () => {
       ['patient', true],
       ['slide', false],
     ] as const) {
-      const { folds } = divide(slides, { ...paper, by }, key(5));
+      const { folds } = splitSlides(slides, { ...paper, by }, key(5));
       for (const fold of folds) expect(auditSplit(foldTable(slides, fold), { apart: ['patient'] }).clean).toBe(clean);
     }
   });
@@ -344,9 +344,9 @@ describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => 
       site: row.data_provider!,
       class: row.isup_grade!,
     }));
-    const { folds } = divide(panda, { ...paper, stratified: true }, key(1));
+    const { folds } = splitSlides(panda, { ...paper, stratified: true }, key(1));
     expect(folds[0]!.train.length + folds[0]!.validation.length + folds[0]!.test.length).toBe(10_616);
-    expect(() => divide(panda, { ...paper, by: 'site' }, key(1))).toThrow(
+    expect(() => splitSlides(panda, { ...paper, by: 'site' }, key(1))).toThrow(
       /hold out other sites need at least 7; there are 2/,
     );
   });

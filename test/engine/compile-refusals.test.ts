@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { attribute, CompileError, compile, executeOne, type Tensor, tf, uploadBytes } from '../../src/engine/index.js';
+import { attribute, CompileError, compile, runOp, type Tensor, tf, uploadBytes } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
 
 const { random } = Math;
@@ -43,10 +43,10 @@ describe('a step that cannot be recorded is refused with the call and its line',
     ['uploadBytes', /uploading bytes[\s\S]*at uploadBytes/, (x) => x.add(uploadBytes(new Uint8Array(2), [2]))],
     [
       'a stateful op',
-      /the op RandomStandardNormal cannot be part of theStep[\s\S]*at executeOne/,
+      /the op RandomStandardNormal cannot be part of theStep[\s\S]*at runOp/,
       (x) => {
         const attributes = [attribute.type('dtype', 'float32'), attribute.type('T', 'int32')];
-        return x.add(executeOne('RandomStandardNormal', attributes, [tf.tensor1d([2], 'int32')]));
+        return x.add(runOp('RandomStandardNormal', attributes, [tf.tensor1d([2], 'int32')]));
       },
     ],
     [

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { attribute, compile, executeOne, randomNormal, type Tensor, tf } from '../../src/engine/index.js';
+import { attribute, compile, randomNormal, runOp, type Tensor, tf } from '../../src/engine/index.js';
 import { key, projectRoot } from '../../src/runs/index.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
@@ -62,7 +62,7 @@ describe('a run of a compiled step', () => {
     const step = compile(
       (x: Tensor) => {
         line = Number(/:(\d+):\d+\)?$/.exec(new Error().stack!.split('\n')[1]!)![1]);
-        const checked = executeOne(
+        const checked = runOp(
           'CheckNumerics',
           [attribute.type('T', 'float32'), attribute.string('message', 'x is bad')],
           [x.add(1)],

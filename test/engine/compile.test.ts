@@ -2,15 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { functionDef } from '../../src/engine/compile/function-def.js';
 import { record } from '../../src/engine/compile/record.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
-import {
-  attribute,
-  compile,
-  executeOne,
-  randomNormal,
-  randomUniform,
-  type Tensor,
-  tf,
-} from '../../src/engine/index.js';
+import { attribute, compile, randomNormal, randomUniform, runOp, type Tensor, tf } from '../../src/engine/index.js';
 import { type Key, key } from '../../src/runs/index.js';
 import { compiled } from './compiled.js';
 import { network, train } from './small-network.js';
@@ -126,14 +118,14 @@ describe('inputs and outputs', () => {
         id: backend.binding.createTensor(info.shape, info.dtype, new Uint8Array(values)),
       });
     };
-    const asFloat = compiled((x: Tensor) => executeOne('Cast', [attribute.type('DstT', 'float32')], [x]).div(2));
+    const asFloat = compiled((x: Tensor) => runOp('Cast', [attribute.type('DstT', 'float32')], [x]).div(2));
     expect(values(await asFloat(bytes([3, 255])))).toEqual([1.5, 127.5]);
     // To tfjs, bytes and whole numbers are of one dtype; to TensorFlow they are not.
     expect(values(await asFloat(tf.tensor1d([3, -255], 'int32')))).toEqual([1.5, -127.5]);
     expect(values(await asFloat(bytes([1, 2])))).toEqual([0.5, 1]);
 
     const join = compiled((x: Tensor) =>
-      executeOne(
+      runOp(
         'StringJoin',
         [attribute.int('N', 2), attribute.string('separator', '-')],
         [x, tf.tensor1d(['b', 'c'], 'string')],

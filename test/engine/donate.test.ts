@@ -6,10 +6,10 @@ import { leavesOf } from '../../src/engine/compile/tree.js';
 import {
   attribute,
   compile,
-  executeOne,
   gather,
   hasCustomOps,
   randomNormal,
+  runOp,
   type Tensor,
   tf,
 } from '../../src/engine/index.js';
@@ -22,7 +22,7 @@ const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 /** What shares memory with `tensor`, as the view of another shape that TensorFlow's Reshape gives. */
 const view = (tensor: Tensor) =>
-  executeOne(
+  runOp(
     'Reshape',
     [attribute.typeOf('T', tensor), attribute.type('Tshape', 'int32')],
     [tensor, tf.tensor1d([-1], 'int32')],

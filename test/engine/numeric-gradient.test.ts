@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attribute, compile, executeOne, randomNormal, type Tensor, tf, withGradient } from '../../src/engine/index.js';
+import { attribute, compile, randomNormal, runOp, type Tensor, tf, withGradient } from '../../src/engine/index.js';
 import { key } from '../../src/runs/index.js';
 import { checkGradient } from './numeric-gradient.js';
 
@@ -58,11 +58,11 @@ describe('precision float64', () => {
 
   it('refuses an op that has no float64, with its line', async () => {
     const step = compile(
-      (x: Tensor) => executeOne('ResizeBilinear', [attribute.type('T', 'float32')], [x, tf.tensor1d([2, 2], 'int32')]),
+      (x: Tensor) => runOp('ResizeBilinear', [attribute.type('T', 'float32')], [x, tf.tensor1d([2, 2], 'int32')]),
       { precision: 'float64' },
     );
     await expect(step(tf.ones([1, 4, 4, 1]))).rejects.toThrow(
-      /no float64 form of the op ResizeBilinear\n {4}at executeOne \(.*numeric-gradient\.test\.ts:\d+/,
+      /no float64 form of the op ResizeBilinear\n {4}at runOp \(.*numeric-gradient\.test\.ts:\d+/,
     );
   });
 });

@@ -7,11 +7,11 @@ import {
   attribute,
   bytesOf,
   describeDevice,
-  executeOne,
   gradients,
   isByteTensor,
   randomNormal,
   randomUniform,
+  runOp,
   tf,
   truncatedNormal,
   uploadBytes,
@@ -26,7 +26,7 @@ describe('executeOp', () => {
       attribute.bool('transpose_a', false),
       attribute.bool('transpose_b', false),
     ];
-    expect(() => executeOne('MatMul', attributes, [tf.zeros([2, 3]), tf.zeros([2, 3])])).toThrow(
+    expect(() => runOp('MatMul', attributes, [tf.zeros([2, 3]), tf.zeros([2, 3])])).toThrow(
       /MatMul\(float32\[2,3\], float32\[2,3\]\) failed[\s\S]*Matrix size-incompatible/,
     );
   });
@@ -39,7 +39,7 @@ describe('uploadBytes', () => {
     expect(isByteTensor(x)).toBe(true);
     expect(tf.memory().numTensors).toBe(before + 1);
     const cast = [attribute.type('SrcT', 'uint8'), attribute.type('DstT', 'float32')];
-    expect(executeOne('Cast', cast, [x]).arraySync()).toEqual([
+    expect(runOp('Cast', cast, [x]).arraySync()).toEqual([
       [0, 1],
       [128, 255],
     ]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tf } from '../../src/engine/index.js';
-import { embeddingDeviation, embeddingMap, type Features, knnClassify, rankMe } from '../../src/evaluate/index.js';
+import { embeddingMap, type Features, featureStd, knnClassify, rankMe } from '../../src/evaluate/index.js';
 import { InterruptedError, key } from '../../src/runs/index.js';
 
 function groups(
@@ -65,10 +65,10 @@ describe('collapse monitors', () => {
 
   it('are at their ends for spread and for collapsed embeddings', () => {
     const spread = random(2000, 32);
-    expect(embeddingDeviation(spread)).toBeCloseTo(1, 1);
+    expect(featureStd(spread)).toBeCloseTo(1, 1);
     expect(rankMe(spread)).toBeGreaterThan(30);
     const collapsed = { values: Float32Array.from({ length: 320 }, (_, i) => (i % 32) + 1), count: 10, width: 32 };
-    expect(embeddingDeviation(collapsed)).toBeLessThan(1e-3);
+    expect(featureStd(collapsed)).toBeLessThan(1e-3);
     expect(rankMe(collapsed)).toBeLessThan(1.01);
   });
 

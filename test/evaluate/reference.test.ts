@@ -4,8 +4,8 @@ import {
   balancedAccuracy,
   clusterBootstrapInterval,
   confusionMatrix,
-  embeddingDeviation,
   type Features,
+  featureStd,
   type Interval,
   knnClassify,
   pairedDifferenceInterval,
@@ -110,6 +110,6 @@ describe('collapse monitors against NumPy', () => {
   it('RankMe and embedding deviation', () => {
     expect(features(values, columns).count).toBe(count);
     expect(rankMe(features(values, columns))).toBeCloseTo(expected.rankMe, 4);
-    expect(embeddingDeviation(features(values, columns))).toBeCloseTo(expected.deviation, 5);
+    expect(featureStd(features(values, columns))).toBeCloseTo(expected.deviation, 5);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nvidiaDriver } from '../../kernel-setup/setup/device.mjs';
 import { readStamp } from '../../kernel-setup/setup/state.mjs';
-import { attribute, executeOne, hasGpuKernels, recordedOps, type Tensor, tf } from '../../src/engine/index.js';
+import { attribute, hasGpuKernels, recordedOps, runOp, type Tensor, tf } from '../../src/engine/index.js';
 import { withoutGpuKernel } from '../../src/engine/kernels.js';
 import { projectRoot } from '../../src/runs/index.js';
 
@@ -59,7 +59,7 @@ describe('the lookup', () => {
   const enlarge = (x: Tensor) => {
     const attributes = [attribute.type('T', 'float32'), attribute.string('kernel_type', 'lanczos3')];
     const inputs = [x, tf.tensor1d([8, 8], 'int32'), tf.tensor1d([2, 2]), tf.tensor1d([0, 0])];
-    return executeOne('ScaleAndTranslate', [...attributes, attribute.bool('antialias', true)], inputs);
+    return runOp('ScaleAndTranslate', [...attributes, attribute.bool('antialias', true)], inputs);
   };
 
   it('names an op that has none, with its dtypes and its line, once', () => {
@@ -74,9 +74,9 @@ describe('the lookup', () => {
   });
 
   it('takes kernels for every device, and what handles texts', () => {
-    const identity = withoutGpuKernel(ops((x) => executeOne('IdentityN', [], [x])));
+    const identity = withoutGpuKernel(ops((x) => runOp('IdentityN', [], [x])));
     expect(identity).toEqual([]);
-    const stack = (x: Tensor) => executeOne('Pack', [attribute.int('N', 2), attribute.type('T', 'string')], [x, x]);
+    const stack = (x: Tensor) => runOp('Pack', [attribute.int('N', 2), attribute.type('T', 'string')], [x, x]);
     expect(withoutGpuKernel(recordedOps('stack', stack, [tf.tensor1d(['a'], 'string')]))).toEqual([]);
   });
 });

@@ -126,8 +126,8 @@ describe('a run', () => {
   it('is written by one process at a time, and the other is told by which', async () => {
     const folder = runFolderFor('demo', { scale: 'smoke' }, root);
     mkdirSync(folder, { recursive: true });
-    const program = `const { claimFolder } = await import(${JSON.stringify(runsRoom)});
-      await claimFolder(${JSON.stringify(folder)}, 'run'); console.log('claimed'); setTimeout(() => {}, 60_000);`;
+    const program = `const { lockFolder } = await import(${JSON.stringify(runsRoom)});
+      await lockFolder(${JSON.stringify(folder)}, 'run'); console.log('locked'); setTimeout(() => {}, 60_000);`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -133,7 +133,7 @@ describe('stride and draw', () => {
   });
 
   it('at most N patches: drawn with the key, in the grid order, the rest remembered', () => {
-    const options = { minimumTissue: 0, maximumPen: 1, maximumBlack: 1, mostPatches: 7 };
+    const options = { minimumTissue: 0, maximumPen: 1, maximumBlack: 1, maxPatches: 7 };
     const draw = (seed: number) => patchGrid(slide, mask, { ...options, key: key(seed) });
     const [one, again, other] = [draw(1), draw(1), draw(2)];
     expect(one.x.length).toBe(7);
@@ -142,8 +142,8 @@ describe('stride and draw', () => {
     const order = Array.from(one.x, (x, patch) => one.y[patch]! * 1e6 + x);
     expect([...order].sort((a, b) => a - b)).toEqual(order);
     expect([one.passed, one.notDrawn.x.length]).toEqual([20, 13]);
-    expect(() => patchGrid(slide, mask, { mostPatches: 7 })).toThrow(/give a key as well/);
-    expect(() => patchGrid(slide, mask, { mostPatches: 0, key: key(1) })).toThrow(/whole number above 0/);
+    expect(() => patchGrid(slide, mask, { maxPatches: 7 })).toThrow(/give a key as well/);
+    expect(() => patchGrid(slide, mask, { maxPatches: 0, key: key(1) })).toThrow(/whole number above 0/);
   });
 });
 

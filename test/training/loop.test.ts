@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  ConvolutionForms,
+  ConvAlgorithms,
   disposeTensors,
   mapTensors,
   randomUniform,
+  subTensors,
   type Tensor,
   type Tensors,
   tf,
-  withoutPrefix,
   withPrefix,
 } from '../../src/engine/index.js';
 import { InterruptedError, projectRoot } from '../../src/runs/index.js';
@@ -226,7 +226,7 @@ describe('train', () => {
     const name = '3x3/1 convolution of [8, 8, 8, 3] to 8 channels, SAME, float32';
     const training = (form?: string) => ({
       ...smallTraining(4),
-      convolutionForms: new ConvolutionForms(form === undefined ? {} : { [name]: form }),
+      convAlgorithms: new ConvAlgorithms(form === undefined ? {} : { [name]: form }),
     });
     const events: TrainingEvent[] = [];
     const measured = await train({ ...training(), onEvent: (event) => void events.push(event) });
@@ -237,26 +237,26 @@ describe('train', () => {
     ]);
     expect(events[0]).toEqual({ kind: 'measuring convolutions', step: 0, done: 0, total: 1 });
     expect(events[1]).toEqual({ kind: 'measuring convolutions', step: 0, done: 1, total: 1 });
-    expect(Object.keys(measured.convolutionForms!)).toEqual([name]);
+    expect(Object.keys(measured.convAlgorithms!)).toEqual([name]);
 
     const whole = await train(training('shifts'));
-    expect(whole.convolutionForms).toEqual({ [name]: 'shifts' });
+    expect(whole.convAlgorithms).toEqual({ [name]: 'shifts' });
     const checkpoint = checkpointIn(freshFolder());
     await interruptAfter(2, { ...training('shifts'), checkpoint });
     const resumed = await train({ ...training('convolution'), checkpoint });
-    expect(resumed.convolutionForms).toEqual({ [name]: 'shifts' });
+    expect(resumed.convAlgorithms).toEqual({ [name]: 'shifts' });
     expect(contents(resumed.tensors)).toEqual(contents(whole.tensors));
 
     // One that was interrupted before its first step has none yet.
     const begun = checkpointIn(freshFolder());
     const stopped = { ...training('shifts'), checkpoint: begun, signal: AbortSignal.abort() };
     await expect(train(stopped)).rejects.toThrow(/interrupted after step 0/);
-    expect((await train({ ...training('shifts'), checkpoint: begun })).convolutionForms).toEqual({ [name]: 'shifts' });
+    expect((await train({ ...training('shifts'), checkpoint: begun })).convAlgorithms).toEqual({ [name]: 'shifts' });
 
     // A run that had none goes on without.
     const without = checkpointIn(freshFolder());
     await interruptAfter(2, { ...smallTraining(4), checkpoint: without });
-    expect((await train({ ...training(), checkpoint: without })).convolutionForms).toBeUndefined();
+    expect((await train({ ...training(), checkpoint: without })).convAlgorithms).toBeUndefined();
   });
 
   it('keeps what AdamW and a moving average carry on', async () => {
@@ -274,7 +274,7 @@ describe('train', () => {
       },
       afterUpdate({ parameters, state }, before, { scheduled }) {
         // Before the update the target is what the last step left.
-        const target = movingAverage(withoutPrefix(before.state, 'target.'), parameters, {
+        const target = movingAverage(subTensors(before.state, 'target.'), parameters, {
           oneMinusDecay: tf.sub(1, scheduled.momentum),
         });
         return { parameters, state: { ...state, ...named(target) } };

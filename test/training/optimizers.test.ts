@@ -12,9 +12,9 @@ import {
   cosine,
   lars,
   movingAverage,
+  multiStep,
   type Optimizer,
   sgd,
-  stepwise,
   warmupCosine,
   withWarmup,
 } from '../../src/training/index.js';
@@ -291,7 +291,7 @@ describe('schedules', () => {
 
   it("are PyTorch's", () => {
     expectRates(cosine({ from: 0.3, to: 0.01, steps: 12 }), schedules.cosine!);
-    expectRates(stepwise({ rate: 0.3, falls: [3, 7], factor: 0.2 }), schedules.stepwise!);
+    expectRates(multiStep({ rate: 0.3, milestones: [3, 7], gamma: 0.2 }), schedules.multiStep!);
   });
 
   it('stay at their end', () => {
@@ -300,7 +300,7 @@ describe('schedules', () => {
   });
 
   it('begin after their warm-up', () => {
-    const rate = withWarmup(stepwise({ rate: 1, falls: [2], factor: 0.5 }), 4);
+    const rate = withWarmup(multiStep({ rate: 1, milestones: [2], gamma: 0.5 }), 4);
     expect(rates(rate)).toEqual([0.25, 0.5, 0.75, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
   });
 });

@@ -12,10 +12,12 @@ const { post } = require('./post.cjs');
 
 async function start() {
   const state = new BusyState();
-  const ear = new Worker(path.join(__dirname, 'ear.cjs'), { workerData: { state: state.memory } });
+  const requestListener = new Worker(path.join(__dirname, 'request-listener.cjs'), {
+    workerData: { state: state.memory },
+  });
   const requests = [];
   let take = (request) => requests.push(request);
-  ear.on('message', (request) => take(request));
+  requestListener.on('message', (request) => take(request));
 
   const tslab = require('./tslab.cjs');
   const { CellModules } = require('./modules.cjs');

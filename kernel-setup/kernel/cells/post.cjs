@@ -1,7 +1,7 @@
 // Sends messages to the kernel's front process. Written at once and not when the event loop comes round: a cell that
 // keeps it busy must not hold back its own output, and a crash must not lose it.
 const { writeSync } = require('node:fs');
-const { markOf } = require('../marks.cjs');
+const { markOf } = require('../stream-markers.cjs');
 
 const messages = 4;
 const pauseCell = new Int32Array(new SharedArrayBuffer(4));

@@ -1,4 +1,4 @@
-import { type Tensor, type Tensors, tensorNamed, tf } from '../../engine/index.js';
+import { getTensor, type Tensor, type Tensors, tf } from '../../engine/index.js';
 import type { Key } from '../../runs/index.js';
 import { clip } from '../color.js';
 import { inverse } from './lab.js';
@@ -50,8 +50,8 @@ export function drawHedJitter({ strength, shift }: HedJitter, images: number, ke
  * @returns the same shape, in 0..1
  */
 export function hedJitter(images: Tensor, parameters: Tensors): Tensor {
-  const factor = tensorNamed(parameters, 'hedFactor');
-  const shift = tensorNamed(parameters, 'hedShift');
+  const factor = getTensor(parameters, 'hedFactor');
+  const shift = getTensor(parameters, 'hedShift');
   const [batch] = images.shape;
   if (factor.shape[0] !== batch) throw new RangeError(`jitter for ${factor.shape[0]} images does not fit ${batch}`);
   return tf.tidy(() => {

@@ -1,4 +1,4 @@
-import { attribute, executeOne, executeOp, type Tensor, tf } from '../../engine/index.js';
+import { attribute, executeOp, runOp, type Tensor, tf } from '../../engine/index.js';
 
 /**
  * Percentiles of the first `counts` of each row in order, linear between neighbours, as NumPy's `percentile`.
@@ -20,7 +20,7 @@ export function percentiles(values: Tensor, counts: Tensor, percents: readonly n
   ];
   const at = (place: Tensor) => {
     const places = place.cast('int32').expandDims(1);
-    return executeOne('GatherV2', gatherAttributes, [descending!, places, tf.scalar(1, 'int32')])
+    return runOp('GatherV2', gatherAttributes, [descending!, places, tf.scalar(1, 'int32')])
       .neg()
       .squeeze([1]);
   };

@@ -3,25 +3,25 @@ import { type Key, key } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
 import { groupsOf, type NearPair, nearPairs, pairsAmong } from '../perceptual-hash.js';
 import {
-  type Apart,
   auditSplit,
   type DatasetSplit,
-  type DividedSlide,
-  divide,
+  defaultNearDistance,
+  type GroupKey,
   paperSeed,
   type SplitAudit,
-  sidesOf,
+  type SplitItem,
+  splitNames,
+  splitSlides,
   TooFewError,
-  usualNearDistance,
 } from '../splits/index.js';
 import type { AuditedPicture, AuditedPictures, PictureFacts } from './pictures.js';
 
 /** What a division keeps on one side; `patient and doubles` also the patients that share pictures that look alike. */
-export type KeptTogether = SplitRule['by'] | 'patient and doubles';
+export type GroupBy = SplitRule['by'] | 'patient and doubles';
 
 /** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the pictures. */
 export interface FoldAudit {
-  by: KeptTogether;
+  by: GroupBy;
   /** From 1. */
   fold: number;
   folds: number;
@@ -39,14 +39,14 @@ export interface RuleAudits {
   distance: number;
   folds: readonly FoldAudit[];
   /** Divisions for which there are too few slides, patients or sites. */
-  impossible: readonly { by: KeptTogether; reason: string }[];
+  impossible: readonly { by: GroupBy; reason: string }[];
 }
 
 export interface RuleAuditOptions {
   /** By default all four. */
-  by?: readonly KeptTogether[];
+  by?: readonly GroupBy[];
   /** What is looked for on two sides beside exact duplicates; by default slides, patients and sites. */
-  apart?: readonly Apart[];
+  apart?: readonly GroupKey[];
   /** Whether pictures that look alike must be on one side, too, for a division to be clean; by default they are listed only. */
   near?: boolean;
   distance?: number;
@@ -54,7 +54,7 @@ export interface RuleAuditOptions {
   key?: Key;
 }
 
-const everyDivision: readonly KeptTogether[] = ['slide', 'patient', 'patient and doubles', 'site'];
+const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and doubles', 'site'];
 
 /**
  * Divides the slides of pictures by a rule's shares, once so that slides are kept whole, once patients, once patients
@@ -67,10 +67,10 @@ export function auditRules(
   options: RuleAuditOptions = {},
 ): RuleAudits {
   const { pictures, unread, name, total } = audited;
-  const { distance = usualNearDistance, apart = ['slide', 'patient', 'site'], near } = options;
+  const { distance = defaultNearDistance, apart = ['slide', 'patient', 'site'], near } = options;
   const pairs = pairsOf(pictures, distance);
   const folds: FoldAudit[] = [];
-  const impossible: { by: KeptTogether; reason: string }[] = [];
+  const impossible: { by: GroupBy; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
     const slides = slidesOf([...pictures, ...unread]);
     if (by === 'patient and doubles') {
@@ -82,7 +82,7 @@ export function auditRules(
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
       split.folds.forEach((fold, index) => {
-        const sides = sidesOf(fold);
+        const sides = splitNames(fold);
         const sideOf = (picture: PictureFacts) => sides.get(slideOf(picture)) ?? null;
         const audit = auditSides(audited, sideOf, pairs, { apart, near, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
@@ -95,7 +95,7 @@ export function auditRules(
 /** Audits pictures that are on their sides already. */
 export function auditGivenSides(
   audited: AuditedPictures,
-  { apart, near, distance = usualNearDistance }: { apart: readonly Apart[]; near?: boolean; distance?: number },
+  { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
 ): SplitAudit {
   return auditSides(audited, ({ side }) => side, pairsOf(audited.pictures, distance), { apart, near, distance });
 }
@@ -116,7 +116,7 @@ function auditSides(
   { pictures, unread }: Pick<AuditedPictures, 'pictures' | 'unread'>,
   sideOf: (picture: PictureFacts) => string | null,
   pairs: readonly NearPair[],
-  { apart, near, distance }: { apart: readonly Apart[]; near: boolean | undefined; distance: number },
+  { apart, near, distance }: { apart: readonly GroupKey[]; near: boolean | undefined; distance: number },
 ): SplitAudit {
   const places = [...pictures.keys()].filter((place) => sideOf(pictures[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
@@ -141,8 +141,8 @@ function auditSides(
   return { ...audit, nearDuplicates, clean: audit.clean && audit.unknown['exact duplicate'] === 0 };
 }
 
-function slidesOf(pictures: readonly PictureFacts[]): DividedSlide[] {
-  const slides = new Map<string, DividedSlide>();
+function slidesOf(pictures: readonly PictureFacts[]): SplitItem[] {
+  const slides = new Map<string, SplitItem>();
   for (const picture of pictures) {
     const id = slideOf(picture);
     if (!slides.has(id)) slides.set(id, { ...picture, id });
@@ -156,7 +156,7 @@ function slidesOf(pictures: readonly PictureFacts[]): DividedSlide[] {
  */
 export function patientsWithDoubles(
   { pictures }: Pick<AuditedPictures, 'pictures'>,
-  pairs: readonly NearPair[] = pairsOf(pictures, usualNearDistance),
+  pairs: readonly NearPair[] = pairsOf(pictures, defaultNearDistance),
 ): (string | null)[] {
   const countedAs = patientOfDoubles(pictures, pairs);
   return pictures.map(({ patient }) => countedAs(patient));
@@ -181,10 +181,10 @@ function patientOfDoubles(
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */
-function divideIfEnough(slides: readonly DividedSlide[], rule: SplitRule, from: Key): DatasetSplit | string {
+function divideIfEnough(slides: readonly SplitItem[], rule: SplitRule, from: Key): DatasetSplit | string {
   for (let folds = rule.folds; ; folds--) {
     try {
-      return divide(slides, { ...rule, folds }, from);
+      return splitSlides(slides, { ...rule, folds }, from);
     } catch (error) {
       if (!(error instanceof TooFewError)) throw error;
       if (folds === 1) return error.message;

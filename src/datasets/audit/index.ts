@@ -2,7 +2,7 @@ export {
   auditGivenSides,
   auditRules,
   type FoldAudit,
-  type KeptTogether,
+  type GroupBy,
   patientsWithDoubles,
   type RuleAuditOptions,
   type RuleAudits,

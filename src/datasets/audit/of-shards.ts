@@ -17,7 +17,7 @@ export interface ShardPicturesOptions {
 }
 
 /** More would take hours to hash and compare. */
-const usualMost = 100_000;
+const defaultMost = 100_000;
 
 /**
  * The pictures of a compiled dataset, for an audit.
@@ -27,7 +27,7 @@ const usualMost = 100_000;
  */
 export async function picturesOfShards(folder: string, options: ShardPicturesOptions = {}): Promise<AuditedPictures> {
   const dataset = await openShardDataset(folder);
-  const rows = rowsToCompare(dataset, options.most ?? usualMost);
+  const rows = rowsToCompare(dataset, options.most ?? defaultMost);
   const { slides, patients, sites, splits, labels, classNames, synthetic } = dataset;
   const numbers = dataset.index.array('patch') as ArrayLike<number>;
   const nameAt = (column: CodedColumn | null, row: number) => column?.names[column.codes[row]!] ?? null;

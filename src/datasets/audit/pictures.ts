@@ -4,7 +4,7 @@ import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
 /** What is known of a picture before it is read. `null`: not known. */
 export interface PictureFacts {
   id: string;
-  /** The side that it is on already; null where a rule is to divide. */
+  /** The side that it is on already; null where a rule is to split. */
   side: string | null;
   slide: string | null;
   patient: string | null;

@@ -1,6 +1,6 @@
 import type { PlantedLeak } from '../cohort/index.js';
 import { hashDistance } from '../perceptual-hash.js';
-import type { KeptTogether, RuleAudits } from './audit-pictures.js';
+import type { GroupBy, RuleAudits } from './audit-pictures.js';
 import type { AuditedPictures } from './pictures.js';
 
 /** A leak that was planted, and what an audit knows of it. */
@@ -10,7 +10,7 @@ export interface PlantedFinding extends PlantedLeak {
   /** Pairs of their pictures that the audit takes for near-duplicates, on whatever sides. */
   alike: number;
   /** Folds of each division in which such a pair is on two sides. */
-  folds: Readonly<Partial<Record<KeptTogether, number>>>;
+  folds: Readonly<Partial<Record<GroupBy, number>>>;
 }
 
 /** Looks for planted leaks in an audit. */
@@ -23,7 +23,7 @@ export function plantedFindings(
     const [originals, doubles] = leak.slides.map((id) => pictures.filter(({ slide }) => slide === id));
     const distances = originals!.flatMap(({ hash }) => doubles!.map((double) => hashDistance(hash, double.hash)));
     const isIts = (place: number) => leak.slides.includes(pictures[place]!.slide ?? '');
-    const found: Partial<Record<KeptTogether, number>> = {};
+    const found: Partial<Record<GroupBy, number>> = {};
     for (const { by, audit } of folds) {
       const isThere = audit.nearDuplicates.some(({ rows }) => rows.every(isIts));
       found[by] = (found[by] ?? 0) + Number(isThere);

@@ -18,16 +18,16 @@ export interface ShardDataset {
   index: ColumnTable;
   indexSha256: string;
   count: number;
-  /** Side of the images, px. */
+  /** SplitName of the images, px. */
   size: number;
   /** Class of each patch, a place in `classNames`; -1 where it has none. */
   labels: Int32Array;
   classNames: readonly string[];
-  /** Slide that each patch is from; of a ready patch, its own id. */
+  /** Slide that each patch is from; of a precut patch, its own id. */
   slides: CodedColumn;
   patients: CodedColumn;
   sites: CodedColumn;
-  /** Side of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
+  /** SplitName of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
   splits: CodedColumn | null;
   /** 1 where a patch was drawn and is not from a patient, else 0. */
   synthetic: Uint8Array;

@@ -1,7 +1,7 @@
 import { type CompileReport, countsByName, disagreements, knownNames, unknownName } from './report.js';
 
 /** The page shows so many reasons why something is left out. */
-const mostReasons = 50;
+const maxReasons = 50;
 
 /** What a dataset card says; `CARD.json` holds this, and `CARD.md` shows it. */
 export interface CardContent {
@@ -25,7 +25,7 @@ export function cardContent(report: CompileReport): CardContent {
   const { counts, failures } = report;
   return {
     title: report.title,
-    unit: report.ready ? 'patches' : 'slides',
+    unit: report.precut ? 'patches' : 'slides',
     notices: noticesOf(report),
     facts: {
       dataset: report.dataset,
@@ -34,7 +34,7 @@ export function cardContent(report: CompileReport): CardContent {
       citation: report.citation,
       ...patchFacts(report),
       ...(counts.bySide && { 'sides as given': inWords(counts.bySide) }),
-      images: `JPEG, ${report.ready ? 'where encoded anew ' : ''}quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
+      images: `JPEG, ${report.precut ? 'where encoded anew ' : ''}quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,
     },
@@ -68,25 +68,24 @@ export function cardMarkdown(card: CardContent): string {
   if (card.leftOut.length > 0) {
     lines.push('## Left out of the list', '', '| reason | how many | such as |', '| --- | ---: | --- |');
     const rows = card.leftOut.map(({ reason, slides, examples }) => row(reason, String(slides), examples.join(', ')));
-    lines.push(...rows.slice(0, mostReasons));
-    if (rows.length > mostReasons)
-      lines.push(row(`and ${rows.length - mostReasons} more reasons, in CARD.json`, '', ''));
+    lines.push(...rows.slice(0, maxReasons));
+    if (rows.length > maxReasons) lines.push(row(`and ${rows.length - maxReasons} more reasons, in CARD.json`, '', ''));
     lines.push('');
   }
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
 function patchFacts(report: CompileReport): Record<string, string> {
-  const { counts, settings, slides, failures, ready } = report;
+  const { counts, settings, slides, failures, precut } = report;
   const patients = `${knownNames(counts.byPatient).length}${unknownName in counts.byPatient ? ' known' : ''}`;
   if (!('limits' in settings)) {
     return {
-      patches: `${counts.patches}, ${settings.geometry.pixels} px, ready-made`,
+      patches: `${counts.patches}, ${settings.geometry.pixels} px, precut`,
       'patches that failed': String(failures.length),
       patients,
-      shards: String(ready?.shards),
-      'taken as they are': String(ready?.asGiven),
-      'encoded anew': `${ready?.encoded}: of another size, or no JPEG of 8-bit RGB`,
+      shards: String(precut?.shards),
+      'taken as they are': String(precut?.copied),
+      'encoded anew': `${precut?.encoded}: of another size, or no JPEG of 8-bit RGB`,
     };
   }
   const { micrometers, pixels } = settings.geometry;
@@ -96,7 +95,7 @@ function patchFacts(report: CompileReport): Record<string, string> {
     patches: `${counts.patches}, ${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px)`,
     slides: `${slides.length}${failures.length > 0 ? `, and ${failures.length} that failed` : ''}`,
     patients,
-    'patches a slide': settings.mostPatchesPerSlide === null ? 'all' : `at most ${settings.mostPatchesPerSlide}, drawn`,
+    'patches a slide': settings.maxPatchesPerSlide === null ? 'all' : `at most ${settings.maxPatchesPerSlide}, drawn`,
     tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
     enlarged: enlarged(report),
     ...(blurred > 0 && { sharpness: `of ${blurred} slides not judged: their pixels are larger than 2 um` }),

@@ -1,31 +1,32 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { onDisk, projectRoot } from '../../runs/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { explainDiskFull, FileLock, lockOwner, projectRoot, throwIfInterrupted } from '../../runs/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import type { ExcludedSlide } from '../lock-file.js';
 import { type CutOptions, checkDataset, type SlideDataset, settingsHash, settingsOf } from './dataset.js';
 import { finishFolder } from './finish-folder.js';
-import { compiledList, FolderList } from './folder-list.js';
-import { type CompileProgress, Job, usualMaxFailures } from './job.js';
-import type { CompileReport } from './report.js';
-import { readyWork, slideWork } from './work-units.js';
+import { type CompilePart, failuresOfParts, tasksOfPart, writePart } from './parts.js';
+import type { CompileReport, SlideFailure } from './report.js';
+import { type CompileProgress, defaultMaxFailures, ShardQueue, type ShardTask } from './shard-queue.js';
+import { precutWork, slideWork, type Work } from './shard-tasks.js';
 
 export interface CompileDatasetOptions extends CutOptions {
   /** Where datasets lie; by default the project's `data`. */
   data?: string;
-  /** Slides under way at a time in this process; by default one a core, at most 4. The shards are the same. */
+  /** Slides under way at a time; by default one a core, at most 4. The shards are the same. */
   workers?: number;
   /**
-   * Slides (or ready patches) that may fail, each with its reason in the report, before all stops; entries of the list
+   * Slides (or precut patches) that may fail, each with its reason in the report, before all stops; entries of the list
    * that are wrong count among them. 20 by default.
    */
   maxFailures?: number;
   /** Removes shards of slides that are no longer in the list; other files of the folder stay. */
-  removeStrays?: boolean;
+  removeOrphans?: boolean;
   /** Called when a slide is done, found done, or has failed. */
   onProgress?: (event: CompileProgress) => void;
-  /** Called, with the reason, before it waits for what another machine did in the folder. */
+  /** Called, with the reason, before it waits for another process that compiles the same folder. */
   onWait?: (reason: string) => void;
   signal?: AbortSignal;
 }
@@ -35,8 +36,8 @@ export interface CompiledDataset {
   folder: string;
   report: CompileReport;
   /** Names of other tar files in the folder, such as shards of slides that are no longer in the list: no index has them. */
-  strays: readonly string[];
-  /** Names of shards of an earlier list that were removed: all that are asked for, and those that hold ready patches. */
+  orphans: readonly string[];
+  /** Names of shards of an earlier list that were removed: all that are asked for, and those that hold precut patches. */
   removed: readonly string[];
 }
 
@@ -50,19 +51,102 @@ export function shardFolder(
 }
 
 /**
- * Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Ready patches go
- * into shards of about 500; no slide is opened. Any number of
- * processes and machines may do so at once in one shared folder, if they compile the same list. What is there already, made from the same slide with
- * the same settings, is kept.
+ * Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Precut patches go
+ * into shards of about 500; no slide is opened. Shards that are there already, made from the same slide with the same
+ * settings, are kept. While another process compiles the same folder, this one waits.
  *
- * @throws Error when more slides fail than may, or all, or more entries of the list are wrong, or another
- *   process compiles another list there; DiskFullError; InterruptedError when `signal` aborts. Finished
- *   shards stay
+ * @throws Error when more slides fail than may, or all, or more entries of the list are wrong; DiskFullError;
+ *   InterruptedError when `signal` aborts. Finished shards stay
  */
 export async function compileDataset(
   dataset: SlideDataset,
   options: CompileDatasetOptions = {},
 ): Promise<CompiledDataset> {
+  const { folder, work, queueOf, writing } = await begin(dataset, options);
+  return writing(async () => {
+    const lock = await waitForLock(join(folder, lockName), options);
+    try {
+      return { folder, ...(await finish(dataset, work, await queueOf(work.tasks), options)) };
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+/**
+ * Compiles one part of a dataset: shards and no index. `finishDataset` writes that when all parts have ended. The parts may
+ * run on several machines that share the folder.
+ *
+ * @throws what `compileDataset` throws; Error when another process compiles this part, or the whole folder
+ */
+export async function compilePart(
+  dataset: SlideDataset,
+  part: CompilePart,
+  options: CompileDatasetOptions = {},
+): Promise<{ folder: string; shards: number; failures: readonly SlideFailure[] }> {
+  const { folder, work, queueOf, writing } = await begin(dataset, options);
+  const tasks = tasksOfPart(work.tasks, part);
+  const words = `part ${part.number} of ${part.of} in ${folder} is being compiled`;
+  return writing(async () => {
+    const own = await FileLock.require(join(folder, `.part-${part.number}-of-${part.of}.lock`), words);
+    try {
+      const shared = await FileLock.require(join(folder, lockName), `${folder} is being compiled`, { shared: true });
+      try {
+        const { failures, inputHashes } = await queueOf(tasks);
+        await writePart(folder, part, failures);
+        return { folder, shards: inputHashes.size, failures };
+      } finally {
+        await shared.release();
+      }
+    } finally {
+      await own.release();
+    }
+  });
+}
+
+/**
+ * Writes index, report and card of a dataset that was compiled in parts. Nothing is cut.
+ *
+ * @throws Error when a part is still being compiled, or slides have neither a shard nor a reason why not
+ */
+export async function finishDataset(
+  dataset: SlideDataset,
+  options: CompileDatasetOptions = {},
+): Promise<CompiledDataset> {
+  const { folder, work, queueOf, writing } = await begin(dataset, { ...options, maxFailures: Infinity });
+  return writing(async () => {
+    const lock = await FileLock.require(join(folder, lockName), `${folder} is being compiled`);
+    try {
+      const reasons = await failuresOfParts(folder);
+      const missing: string[] = [];
+      const tasks = work.tasks.map((task) => ({
+        ...task,
+        async prepare() {
+          const { inputHash } = await task.prepare();
+          const compile = async () => {
+            if (!reasons.has(task.id)) missing.push(task.id);
+            throw new Error(reasons.get(task.id) ?? 'no part has compiled it');
+          };
+          return { inputHash, compile };
+        },
+      }));
+      const queue = await queueOf(tasks);
+      if (missing.length > 0) {
+        throw new Error(
+          `${missing.length} of ${tasks.length} ${work.what} have no shard made from their files as they are now ` +
+            `(${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}): run the parts that have not ended`,
+        );
+      }
+      return { folder, ...(await finish(dataset, work, queue, options)) };
+    } finally {
+      await lock.release();
+    }
+  });
+}
+
+const lockName = '.compile.lock';
+
+async function begin(dataset: SlideDataset, options: CompileDatasetOptions) {
   checkDataset(dataset);
   const { definition } = dataset;
   const folder = shardFolder(definition, options, options.data);
@@ -71,28 +155,46 @@ export async function compileDataset(
     throw new RangeError(`workers is a whole number above 0; got ${workers}`);
   }
   const wrong = (dataset.excluded ?? []).filter(({ fault }) => fault);
-  checkList(wrong, definition.name, options.maxFailures ?? usualMaxFailures);
-  const work = definition.unit === 'patches' ? await readyWork(dataset, options) : slideWork(dataset, options);
-  const job = new Job(folder, work.units, work.what, options, wrong.length);
-  return onDisk(
-    async () => {
-      await mkdir(join(folder, 'claims'), { recursive: true });
-      const place = await FolderList.join(folder, compiledList(dataset), options);
-      try {
-        const ended = await Promise.allSettled(Array.from({ length: workers }, () => job.work()));
-        for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
-        const { removeStrays = false } = options;
-        const finished = await job.finish(async (failures, made, removeOutdated) => {
-          await place.renew();
-          return finishFolder(folder, dataset, { ...work, failures, made, removeStrays, removeOutdated });
-        });
-        return { folder, ...finished };
-      } finally {
-        await place.leave();
-      }
+  checkList(wrong, definition.name, options.maxFailures ?? defaultMaxFailures);
+  const work = definition.unit === 'patches' ? await precutWork(dataset, options) : slideWork(dataset, options);
+  return {
+    folder,
+    work,
+    async queueOf(tasks: readonly ShardTask[]): Promise<ShardQueue> {
+      const queue = new ShardQueue(folder, tasks, work.what, options, wrong.length);
+      await queue.run(workers);
+      return queue;
     },
-    () => `nothing more can be written in ${folder}; shards that are done stay: make room and compile again`,
-  );
+    writing<T>(write: () => Promise<T>): Promise<T> {
+      return explainDiskFull(
+        async () => {
+          await mkdir(folder, { recursive: true });
+          return write();
+        },
+        () => `nothing more can be written in ${folder}; finished shards stay: make room and compile again`,
+      );
+    },
+  };
+}
+
+async function finish(
+  dataset: SlideDataset,
+  work: Work,
+  queue: ShardQueue,
+  { removeOrphans = false }: CompileDatasetOptions,
+) {
+  queue.requireOne();
+  return finishFolder(dataset, work, queue, { removeOrphans });
+}
+
+async function waitForLock(path: string, { onWait, signal }: CompileDatasetOptions): Promise<FileLock> {
+  for (let waits = 0; ; waits++) {
+    const lock = await FileLock.take(path);
+    if (lock) return lock;
+    if (waits === 0) onWait?.(`${await lockOwner(path)} is compiling the same folder: waiting until it ends`);
+    throwIfInterrupted(signal, 'waiting for another process that compiles the same folder');
+    await sleep(500);
+  }
 }
 
 function checkList(wrong: readonly ExcludedSlide[], name: string, maxFailures: number): void {

@@ -56,7 +56,7 @@ export interface CutJob {
   settings: CutSettings;
   labels: LabelRule;
   /** Hash of all that decides the shard. */
-  made: string;
+  inputHash: string;
   signal: AbortSignal | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface CutJob {
 export async function compileSlide(
   path: string,
   record: DatasetSlide & { bytes: number; fingerprint: string },
-  { settings, labels: rule, made, signal }: CutJob,
+  { settings, labels: rule, inputHash, signal }: CutJob,
 ): Promise<void> {
   await removeUnfinished(path);
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
@@ -85,7 +85,7 @@ export async function compileSlide(
       );
     }
     labels = await openPatchLabels(rule, record, slide, index);
-    writer = await ShardWriter.create(path, record.id, made);
+    writer = await ShardWriter.create(path, record.id, inputHash);
     // Encoded by the processes that read the slide, in the grid's order.
     for await (const { patch, data } of encodePatches(slide, index, { quality: jpegQuality, signal })) {
       const label = await labels.of(patch);
@@ -130,7 +130,7 @@ export async function placePatches(
   const index = patchGrid(slide, mask, {
     geometry: settings.geometry,
     ...(isFine ? limits : { ...limits, minimumSharpness: 0 }),
-    mostPatches: settings.mostPatchesPerSlide ?? undefined,
+    maxPatches: settings.maxPatchesPerSlide ?? undefined,
     key: key(settings.seed).fold(id),
     focus: isFine ? await focusMap(slide, mask, { umPerPixel: focusPixel, signal }) : undefined,
   });

@@ -30,7 +30,7 @@ export interface CutSettings {
   /** What a place must score to give a patch. */
   limits: PatchLimits;
   /** At most so many patches of a slide, drawn at random; null: all. */
-  mostPatchesPerSlide: number | null;
+  maxPatchesPerSlide: number | null;
   /** Decides which are drawn. */
   seed: number | string;
 }
@@ -38,7 +38,7 @@ export interface CutSettings {
 /** What can be asked for otherwise than the definition says. */
 export type CutOptions = Partial<PatchLimits> &
   Partial<Omit<CutSettings, 'limits'>> & {
-    /** Of ready patches only: side of the images, px; pictures of another size are resized. */
+    /** Of precut patches only: side of the images, px; pictures of another size are resized. */
     size?: number;
     /** Of images that are to be cut into patches: side of a patch and from one to the next, px, and what becomes of the rest. */
     tile?: number;
@@ -46,8 +46,8 @@ export type CutOptions = Partial<PatchLimits> &
     edge?: 'shift' | 'drop';
   };
 
-/** How a user's ready patches become images of one size. */
-export interface ReadySettings {
+/** How a user's precut patches become images of one size. */
+export interface PrecutSettings {
   /** Side of the images, px; null: as the patches are, which must then be all alike. */
   pixels: number | null;
   /** Only where images are cut into patches. */
@@ -63,22 +63,22 @@ export function cutSettings({ geometry: defined }: DatasetDefinition, options: C
   const limits = Object.fromEntries(
     Object.entries(usual).map(([name, value]) => [name, options[name as keyof PatchLimits] ?? value]),
   ) as unknown as PatchLimits;
-  const mostPatchesPerSlide =
-    options.mostPatchesPerSlide === undefined ? (defined?.mostPatchesPerSlide ?? null) : options.mostPatchesPerSlide;
+  const maxPatchesPerSlide =
+    options.maxPatchesPerSlide === undefined ? (defined?.maxPatchesPerSlide ?? null) : options.maxPatchesPerSlide;
   return {
     geometry: { micrometers: geometry.micrometers, pixels: geometry.pixels },
     limits,
-    mostPatchesPerSlide,
+    maxPatchesPerSlide,
     seed: options.seed ?? 0,
   };
 }
 
 /** @throws RangeError for a size that is none, and for options that only slides have */
-export function readySettings({ size, geometry, mostPatchesPerSlide, ...others }: CutOptions): ReadySettings {
+export function precutSettings({ size, geometry, maxPatchesPerSlide, ...others }: CutOptions): PrecutSettings {
   const tiles = tileSettings(others);
-  if (geometry !== undefined || mostPatchesPerSlide !== undefined) {
+  if (geometry !== undefined || maxPatchesPerSlide !== undefined) {
     throw new RangeError(
-      'ready patches are taken as they are: geometry and the most patches of a slide are for slides',
+      'precut patches are taken as they are: geometry and the most patches of a slide are for slides',
     );
   }
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
@@ -89,14 +89,14 @@ export function readySettings({ size, geometry, mostPatchesPerSlide, ...others }
   return { pixels: tiles.side, tiles };
 }
 
-export function settingsOf(definition: DatasetDefinition, options: CutOptions): CutSettings | ReadySettings {
-  if (definition.unit === 'patches') return readySettings(options);
+export function settingsOf(definition: DatasetDefinition, options: CutOptions): CutSettings | PrecutSettings {
+  if (definition.unit === 'patches') return precutSettings(options);
   if (options.size === undefined && options.tile === undefined) return cutSettings(definition, options);
   throw new RangeError(`${definition.name} is of slides: their patches' size is that of the geometry, and no other`);
 }
 
 /** Names the folder of a dataset's shards by all that decides how they are cut. */
-export function settingsHash(settings: CutSettings | ReadySettings): string {
+export function settingsHash(settings: CutSettings | PrecutSettings): string {
   return sha256(canonicalJson({ shardVersion, jpegQuality, ...settings })).slice(0, 12);
 }
 

@@ -2,59 +2,56 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
 import { byReason } from '../fetch-report.js';
-import { type IndexedShard, packShard, readShard, shardIndex, shardMadeBy, shardVersion } from '../shards/index.js';
+import { type IndexedShard, packShard, readShard, shardIndex, shardInputHash, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
 import { aboutDataset, inputHash, jpegQuality, type SlideDataset } from './dataset.js';
-import type { ReadyFacts } from './ready-patches.js';
+import type { PrecutFacts } from './precut-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
-import type { Work } from './work-units.js';
-
-export interface FinishedWork extends Work {
-  failures: readonly SlideFailure[];
-  /** Hash of what made the shard of each of the other units. */
-  made: ReadonlyMap<string, string>;
-  /** Removes shards of units that are not of the list. */
-  removeStrays: boolean;
-  /** Removes shards that slides gave before they changed, and now fail. */
-  removeOutdated(): Promise<void>;
-}
+import type { ShardQueue } from './shard-queue.js';
+import type { Work } from './shard-tasks.js';
+import { removeUnfinished } from './unfinished.js';
 
 /**
- * Writes index, report and card from the shards that are there. They depend on the shards alone, so that it does not
- * matter who writes them last.
+ * Writes index, report and card from the shards that are there, on which alone they depend.
  *
+ * @param options.removeOrphans removes shards of units that are not of the list
  * @returns also the folder's other tar files, which are not of this list, and shards of an earlier one that were removed
  * @throws Error when a shard is damaged, gone, or no longer the one that this process made or found
  */
 export async function finishFolder(
-  folder: string,
   dataset: SlideDataset,
-  { units, settings, failures, made, removeStrays, removeOutdated }: FinishedWork,
-): Promise<{ report: CompileReport; strays: string[]; removed: string[] }> {
+  { tasks, settings }: Work,
+  queue: ShardQueue,
+  { removeOrphans }: { removeOrphans: boolean },
+): Promise<{ report: CompileReport; orphans: string[]; removed: string[] }> {
+  const { folder, failures, inputHashes } = queue;
+  for (const name of ['index.arrow', 'report.json', 'CARD.md', 'CARD.json']) {
+    await removeUnfinished(join(folder, name));
+  }
   const failed = new Set(failures.map(({ slide }) => slide));
   const shards: IndexedShard[] = [];
   const slides: CompileReport['slides'][number][] = [];
-  const ready = { shards: 0, asGiven: 0, encoded: 0 };
+  const precut = { shards: 0, copied: 0, encoded: 0 };
   const failedPatches: SlideFailure[] = [];
   const bySide: Record<string, number> = {};
   const counts = { patches: 0, bytes: 0, byClass: {}, byPatient: {}, bySite: {}, synthetic: 0 };
-  for (const id of units.map((unit) => unit.id).sort()) {
+  for (const id of tasks.map((task) => task.id).sort()) {
     if (failed.has(id)) continue;
     const shard = `${id}.tar`;
-    const content = await readShard<SlideFacts | ReadyFacts>(join(folder, shard)).catch((error: Error) => {
+    const content = await readShard<SlideFacts | PrecutFacts>(join(folder, shard)).catch((error: Error) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw changedShard(folder, id);
       throw new Error(`${error.message}; delete it and compile again`, { cause: error });
     });
-    if (content.made !== made.get(id)) throw changedShard(folder, id);
+    if (content.inputHash !== inputHashes.get(id)) throw changedShard(folder, id);
     const { slide, patches } = content;
     shards.push(
       packShard({ shard, slide: id, patient: slide.patient, site: slide.site, synthetic: slide.synthetic }, patches),
     );
     if ('failed' in slide) {
-      ready.shards++;
-      ready.asGiven += slide.asGiven;
-      ready.encoded += slide.encoded;
+      precut.shards++;
+      precut.copied += slide.copied;
+      precut.encoded += slide.encoded;
       failedPatches.push(...slide.failed);
     } else slides.push({ ...slide, shard });
     for (const { facts, image, mask } of patches) {
@@ -80,7 +77,7 @@ export async function finishFolder(
     settings,
     settingsHash: basename(folder),
     slides,
-    ...(dataset.definition.unit === 'patches' && { ready }),
+    ...(dataset.definition.unit === 'patches' && { precut }),
     failures: all,
     excluded: byReason(dataset.excluded ?? []),
     counts: { ...counts, ...(Object.keys(bySide).length > 0 && { bySide }) },
@@ -90,20 +87,20 @@ export async function finishFolder(
   const there = await readFile(indexPath).catch(() => undefined);
   // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
-  const listed = new Set(units.map(({ id }) => `${id}.tar`));
-  // Of ready patches, whoever reads all of the folder's shards would meet those of two lists twice.
+  const listed = new Set(tasks.map(({ id }) => `${id}.tar`));
+  // Of precut patches, whoever reads all of the folder's shards would meet those of two lists twice.
   const mayGo = (name: string) =>
-    removeStrays || (report.ready !== undefined && /^patches-\d+-of-\d+\.tar$/.test(name));
+    removeOrphans || (report.precut !== undefined && /^patches-\d+-of-\d+\.tar$/.test(name));
   const removed = await removeShards(folder, (name) => !listed.has(name) && mayGo(name));
-  await removeOutdated();
+  await queue.removeOutdated();
   await writeFileAtomic(indexPath, index);
   const card = cardContent(report);
   await writeFileAtomic(join(folder, 'CARD.md'), cardMarkdown(card));
   await writeFileAtomic(join(folder, 'CARD.json'), `${JSON.stringify(card, null, 2)}\n`);
   await writeFileAtomic(reportPath, `${canonicalJson(report)}\n`);
   const own = new Set(shards.map(({ shard }) => shard));
-  const strays = (await readdir(folder)).filter((name) => name.endsWith('.tar') && !own.has(name)).sort();
-  return { report, strays, removed };
+  const orphans = (await readdir(folder)).filter((name) => name.endsWith('.tar') && !own.has(name)).sort();
+  return { report, orphans, removed };
 }
 
 /** Of files that are no shards of ours, none: they are somebody's. */
@@ -112,7 +109,7 @@ async function removeShards(folder: string, wanted: (name: string) => boolean): 
   for (const name of (await readdir(folder)).sort()) {
     if (!name.endsWith('.tar') || !wanted(name)) continue;
     const path = join(folder, name);
-    if ((await shardMadeBy(path).catch(() => undefined)) === undefined) continue;
+    if ((await shardInputHash(path).catch(() => undefined)) === undefined) continue;
     await rm(path);
     removed.push(name);
   }
@@ -121,9 +118,8 @@ async function removeShards(folder: string, wanted: (name: string) => boolean): 
 
 function changedShard(folder: string, id: string): Error {
   return new Error(
-    `${join(folder, `${id}.tar`)} is gone, or no longer the shard that this process made or found there: somebody removed ` +
-      `it, or a process that shares the folder has another file of ${id} than this one. Make sure that all have the same, ` +
-      'and compile again',
+    `${join(folder, `${id}.tar`)} is gone, or no longer the shard that this process made or found there: somebody changed ` +
+      'it. Compile again',
   );
 }
 

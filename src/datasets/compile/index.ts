@@ -3,6 +3,8 @@ export {
   type CompileDatasetOptions,
   type CompiledDataset,
   compileDataset,
+  compilePart,
+  finishDataset,
   shardFolder,
 } from './compile-dataset.js';
 export { placePatches, type SlideFacts } from './compile-slide.js';
@@ -14,7 +16,7 @@ export {
   type SlideDataset,
   splitInWords,
 } from './dataset.js';
-export type { CompileProgress } from './job.js';
+export type { CompilePart } from './parts.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';
 export {
   type CompileReport,
@@ -25,3 +27,4 @@ export {
   type SlideFailure,
   subjectOf,
 } from './report.js';
+export type { CompileProgress } from './shard-queue.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readers } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import { shardFolder } from './compile-dataset.js';
-import { type CutOptions, type CutSettings, type ReadySettings, settingsOf } from './dataset.js';
+import { type CutOptions, type CutSettings, type PrecutSettings, settingsOf } from './dataset.js';
 
 /**
  * What a patch comes to, measured on the real sample slide (JPEG tiles at 0.499 um/px, quality 90), compiled twelve times
@@ -17,7 +17,7 @@ const secondsPerPixel = 0.033 / 512 ** 2;
 /** What compiling would come to: estimates for as many patches as may be; null where all patches of a slide are taken. */
 export interface CompilePlan {
   folder: string;
-  settings: CutSettings | ReadySettings;
+  settings: CutSettings | PrecutSettings;
   /** 0 where patches are ready. */
   slides: number;
   /** Slides whose shard is there; whether it is up to date shows when compiling looks at the slide. */
@@ -45,7 +45,7 @@ export function planCompile(
     return { folder, settings, slides: 0, shardsThere: 0, patches: all, bytes, hours: null, readers: reading };
   }
   const shardsThere = slides.filter(({ id }) => existsSync(join(folder, `${id}.tar`))).length;
-  const perSlide = settings.mostPatchesPerSlide;
+  const perSlide = settings.maxPatchesPerSlide;
   const pixels = settings.geometry.pixels ** 2;
   const of = (each: number) => (perSlide === null ? null : each);
   return {
@@ -65,7 +65,7 @@ export function describePlan(plan: CompilePlan): string {
   if (!('limits' in plan.settings)) {
     const size = plan.settings.pixels === null ? 'as they are' : `${plan.settings.pixels} px`;
     return [
-      `patches   ${plan.patches?.toLocaleString('en')}, ready-made (${size}); no slide is read`,
+      `patches   ${plan.patches?.toLocaleString('en')}, precut (${size}); no slide is read`,
       `bytes     ${plan.bytes === null ? 'about those of the files' : `about ${gibibytes(plan.bytes)}`}`,
       describeReaders(plan),
       `folder    ${plan.folder}`,

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SplitRule } from '../definition.js';
-import type { LeftOut } from '../fetch-report.js';
+import type { ExcludedByReason } from '../fetch-report.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
-/** A slide that gave no shard, or a ready patch that gave no image, and why. */
+/** A slide that gave no shard, or a precut patch that gave no image, and why. */
 export interface SlideFailure {
   slide: string;
   reason: string;
@@ -29,15 +29,15 @@ export interface CompileReport {
   inputHash: string | null;
   shardVersion: number;
   jpegQuality: number;
-  /** Of ready patches there is only the size of the images. */
+  /** Of precut patches there is only the size of the images. */
   settings: CutSettings | { geometry: { pixels: number } };
   settingsHash: string;
   slides: readonly (SlideFacts & { shard: string })[];
-  /** Of ready patches only: how many images are the given files' own bytes, and how many were encoded anew. */
-  ready?: { shards: number; asGiven: number; encoded: number };
+  /** Of precut patches only: how many images keep their file's bytes, and how many were re-encoded. */
+  precut?: { shards: number; copied: number; encoded: number };
   failures: readonly SlideFailure[];
   /** What the list that was compiled leaves out. */
-  excluded: readonly LeftOut[];
+  excluded: readonly ExcludedByReason[];
   counts: {
     patches: number;
     /** Of the JPEGs and masks. */

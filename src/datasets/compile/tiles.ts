@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { jpegQuality } from './dataset.js';
-import type { ReadyMask, WholePicture } from './ready-image.js';
+import type { PrecutMask, WholePicture } from './precut-image.js';
 
 /** How images that are larger than a patch become patches. */
 export interface TileSettings {
@@ -48,7 +48,7 @@ export function tileStarts(length: number, { side, stride, edge }: TileSettings)
 /** The tiles of an image, row by row, each encoded as patches of slides are. */
 export async function* tilesOf(
   { pixels, width, height }: WholePicture,
-  mask: ReadyMask | undefined,
+  mask: PrecutMask | undefined,
   settings: TileSettings,
 ): AsyncGenerator<Tile> {
   const { side } = settings;

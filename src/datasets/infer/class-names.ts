@@ -3,7 +3,7 @@ import type { DatasetClass } from '../definition.js';
 import { fileName } from '../shape.js';
 
 /** More are hardly classes: numbers that were measured, or names of single patches. */
-const mostClasses = 256;
+const maxClasses = 256;
 
 /**
  * Makes classes of words: the same words, but that signs which no file name has become hyphens. Numbers are in their order,
@@ -16,9 +16,9 @@ export function classesOf(words: readonly string[], where: string) {
   const distinct = [...new Map(words.map((word) => [word.toLowerCase(), word])).values()];
   const areNumbers = distinct.every((word) => Number.isFinite(Number(word)));
   distinct.sort((one, other) => (areNumbers && Number(one) - Number(other)) || (one < other ? -1 : 1));
-  if (distinct.length > mostClasses) {
+  if (distinct.length > maxClasses) {
     throw new Error(
-      `${where} has ${distinct.length} different values, more than the ${mostClasses} that may be classes, such as ` +
+      `${where} has ${distinct.length} different values, more than the ${maxClasses} that may be classes, such as ` +
         `${distinct.slice(0, 3).join(', ')}. Leave it out, or write a definition that maps its values to classes`,
     );
   }

@@ -4,7 +4,7 @@ import { sideOfWord, sideWords } from '../resolve/table.js';
 type Part = Exclude<keyof TableSource['columns'], 'id' | 'annotation' | 'mpp'>;
 
 /** Names that columns usually have, without their case, spaces, hyphens and underscores. */
-const usualNames: Readonly<Record<Part | 'group', readonly string[]>> = {
+const defaultNames: Readonly<Record<Part | 'group', readonly string[]>> = {
   path: [
     'path',
     'file',
@@ -72,10 +72,10 @@ export function recognizeColumns(
 ): RecognizedColumns {
   const plain = (name: string) => name.toLowerCase().replace(/[\s_.-]+/g, '');
   const found: Partial<Record<Part | 'group', string>> = {};
-  for (const part of Object.keys(usualNames) as (Part | 'group')[]) {
+  for (const part of Object.keys(defaultNames) as (Part | 'group')[]) {
     // With patients nothing needs to stand for them.
     if (part === 'group' && found.patient !== undefined) continue;
-    const candidates = names.filter((name) => usualNames[part].includes(plain(name)));
+    const candidates = names.filter((name) => defaultNames[part].includes(plain(name)));
     if (candidates.length > 1) {
       throw new Error(
         `${table} has ${candidates.length} columns that may be ${roles[part]}: ${candidates.join(', ')}. Rename or remove all ` +

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { from } from 'arquero';
 import { inParallel, sha256 } from '../../runs/index.js';
-import { PatchFault, readyMasks } from '../compile/ready-image.js';
+import { PatchFault, precutMasks } from '../compile/precut-image.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
 import { quantity } from '../quantity.js';
 import { isImage } from '../resolve/folder.js';
@@ -111,7 +111,7 @@ async function labelsOfMasks(
   const places = paths.filter((_, at) => isThere[at]).map((path) => join(folder, path));
   const seen = new Uint8Array(256);
   let fault: PatchFault | undefined;
-  for await (const mask of readyMasks(places, signal)) {
+  for await (const mask of precutMasks(places, signal)) {
     if (mask instanceof PatchFault) fault ??= mask;
     else for (const value of mask.values) seen[value] = 1;
   }

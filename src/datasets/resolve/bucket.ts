@@ -1,9 +1,9 @@
 import { readText, request } from '../../runs/index.js';
 import type { BucketSource } from '../definition.js';
 import type { LockedFile } from '../lock-file.js';
-import { askAgain } from './ask-again.js';
 import type { AskOptions } from './gdc.js';
 import type { SourceList } from './listed.js';
+import { queryWithRetry } from './query-with-retry.js';
 
 interface StoredObject {
   key: string;
@@ -58,7 +58,7 @@ async function listObjects(source: BucketSource, options: AskOptions): Promise<S
     const query = new URLSearchParams({ 'list-type': '2', prefix: source.prefix });
     if (token !== '') query.set('continuation-token', token);
     const about = `${source.endpoint}/`;
-    const text: string = await askAgain(
+    const text: string = await queryWithRetry(
       about,
       token,
       async () => readText(await request(`${about}?${query}`, options), about),

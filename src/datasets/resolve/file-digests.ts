@@ -4,7 +4,7 @@ import { digestOfFile, throwIfInterrupted, writeFileAtomic } from '../../runs/in
 /** A file that changed less than this before it was read may be written again within its clock's grain, ms. */
 const settled = 2000;
 /** Between two calls of `onFile`, ms. */
-const tellEvery = 1000;
+const emitEvery = 1000;
 
 /**
  * SHA-256 of the user's files. Those of an earlier call count while size and times of a file stand: a folder of slides of
@@ -54,7 +54,7 @@ export class FileDigests {
       this.isNew ||= !isKnown;
     }
     this.count++;
-    if (Date.now() - this.told >= tellEvery) {
+    if (Date.now() - this.told >= emitEvery) {
       this.told = Date.now();
       this.watch.onFile?.(this.count);
     }

@@ -1,8 +1,8 @@
 import { type RequestOptions, type RetryOptions, readText, request } from '../../runs/index.js';
 import type { GdcSource } from '../definition.js';
 import { isObject } from '../shape.js';
-import { askAgain } from './ask-again.js';
 import type { ListedSlide, SourceList } from './listed.js';
+import { queryWithRetry } from './query-with-retry.js';
 
 /** How a source may be asked. */
 export type AskOptions = RequestOptions &
@@ -32,7 +32,7 @@ export async function listGdc(source: GdcSource, options: AskOptions): Promise<S
   const hits = new Map<string, Hit>();
   let total: number | undefined;
   for (let from = 0; total === undefined || from < total; from += pageSize) {
-    const page = await askAgain(`${source.endpoint}/files`, from, () => askPage(source, from, options), options);
+    const page = await queryWithRetry(`${source.endpoint}/files`, from, () => askPage(source, from, options), options);
     if (total !== undefined && page.total !== total) {
       throw new Error(`the list of ${source.endpoint} changed while it was read (${total}, then ${page.total} files)`);
     }

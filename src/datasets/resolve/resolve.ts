@@ -3,11 +3,11 @@ import {
   type ExcludedSlide,
   faultsOfSlide,
   filesOf,
-  inOrder,
   type LockedSlide,
   type LockFile,
   listSha256,
   slideFaults,
+  sortedById,
 } from '../lock-file.js';
 import { definitionSha256 } from '../read-definition.js';
 import { listBucket } from './bucket.js';
@@ -60,8 +60,8 @@ export async function resolveDefinition(
     licence: definition.licence.name,
     resolvedFrom: list.from,
     listSha256: listSha256(slides),
-    slides: inOrder(slides),
-    excluded: inOrder(excluded),
+    slides: sortedById(slides),
+    excluded: sortedById(excluded),
   };
 }
 
@@ -104,7 +104,7 @@ function withoutUnwanted(
   });
 }
 
-/** Without slides that are another's very bytes. Ready patches may repeat, as blank ones do; the audit tells of them. */
+/** Without slides that are another's very bytes. Precut patches may repeat, as blank ones do; the audit tells of them. */
 function withoutRepeated(
   slides: readonly ListedSlide[],
   { unit }: DatasetDefinition,
@@ -112,7 +112,7 @@ function withoutRepeated(
 ): ListedSlide[] {
   if (unit === 'patches') return [...slides];
   const first = new Map<string, string>();
-  return inOrder(slides).filter(({ id, file }) => {
+  return sortedById(slides).filter(({ id, file }) => {
     const digest = file.sha256 ?? file.md5;
     if (digest === null) return true;
     const other = first.get(digest);

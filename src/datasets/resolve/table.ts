@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type ColumnTable, table } from 'arquero';
 import { inParallel, sha256 } from '../../runs/index.js';
-import { isPixelSize, leastMpp, mostMpp } from '../../slides/index.js';
+import { isPixelSize, leastMpp, maxMpp } from '../../slides/index.js';
 import type { TableSource } from '../definition.js';
-import type { Side } from '../splits/index.js';
+import type { SplitName } from '../splits/index.js';
 import { parseCsv } from './csv.js';
 import type { FileDigests } from './file-digests.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';
@@ -103,7 +103,7 @@ export function idOfPath(path: string): string {
 }
 
 /** Words for a side, as users write them in tables and name folders. */
-const sides: Readonly<Record<string, Side>> = {
+const sides: Readonly<Record<string, SplitName>> = {
   ...{ train: 'train', training: 'train', test: 'test', testing: 'test' },
   ...{ validation: 'validation', valid: 'validation', val: 'validation' },
 };
@@ -112,18 +112,18 @@ const sides: Readonly<Record<string, Side>> = {
 export const sideWords = Object.keys(sides).join(', ');
 
 /** The side that a word stands for, whatever its case; undefined for a word that is none. */
-export function sideOfWord(word: string): Side | undefined {
+export function sideOfWord(word: string): SplitName | undefined {
   const name = word.toLowerCase();
   return Object.hasOwn(sides, name) ? sides[name] : undefined;
 }
 
-function sideOf(text: string | null, where: string): { side?: Side } {
+function sideOf(text: string | null, where: string): { side?: SplitName } {
   if (text === null) return {};
   return { side: namedSide(text, where) };
 }
 
 /** @throws Error with `where` for a word that is no side */
-export function namedSide(word: string, where: string): Side {
+export function namedSide(word: string, where: string): SplitName {
   const side = sideOfWord(word);
   if (side) return side;
   throw new Error(`${where}: "${word}" is no side of a split; there are ${sideWords}`);
@@ -133,5 +133,5 @@ function mppOf(text: string | null, where: string): number | null {
   if (text === null) return null;
   const mpp = Number(text);
   if (isPixelSize(mpp)) return mpp;
-  throw new Error(`${where}: "${text}" is no size of a pixel, ${leastMpp} to ${mostMpp} um`);
+  throw new Error(`${where}: "${text}" is no size of a pixel, ${leastMpp} to ${maxMpp} um`);
 }

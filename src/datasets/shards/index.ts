@@ -6,7 +6,7 @@ export {
   type ShardContent,
   type ShardPatch,
   ShardWriter,
-  shardMadeBy,
+  shardInputHash,
   shardVersion,
 } from './shard.js';
 export { type IndexedShard, packShard, readShardIndex, shardIndex } from './shard-index.js';

@@ -35,7 +35,7 @@ export interface IndexedShard {
   x: Int32Array;
   y: Int32Array;
   scores: Readonly<Record<string, Float32Array>>;
-  /** Of ready patches, each one's own: the shard's slide, patient and site are then nobody's. */
+  /** Of precut patches, each one's own: the shard's slide, patient and site are then nobody's. */
   own: readonly { slide: string; patient: string | null; site: string | null }[] | null;
   /** Sides that the user's table puts patches on; null where it puts none. */
   sides: readonly (string | null)[] | null;
@@ -46,7 +46,7 @@ export function packShard(
   patches: readonly PatchPlace[],
 ): IndexedShard {
   const classNames = [...new Set(patches.flatMap(({ facts }) => facts.class ?? []))];
-  const ready = patches.some(({ facts }) => facts.slide !== undefined);
+  const precut = patches.some(({ facts }) => facts.slide !== undefined);
   const placed = patches.some(({ facts }) => facts.side !== undefined);
   const scoreNames = [...new Set(patches.flatMap(({ facts }) => Object.keys(facts.scores)))];
   return {
@@ -60,7 +60,7 @@ export function packShard(
     classNames,
     x: Int32Array.from(patches, ({ facts }) => facts.x),
     y: Int32Array.from(patches, ({ facts }) => facts.y),
-    own: ready ? patches.map(({ facts: { slide, patient, site } }) => ({ slide: slide!, patient, site })) : null,
+    own: precut ? patches.map(({ facts: { slide, patient, site } }) => ({ slide: slide!, patient, site })) : null,
     sides: placed ? patches.map(({ facts }) => facts.side ?? null) : null,
     scores: Object.fromEntries(
       scoreNames.map((name) => [name, Float32Array.from(patches, ({ facts }) => facts.scores[name] ?? Number.NaN)]),
@@ -88,7 +88,7 @@ const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unk
  * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
  * slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of its mask
  * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, side (only where a user's table
- * puts patches on sides), and each score by its name. Of a ready patch, slide is its own id.
+ * puts patches on sides), and each score by its name. Of a precut patch, slide is its own id.
  */
 export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();

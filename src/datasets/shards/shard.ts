@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonicalJson, syncFolder, temporaryName } from '../../runs/index.js';
-import type { Side } from '../splits/index.js';
+import type { SplitName } from '../splits/index.js';
 import {
   commentOf,
   readTarHeader,
@@ -14,9 +14,9 @@ import {
 } from './tar.js';
 
 /**
- * A shard is a tar archive with the patches of one slide (or with some ready patches), as WebDataset reads it: `<slide>/000012.jpg` beside
+ * A shard is a tar archive with the patches of one slide (or with some precut patches), as WebDataset reads it: `<slide>/000012.jpg` beside
  * `<slide>/000012.json` and, where there is one, `<slide>/000012.mask.png`. It begins with a comment, `pathlab shard
- * <version> <hash of what made it>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
+ * <version> <hash of its inputs>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
  * (WebDataset passes over such names).
  */
 export const shardVersion = 2;
@@ -30,16 +30,16 @@ export interface PatchFacts {
   patient: string | null;
   /** Where the slide was made: a hospital, or a scanner. */
   site: string | null;
-  /** Top left corner, level-0 px; 0 of a ready patch. */
+  /** Top left corner, level-0 px; 0 of a precut patch. */
   x: number;
   y: number;
   /** Numbers that judge the patch: the share that is tissue, and what else was measured. */
   scores: Readonly<Record<string, number>>;
   synthetic: boolean;
-  /** Of a ready patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
+  /** Of a precut patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
   slide?: string;
-  /** Side of a split that the user's table puts it on. */
-  side?: Side;
+  /** SplitName of a split that the user's table puts it on. */
+  side?: SplitName;
 }
 
 /** A patch as it goes into a shard. */
@@ -65,14 +65,14 @@ export class ShardWriter {
   /**
    * @param path of the shard
    * @param slide id of the slide, a safe name
-   * @param made hash of all that decides the shard's bytes
+   * @param inputHash hash of all that decides the shard's bytes
    */
-  static async create(path: string, slide: string, made: string): Promise<ShardWriter> {
+  static async create(path: string, slide: string, inputHash: string): Promise<ShardWriter> {
     const temporary = temporaryName(path);
     const file = await open(temporary, 'wx');
     const writer = new ShardWriter(path, temporary, file, slide);
     try {
-      await file.appendFile(tarComment(`pathlab shard ${shardVersion} ${made}`));
+      await file.appendFile(tarComment(`pathlab shard ${shardVersion} ${inputHash}`));
       return writer;
     } catch (error) {
       await writer.abandon();
@@ -104,33 +104,33 @@ export class ShardWriter {
   }
 }
 
-/** The hash of what made the shard at `path`; undefined where there is none, or only a part of one. */
-export async function shardMadeBy(path: string): Promise<string | undefined> {
+/** The hash of the inputs of the shard at `path`; undefined where there is none, or only a part of one. */
+export async function shardInputHash(path: string): Promise<string | undefined> {
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (!file) return undefined;
   try {
-    const { made } = await readComment(file, path);
+    const { inputHash } = await readComment(file, path);
     const { size } = await file.stat();
     const end = await readAt(file, size - tarEnd().length, tarEnd().length);
-    return size % tarHeaderSize === 0 && end.equals(tarEnd()) ? made : undefined;
+    return size % tarHeaderSize === 0 && end.equals(tarEnd()) ? inputHash : undefined;
   } finally {
     await file.close();
   }
 }
 
-async function readComment(file: FileHandle, path: string): Promise<{ made: string; end: number }> {
+async function readComment(file: FileHandle, path: string): Promise<{ inputHash: string; end: number }> {
   const header = readTarHeader(await readAt(file, 0, tarHeaderSize), path);
   if (header.kind !== 'comment') throw new Error(`${path} is no shard of pathlab: it does not begin with its comment`);
   const comment = commentOf(await readAt(file, tarHeaderSize, header.length), path);
-  const [, version, made] = /^pathlab shard (\d+) ([0-9a-f]+)$/.exec(comment) ?? [];
-  if (!made) throw new Error(`${path} is no shard of pathlab: its comment is ${JSON.stringify(comment)}`);
+  const [, version, inputHash] = /^pathlab shard (\d+) ([0-9a-f]+)$/.exec(comment) ?? [];
+  if (!inputHash) throw new Error(`${path} is no shard of pathlab: its comment is ${JSON.stringify(comment)}`);
   if (Number(version) !== shardVersion) {
     throw new Error(`${path} is a shard of version ${version}; this program reads version ${shardVersion}`);
   }
-  return { made, end: tarHeaderSize + header.span };
+  return { inputHash, end: tarHeaderSize + header.span };
 }
 
 /** Where a patch lies in its shard. */
@@ -141,7 +141,7 @@ export interface PatchPlace {
 }
 
 export interface ShardContent<SlideFacts> {
-  made: string;
+  inputHash: string;
   slide: SlideFacts;
   patches: PatchPlace[];
 }
@@ -154,7 +154,7 @@ export interface ShardContent<SlideFacts> {
 export async function readShard<SlideFacts>(path: string): Promise<ShardContent<SlideFacts>> {
   const file = await open(path, 'r');
   try {
-    const { made, end } = await readComment(file, path);
+    const { inputHash, end } = await readComment(file, path);
     const patches: PatchPlace[] = [];
     let slide: SlideFacts | undefined;
     let image: TarEntry | undefined;
@@ -172,7 +172,7 @@ export async function readShard<SlideFacts>(path: string): Promise<ShardContent<
       at = entry.offset + header.span;
     }
     if (!slide) throw new Error(`${path} is damaged: it ends without ${slideMember}`);
-    return { made, slide, patches };
+    return { inputHash, slide, patches };
   } finally {
     await file.close();
   }

@@ -1,14 +1,14 @@
 import { type ColumnTable, table } from 'arquero';
 import { type NearPair, nearPairs } from '../perceptual-hash.js';
-import type { DividedSlide, Fold } from './divide.js';
-import { sidesOf } from './divide.js';
+import type { Fold, SplitItem } from './split-slides.js';
+import { splitNames } from './split-slides.js';
 
 /** What may be asked to be on one side only. */
-export type Apart = 'slide' | 'patient' | 'site';
+export type GroupKey = 'slide' | 'patient' | 'site';
 
 export interface AuditOptions {
   /** What must not be on two sides. */
-  apart: readonly Apart[];
+  apart: readonly GroupKey[];
   /** Whether near-duplicates must not be on two sides either; by default they are listed only. */
   near?: boolean;
   /** The rows' perceptual hashes, in the rows' order; null for a row without a picture. */
@@ -21,7 +21,7 @@ export interface AuditOptions {
 
 /** Something that is on more than one side. */
 export interface Leak {
-  kind: Apart | 'exact duplicate';
+  kind: GroupKey | 'exact duplicate';
   /** Which slide, patient or site; or the SHA-256 of the bytes. */
   value: string;
   /** Rows of it on each side. */
@@ -41,7 +41,7 @@ export interface NearDuplicate {
 export interface SplitAudit {
   /** Rows on each side. */
   counts: Readonly<Record<string, number>>;
-  apart: readonly Apart[];
+  apart: readonly GroupKey[];
   leaks: readonly Leak[];
   /**
    * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Every picture that
@@ -67,7 +67,7 @@ export interface SplitAudit {
 }
 
 /** Nearly all altered copies of real patches stay below it, different patches far above (see `perceptualHash`). */
-export const usualNearDistance = 24;
+export const defaultNearDistance = 24;
 
 /**
  * Proves that a split keeps apart what it must, or lists what it does not.
@@ -96,7 +96,7 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
     leaks.push(...leaksOf(kind, cells, sides, ids));
   }
   const compared = options.hashes !== undefined || options.pairs !== undefined;
-  const nearDistance = compared ? (options.nearDistance ?? usualNearDistance) : null;
+  const nearDistance = compared ? (options.nearDistance ?? defaultNearDistance) : null;
   const pairs = options.pairs ?? (options.hashes ? pairsOf(options.hashes, nearDistance!, ids.length) : []);
   const near = nearDuplicates(pairs, sides, ids);
   const lonePatients = options.apart.includes('patient') && areAlone(values('patient'));
@@ -212,8 +212,8 @@ function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], id
 }
 
 /** The table that `auditSplit` reads, of the slides of one fold. */
-export function foldTable(slides: readonly (DividedSlide & { sha256?: string | null })[], fold: Fold): ColumnTable {
-  const sides = sidesOf(fold);
+export function foldTable(slides: readonly (SplitItem & { sha256?: string | null })[], fold: Fold): ColumnTable {
+  const sides = splitNames(fold);
   const placed = slides.filter(({ id }) => sides.has(id));
   return table({
     id: placed.map(({ id }) => id),

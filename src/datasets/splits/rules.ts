@@ -1,14 +1,14 @@
 import { type Key, key } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
-import { type Apart, auditSplit, foldTable } from './audit.js';
-import { type DividedSlide, divide, TooFewError } from './divide.js';
+import { auditSplit, foldTable, type GroupKey } from './audit.js';
+import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';
 
 /** The paper's seed, for a first look at what its rule leaks. */
 export const paperSeed = 1234;
 
 /** What a rule leaks in one fold. */
 export interface RuleLeak {
-  by: Apart;
+  by: GroupKey;
   /** From 1. */
   fold: number;
   train: number;
@@ -25,11 +25,11 @@ export interface RuleLeak {
 
 /** Divides slides by a rule and counts what it leaves on two sides, fold by fold. */
 export function ruleLeaks(
-  slides: readonly (DividedSlide & { sha256?: string | null })[],
+  slides: readonly (SplitItem & { sha256?: string | null })[],
   rule: SplitRule,
   from: Key = key(paperSeed),
 ): RuleLeak[] {
-  const split = divide(slides, rule, from);
+  const split = splitSlides(slides, rule, from);
   const patients = new Map(slides.map(({ id, patient }) => [id, patient]));
   return split.folds.map((fold, index) => {
     const { leaks } = auditSplit(foldTable(slides, fold), { apart: ['patient', 'site'] });

@@ -1,7 +1,7 @@
 import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
 import type { CodedColumn, ShardDataset } from '../batches/index.js';
 import { quantity } from '../quantity.js';
-import { type DividedSlide, divide, TooFewError } from './divide.js';
+import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';
 
 /** What is kept whole: nothing but what the user's table says, or patients, slides or single patches. */
 export type PatchSplitBy = 'given' | 'patient' | 'slide' | 'patch';
@@ -53,7 +53,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const share = options.heldOut ?? 1 / 3;
   if (!(share > 0 && share < 1)) throw new RangeError(`heldOut is a share above 0 and below 1; got ${share}`);
   const notes: string[] = [];
-  const by = options.by ?? usualDivision(dataset, notes);
+  const by = options.by ?? defaultDivision(dataset, notes);
   const sides = sidesBy(by, dataset, share, key, notes);
   notes.push(...leftOutNotes(by, sides), ...patientNotes(by, dataset, sides), ...classNotes(dataset, sides));
   const rows = (side: number) => {
@@ -83,7 +83,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   };
 }
 
-function usualDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
+function defaultDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
   if (splits) {
     const sides = givenSides(splits);
     if (countOf(sides, train) > 0 && countOf(sides, heldOut) > 0) return 'given';
@@ -98,7 +98,7 @@ function usualDivision({ splits, patients, labels, report }: Patches, notes: str
     if (patients.codes[row]! >= 0) known++;
   }
   if (known > 0 && 2 * known >= all) return 'patient';
-  return report.ready ? 'patch' : 'slide';
+  return report.precut ? 'patch' : 'slide';
 }
 
 function columnOf(by: PatchSplitBy, { patients, slides }: Patches): CodedColumn | undefined {
@@ -140,7 +140,7 @@ function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, ke
       class: isMost ? (dataset.classNames[label] ?? null) : known!.class,
     });
   }
-  const groups = [...weights].map(([group, { weight, class: name }]): DividedSlide => {
+  const groups = [...weights].map(([group, { weight, class: name }]): SplitItem => {
     const id = names[group]!;
     return { id, patient: id, site: null, class: name, weight };
   });
@@ -188,7 +188,7 @@ function groupClasses({ labels, classNames }: Patches, codes: Int32Array): Group
 
 /** Names of the groups to hold out: of some draws the first with every class on both sides, or the one that misses least. */
 function bestDraw(
-  groups: readonly DividedSlide[],
+  groups: readonly SplitItem[],
   classesOfGroups: readonly GroupClass[],
   names: readonly string[],
   { by, share, key, notes }: { by: 'patient' | 'slide'; share: number; key: Key; notes: string[] },
@@ -202,12 +202,12 @@ function bestDraw(
     const from = key.fold('patches').fold(draw);
     let held: ReadonlySet<string>;
     try {
-      held = new Set(divide(groups, rule, from).folds[0]!.test);
+      held = new Set(splitSlides(groups, rule, from).folds[0]!.test);
     } catch (error) {
       if (!(error instanceof TooFewError && rule.stratified)) throw error;
       rule.stratified = false;
       notes.push(`There are too few ${by}s of some classes to keep the classes in proportion on both sides.`);
-      held = new Set(divide(groups, rule, from).folds[0]!.test);
+      held = new Set(splitSlides(groups, rule, from).folds[0]!.test);
     }
     const onSide = [new Set<number>(), new Set<number>()];
     for (const { group, label } of classesOfGroups) onSide[held.has(names[group]!) ? 1 : 0]!.add(label);
@@ -221,8 +221,8 @@ function bestDraw(
 function patchSides({ count, labels, slides, image, report }: Patches, share: number, key: Key): Uint8Array {
   const ofSlides = slides.names.map((name) => key.fold('patches').fold(name));
   const ranks = Float64Array.from(slides.codes, (code, row) => {
-    // A ready patch is a slide of its own; another is found by its place in the slide's shard.
-    const [high, low] = (report.ready ? ofSlides[code]! : ofSlides[code]!.fold(image.offset[row]!)).words;
+    // A precut patch is a slide of its own; another is found by its place in the slide's shard.
+    const [high, low] = (report.precut ? ofSlides[code]! : ofSlides[code]!.fold(image.offset[row]!)).words;
     return (high >>> 0) * 2 ** 21 + (low >>> 11);
   });
   const sides = new Uint8Array(count).fill(train);

@@ -1,5 +1,5 @@
 import { Key } from '../../runs/index.js';
-import { type ConvolutionForms, withConvolutionForms } from '../convolution-forms.js';
+import { type ConvAlgorithms, withConvolutionForms } from '../conv-algorithms.js';
 import type { Tensor } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
 import { CompileError } from './errors.js';
@@ -13,7 +13,7 @@ export interface CompileOptions {
   /** What the step's costly ops compute in; float32 by default. */
   precision?: Precision;
   /** How the weight gradients of its convolutions are computed, as far as the table knows them. */
-  convolutionForms?: ConvolutionForms;
+  convAlgorithms?: ConvAlgorithms;
   /**
    * Numbers of the arguments whose tensors are given away, as with JAX's `donate_argnums`: each run disposes of them at
    * once, whether it succeeds or not, and outputs of the same shapes and dtypes take over their memory. (A call that
@@ -56,7 +56,7 @@ export function compile<Inputs extends unknown[], Output>(
   step: (...inputs: Inputs) => Output,
   options: CompileOptions = {},
 ): Compiled<Inputs, Output> {
-  const { name = step.name || 'step', precision = 'float32', convolutionForms, donate = [], xla = false } = options;
+  const { name = step.name || 'step', precision = 'float32', convAlgorithms, donate = [], xla = false } = options;
   const { cacheSize = 8 } = options;
   if (!precisions.includes(precision)) {
     throw new RangeError(`${name}: precision is one of ${precisions.join(', ')}; got "${precision as string}"`);
@@ -84,7 +84,7 @@ export function compile<Inputs extends unknown[], Output>(
     let compiledStep = cache.get(identity);
     if (!compiledStep) {
       if (lastSignature) sayOnce('change', describeChange(name, lastSignature, signature));
-      compiledStep = compileStep(name, step, inputs, leaves, { precision, convolutionForms, xla, donate });
+      compiledStep = compileStep(name, step, inputs, leaves, { precision, convAlgorithms, xla, donate });
     }
     lastSignature = signature;
     cache.delete(identity);
@@ -120,10 +120,10 @@ function compileStep<Inputs extends unknown[]>(
   leaves: readonly Leaf[],
   {
     precision,
-    convolutionForms: forms,
+    convAlgorithms: forms,
     xla,
     donate,
-  }: Pick<CompileOptions, 'convolutionForms'> & { precision: Precision; xla: boolean; donate: readonly number[] },
+  }: Pick<CompileOptions, 'convAlgorithms'> & { precision: Precision; xla: boolean; donate: readonly number[] },
 ): CompiledStep {
   const { program, output, sources, release } = withConvolutionForms(forms && { forms, precision }, () =>
     record(name, step, inputs, leaves),

@@ -6,7 +6,7 @@ import { isRecording } from './recorder.js';
  * The same tensors, of which none is there before all of `after` have been computed: in a compiled step, ops run as
  * soon as their inputs are there, whatever the order in which the step calls them. No gradient flows through it.
  */
-export function inOrder(tensors: Tensors, after: readonly Tensor[]): Tensors {
+export function withControlDependencies(tensors: Tensors, after: readonly Tensor[]): Tensors {
   if (!isRecording()) return tensors;
   const inputs = [...Object.values(tensors), ...after];
   // The one op of TensorFlow that hands on many tensors, and none before it has all.

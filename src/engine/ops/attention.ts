@@ -1,5 +1,5 @@
 import { hasCustomOps } from '../custom-ops.js';
-import { attribute, executeOne, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 
 /**
  * Scaled dot-product attention (Vaswani et al., 2017; arXiv 1706.03762) of each sample's tokens to one another:
@@ -24,7 +24,7 @@ export function attention(qkv: Tensor, { heads }: { heads: number }): Tensor {
     save([split, y!, logSums!]);
     return {
       value: y!,
-      gradient: (dy, saved) => [() => executeOne('PathlabAttentionGrad', type, [dy, ...saved])],
+      gradient: (dy, saved) => [() => runOp('PathlabAttentionGrad', type, [dy, ...saved])],
     };
   });
   return mixed.reshape([batch, tokens, columns / 3]);

@@ -1,5 +1,5 @@
 import { hasCustomOps } from '../custom-ops.js';
-import { attribute, executeOne, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 
 export type Activation = 'relu' | 'gelu' | 'gelu-tanh';
 
@@ -27,7 +27,7 @@ export function biasActivation(x: Tensor, bias: Tensor, activation: Activation):
   return withGradient([x, bias], (save) => {
     save([x, bias]);
     return {
-      value: executeOne(ops[activation], type, [x, bias]),
+      value: runOp(ops[activation], type, [x, bias]),
       gradient: (dy, saved) =>
         executeOp(`${ops[activation]}Grad`, type, [dy, ...saved], 2).map((gradient) => () => gradient),
     };

@@ -1,5 +1,5 @@
-import { formInUse } from '../convolution-forms.js';
-import { executeOne, type Tensor, withGradient } from '../runtime.js';
+import { formInUse } from '../conv-algorithms.js';
+import { runOp, type Tensor, withGradient } from '../runtime.js';
 import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
 
@@ -24,9 +24,9 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {
-      value: executeOne('Conv2D', attributes, [x, weight]),
+      value: runOp('Conv2D', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
-        () => executeOne('Conv2DBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
+        () => runOp('Conv2DBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
         () => weightGradient(formInUse(shape), shape, x!, dy),
       ],
     };

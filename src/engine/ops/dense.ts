@@ -1,4 +1,4 @@
-import { attribute, executeOne, type Tensor, withGradient } from '../runtime.js';
+import { attribute, runOp, type Tensor, withGradient } from '../runtime.js';
 
 /**
  * Fully connected layer.
@@ -29,7 +29,7 @@ function product(x: Tensor, weight: Tensor): Tensor {
 }
 
 function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
-  return executeOne(
+  return runOp(
     'MatMul',
     [
       attribute.type('T', 'float32'),
@@ -43,7 +43,7 @@ function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean
 function addBias(x: Tensor, bias: Tensor): Tensor {
   const attributes = [attribute.type('T', 'float32'), attribute.string('data_format', 'NHWC')];
   return withGradient([x, bias], () => ({
-    value: executeOne('BiasAdd', attributes, [x, bias]),
-    gradient: (dy) => [() => dy.clone(), () => executeOne('BiasAddGrad', attributes, [dy])],
+    value: runOp('BiasAdd', attributes, [x, bias]),
+    gradient: (dy) => [() => dy.clone(), () => runOp('BiasAddGrad', attributes, [dy])],
   }));
 }

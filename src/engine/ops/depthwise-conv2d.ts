@@ -1,5 +1,5 @@
-import { formInUse } from '../convolution-forms.js';
-import { executeOne, type Tensor, withGradient } from '../runtime.js';
+import { formInUse } from '../conv-algorithms.js';
+import { runOp, type Tensor, withGradient } from '../runtime.js';
 import type { Conv2dOptions } from './conv2d.js';
 import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
@@ -25,9 +25,9 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {
-      value: executeOne('DepthwiseConv2dNative', attributes, [x, weight]),
+      value: runOp('DepthwiseConv2dNative', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
-        () => executeOne('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
+        () => runOp('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
         () => weightGradient(formInUse(shape), shape, x!, dy),
       ],
     };

@@ -1,4 +1,4 @@
-import { attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 
 /**
  * Rows by their numbers, with the gradient that tfjs's own op lacks for rows chosen sample by sample.
@@ -26,7 +26,7 @@ export function gather(x: Tensor, indices: Tensor, { perSample = false } = {}): 
   return withGradient([x], (save) => {
     save([indices]);
     return {
-      value: executeOne('GatherV2', attributes, [x, indices, tf.scalar(batchDims, 'int32')]),
+      value: runOp('GatherV2', attributes, [x, indices, tf.scalar(batchDims, 'int32')]),
       gradient: (dy, [indices]) => [() => scatter(dy, indices!, shape, perSample)],
     };
   });
@@ -42,7 +42,7 @@ function scatter(dy: Tensor, indices: Tensor, shape: readonly number[], perSampl
     attribute.type('Tindices', 'int32'),
     attribute.type('Tnumsegments', 'int32'),
   ];
-  const sums = executeOne('UnsortedSegmentSum', attributes, [
+  const sums = runOp('UnsortedSegmentSum', attributes, [
     dy.reshape([flat.size, ...rest]),
     flat,
     tf.scalar(batch * rows, 'int32'),

@@ -1,6 +1,6 @@
-import { formInUse } from '../convolution-forms.js';
+import { formInUse } from '../conv-algorithms.js';
 import { hasCustomOps } from '../custom-ops.js';
-import { attribute, executeOne, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import {
   type BatchNormParameters,
   batchNormTraining,
@@ -61,9 +61,9 @@ export function normConv2d(
     statistics = { mean: tf.keep(mean), variance: tf.keep(variance) };
     save([weight, x, parameters.weight, parameters.bias, mean, inverseDeviation]);
     return {
-      value: executeOne('Conv2D', convolution, [padded(normalized), weight]),
+      value: runOp('Conv2D', convolution, [padded(normalized), weight]),
       gradient: (dy, [weight, ...ofNorm]) => {
-        const dpadded = executeOne('Conv2DBackpropInput', convolution, [shapeOf(shape.x), weight!, dy]);
+        const dpadded = runOp('Conv2DBackpropInput', convolution, [shapeOf(shape.x), weight!, dy]);
         const dnormalized = pixels > 0 ? dpadded.slice([0, pixels, pixels, 0], x.shape) : dpadded;
         const [dx, dscale, dshift, again] = executeOp(
           'PathlabBatchNormGradWithOutput',

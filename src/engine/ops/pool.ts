@@ -1,5 +1,5 @@
 import { hasCustomOps } from '../custom-ops.js';
-import { type Attribute, attribute, executeOne, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { type Attribute, attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { padSides } from './convolution-attributes.js';
 
 /**
@@ -26,7 +26,7 @@ export function maxPool(
   return withGradient([x], (save) => {
     const [y, places] = executeOp('PathlabMaxPool', attributes, [x, tf.zeros([rows!]), tf.zeros([columns!])], 2);
     save([places!, x]);
-    return { value: y!, gradient: (dy, saved) => [() => executeOne('PathlabMaxPoolGrad', attributes, [dy, ...saved])] };
+    return { value: y!, gradient: (dy, saved) => [() => runOp('PathlabMaxPoolGrad', attributes, [dy, ...saved])] };
   });
 }
 
@@ -38,11 +38,11 @@ export function composedMaxPool(
   if (padding > 0) return composedMaxPool(padSides(x, padding, Number.NEGATIVE_INFINITY), { size, stride });
   const attributes = [...poolAttributes(x, size, stride), attribute.ints('explicit_paddings', [])];
   return withGradient([x], (save) => {
-    const y = executeOne('MaxPool', attributes, [x]);
+    const y = runOp('MaxPool', attributes, [x]);
     save([x, y]);
-    const hasNaN = executeOne('MaxPool', attributes, [tf.isNaN(x).toFloat()]).greater(0);
+    const hasNaN = runOp('MaxPool', attributes, [tf.isNaN(x).toFloat()]).greater(0);
     const value = tf.where(hasNaN, tf.fill(y.shape, Number.NaN), y) as Tensor;
-    return { value, gradient: (dy, [x, y]) => [() => executeOne('MaxPoolGrad', attributes, [x!, y!, dy])] };
+    return { value, gradient: (dy, [x, y]) => [() => runOp('MaxPoolGrad', attributes, [x!, y!, dy])] };
   });
 }
 
@@ -71,8 +71,8 @@ export function averagePool(
   const attributes = poolAttributes(x, size, stride);
   const { shape } = x;
   return withGradient([x], () => ({
-    value: executeOne('AvgPool', attributes, [x]),
-    gradient: (dy) => [() => executeOne('AvgPoolGrad', attributes, [tf.tensor1d(shape, 'int32'), dy])],
+    value: runOp('AvgPool', attributes, [x]),
+    gradient: (dy) => [() => runOp('AvgPoolGrad', attributes, [tf.tensor1d(shape, 'int32'), dy])],
   }));
 }
 

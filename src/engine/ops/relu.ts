@@ -1,10 +1,10 @@
-import { attribute, executeOne, type Tensor, withGradient } from '../runtime.js';
+import { attribute, runOp, type Tensor, withGradient } from '../runtime.js';
 
 /** max(x, 0); of the gradient at 0, 0. */
 export function relu(x: Tensor): Tensor {
   return withGradient([x], (save) => {
-    const y = executeOne('Relu', [attribute.typeOf('T', x)], [x]);
+    const y = runOp('Relu', [attribute.typeOf('T', x)], [x]);
     save([y]);
-    return { value: y, gradient: (dy, [y]) => [() => executeOne('ReluGrad', [attribute.typeOf('T', dy)], [dy, y!])] };
+    return { value: y, gradient: (dy, [y]) => [() => runOp('ReluGrad', [attribute.typeOf('T', dy)], [dy, y!])] };
   });
 }

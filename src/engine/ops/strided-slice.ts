@@ -1,4 +1,4 @@
-import { attribute, executeOne, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 
 /**
  * Every `strides[i]`-th element of each dimension from `begin[i]` up to before `end[i]`, as NumPy's `begin:end:stride`
@@ -28,9 +28,7 @@ export function stridedSlice(
   const places = () => [begin, end, strides].map((numbers) => tf.tensor1d([...numbers], 'int32'));
   const { shape } = x;
   return withGradient([x], () => ({
-    value: executeOne('StridedSlice', attributes, [x, ...places()]),
-    gradient: (dy) => [
-      () => executeOne('StridedSliceGrad', attributes, [tf.tensor1d(shape, 'int32'), ...places(), dy]),
-    ],
+    value: runOp('StridedSlice', attributes, [x, ...places()]),
+    gradient: (dy) => [() => runOp('StridedSliceGrad', attributes, [tf.tensor1d(shape, 'int32'), ...places(), dy])],
   }));
 }

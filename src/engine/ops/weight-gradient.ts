@@ -1,4 +1,4 @@
-import { executeOne, type Tensor, tf } from '../runtime.js';
+import { runOp, type Tensor, tf } from '../runtime.js';
 import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
 import { stridedSlice } from './strided-slice.js';
 
@@ -37,7 +37,7 @@ export function weightGradient(form: GradientForm, shape: ConvolutionShape, x: T
   const { kind, stride, padding, weight } = shape;
   if (form === 'convolution') {
     const op = kind === 'depthwise' ? 'DepthwiseConv2dNativeBackpropFilter' : 'Conv2DBackpropFilter';
-    return executeOne(op, convolutionAttributes(stride, padding), [x, shapeOf(weight), dy]);
+    return runOp(op, convolutionAttributes(stride, padding), [x, shapeOf(weight), dy]);
   }
   const [height, width, inChannels, last] = weight as [number, number, number, number];
   const [batch, rows, columns] = dy.shape as [number, number, number];

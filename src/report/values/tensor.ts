@@ -5,9 +5,9 @@ import { inWords } from '../table.js';
 import type { TensorLike } from './recognize-tensor.js';
 
 /** Values of more than this are not brought from the device just to be described. */
-const mostValues = 2 ** 24;
-const mostPrinted = 64;
-const mostPictures = 8;
+const maxValues = 2 ** 24;
+const maxPrinted = 64;
+const maxPictures = 8;
 const cellSide = 112; // px
 
 /** A tensor: dtype, shape, range, its values if they are few, and a small picture if it can be one. */
@@ -16,18 +16,18 @@ export async function tensorOutput(tensor: TensorLike): Promise<Output> {
   const inText = (words: string): Output => [{ 'text/plain': words }, {}];
   if (tensor.isDisposed) return inText(`${name}, disposed`);
   if (tensor.size === 0) return inText(`${name}, empty`);
-  if (tensor.size > mostValues) return inText(`${name}, ${tensor.size.toLocaleString('en')} values (too many to read)`);
+  if (tensor.size > maxValues) return inText(`${name}, ${tensor.size.toLocaleString('en')} values (too many to read)`);
   const values = await tensor.data();
   const printed = () => `\n${printValues(values, tensor.shape)}`;
   if (tensor.dtype === 'string' || tensor.dtype === 'complex64') {
-    return inText(name + (values.length <= mostPrinted ? printed() : ''));
+    return inText(name + (values.length <= maxPrinted ? printed() : ''));
   }
   const numbers = values as ArrayLike<number>;
   const range = rangeOf(numbers);
   const words = `${name}, ${describeRange(range, numbers.length)}`;
   const layout = pictureLayout(tensor.shape);
   if (!layout || range.finite === 0)
-    return inText(words + (tensor.size > 1 && tensor.size <= mostPrinted ? printed() : ''));
+    return inText(words + (tensor.size > 1 && tensor.size <= maxPrinted ? printed() : ''));
   return drawn(numbers, layout, range, words);
 }
 
@@ -103,7 +103,7 @@ function toneOf({ least, most }: Range): { tone: (value: number) => number; note
 /** The first pictures side by side, by nearest neighbour. */
 async function drawn(values: ArrayLike<number>, layout: Layout, range: Range, words: string): Promise<Output> {
   const { height, width, channels } = layout;
-  const count = Math.min(layout.count, mostPictures);
+  const count = Math.min(layout.count, maxPictures);
   const side = count === 1 ? 2 * cellSide : cellSide;
   const scale = side / Math.max(height, width);
   const [cellHeight, cellWidth] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];

@@ -33,7 +33,7 @@ const wholeAttempts = 2;
 
 /**
  * Brings one file into its folder, going on where an earlier process stopped. It gets its name when all of it is there,
- * is what the list says and, if it was there before, what arrived then. The caller holds its claim.
+ * is what the list says and, if it was there before, what arrived then. The caller holds its lock.
  *
  * @throws WrongContentError when what arrives is something else (it is then in quarantine); TransferError and system
  *   errors when retries did not help; Error for what retries cannot help

@@ -1,14 +1,15 @@
+import { existsSync } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Claim, ClaimWatch } from '../claims.js';
-import { DiskFullError, isDiskFull, onDisk } from '../disk-full.js';
+import { DiskFullError, explainDiskFull, isDiskFull } from '../disk-full.js';
 import { throwIfInterrupted } from '../interrupt.js';
+import { FileLock } from '../lock.js';
 import { type Download, downloadFile, type TransferOptions } from './download-file.js';
 import { reasonOf } from './failures.js';
 import { partialFolder, partialStem } from './partial-file.js';
 import { BandwidthLimit } from './rate.js';
-import { type ReceivedRecord, standing } from './received.js';
+import { type ReceivedRecord, verifyDownload } from './received.js';
 import { requestDefaults } from './request.js';
 import { retryDefaults } from './retry.js';
 
@@ -45,7 +46,7 @@ export interface DownloadResult {
 /** How often files that other processes are downloading are looked at, ms. */
 const lookEvery = 200;
 /** Between two `receiving` events of a file, ms. */
-const tellEvery = 250;
+const emitEvery = 250;
 
 /**
  * Downloads files into a folder, several at a time. Any number of processes may do so at once in one folder. A file that
@@ -60,7 +61,7 @@ export async function downloadAll(
   options: DownloadOptions = {},
 ): Promise<DownloadResult> {
   const words = () => `nothing more can be written in ${folder}; make room and run it again, it goes on from there`;
-  return onDisk(() => new Downloads(folder, options).run(files), words);
+  return explainDiskFull(() => new Downloads(folder, options).run(files), words);
 }
 
 class Downloads {
@@ -68,7 +69,6 @@ class Downloads {
   private readonly parallel: number;
   private readonly records = new Map<string, ReceivedRecord>();
   private readonly failed: { path: string; reason: string }[] = [];
-  private readonly watch = new ClaimWatch();
   /** Aborts the other transfers when one finds that nothing more can be written. */
   private readonly stop = new AbortController();
   private fetched = 0;
@@ -130,26 +130,26 @@ class Downloads {
   }
 
   private async isThere(file: Download): Promise<boolean> {
-    const record = await standing(this.folder, file, this.options.everyByte ?? false);
+    const record = await verifyDownload(this.folder, file, this.options.everyByte ?? false);
     if (!record) return false;
-    // Of a process that was killed between the file's last byte and the end of its claim.
-    await this.watch.clearIfStale(this.claimPath(file));
+    // A process that was killed after the file's last byte left its lock's file.
+    const path = this.lockPath(file);
+    if (existsSync(path)) await (await FileLock.take(path))?.release();
     this.records.set(file.path, record);
     this.tell(file, { kind: 'there already' });
     return true;
   }
 
   private async fetch(file: Download, queue: Download[]): Promise<void> {
-    const place = this.claimPath(file);
-    const claim = await Claim.take(place);
-    if (!claim) {
+    const lock = await FileLock.take(this.lockPath(file));
+    if (!lock) {
       this.tell(file, { kind: 'waiting for another process' });
-      if (!(await this.watch.clearIfStale(place))) await sleep(lookEvery, undefined, { signal: this.transfer.signal });
+      await sleep(lookEvery, undefined, { signal: this.transfer.signal });
       queue.push(file);
       return;
     }
     try {
-      // Another process may have finished it between the first look and the claim.
+      // Another process may have finished it between the first look and the lock.
       if (await this.isThere(file)) return;
       this.tell(file, { kind: 'started' });
       this.records.set(file.path, await downloadFile(this.folder, file, this.watched(file)));
@@ -161,12 +161,12 @@ class Downloads {
       this.failed.push({ path: file.path, reason });
       this.tell(file, { kind: 'failed', reason });
     } finally {
-      await claim.release();
+      await lock.release();
     }
   }
 
-  private claimPath({ path }: Download): string {
-    return join(partialFolder(this.folder), `${partialStem(path)}.claim`);
+  private lockPath({ path }: Download): string {
+    return join(partialFolder(this.folder), `${partialStem(path)}.lock`);
   }
 
   private watched(file: Download): TransferOptions {
@@ -174,7 +174,7 @@ class Downloads {
     return {
       ...this.transfer,
       onBytes: (received) => {
-        if (performance.now() - told < tellEvery) return;
+        if (performance.now() - told < emitEvery) return;
         told = performance.now();
         this.tell(file, { kind: 'receiving', received });
       },

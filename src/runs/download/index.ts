@@ -9,6 +9,6 @@ export {
   withDefaults,
 } from './downloads.js';
 export { isTransient, reasonOf } from './failures.js';
-export { arrivedAs, type ReceivedRecord, readReceived } from './received.js';
+export { type ReceivedRecord, readReceived, untouchedRecord } from './received.js';
 export { type RequestOptions, readText, request } from './request.js';
 export { type RetryOptions, withRetries } from './retry.js';

@@ -2,7 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { onDisk } from '../disk-full.js';
+import { explainDiskFull } from '../disk-full.js';
 import { syncFolder, writeFileAtomic } from '../files.js';
 import { sha256 } from '../hash.js';
 
@@ -32,7 +32,7 @@ export class PartialFile {
     private readonly syncEveryBytes: number,
   ) {}
 
-  /** Opens what there is of a file, or nothing of it. The caller holds the file's claim. */
+  /** Opens what there is of a file, or nothing of it. The caller holds the file's lock. */
   static async open(folder: string, path: string, syncEveryBytes: number): Promise<PartialFile> {
     const parts = partialFolder(folder);
     await mkdir(parts, { recursive: true });
@@ -184,7 +184,7 @@ export class PartialFile {
     const words = () =>
       `${this.target} stopped after ${this.position} of ${this.sidecar?.bytes} bytes; ` +
       'make room and run it again, it goes on from there';
-    await onDisk(work, words);
+    await explainDiskFull(work, words);
   }
 }
 
@@ -192,7 +192,7 @@ export function partialFolder(folder: string): string {
   return join(folder, 'partial');
 }
 
-/** A name for a path's partial file and claim: short whatever the path's length. */
+/** A name for a path's partial file and lock: short whatever the path's length. */
 export function partialStem(path: string): string {
   return `${basename(path).slice(0, 80)}-${sha256(path).slice(0, 12)}`;
 }

@@ -56,7 +56,7 @@ function recordPath(folder: string, path: string): string {
  * @param everyByte reads the file even if it looks untouched since it arrived
  * @returns its record; undefined when it is to be downloaded
  */
-export async function standing(
+export async function verifyDownload(
   folder: string,
   wanted: WantedFile,
   everyByte: boolean,
@@ -80,9 +80,9 @@ export async function standing(
 
 /**
  * The record of a file that lies as it arrived and is what the list says; undefined for any other. No file is read, and
- * none is moved: `standing` has the last word on those that have no record or were touched.
+ * none is moved: `verifyDownload` has the last word on those that have no record or were touched.
  */
-export function arrivedAs(folder: string, wanted: WantedFile): ReceivedRecord | undefined {
+export function untouchedRecord(folder: string, wanted: WantedFile): ReceivedRecord | undefined {
   const facts = statSync(join(folder, wanted.path), { throwIfNoEntry: false });
   const record = facts && readReceived(folder, wanted.path);
   return facts && isUntouched(facts, record) && differences(wanted, record, record).length === 0 ? record : undefined;

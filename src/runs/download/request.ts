@@ -35,7 +35,7 @@ export interface Answer {
 }
 
 const redirects = new Set([301, 302, 303, 307, 308]);
-const mostRedirects = 5;
+const maxRedirects = 5;
 
 /**
  * One request; redirects are followed to hosts that are allowed.
@@ -45,7 +45,7 @@ const mostRedirects = 5;
 export async function request(address: string, options: RequestOptions): Promise<Answer> {
   const first = checkAddress(address);
   let url = first;
-  for (let hop = 0; hop <= mostRedirects; hop++) {
+  for (let hop = 0; hop <= maxRedirects; hop++) {
     const message = await send(url, { ...options, secret: url.origin === first.origin ? options.secret : undefined });
     if (!redirects.has(message.statusCode!)) return answerOf(message, url, options);
     message.destroy();
@@ -60,7 +60,7 @@ export async function request(address: string, options: RequestOptions): Promise
     }
     url = checkAddress(target);
   }
-  throw new Error(`${shownAddress(first)} redirects more than ${mostRedirects} times`);
+  throw new Error(`${shownAddress(first)} redirects more than ${maxRedirects} times`);
 }
 
 /** Sends one request and waits for the head of the answer. */
@@ -141,7 +141,7 @@ export function failureOf({ status, headers }: Pick<Answer, 'status' | 'headers'
 }
 
 /** Reads a whole answer that must be short. */
-export async function readText(answer: Answer, about: string, mostBytes = 64 * 2 ** 20): Promise<string> {
+export async function readText(answer: Answer, about: string, maxBytes = 64 * 2 ** 20): Promise<string> {
   const failure = failureOf(answer, about);
   if (failure) {
     answer.close();
@@ -152,7 +152,7 @@ export async function readText(answer: Answer, about: string, mostBytes = 64 * 2
   for await (const chunk of answer.body) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > mostBytes) throw new Error(`${about}: the answer is longer than ${mostBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`${about}: the answer is longer than ${maxBytes} bytes`);
   }
   const { 'content-length': length } = answer.headers;
   if (length !== undefined && bytes !== Number(length)) throw new TransferError(`${about}: the answer broke off`);

@@ -34,7 +34,7 @@ export function boundsOf(rings: Polygon['rings']): { left: number; top: number; 
   return bounds;
 }
 
-const mostBytes = 2 ** 28;
+const maxBytes = 2 ** 28;
 
 /**
  * Reads annotations from ASAP's XML or from GeoJSON (QuPath's export too).
@@ -47,7 +47,7 @@ export async function readPolygons(path: string): Promise<PolygonFile> {
   });
   try {
     const { size } = await file.stat();
-    if (size > mostBytes) throw new Error(`${path} has ${size} bytes; annotations have at most ${mostBytes}`);
+    if (size > maxBytes) throw new Error(`${path} has ${size} bytes; annotations have at most ${maxBytes}`);
     // Some programs begin a file with a byte order mark.
     const text = (await file.readFile('utf8')).replace(/^\uFEFF/, '');
     return /^\s*</.test(text) ? fromAsap(parseXml(text, path), path) : fromGeoJson(text, path);

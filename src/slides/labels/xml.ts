@@ -8,7 +8,7 @@ export interface XmlElement {
 const predefined: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 const token =
   /<\?[^?]*\?>|<!--(?:(?!--)[\s\S])*-->|<\/([\w:.-]+)\s*>|<([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|[^<]+/y;
-const mostDepth = 64;
+const maxDepth = 64;
 
 /**
  * Reads the part of XML that annotation files use: elements and attributes. There is no DTD, no entity but the five
@@ -43,7 +43,7 @@ export function parseXml(text: string, what: string): XmlElement {
       };
       open.at(-1)!.children.push(element);
       if (!selfClosing) open.push(element);
-      if (open.length > mostDepth) fail(at, `elements lie in one another more than ${mostDepth} deep`);
+      if (open.length > maxDepth) fail(at, `elements lie in one another more than ${maxDepth} deep`);
     }
   }
   if (open.length !== 1) fail(text.length, `<${open.at(-1)!.name}> is never closed: the file is cut short`);

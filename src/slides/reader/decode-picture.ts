@@ -49,12 +49,12 @@ export async function decodePicture(
       // Decoded in either case: a picture that is cut short shows only then.
       const pixels = await bytesOf(sized.removeAlpha().raw());
       if (isPlainJpeg(metadata) && width === side && typeof input !== 'string') {
-        return { facts: { ...facts, asGiven: true }, data: input };
+        return { facts: { ...facts, copied: true }, data: input };
       }
       const jpeg = sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
         .jpeg({ quality, chromaSubsampling: '4:4:4' })
         .toBuffer();
-      return { facts: { ...facts, asGiven: false }, data: await jpeg };
+      return { facts: { ...facts, copied: false }, data: await jpeg };
     }
     case 'labels':
       return {

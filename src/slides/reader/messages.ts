@@ -69,7 +69,7 @@ export interface PictureFacts {
   /** Of the bytes that were decoded; not of a file's that is read by parts. */
   sha256?: string;
   /** Whether a JPEG is the file's own bytes. */
-  asGiven?: boolean;
+  copied?: boolean;
 }
 
 /**

@@ -3,17 +3,17 @@ import type { SlideFile } from './messages.js';
 import { type Asked, type Job, jobsInFlight, type ReaderLimits, ReaderProcess, type Taken } from './reader-process.js';
 
 /** Bytes that a reader process may have for itself: more than any usual read needs. Beyond it a file fails. */
-const mostMemory = 2 ** 31;
+const maxMemory = 2 ** 31;
 
 /** Bytes that all reader processes usually hold: with the process that asks them, less than 1 GiB. */
-export const usualReaderMemory = 640 * 2 ** 20;
+export const defaultReaderMemory = 640 * 2 ** 20;
 
 /**
  * What a reader process usually holds without its caches (measured on a slide of 100,000 x 80,000 px), and what it keeps of
  * decoded tiles: at least those of one read, at most some rows of a usual slide.
  */
 const bareProcess = 64 * 2 ** 20;
-const [leastCache, mostCache] = [24 * 2 ** 20, 128 * 2 ** 20];
+const [leastCache, maxCache] = [24 * 2 ** 20, 128 * 2 ** 20];
 
 /**
  * As many reader processes as there are cores, or fewer, so that they all usually hold no more than so much.
@@ -33,7 +33,7 @@ export function readersWithin(
     );
   }
   const processes = Math.min(cores, Math.floor(memory / least));
-  const cacheBytes = Math.min(mostCache, Math.floor(memory / processes) - bareProcess);
+  const cacheBytes = Math.min(maxCache, Math.floor(memory / processes) - bareProcess);
   return { processes, cacheBytes };
 }
 
@@ -52,7 +52,7 @@ export class ReaderPool {
 
   constructor(
     readonly size: number,
-    { memoryLimit = mostMemory, cacheBytes = mostCache, nodeArguments }: Partial<ReaderLimits> = {},
+    { memoryLimit = maxMemory, cacheBytes = maxCache, nodeArguments }: Partial<ReaderLimits> = {},
     /** Milliseconds that one picture may take. */
     readonly pictureTime = 60_000,
   ) {
@@ -128,7 +128,7 @@ export class ReaderPool {
   }
 }
 
-let memory = usualReaderMemory;
+let memory = defaultReaderMemory;
 let shared: ReaderPool | undefined;
 
 /** The pool that slides and pictures are read through. */

@@ -54,7 +54,7 @@ function load(path: string): TurboJpeg {
   const compress = library.func(
     'int tjCompress2(void *handle, const void *source, int width, int pitch, int height, int format, _Inout_ void **jpeg, _Inout_ unsigned long *bytes, int subsampling, int quality, int flags)',
   );
-  const mostBytes = library.func('unsigned long tjBufSize(int width, int height, int subsampling)');
+  const maxBytes = library.func('unsigned long tjBufSize(int width, int height, int subsampling)');
   const errorText = library.func('const char *tjGetErrorStr2(void *handle)');
   const errorCode = library.func('int tjGetErrorCode(void *handle)');
   const decoder = library.func('void *tjInitDecompress()')();
@@ -76,7 +76,7 @@ function load(path: string): TurboJpeg {
     },
     encode({ data, width, height }, quality) {
       if (data.length < 3 * width * height) throw new RangeError('the source is too small');
-      const buffer = Buffer.allocUnsafeSlow(Number(mostBytes(width, height, samplesFull)));
+      const buffer = Buffer.allocUnsafeSlow(Number(maxBytes(width, height, samplesFull)));
       const bytes = [buffer.length];
       const status = compress(
         ...[encoder, data, width, 0, height, rgb, [buffer], bytes, samplesFull, quality, dontAllocate],

@@ -131,7 +131,7 @@ function thresholdOf(channel: TissueChannel, values: Float32Array): { threshold:
 }
 
 /** Values are smoothed as bytes: up to this value. */
-const mostSmoothed = 1.275;
+const maxSmoothed = 1.275;
 
 async function smoothed(
   values: Float32Array,
@@ -144,12 +144,12 @@ async function smoothed(
   const window = Math.min(median, width, height);
   if (!blurs && window < 2) return values;
   const bytes = new Uint8ClampedArray(values.length);
-  for (let pixel = 0; pixel < values.length; pixel++) bytes[pixel] = (values[pixel]! * 255) / mostSmoothed;
+  for (let pixel = 0; pixel < values.length; pixel++) bytes[pixel] = (values[pixel]! * 255) / maxSmoothed;
   let picture = sharp(bytes, { raw: { width, height, channels: 1 } });
   if (window >= 2) picture = picture.median(window);
   if (blurs) picture = picture.blur(sigma);
   const result = await picture.extractChannel(0).raw().toBuffer();
   const smooth = new Float32Array(values.length);
-  for (let pixel = 0; pixel < values.length; pixel++) smooth[pixel] = (result[pixel]! * mostSmoothed) / 255;
+  for (let pixel = 0; pixel < values.length; pixel++) smooth[pixel] = (result[pixel]! * maxSmoothed) / 255;
   return smooth;
 }

@@ -43,7 +43,7 @@ const classes = [
   { name: 'cancer', label: 1 },
 ];
 
-/** A definition of ready patches beside the files. */
+/** A definition of precut patches beside the files. */
 function define(change: object = {}): string {
   const definition = {
     ...readDefinition('ptcga200'),
@@ -67,7 +67,7 @@ async function compiled(path: string, options: Options = {}): Promise<CompiledDa
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data'), ...options });
 }
 
-describe('ready patches in class folders', () => {
+describe('precut patches in class folders', () => {
   beforeEach(async () => {
     for (const [place, name] of ['0/p1_a', '0/p2_b', '1/p1_c', '1/p3_d'].entries()) {
       write(`files/${name}.${place === 3 ? 'png' : 'jpg'}`, await picture(name, 48, place === 3 ? 'png' : 'jpeg'));
@@ -76,7 +76,7 @@ describe('ready patches in class folders', () => {
 
   it('go into shards as they are, with class and patient, and a loader reads them', async () => {
     const { folder: made, report } = await compiled(define());
-    expect(report.ready).toEqual({ shards: 1, asGiven: 3, encoded: 1 });
+    expect(report.precut).toEqual({ shards: 1, copied: 3, encoded: 1 });
     expect(report.counts).toMatchObject({
       patches: 4,
       byClass: { benign: 2, cancer: 2 },
@@ -103,7 +103,7 @@ describe('ready patches in class folders', () => {
     expect(dataset.size).toBe(48);
     expect((await readEncoded(dataset, [0, 1, 2, 3])).length).toBe(4);
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
-    expect(card).toMatch(/patches \| 4, 48 px, ready-made[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
+    expect(card).toMatch(/patches \| 4, 48 px, precut[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
   });
 
   it('of more than 8 bits are refused: 12 bits in 16 would come out nearly black', async () => {
@@ -124,7 +124,7 @@ describe('ready patches in class folders', () => {
       { slide: '0-p9_large', reason: expect.stringMatching(/is 96 x 96 px and the first patch 48 x 48 px.*--size/) },
     ]);
     const resized = await compiled(path, { size: 96 });
-    expect(resized.report).toMatchObject({ failures: [], ready: { asGiven: 1, encoded: 4 }, counts: { patches: 5 } });
+    expect(resized.report).toMatchObject({ failures: [], precut: { copied: 1, encoded: 4 }, counts: { patches: 5 } });
     const { patches } = await readShard(join(resized.folder, 'patches-00001-of-00001.tar'));
     const shard = readFileSync(join(resized.folder, 'patches-00001-of-00001.tar'));
     for (const { image } of patches) {
@@ -171,7 +171,7 @@ describe('ready patches in class folders', () => {
     for (let index = 0; index < 1100; index++) write(`files/${index % 2}/p${index}_x.jpg`, tiny);
     const path = define();
     const one = await compiled(path, { workers: 1 });
-    expect(one.report.ready).toEqual({ shards: 3, asGiven: 1100, encoded: 0 });
+    expect(one.report.precut).toEqual({ shards: 3, copied: 1100, encoded: 0 });
     const before = await digests(one.folder);
     rmSync(join(one.folder, 'patches-00002-of-00003.tar'));
     expect(await digests((await compiled(path, { workers: 3 })).folder)).toEqual(before);
@@ -218,7 +218,7 @@ describe('images of any shape', () => {
     expect(report.failures).toEqual([
       { slide: 'small', reason: 'small.png is 20 x 90 px, smaller than a tile of 32 px' },
     ]);
-    expect(report.ready).toMatchObject({ asGiven: 0, encoded: 12 });
+    expect(report.precut).toMatchObject({ copied: 0, encoded: 12 });
     const dataset = await openShardDataset(made);
     const rows = dataset.index.objects() as { slide: string; x: number; y: number; class: string }[];
     expect(rows.map(({ x, y }) => [x, y])).toEqual([0, 32, 38].flatMap((y) => [0, 32, 64, 68].map((x) => [x, y])));
@@ -256,7 +256,7 @@ describe('images of any shape', () => {
   });
 });
 
-describe('ready patches in a table', () => {
+describe('precut patches in a table', () => {
   it('keep patient, site and side', async () => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nb.jpg,1,008,south,val\nc.jpg,1,,,\n');
@@ -408,7 +408,7 @@ describe('ready patches in a table', () => {
     const words = [path, '--data', join(folder, 'data'), '--source', join(folder, 'source')];
     const faulty = !message.test('');
     expect(await compile(words)).toBe(faulty ? 1 : 0);
-    expect(said.mock.calls[0]).toEqual(['2 patches (2 as they are, 0 encoded anew); 0 failed']);
+    expect(said.mock.calls[0]).toEqual(['2 patches (2 copied, 0 re-encoded); 0 failed']);
     const told = errors.mock.calls.flat().join('\n');
     if (faulty) expect(told).toMatch(message);
     else expect(told).not.toContain('z.jpg');
@@ -450,7 +450,7 @@ it('the example of a patient pattern in environment.md finds the patient, and no
   expect(report.counts.byPatient).toEqual({ p1: 2, p2: 1 });
 });
 
-describe('pathlab compile of ready patches', () => {
+describe('pathlab compile of precut patches', () => {
   it('plans, compiles, and says which patches failed', async () => {
     for (const name of ['a', 'b']) write(`files/0/p1_${name}.jpg`, await picture(name));
     write('files/1/p2_bad.jpg', 'no picture');
@@ -460,18 +460,18 @@ describe('pathlab compile of ready patches', () => {
     vi.spyOn(console, 'error').mockImplementation((line) => void errors.push(String(line)));
     const words = [define(), '--data', join(folder, 'data'), '--source', join(folder, 'source')];
     expect(await compile([...words, '--plan'])).toBe(0);
-    expect(said.join('\n')).toMatch(/^patches {3}3, ready-made \(as they are\)/);
+    expect(said.join('\n')).toMatch(/^patches {3}3, precut \(as they are\)/);
     said.length = 0;
     expect(await compile(words)).toBe(1);
-    expect(said[0]).toBe('2 patches (2 as they are, 0 encoded anew); 1 failed');
+    expect(said[0]).toBe('2 patches (2 copied, 0 re-encoded); 1 failed');
     expect(errors.join('\n')).toMatch(/1-p2_bad failed: p2_bad\.jpg is no jpeg/);
-    await expect(compile([...words, '--most', '3'])).rejects.toThrow(/ready patches are taken as they are/);
+    await expect(compile([...words, '--most', '3'])).rejects.toThrow(/precut patches are taken as they are/);
   });
 
   it('knows the folder before anything is read', async () => {
     const definition = readDefinition(define()) as DatasetDefinition;
     const plan = planCompile({ definition, slides: [{ id: 'a' }] }, { size: 64, data: folder });
-    expect(describePlan(plan)).toMatch(/1, ready-made \(64 px\)/);
+    expect(describePlan(plan)).toMatch(/1, precut \(64 px\)/);
     expect(() => planCompile({ definition: readDefinition('ptcga200'), slides: [] }, { size: 64 })).toThrow(
       /is of slides/,
     );

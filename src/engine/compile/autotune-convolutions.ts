@@ -1,4 +1,4 @@
-import { type ConvolutionForms, withConvolutionForms } from '../convolution-forms.js';
+import { type ConvAlgorithms, withConvolutionForms } from '../conv-algorithms.js';
 import { type ConvolutionShape, type GradientForm, possibleForms, weightGradient } from '../ops/weight-gradient.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
@@ -11,7 +11,7 @@ const rounds = 4;
 const clearly = 0.9;
 
 export interface MeasureOptions {
-  forms: ConvolutionForms;
+  forms: ConvAlgorithms;
   precision?: Precision;
   /** Told before each convolution that is measured, and after the last. */
   onProgress?: (done: number, total: number) => void | Promise<void>;
@@ -24,7 +24,7 @@ export interface MeasureOptions {
  * @param inputs what the step is called with; they are left alone, and the step itself is not run
  * @returns how many convolutions were measured, and the table of all in the step
  */
-export async function measureConvolutionForms<Inputs extends unknown[]>(
+export async function autotuneConvolutions<Inputs extends unknown[]>(
   step: (...inputs: Inputs) => unknown,
   inputs: Inputs,
   { forms, precision = 'float32', onProgress }: MeasureOptions,

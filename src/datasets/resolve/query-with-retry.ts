@@ -9,7 +9,7 @@ import type { AskOptions } from './gdc.js';
  * @throws Error that names the address and what to do, when it fails to the last for a reason that may pass; other errors
  *   as they are
  */
-export async function askAgain<T>(
+export async function queryWithRetry<T>(
   about: string,
   part: string | number,
   work: () => Promise<T>,

@@ -2,13 +2,13 @@ import {
   batchNormInference,
   batchNormTraining,
   conv2d,
+  getTensor,
   type NormBefore,
   normConv2d,
   type RunningStatistics,
   relu,
   type Tensor,
   type Tensors,
-  tensorNamed,
 } from '../engine/index.js';
 
 /** What a model is made of: what gradients change, and what the forward pass in training changes. */
@@ -20,7 +20,7 @@ export type ModelTensors = {
 };
 
 /** One forward pass: looks weights up by name and collects the running statistics that it leaves. */
-export class Pass {
+export class ForwardPass {
   /** The state after the pass; where nothing was trained, the tensors that came in. */
   readonly state: Tensors;
 
@@ -32,7 +32,7 @@ export class Pass {
   }
 
   parameter(name: string): Tensor {
-    return tensorNamed(this.model.parameters, name);
+    return getTensor(this.model.parameters, name);
   }
 
   conv(x: Tensor, name: string, stride: number): Tensor {
@@ -66,8 +66,8 @@ export class Pass {
     return {
       parameters: { weight: this.parameter(`${name}.weight`), bias: this.parameter(`${name}.bias`) },
       running: {
-        mean: tensorNamed(this.model.state, `${name}.running_mean`),
-        variance: tensorNamed(this.model.state, `${name}.running_var`),
+        mean: getTensor(this.model.state, `${name}.running_mean`),
+        variance: getTensor(this.model.state, `${name}.running_var`),
       },
     };
   }

@@ -8,57 +8,57 @@ import {
   type CutSettings,
   cutSettings,
   jpegQuality,
-  readySettings,
+  precutSettings,
   type SlideDataset,
 } from './dataset.js';
 import { fingerprintOf } from './fingerprint.js';
-import type { WorkUnit } from './job.js';
-import { commonSide, compilePatches, readyGroups } from './ready-patches.js';
+import { commonSide, compilePatches, precutGroups } from './precut-patches.js';
 import type { CompileReport } from './report.js';
+import type { ShardTask } from './shard-queue.js';
 
-/** All that there is to do for a dataset. */
+/** All tasks of a dataset. */
 export interface Work {
-  units: readonly WorkUnit[];
-  /** What the units are, in words. */
+  tasks: readonly ShardTask[];
+  /** What the tasks are, in words. */
   what: string;
   /** As the report tells them. */
   settings: CompileReport['settings'];
 }
 
-/** A unit a slide. */
+/** A task for each slide. */
 export function slideWork({ definition, slides }: SlideDataset, options: CutOptions & { signal?: AbortSignal }): Work {
   const settings = cutSettings(definition, options);
   const { labels } = definition;
-  const units = slides.map((record) => ({
+  const tasks = slides.map((record) => ({
     id: record.id,
     paths: [record.path, record.mask, record.annotation].filter((path): path is string => path !== null),
     async prepare() {
       const slide = { ...record, ...(await fingerprintOf(record.path)) };
-      const made = await madeBy(slide, { settings, labels });
+      const inputHash = await inputHashOf(slide, { settings, labels });
       return {
-        made,
+        inputHash,
         async compile(shard: string) {
-          await compileSlide(shard, slide, { settings, labels, made, signal: options.signal });
+          await compileSlide(shard, slide, { settings, labels, inputHash, signal: options.signal });
           return [];
         },
       };
     },
   }));
-  return { units, what: 'slides', settings };
+  return { tasks, what: 'slides', settings };
 }
 
 /** Images that are cut into patches, of a shard. */
 const imagesOfShard = 20;
 
-/** A unit some hundred patches. */
-export async function readyWork(
+/** A task for some hundred patches. */
+export async function precutWork(
   { definition: { labels }, slides }: SlideDataset,
   options: CutOptions & { signal?: AbortSignal },
 ): Promise<Work> {
-  const { pixels: asked, tiles } = readySettings(options);
+  const { pixels: asked, tiles } = precutSettings(options);
   const pixels = asked ?? (await commonSide(slides));
   const job = { pixels, mayResize: asked !== null, tiles, labels, signal: options.signal };
-  const units = readyGroups(slides, tiles && imagesOfShard).map((group) => ({
+  const tasks = precutGroups(slides, tiles && imagesOfShard).map((group) => ({
     id: group.id,
     paths: group.patches.flatMap(({ path, mask }) => (mask === null ? [path] : [path, mask])),
     async prepare() {
@@ -71,11 +71,11 @@ export async function readyWork(
         });
       }
       const { mayResize } = job;
-      const made = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, tiles, labels, patches }));
-      return { made, compile: (shard: string) => compilePatches(shard, group, { ...job, made }) };
+      const inputHash = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, tiles, labels, patches }));
+      return { inputHash, compile: (shard: string) => compilePatches(shard, group, { ...job, inputHash }) };
     },
   }));
-  return { units, what: 'shards of patches', settings: { geometry: { pixels } } };
+  return { tasks, what: 'shards of patches', settings: { geometry: { pixels } } };
 }
 
 /** Null where there is no such file: that is the patch's fault, and comes out when it is read. */
@@ -89,7 +89,7 @@ async function fingerprintIfThere(path: string): Promise<string | null> {
 }
 
 /** Hash of all that decides a shard's bytes. Where files lie is not part of it, but what is in them. */
-async function madeBy(
+async function inputHashOf(
   record: DatasetSlide & { bytes: number; fingerprint: string },
   { settings, labels }: { settings: CutSettings; labels: LabelRule },
 ): Promise<string> {

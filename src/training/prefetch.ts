@@ -11,7 +11,7 @@ export interface BatchesAhead {
 }
 
 /** @param make must depend on the step's number alone */
-export function batchesAhead(make: (step: number) => Tensors | Promise<Tensors>): BatchesAhead {
+export function prefetch(make: (step: number) => Tensors | Promise<Tensors>): BatchesAhead {
   let begun: { step: number; batch: Promise<Tensors> } | undefined;
   const discard = async () => {
     const unwanted = begun?.batch;

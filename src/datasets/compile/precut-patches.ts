@@ -7,33 +7,33 @@ import type { DatasetSlide } from '../slide-source.js';
 import { majority, maskNumbers, type PatchLabel } from './patch-labels.js';
 import {
   PatchFault,
-  type ReadyMask,
-  readyImages,
-  readyMasks,
+  type PrecutMask,
+  precutImages,
+  precutMasks,
   sideOf,
   valuesOf,
   type WholePicture,
   wholePictures,
-} from './ready-image.js';
+} from './precut-image.js';
 import type { SlideFailure } from './report.js';
 import { type Tile, type TileSettings, tilesOf } from './tiles.js';
 import { removeUnfinished } from './unfinished.js';
 
 /** Patches that share a shard. */
-export interface ReadyGroup {
+export interface PrecutGroup {
   /** Names the shard. */
   id: string;
   patches: readonly DatasetSlide[];
 }
 
-/** What stands at the end of a shard of ready patches. */
-export interface ReadyFacts {
+/** What stands at the end of a shard of precut patches. */
+export interface PrecutFacts {
   slide: string;
   patient: null;
   site: null;
   synthetic: boolean;
   /** Images that are the given file's own bytes, and that were encoded anew. */
-  asGiven: number;
+  copied: number;
   encoded: number;
   failed: readonly SlideFailure[];
 }
@@ -44,7 +44,7 @@ const patchesOfShard = 500;
  * Deals patches out to shards of about 500. Which shard a patch is in depends on its id and the number of shards, so that
  * classes and patients are mixed in each, and a patch that comes or goes changes one shard only.
  */
-export function readyGroups(patches: readonly DatasetSlide[], most = patchesOfShard): ReadyGroup[] {
+export function precutGroups(patches: readonly DatasetSlide[], most = patchesOfShard): PrecutGroup[] {
   const count = Math.ceil(patches.length / most);
   const groups = new Map<number, DatasetSlide[]>();
   for (const patch of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
@@ -73,7 +73,7 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
 }
 
 /**
- * Writes one shard of ready patches. A patch that cannot be used is left out, with its reason in the shard's facts.
+ * Writes one shard of precut patches. A patch that cannot be used is left out, with its reason in the shard's facts.
  *
  * @param path of the shard
  * @param job.pixels side of the images, px
@@ -84,24 +84,24 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
  */
 export async function compilePatches(
   path: string,
-  { id, patches }: ReadyGroup,
+  { id, patches }: PrecutGroup,
   job: {
     pixels: number;
     mayResize: boolean;
     tiles?: TileSettings;
     labels: LabelRule;
-    made: string;
+    inputHash: string;
     signal: AbortSignal | undefined;
   },
 ): Promise<readonly SlideFailure[]> {
-  const { pixels, tiles, labels, made, signal } = job;
+  const { pixels, tiles, labels, inputHash, signal } = job;
   await removeUnfinished(path);
-  const writer = await ShardWriter.create(path, id, made);
+  const writer = await ShardWriter.create(path, id, inputHash);
   const fromMasks = labels.from === 'mask';
-  const images = tiles ? wholePictures(pathsOf(patches), signal) : readyImages(pathsOf(patches), job);
-  const masks = readyMasks(fromMasks ? masksOf(patches) : [], signal);
+  const images = tiles ? wholePictures(pathsOf(patches), signal) : precutImages(pathsOf(patches), job);
+  const masks = precutMasks(fromMasks ? masksOf(patches) : [], signal);
   try {
-    const counts = { asGiven: 0, encoded: 0 };
+    const counts = { copied: 0, encoded: 0 };
     const failed: SlideFailure[] = [];
     for (const patch of patches) {
       throwIfInterrupted(signal, `compiling ${id}`);
@@ -124,7 +124,7 @@ export async function compilePatches(
           });
         if ('jpeg' in image) {
           const label = await labelOf(patch, labels, mask, { side: image.side, pixels });
-          counts[image.asGiven ? 'asGiven' : 'encoded']++;
+          counts[image.copied ? 'copied' : 'encoded']++;
           await append(image.jpeg, label, { x: 0, y: 0 });
           continue;
         }
@@ -146,7 +146,7 @@ export async function compilePatches(
         failed.push({ slide: patch.id, reason: error.message });
       }
     }
-    const facts: ReadyFacts = {
+    const facts: PrecutFacts = {
       slide: id,
       patient: null,
       site: null,
@@ -169,8 +169,8 @@ export async function compilePatches(
 function fittingMask(
   patch: DatasetSlide,
   { width, height }: WholePicture,
-  mask: ReadyMask | PatchFault | undefined,
-): ReadyMask | undefined {
+  mask: PrecutMask | PatchFault | undefined,
+): PrecutMask | undefined {
   if (!mask) return undefined;
   if (mask instanceof PatchFault) throw mask;
   if (mask.width === width && mask.height === height) return mask;
@@ -190,7 +190,7 @@ function masksOf(patches: readonly DatasetSlide[]): string[] {
 async function labelOf(
   patch: DatasetSlide,
   rule: LabelRule,
-  mask: ReadyMask | PatchFault | undefined,
+  mask: PrecutMask | PatchFault | undefined,
   { side, pixels }: { side: number; pixels: number },
 ): Promise<PatchLabel> {
   if (rule.from !== 'mask') return { class: patch.class, shares: {} };

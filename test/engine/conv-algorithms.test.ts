@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
-  ConvolutionForms,
+  autotuneConvolutions,
+  ConvAlgorithms,
   type ConvolutionShape,
   compile,
   conv2d,
@@ -11,7 +12,6 @@ import {
   describeConvolution,
   type GradientForm,
   gradients,
-  measureConvolutionForms,
   possibleForms,
   type Tensor,
   tf,
@@ -48,8 +48,8 @@ describe('forms of the weight gradient', () => {
     const [x, weight] = [normal([...shape.x], 'x'), normal([...shape.weight], 'weight')];
     const results: Tensor[] = [];
     for (const form of possibleForms(shape)) {
-      const convolutionForms = new ConvolutionForms({ [describeConvolution(shape, 'float32')]: form });
-      const step = compile(stepOf(shape), { convolutionForms });
+      const convAlgorithms = new ConvAlgorithms({ [describeConvolution(shape, 'float32')]: form });
+      const step = compile(stepOf(shape), { convAlgorithms });
       results.push(await step(x, weight));
       step.dispose();
     }
@@ -71,10 +71,10 @@ describe('measuring', () => {
 
   test('finds a form for each convolution of a step, once, and remembers it in its file', async () => {
     const file = join(folder, 'forms.json');
-    const forms = await ConvolutionForms.load(file);
+    const forms = await ConvAlgorithms.load(file);
     const [x, weight] = [normal([...shape.x], 'x'), normal([...shape.weight], 'weight')];
     const before = tf.memory().numTensors;
-    const { measured, table } = await measureConvolutionForms(step, [x, weight], { forms });
+    const { measured, table } = await autotuneConvolutions(step, [x, weight], { forms });
     expect(tf.memory().numTensors).toBe(before);
     expect(measured).toBe(1);
     const name = '3x3/1 convolution of [2, 8, 8, 4] to 4 channels, SAME, float32';
@@ -82,21 +82,19 @@ describe('measuring', () => {
     expect(possibleForms(shape)).toContain(table[name]);
 
     await forms.save();
-    const again = await ConvolutionForms.load(file);
+    const again = await ConvAlgorithms.load(file);
     expect(again.table).toEqual(table);
-    expect((await measureConvolutionForms(step, [x, weight], { forms: again })).measured).toBe(0);
+    expect((await autotuneConvolutions(step, [x, weight], { forms: again })).measured).toBe(0);
     // bfloat16 is another convolution.
-    expect((await measureConvolutionForms(step, [x, weight], { forms: again, precision: 'bfloat16' })).measured).toBe(
-      1,
-    );
+    expect((await autotuneConvolutions(step, [x, weight], { forms: again, precision: 'bfloat16' })).measured).toBe(1);
     await again.save();
     expect(Object.values(JSON.parse(readFileSync(file, 'utf8')))).toEqual([again.table]);
   });
 
   test('leaves alone what is known', async () => {
     for (const form of possibleForms(shape)) {
-      const forms = new ConvolutionForms({ [describeConvolution(shape, 'float32')]: form });
-      const { measured, table } = await measureConvolutionForms(
+      const forms = new ConvAlgorithms({ [describeConvolution(shape, 'float32')]: form });
+      const { measured, table } = await autotuneConvolutions(
         step,
         [normal([...shape.x], 'x'), normal([...shape.weight], 'weight')],
         { forms },
@@ -108,7 +106,7 @@ describe('measuring', () => {
   test('refuses a file or a table of something else', async () => {
     const file = join(folder, 'broken.json');
     writeFileSync(file, '[1]');
-    await expect(ConvolutionForms.load(file)).rejects.toThrow(/broken.json holds no convolution forms/);
-    expect(() => new ConvolutionForms({ a: 'fast' as GradientForm })).toThrow(/product, shifts; got "fast"/);
+    await expect(ConvAlgorithms.load(file)).rejects.toThrow(/broken.json holds no convolution forms/);
+    expect(() => new ConvAlgorithms({ a: 'fast' as GradientForm })).toThrow(/product, shifts; got "fast"/);
   });
 });

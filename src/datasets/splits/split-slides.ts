@@ -1,8 +1,8 @@
 import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
 import type { SplitRule } from '../definition.js';
 
-/** What a slide (or ready patch) must tell to be put on a side. */
-export interface DividedSlide {
+/** What a slide (or precut patch) must tell to be put on a side. */
+export interface SplitItem {
   id: string;
   patient: string | null;
   site: string | null;
@@ -23,7 +23,7 @@ export interface Fold {
   test: readonly string[];
 }
 
-export type Side = keyof Fold;
+export type SplitName = keyof Fold;
 
 export interface DatasetSplit {
   rule: SplitRule;
@@ -37,7 +37,7 @@ export interface DatasetSplit {
 /** Slides that must be on one side. */
 interface Group {
   name: string;
-  slides: DividedSlide[];
+  slides: SplitItem[];
   weight: number;
   /** The class of most of its slides. */
   class: string;
@@ -53,7 +53,7 @@ interface Group {
  *
  * @throws TooFewError when there are too few slides, patients or sites (of a class) for the rule
  */
-export function divide(slides: readonly DividedSlide[], rule: SplitRule, key: Key): DatasetSplit {
+export function splitSlides(slides: readonly SplitItem[], rule: SplitRule, key: Key): DatasetSplit {
   checkRule(rule);
   const known = slides.filter((slide) => groupName(slide, rule) !== null);
   const groups = groupsOf(known, rule);
@@ -73,8 +73,8 @@ export function divide(slides: readonly DividedSlide[], rule: SplitRule, key: Ke
 }
 
 /** The side of each slide of a fold. */
-export function sidesOf(fold: Fold): Map<string, Side> {
-  const sides: Side[] = ['train', 'validation', 'test'];
+export function splitNames(fold: Fold): Map<string, SplitName> {
+  const sides: SplitName[] = ['train', 'validation', 'test'];
   return new Map(sides.flatMap((side) => fold[side].map((id) => [id, side] as const)));
 }
 
@@ -89,12 +89,12 @@ function checkRule({ validation, test, folds }: SplitRule): void {
   }
 }
 
-function groupName(slide: DividedSlide, { by }: SplitRule): string | null {
+function groupName(slide: SplitItem, { by }: SplitRule): string | null {
   return by === 'slide' ? slide.id : slide[by];
 }
 
-function groupsOf(slides: readonly DividedSlide[], rule: SplitRule): Group[] {
-  const groups = new Map<string, DividedSlide[]>();
+function groupsOf(slides: readonly SplitItem[], rule: SplitRule): Group[] {
+  const groups = new Map<string, SplitItem[]>();
   for (const slide of slides) {
     const name = groupName(slide, rule)!;
     const members = groups.get(name);
@@ -109,11 +109,11 @@ function groupsOf(slides: readonly DividedSlide[], rule: SplitRule): Group[] {
   }));
 }
 
-function weightOf({ weight = 1 }: DividedSlide): number {
+function weightOf({ weight = 1 }: SplitItem): number {
   return weight;
 }
 
-function commonest(slides: readonly DividedSlide[]): string {
+function commonest(slides: readonly SplitItem[]): string {
   const counts = new Map<string, number>();
   for (const slide of slides) counts.set(slide.class ?? '', (counts.get(slide.class ?? '') ?? 0) + weightOf(slide));
   return [...counts].sort(([one, a], [other, b]) => b - a || (one < other ? -1 : 1))[0]![0];

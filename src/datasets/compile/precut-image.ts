@@ -15,16 +15,16 @@ const depthWords: Record<string, string> = {
 const lossy = ['jpeg', 'webp'];
 
 /** A patch's image that was decoded, so that it is known to be whole. */
-export interface ReadyImage {
+export interface PrecutImage {
   jpeg: Uint8Array;
   /** Whether these are the file's own bytes; else it was encoded anew. */
-  asGiven: boolean;
+  copied: boolean;
   /** Side of the file's picture, px. */
   side: number;
 }
 
 /** Values of a patch's mask, `[side, side]`. */
-export interface ReadyMask {
+export interface PrecutMask {
   values: Uint8Array;
   width: number;
   height: number;
@@ -52,10 +52,10 @@ export async function sideOf(path: string): Promise<number> {
  * @yields for each path its image, or what is wrong with it
  * @throws InterruptedError when `signal` aborts; system errors as they are, when a file cannot be read
  */
-export async function* readyImages(
+export async function* precutImages(
   paths: readonly string[],
   { pixels, mayResize, signal }: { pixels: number; mayResize: boolean; signal?: AbortSignal },
-): AsyncGenerator<ReadyImage | PatchFault, void, undefined> {
+): AsyncGenerator<PrecutImage | PatchFault, void, undefined> {
   const form = { as: 'jpeg', side: pixels, resize: mayResize, quality: jpegQuality, limits } as const;
   yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
     requireBytes(path, facts);
@@ -66,7 +66,7 @@ export async function* readyImages(
           'and all that differ are resized to it',
       );
     }
-    return { jpeg: data, asGiven: facts.asGiven!, side };
+    return { jpeg: data, copied: facts.copied!, side };
   });
 }
 
@@ -99,10 +99,10 @@ export function wholePictures(
  *
  * @yields for each path its values, or what is wrong with it
  */
-export function readyMasks(
+export function precutMasks(
   paths: readonly string[],
   signal?: AbortSignal,
-): AsyncGenerator<ReadyMask | PatchFault, void, undefined> {
+): AsyncGenerator<PrecutMask | PatchFault, void, undefined> {
   const outcomes = readPictures(paths, { as: 'labels', tolerant: true, limits }, { signal });
   return outcomesOf(paths, outcomes, (path, { facts: { format, depth, width, height }, data }) => {
     if (depth !== 'uchar') throw new PatchFault(`its mask ${basename(path)} holds ${depth} values; labels are bytes`);
@@ -119,7 +119,12 @@ export function readyMasks(
  * @param side of the patch's own picture, px, which the mask must have too
  * @param pixels side asked for, px
  */
-export function valuesOf(path: string, { values, width, height }: ReadyMask, side: number, pixels: number): Uint8Array {
+export function valuesOf(
+  path: string,
+  { values, width, height }: PrecutMask,
+  side: number,
+  pixels: number,
+): Uint8Array {
   if (width !== side || height !== side) {
     throw new PatchFault(`its mask ${basename(path)} is ${width} x ${height} px and the patch ${side} x ${side} px`);
   }

@@ -9,12 +9,12 @@ import { type ConvolutionShape, type GradientForm, gradientForms, possibleForms 
 
 /**
  * Which form each convolution's weight gradient takes in compiled steps. Which is fastest depends on the machine, so it
- * is measured (`measureConvolutionForms`); a convolution that is not in the table takes the form that usually is.
+ * is measured (`autotuneConvolutions`); a convolution that is not in the table takes the form that usually is.
  *
  * The form decides the order of sums, and with it a result's last bits: `train` keeps the table with its checkpoints,
  * and gives it back for the run's provenance.
  */
-export class ConvolutionForms {
+export class ConvAlgorithms {
   private readonly forms: Map<string, GradientForm>;
 
   /**
@@ -47,8 +47,8 @@ export class ConvolutionForms {
    * @param file by default in the user's cache folder (`$XDG_CACHE_HOME`)
    * @throws Error if the file cannot be read as such; deleting it does no harm
    */
-  static async load(file = join(cacheFolder(), 'convolution-forms.json')): Promise<ConvolutionForms> {
-    return new ConvolutionForms((await stored(file))[thisMachine()] ?? {}, file);
+  static async load(file = join(cacheFolder(), 'conv-algorithms.json')): Promise<ConvAlgorithms> {
+    return new ConvAlgorithms((await stored(file))[thisMachine()] ?? {}, file);
   }
 
   /** Adds what is known to the file that it was loaded from. */
@@ -101,7 +101,7 @@ export function describeConvolution(
 }
 
 interface Use {
-  forms: ConvolutionForms;
+  forms: ConvAlgorithms;
   precision: Precision;
   /** Told of each convolution whose gradient is taken. */
   onUse?: (name: string, shape: ConvolutionShape) => void;

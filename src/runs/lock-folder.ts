@@ -1,0 +1,18 @@
+import { join } from 'node:path';
+import { FileLock } from './lock.js';
+
+/** The locks of this process by their paths: opening a run again takes its own lock over. */
+const locks = new Map<string, FileLock>();
+
+/**
+ * Locks a part of a run's folder for this process: nobody else writes the `run`, or the `page`.
+ *
+ * @throws Error that says who has it
+ */
+export async function lockFolder(folder: string, part: 'run' | 'page'): Promise<FileLock> {
+  const path = join(folder, `.${part}.lock`);
+  await locks.get(path)?.release();
+  const lock = await FileLock.require(path, `${folder} is being written`);
+  locks.set(path, lock);
+  return lock;
+}
