@@ -24,7 +24,6 @@ const reasons = {
   'cmake-js':
     'an empty local package: @julusian/jpeg-turbo would compile with it, and it would bring some hundred packages',
   'danfojs-node': 'the results tables that people read and export',
-  'csv-parse': 'reads CSV tables and refuses damaged ones by row and column',
   'fs-native-extensions':
     'file locks that the operating system releases when their process ends, also by a kill; Node has none',
   koffi:
