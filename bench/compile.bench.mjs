@@ -1,8 +1,9 @@
 // What compiling costs: the first call of a ResNet-50 training step (recording, TensorFlow's optimizer, its memory)
 // beyond what later calls take, and what finding the recording again costs with that step's 431 tensors. It has no peer.
+
+import { key } from '../dist/base/index.js';
 import { compile, describeDevice, randomNormal, tf } from '../dist/engine/index.js';
 import { resnet } from '../dist/models/index.js';
-import { key } from '../dist/runs/index.js';
 import { sgd, trainingStep } from '../dist/training/index.js';
 import { classifierObjective } from './classifier-training.mjs';
 import { reportValue } from './report.mjs';

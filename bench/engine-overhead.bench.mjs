@@ -1,7 +1,8 @@
 // What calling an op costs: steps of tiny ops, run eagerly and compiled in turns. Here eager tfjs is the peer. The chain
 // is the main row; LARS shows what it costs beside the ops to hand over 301 tensors and to take 200, either way.
+
+import { key } from '../dist/base/index.js';
 import { compile, describeDevice, randomNormal, tf } from '../dist/engine/index.js';
-import { key } from '../dist/runs/index.js';
 import { lars } from '../dist/training/index.js';
 import { report } from './report.mjs';
 import { median } from './worker.mjs';

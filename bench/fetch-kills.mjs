@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { key } from '../dist/runs/index.js';
+import { key } from '../dist/base/index.js';
 import { sha256, startGdc } from './data-servers.mjs';
 
 const program = `

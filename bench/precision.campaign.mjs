@@ -2,9 +2,10 @@
 // one in float32? 200 steps by default of a small ResNet-18 that tells textures apart, from each of three seeds. The band: the mean of the last 50
 // losses differs from float32's by at most 5 % of the first loss. Beside them, as a measure of what chance does, float32
 // from weights that differ by a thousandth.
+
+import { key } from '../dist/base/index.js';
 import { gather, randomNormal, randomUniform, tf } from '../dist/engine/index.js';
 import { resnet } from '../dist/models/index.js';
-import { key } from '../dist/runs/index.js';
 import { dynamicLossScaling, sgd, train } from '../dist/training/index.js';
 import { writeCampaignResult } from './campaign-result.mjs';
 import { classifierObjective } from './classifier-training.mjs';

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { key } from '../dist/base/index.js';
 import {
   autotuneConvolutions,
   ConvAlgorithms,
@@ -7,7 +8,6 @@ import {
   randomNormal,
   tf,
 } from '../dist/engine/index.js';
-import { key } from '../dist/runs/index.js';
 import { trainingStep } from '../dist/training/index.js';
 import { classifierObjective } from './classifier-training.mjs';
 

@@ -2,7 +2,7 @@
 // run again. Takes about eight times as long as one cold set-up.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { key } from '../dist/runs/index.js';
+import { key } from '../dist/base/index.js';
 import { copyProject } from './project-copy.mjs';
 import { examineSetUp, finishSetUp, killSetUp } from './setup-kills.mjs';
 

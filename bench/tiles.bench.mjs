@@ -3,7 +3,7 @@
 // turns, on the same places.
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { key } from '../dist/runs/index.js';
+import { key } from '../dist/base/index.js';
 import { openSlide, paperGeometry } from '../dist/slides/index.js';
 import { peerPython } from './peer-environment.mjs';
 import { report } from './report.mjs';

@@ -5,7 +5,8 @@
 
 // Runs and randomness.
 
-export { interruptSignal, type Key, key, listRuns, openRun, type Run, readEvents } from './runs/index.js';
+export { interruptSignal, type Key, key } from './base/index.js';
+export { listRuns, openRun, type Run, readEvents } from './runs/index.js';
 
 // Tensors and compiled functions.
 
@@ -44,9 +45,7 @@ export {
   drawViewParameters,
   hedJitter,
   imageNetColors,
-  macenkoNormalize,
   normalize,
-  reinhardNormalize,
   selfSupervisedViews,
   supervisedViews,
   type ViewRecipe,

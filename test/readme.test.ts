@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { projectRoot } from '../src/runs/index.js';
+import { projectRoot } from '../src/base/index.js';
 
 test('figures of speed in the README are those of the committed results, and none is of a quick run', () => {
   const rows = readFileSync(join(projectRoot, 'README.md'), 'utf8')

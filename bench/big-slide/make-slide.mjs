@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { key } from '../../dist/base/index.js';
 import { syntheticDataset } from '../../dist/datasets/index.js';
-import { key } from '../../dist/runs/index.js';
 import { openSlide } from '../../dist/slides/index.js';
 
 const tile = 256;

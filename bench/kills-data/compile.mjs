@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { key } from '../../dist/base/index.js';
 import { compileDataset, readDefinition, readShard, shardFolder, syntheticDataset } from '../../dist/datasets/index.js';
-import { key } from '../../dist/runs/index.js';
 
 const child = fileURLToPath(new URL('./compile-child.mjs', import.meta.url));
 
@@ -61,7 +61,7 @@ class Trials {
   /**
    * Begins to compile, kills, compiles again, and looks at what is there each time.
    *
-   * @param {import('../../dist/runs/index.js').Generator} random
+   * @param {import('../../dist/base/index.js').Generator} random
    * @returns {Promise<{processes: number, workers: number, killed: number, killedAtSeconds: number, shardsThere: number, faults: string[]}>}
    */
   async run(random) {

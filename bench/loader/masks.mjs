@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { key } from '../../dist/base/index.js';
 import { compileDataset, readDefinition } from '../../dist/datasets/index.js';
-import { key } from '../../dist/runs/index.js';
 
 const side = 32;
 const classes = ['glass', 'stroma', 'cancer'];

@@ -4,10 +4,10 @@
 // with the ms that each took to come and the peak memory.
 import { createInterface } from 'node:readline';
 import { applyViews, drawViewParameters } from '../../dist/augment/index.js';
+import { key } from '../../dist/base/index.js';
 import { openShardDataset } from '../../dist/datasets/index.js';
 import { compile, describeDevice, disposeTensors } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
-import { key } from '../../dist/runs/index.js';
 
 const [folder, ...numbers] = process.argv.slice(2);
 const [batchSize, size] = numbers.map(Number);

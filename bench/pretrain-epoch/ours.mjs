@@ -4,12 +4,12 @@
 // each took, the last loss, the number of weights and the peak memory.
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
+import { InterruptedError, key } from '../../dist/base/index.js';
 import { openShardDataset } from '../../dist/datasets/index.js';
 import { ConvAlgorithms, describeDevice, tf } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
 import { resnet } from '../../dist/models/index.js';
 import { pretrain, simclr } from '../../dist/pretrain/index.js';
-import { InterruptedError, key } from '../../dist/runs/index.js';
 
 const work = JSON.parse(process.argv[2]);
 const method = simclr({

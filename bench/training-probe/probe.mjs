@@ -6,10 +6,10 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import koffi from 'koffi';
 import { applyViews, drawViewParameters, imageNetColors, normalize } from '../../dist/augment/index.js';
+import { key } from '../../dist/base/index.js';
 import { describeDevice, gather, randomUniform, tf } from '../../dist/engine/index.js';
 import { simclrMethod } from '../../dist/experiments/index.js';
 import { resnet } from '../../dist/models/index.js';
-import { key } from '../../dist/runs/index.js';
 import { adamw, lars, train } from '../../dist/training/index.js';
 import { classifierObjective } from '../classifier-training.mjs';
 

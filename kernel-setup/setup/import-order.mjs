@@ -4,6 +4,8 @@ import { projectRoot } from './paths.mjs';
 
 /** The rooms of src/ from the ground up: each may import from itself and from those before it. */
 export const rooms = [
+  'base',
+  'download',
   'runs',
   'engine',
   'slides',

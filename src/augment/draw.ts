@@ -1,5 +1,5 @@
+import type { Generator, Key } from '../base/index.js';
 import { type Tensors, tf } from '../engine/index.js';
-import type { Generator, Key } from '../runs/index.js';
 import { checkRecipe, type ViewRecipe } from './recipe.js';
 
 /** Where a crop lies in its image, px. */

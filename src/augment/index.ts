@@ -1,19 +1,8 @@
 export { meanOfPixels } from './color.js';
 export { type DecodeOptions, decodeJpegs, decodeMasks, integersOf } from './decode.js';
 export { drawViewParameters } from './draw.js';
+export { drawHedJitter, type HedJitter, hedJitter } from './hed-jitter.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
 export { checkRecipe, type Range, selfSupervisedViews, supervisedViews, type ViewRecipe } from './recipe.js';
 export { imagesOfDecoded } from './resized-crop.js';
-export {
-  drawHedJitter,
-  type HedJitter,
-  hedJitter,
-  type LabStatistics,
-  labStatistics,
-  type MacenkoStains,
-  macenkoNormalize,
-  macenkoReference,
-  macenkoStains,
-  reinhardNormalize,
-} from './stain/index.js';
 export { applyViews, centerView, imagesFromBytes } from './views.js';

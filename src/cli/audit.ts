@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { key, writeFileAtomic } from '../base/index.js';
 import {
   type AuditedPictures,
   auditGivenSides,
@@ -19,7 +20,6 @@ import {
   writtenAlike,
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
-import { key, writeFileAtomic } from '../runs/index.js';
 import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,5 +1,5 @@
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
-import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../runs/index.js';
+import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../download/index.js';
 import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
 import { printExcluded } from './print-excluded.js';
 import { printListPage, printListRetry } from './print-list.js';

@@ -1,4 +1,5 @@
 import { applyViews, decodeJpegs, drawViewParameters, imagesOfDecoded } from '../augment/index.js';
+import { type Key, key } from '../base/index.js';
 import {
   attribute,
   averagePool,
@@ -32,7 +33,6 @@ import {
 import { simclrMethod } from '../experiments/index.js';
 import { type ModelTensors, resnet, vit } from '../models/index.js';
 import { drawViews, objectiveOf, simclr } from '../pretrain/index.js';
-import { type Key, key } from '../runs/index.js';
 import {
   adamw,
   dynamicLossScaling,

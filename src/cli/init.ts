@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { writeFileAtomic } from '../base/index.js';
 import { checkDefinition, inferDefinition } from '../datasets/index.js';
-import { writeFileAtomic } from '../runs/index.js';
 import { parseWords } from './options.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { projectRoot } from '../runs/index.js';
+import { projectRoot } from '../base/index.js';
 import { UsageError } from './usage-error.js';
 
 /** One `let name: type = default; // help` of a notebook's cell tagged `parameters`. */

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { InterruptedError } from '../runs/index.js';
+import { InterruptedError } from '../base/index.js';
 import { UsageError } from './usage-error.js';
 
 /**

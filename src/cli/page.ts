@@ -3,9 +3,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
+import { projectRoot, temporaryName, writeFileAtomic } from '../base/index.js';
 import { chartSvg, type VegaLiteSpec, vegaLiteType } from '../report/chart.js';
 import { escapeMarkup } from '../report/html.js';
-import { projectRoot, temporaryName, writeFileAtomic } from '../runs/index.js';
 import { notebookTitle } from './notebooks.js';
 import { jupyterEnvironment, pythonProgram } from './papermill.js';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { projectRoot } from '../runs/index.js';
+import { projectRoot } from '../base/index.js';
 import { UsageError } from './usage-error.js';
 import { toYaml } from './yaml.js';
 

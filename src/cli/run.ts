@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
+import { projectRoot, writeFileAtomic } from '../base/index.js';
 import { simclrExperiment } from '../experiments/index.js';
-import { attemptIn, lockFolder, type Metric, projectRoot, runFolderFor, writeFileAtomic } from '../runs/index.js';
+import { attemptIn, lockFolder, type Metric, runFolderFor } from '../runs/index.js';
 import {
   describeParameters,
   type Notebook,

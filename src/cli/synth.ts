@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { key } from '../base/index.js';
 import { type CohortKind, syntheticDataset } from '../datasets/index.js';
-import { key } from '../runs/index.js';
 import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { digestOfFile } from '../base/index.js';
 import { readSafetensors } from '../engine/index.js';
 import { type PretrainParameters, pretrainingData, simclrExperiment } from '../experiments/index.js';
 import { fromTorch } from '../models/index.js';
 import { pretrainedEncoder } from '../pretrain/index.js';
 import { compareWithBaselines, comparisonMetrics } from '../report/index.js';
-import { digestOfFile, type Metric, type Provenance, runIdentity } from '../runs/index.js';
+import { type Metric, type Provenance, runIdentity } from '../runs/index.js';
 import { parseWords } from './options.js';
 import { UsageError } from './usage-error.js';
 

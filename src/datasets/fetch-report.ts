@@ -1,4 +1,4 @@
-import type { DownloadResult } from '../runs/index.js';
+import type { DownloadResult } from '../download/index.js';
 import { filesOf, type LockFile } from './lock-file.js';
 import { isResolved } from './read-definition.js';
 import type { ResolvedDataset } from './resolve-dataset.js';

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Download, type DownloadResult, downloadAll, explainDiskFull, writeFileAtomic } from '../runs/index.js';
+import { explainDiskFull, writeFileAtomic } from '../base/index.js';
+import { type Download, type DownloadResult, downloadAll } from '../download/index.js';
 import type { DatasetOrigin } from './definition.js';
 import { type FetchReport, fetchReport } from './fetch-report.js';
 import { filesOf, type LockedFile, lockFileText } from './lock-file.js';

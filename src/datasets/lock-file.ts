@@ -1,4 +1,4 @@
-import { canonicalJson, sha256 } from '../runs/index.js';
+import { canonicalJson, sha256 } from '../base/index.js';
 import { readJsonFile } from './json-file.js';
 import {
   count,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { projectRoot } from '../runs/index.js';
+import { projectRoot } from '../base/index.js';
 import { readJsonFile } from './json-file.js';
 import {
   count,

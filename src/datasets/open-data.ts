@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { projectRoot, writeFileAtomic } from '../runs/index.js';
+import { projectRoot, writeFileAtomic } from '../base/index.js';
 import { openShardDataset, type ShardDataset } from './batches/index.js';
 import { type CompileProgress, compileDataset, inputHash, readReport, shardFolder } from './compile/index.js';
 import type { DatasetDefinition } from './definition.js';

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { canonicalJson, projectRoot, sha256 } from '../runs/index.js';
+import { canonicalJson, projectRoot, sha256 } from '../base/index.js';
 import type { DatasetDefinition } from './definition.js';
 import { definitionFaults } from './definition-rules.js';
 import { readJsonFile } from './json-file.js';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type DownloadOptions, key, projectRoot, throwIfInterrupted, withDefaults } from '../runs/index.js';
+import { key, projectRoot, throwIfInterrupted } from '../base/index.js';
+import { type DownloadOptions, withDefaults } from '../download/index.js';
 import type { DatasetDefinition, DatasetOrigin } from './definition.js';
 import { type LockedSlide, type LockFile, readLockFile } from './lock-file.js';
 import { definitionFolder, definitionSha256, isResolved, readDefinition } from './read-definition.js';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { projectRoot, sha256 } from '../runs/index.js';
+import { projectRoot, sha256 } from '../base/index.js';
 import type { SlideDataset } from './compile/index.js';
 import type { DatasetDefinition } from './definition.js';
 import { readSlideManifest } from './manifest.js';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { untouchedRecord } from '../runs/index.js';
+import { untouchedRecord } from '../download/index.js';
 import { filesOf, type LockedFile } from './lock-file.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import type { DatasetSlide } from './slide-source.js';

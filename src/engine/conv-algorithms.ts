@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import type { Precision } from './compile/precision.js';
 import { describeDevice } from './device.js';
 import { type ConvolutionShape, type GradientForm, gradientForms, possibleForms } from './ops/weight-gradient.js';

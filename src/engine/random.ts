@@ -1,4 +1,4 @@
-import type { Key } from '../runs/index.js';
+import type { Key } from '../base/index.js';
 import { seedTensor } from './compile/keys.js';
 import { attribute, runOp, type Tensor, tf } from './runtime.js';
 

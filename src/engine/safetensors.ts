@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import { type Tensor, tf } from './runtime.js';
 import { disposeTensors, type Tensors } from './tensors.js';
 

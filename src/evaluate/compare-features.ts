@@ -1,5 +1,5 @@
+import type { Key } from '../base/index.js';
 import type { BatchSource } from '../input/index.js';
-import type { Key } from '../runs/index.js';
 import { type Encoder, extractFeatures, type Features } from './features.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';

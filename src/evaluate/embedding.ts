@@ -1,5 +1,5 @@
 import { UMAP } from 'umap-js';
-import { InterruptedError, type Key } from '../runs/index.js';
+import { InterruptedError, type Key } from '../base/index.js';
 import type { Features } from './features.js';
 import { nearestRows } from './nearest.js';
 

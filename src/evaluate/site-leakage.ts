@@ -1,5 +1,5 @@
+import { inParallel, type Key, throwIfInterrupted } from '../base/index.js';
 import { type AuditedPictures, patientsWithDoubles } from '../datasets/index.js';
-import { inParallel, type Key, throwIfInterrupted } from '../runs/index.js';
 import { pictureLimits, readPicture } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';

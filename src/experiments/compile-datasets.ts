@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { digestOfFile, key, projectRoot } from '../base/index.js';
 import {
   type CohortKind,
   type CompiledDataset,
@@ -19,7 +20,7 @@ import {
   syntheticDataset,
 } from '../datasets/index.js';
 import type { SiteLeakage } from '../evaluate/index.js';
-import { digestOfFile, key, type Metric, projectRoot, type RunResult } from '../runs/index.js';
+import type { Metric, RunResult } from '../runs/index.js';
 import type { Scale } from './pretrain.js';
 
 /** What the parameters cell of notebooks 01 to 03 gives. */

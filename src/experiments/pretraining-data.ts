@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type Key, key } from '../base/index.js';
 import {
   type CompileProgress,
   openData,
@@ -8,7 +9,6 @@ import {
   syntheticDataset,
 } from '../datasets/index.js';
 import { BatchSource } from '../input/index.js';
-import { type Key, key } from '../runs/index.js';
 import type { PretrainExperiment } from './pretrain.js';
 
 /** The patches of a pretraining experiment: to train on, and to judge features by. */

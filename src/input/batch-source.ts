@@ -1,7 +1,7 @@
 import { integersOf } from '../augment/index.js';
+import { canonicalJson, type Key, sha256 } from '../base/index.js';
 import type { ShardDataset } from '../datasets/index.js';
 import { getTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
-import { canonicalJson, type Key, sha256 } from '../runs/index.js';
 import { ChunkReader } from './chunk-reader.js';
 import { DecodedPatches } from './decoded-patches.js';
 import { type Decoded, decodeEncoded, uploadEncoded } from './encoded.js';

@@ -1,4 +1,4 @@
-import type { Generator, Key } from '../runs/index.js';
+import type { Generator, Key } from '../base/index.js';
 
 /** Patches of one shard that are read in one go; few, so that patches of many slides are in memory at a time. */
 const chunkPatches = 16;

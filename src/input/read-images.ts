@@ -1,6 +1,6 @@
 import { integersOf } from '../augment/index.js';
+import { throwIfInterrupted } from '../base/index.js';
 import { disposeTensors, type Tensors, tf } from '../engine/index.js';
-import { throwIfInterrupted } from '../runs/index.js';
 import type { BatchSource } from './batch-source.js';
 
 /**

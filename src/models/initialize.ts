@@ -1,5 +1,5 @@
+import type { Key } from '../base/index.js';
 import { randomNormal, type Tensor } from '../engine/index.js';
-import type { Key } from '../runs/index.js';
 
 /** He et al., 2015 (arXiv 1502.01852), normal, fan out, gain of relu: torchvision's choice for convolutions. */
 export function kaimingConvolution(key: Key, shape: readonly [number, number, number, number]): Tensor {

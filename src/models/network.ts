@@ -1,5 +1,5 @@
+import type { Key } from '../base/index.js';
 import { dense, relu, subTensors, type Tensor, type Tensors, tf, withPrefix } from '../engine/index.js';
-import type { Key } from '../runs/index.js';
 import { ForwardPass, type ModelTensors } from './forward-pass.js';
 import { kaimingDense } from './initialize.js';
 import type { Backbone } from './resnet.js';

@@ -1,5 +1,5 @@
+import type { Key } from '../base/index.js';
 import { globalAveragePool, maxPool, type Tensor, type Tensors, tf } from '../engine/index.js';
-import type { Key } from '../runs/index.js';
 import { ForwardPass, type ModelTensors } from './forward-pass.js';
 import { kaimingConvolution } from './initialize.js';
 

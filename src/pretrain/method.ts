@@ -1,8 +1,8 @@
 import { applyViews, drawViewParameters, imageNetColors, normalize, type ViewRecipe } from '../augment/index.js';
+import type { Key } from '../base/index.js';
 import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
-import type { Key } from '../runs/index.js';
 import type { LossOfBatch, Objective, StepContext } from '../training/index.js';
 
 /** What a method's loss looks at. */

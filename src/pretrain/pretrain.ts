@@ -1,9 +1,9 @@
 import { imageNetColors } from '../augment/index.js';
+import { canonicalJson, key, sha256 } from '../base/index.js';
 import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
 import type { Encoder, Monitor } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
-import { canonicalJson, key, sha256 } from '../runs/index.js';
 import {
   adamw,
   dynamicLossScaling,

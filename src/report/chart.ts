@@ -1,4 +1,4 @@
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle } from './figure.js';
 import { chartConfig } from './style.js';

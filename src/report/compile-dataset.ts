@@ -1,3 +1,4 @@
+import { interruptSignal } from '../base/index.js';
 import {
   type CompileDatasetOptions,
   type CompiledDataset,
@@ -5,7 +6,7 @@ import {
   type SlideDataset,
 } from '../datasets/index.js';
 import { type CompileExperiment, type ExperimentDataset, experimentDataset } from '../experiments/index.js';
-import { interruptSignal, type Run } from '../runs/index.js';
+import type { Run } from '../runs/index.js';
 import { withProgress } from './progress.js';
 
 /** The slides of a compile experiment, with progress where they are synthetic and drawn; the kernel's interrupt stops it. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { kernelServices } from '../runs/index.js';
+import { kernelServices } from '../base/index.js';
 
 /**
  * One output in several forms; a notebook front end shows the richest that it knows. Every bundle has `text/plain`,

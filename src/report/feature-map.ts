@@ -1,6 +1,6 @@
+import { interruptSignal, key } from '../base/index.js';
 import { type Encoder, embeddingMap, extractFeatures } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
-import { interruptSignal, key } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { embeddingChart } from './charts.js';
 import { display, html } from './show.js';

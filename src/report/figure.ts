@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import { useOwnFont } from '../slides/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
-import { canonicalJson, listRuns, type Metric, projectRoot, writeFileAtomic } from '../runs/index.js';
+import { canonicalJson, projectRoot, writeFileAtomic } from '../base/index.js';
+import { listRuns, type Metric } from '../runs/index.js';
 import { galleryStyle } from './gallery-style.js';
 import { escapeMarkup as text } from './html.js';
 import { duration } from './progress.js';

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import type { RgbImage } from '../slides/index.js';
 import { showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle, fontFamily, pixelRatio } from './figure.js';

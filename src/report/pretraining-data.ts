@@ -1,6 +1,7 @@
+import { interruptSignal } from '../base/index.js';
 import { groupsOf } from '../evaluate/index.js';
 import { type PretrainExperiment, type PretrainingData, pretrainingData } from '../experiments/index.js';
-import { interruptSignal, type Run } from '../runs/index.js';
+import type { Run } from '../runs/index.js';
 import { escapeMarkup } from './html.js';
 import { showPictureGrid } from './picture-grid.js';
 import { type Progress, progress } from './progress.js';

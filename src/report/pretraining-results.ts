@@ -1,9 +1,10 @@
+import { digestOfFile, interruptSignal, key } from '../base/index.js';
 import { writeSafetensors } from '../engine/index.js';
 import { colorHistograms, compareFeatures, type Encoder, type FeatureComparison } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
 import { type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
-import { digestOfFile, interruptSignal, key, type Metric, type Run } from '../runs/index.js';
+import type { Metric, Run } from '../runs/index.js';
 import { duration } from './progress.js';
 import { display, html } from './show.js';
 import { comparisonMetrics } from './show-comparison.js';

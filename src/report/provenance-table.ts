@@ -1,4 +1,5 @@
-import { canonicalJson, type Provenance, sha256 } from '../runs/index.js';
+import { canonicalJson, sha256 } from '../base/index.js';
+import type { Provenance } from '../runs/index.js';
 import { inWords, showTable } from './table.js';
 
 /** Shows where a run's numbers come from: the command that makes them again and the hashes of all that went in. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { canonicalJson, type Metric, projectRoot } from '../runs/index.js';
+import { canonicalJson, projectRoot } from '../base/index.js';
+import type { Metric } from '../runs/index.js';
 
 /** What the gallery says of one run folder. */
 export interface RunSummary {

@@ -1,5 +1,5 @@
+import { inParallel } from '../base/index.js';
 import { type CompiledDataset, openShardDataset, readEncoded, type ShardDataset } from '../datasets/index.js';
-import { inParallel } from '../runs/index.js';
 import { pictureLimits, readPicture } from '../slides/index.js';
 import { type GridPicture, showPictureGrid } from './picture-grid.js';
 import { maskColor } from './style.js';

@@ -1,6 +1,7 @@
+import { interruptSignal, key } from '../base/index.js';
 import { subjectOf } from '../datasets/index.js';
 import { type SiteLeakage, siteLeakage } from '../evaluate/index.js';
-import { interruptSignal, key, type Run } from '../runs/index.js';
+import type { Run } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { showText } from './display.js';
 import { gapInWords, siteLeakageChart } from './site-leakage-chart.js';

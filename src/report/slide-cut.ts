@@ -1,3 +1,4 @@
+import { interruptSignal } from '../base/index.js';
 import {
   type CutOptions,
   cutSettings,
@@ -7,7 +8,6 @@ import {
   type SlideDataset,
   type SlideFacts,
 } from '../datasets/index.js';
-import { interruptSignal } from '../runs/index.js';
 import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
 import { showText } from './display.js';
 import { showPicture } from './figure.js';

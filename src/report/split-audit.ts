@@ -1,3 +1,4 @@
+import { interruptSignal } from '../base/index.js';
 import {
   type AuditedPictures,
   auditRules,
@@ -13,7 +14,7 @@ import {
   type SplitRule,
 } from '../datasets/index.js';
 import type { ExperimentDataset } from '../experiments/index.js';
-import { interruptSignal, type Run } from '../runs/index.js';
+import type { Run } from '../runs/index.js';
 import { showText } from './display.js';
 import { showPictureGrid } from './picture-grid.js';
 import { withProgress } from './progress.js';

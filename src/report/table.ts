@@ -1,5 +1,5 @@
 import { from } from 'arquero';
-import { writeFileAtomic } from '../runs/index.js';
+import { writeFileAtomic } from '../base/index.js';
 import { type MimeBundle, showBundle } from './display.js';
 import { escapeMarkup } from './html.js';
 

@@ -1,8 +1,8 @@
 import { applyViews, imagesOfDecoded } from '../augment/index.js';
+import { key } from '../base/index.js';
 import { subTensors, type Tensor, tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { drawViews, type Method } from '../pretrain/index.js';
-import { key } from '../runs/index.js';
 import { picturesOf, showPictureGrid } from './picture-grid.js';
 import { aboutPatch, sampleRows } from './show-patches.js';
 

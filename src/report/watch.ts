@@ -1,8 +1,9 @@
+import { interruptSignal } from '../base/index.js';
 import type { Monitor } from '../evaluate/index.js';
 import { collapseMonitor, knnMonitor } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { type PretrainOptions, trainingSteps } from '../pretrain/index.js';
-import { interruptSignal, type Run } from '../runs/index.js';
+import type { Run } from '../runs/index.js';
 import { liveTrainingChart } from './live-training-chart.js';
 
 /**

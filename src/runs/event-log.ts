@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { appendFile, type FileHandle, mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { syncFolder } from './files.js';
+import { syncFolder } from '../base/files.js';
 
 /** One line of `events.jsonl`. */
 export interface RunEvent {

@@ -1,19 +1,4 @@
-export { DiskFullError, explainDiskFull, isDiskFull } from './disk-full.js';
-export * from './download/index.js';
 export { EventLog, type RunEvent, readEvents } from './event-log.js';
-export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
-export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
-export { inParallel } from './in-parallel.js';
-export {
-  InterruptedError,
-  input,
-  interruptSignal,
-  type KernelServices,
-  kernelServices,
-  throwIfInterrupted,
-} from './interrupt.js';
-export { Generator, Key, key } from './key.js';
-export { FileLock, lockOwner } from './lock.js';
 export { lockFolder } from './lock-folder.js';
 export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
 export {

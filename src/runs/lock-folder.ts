@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { FileLock } from './lock.js';
+import { FileLock } from '../base/lock.js';
 
 /** The locks of this process by their paths: opening a run again takes its own lock over. */
 const locks = new Map<string, FileLock>();

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { kernelServices } from './interrupt.js';
+import { kernelServices } from '../base/interrupt.js';
 
 /** The code of a notebook's file. */
 export interface NotebookCells {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from './files.js';
+import { projectRoot } from '../base/files.js';
 
 /** What provenance takes from a run's folder. */
 export interface RunOrigin {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
+import { projectRoot, writeFileAtomic } from '../base/files.js';
+import { canonicalJson, digestOfFile, sha256, sha256OfTree } from '../base/hash.js';
+import { kernelServices } from '../base/interrupt.js';
+import type { FileLock } from '../base/lock.js';
 import { EventLog, type RunEvent } from './event-log.js';
-import { projectRoot, writeFileAtomic } from './files.js';
-import { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
-import { kernelServices } from './interrupt.js';
-import type { FileLock } from './lock.js';
 import { lockFolder } from './lock-folder.js';
 import { foreignCells, readNotebookCells } from './notebook-cells.js';
 import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { projectRoot } from '../runs/index.js';
+import { projectRoot } from '../base/index.js';
 
 /** A C function bound by koffi: called as it is on this thread, or through `async` on a thread of its own. */
 interface Bound<Result> {

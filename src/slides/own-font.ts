@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../runs/index.js';
+import { projectRoot } from '../base/index.js';
 
 /** Has text in pictures drawn in the project's font; fontconfig reads its settings once, when text is first drawn. */
 export function useOwnFont(): void {

@@ -1,4 +1,4 @@
-import type { Key } from '../runs/index.js';
+import type { Key } from '../base/index.js';
 import { type Resampling, resampling } from './magnification.js';
 import type { Slide } from './slide.js';
 import { type FocusMap, sharpness } from './tissue/focus.js';

@@ -1,4 +1,4 @@
-import { throwIfInterrupted } from '../runs/index.js';
+import { throwIfInterrupted } from '../base/index.js';
 import type { PictureFacts, PictureForm, PictureLimits, PicturePlace } from './reader/messages.js';
 import { type ReaderPool, readerPool } from './reader/pool.js';
 import { ReaderEndedError } from './reader/reader-process.js';

@@ -1,4 +1,4 @@
-import { InterruptedError } from '../runs/index.js';
+import { InterruptedError } from '../base/index.js';
 import { type Resampling, resampling } from './magnification.js';
 import { checkGeometry, type PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';

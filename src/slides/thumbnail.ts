@@ -1,4 +1,4 @@
-import { inParallel } from '../runs/index.js';
+import { inParallel } from '../base/index.js';
 import { type GridBlock, gridBlocks } from './blocks.js';
 import type { RgbImage } from './rgb-image.js';
 import type { Slide } from './slide.js';

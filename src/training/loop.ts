@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { InterruptedError, type Key } from '../base/index.js';
 import {
   autotuneConvolutions,
   ConvAlgorithms,
@@ -8,7 +9,6 @@ import {
   type Tensors,
   tf,
 } from '../engine/index.js';
-import { InterruptedError, type Key } from '../runs/index.js';
 import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import type { Objective, Scheduled } from './objective.js';

@@ -1,6 +1,6 @@
+import type { Key } from '../base/index.js';
 import type { Tensor, Tensors } from '../engine/index.js';
 import type { ModelTensors } from '../models/index.js';
-import type { Key } from '../runs/index.js';
 import type { Replicas } from './replicas.js';
 import type { Schedule } from './schedules.js';
 

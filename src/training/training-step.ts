@@ -1,5 +1,5 @@
+import type { Key } from '../base/index.js';
 import { type Tensor, type Tensors, tf } from '../engine/index.js';
-import type { Key } from '../runs/index.js';
 import { accumulateGradients } from './accumulate-gradients.js';
 import type { TrainingTensors } from './checkpoint.js';
 import { clipByGlobalNorm } from './clip.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { composedGaussianBlur, gaussianBlur } from '../../src/augment/blur.js';
+import { key } from '../../src/base/index.js';
 import { randomUniform, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 const images = randomUniform(key('blur'), [5, 14, 17, 3]);
 const sigma = tf.tensor1d([0, 0.1, 0.7, 2, 40]);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { labStatistics, meanOfPixels } from '../../src/augment/index.js';
+import { key } from '../../src/base/index.js';
 import { tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 const side = 512;
 const random = key(1).generator();

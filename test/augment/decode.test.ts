@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DecodeOptions, decodeJpegs, imagesOfDecoded } from '../../src/augment/index.js';
+import { key } from '../../src/base/index.js';
 import { compile, type Tensor, tf, uploadStrings } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 /** Smooth color fields with noise. */
 async function jpeg(seed: number, width: number, height: number, options: sharp.JpegOptions = {}): Promise<Uint8Array> {

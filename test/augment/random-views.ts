@@ -1,6 +1,6 @@
 import { applyViews, drawViewParameters, type ViewRecipe } from '../../src/augment/index.js';
+import type { Key } from '../../src/base/index.js';
 import { type Tensor, tf } from '../../src/engine/index.js';
-import type { Key } from '../../src/runs/index.js';
 
 /** `count` views of each image. */
 export const randomViews = (images: Tensor, recipe: ViewRecipe, from: Key, count = 1): Tensor =>

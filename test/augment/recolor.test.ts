@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { drawViewParameters, selfSupervisedViews } from '../../src/augment/index.js';
 import { composedRecolor, recolor } from '../../src/augment/recolor.js';
+import { key } from '../../src/base/index.js';
 import { randomUniform, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 const views = (count: number) => randomUniform(key('recolor'), [count, 9, 13, 3]);
 const largest = (one: Tensor, other: Tensor) => one.sub(other).abs().max().dataSync()[0]!;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { imagesOfDecoded } from '../../src/augment/index.js';
 import { composedResizedCrops, resizedCrops } from '../../src/augment/resized-crop.js';
+import { key } from '../../src/base/index.js';
 import { attribute, randomUniform, runOp, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 import { randomViews } from './random-views.js';
 
 const images = () => randomUniform(key('crops'), [2, 61, 47, 3]);

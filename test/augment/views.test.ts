@@ -10,8 +10,8 @@ import {
   supervisedViews,
   type ViewRecipe,
 } from '../../src/augment/index.js';
+import { type Key, key } from '../../src/base/index.js';
 import { randomUniform, type Tensor, tf } from '../../src/engine/index.js';
-import { type Key, key } from '../../src/runs/index.js';
 import { randomViews } from './random-views.js';
 
 const whole: ViewRecipe['crop'] = { scale: [1, 1], ratio: [1, 1] };

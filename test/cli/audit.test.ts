@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { audit } from '../../src/cli/audit.js';
 import { compileDataset, syntheticDataset } from '../../src/datasets/index.js';
-import { key } from '../../src/runs/index.js';
 import { temporaryFolder } from '../datasets/small-dataset.js';
 
 const folder = temporaryFolder();

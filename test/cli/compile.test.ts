@@ -15,8 +15,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readShard, type SlideDataset } from '../../src/datasets/index.js';
+import { canMount, smallDisk } from '../base/tmpfs.js';
 import { digests, smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
-import { canMount, smallDisk } from '../runs/tmpfs.js';
 
 const program = fileURLToPath(new URL('../../kernel-setup/pathlab.mjs', import.meta.url));
 let folder: string;

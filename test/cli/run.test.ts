@@ -5,9 +5,10 @@ import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { projectRoot } from '../../src/base/index.js';
 import { main } from '../../src/cli/main.js';
 import { runNotebook } from '../../src/cli/run.js';
-import { projectRoot, runFolderFor } from '../../src/runs/index.js';
+import { runFolderFor } from '../../src/runs/index.js';
 
 /** A project whose notebooks are the fixtures; the rest is this one's. */
 let root: string;

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import {
   type AuditedPictures,
   auditRules,
@@ -14,7 +15,6 @@ import {
   type SyntheticDataset,
   syntheticDataset,
 } from '../../src/datasets/index.js';
-import { key } from '../../src/runs/index.js';
 import { temporaryFolder } from './small-dataset.js';
 
 const folder = temporaryFolder();

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, truncateSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FileLock } from '../../src/base/index.js';
 import {
   compileDataset,
   compilePart,
@@ -9,7 +10,6 @@ import {
   finishDataset,
   type SlideDataset,
 } from '../../src/datasets/index.js';
-import { FileLock } from '../../src/runs/index.js';
 import { digests, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let dataset: SlideDataset;

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/base/index.js';
 import { type DatasetDefinition, definitionSha256, readDefinition } from '../../src/datasets/index.js';
-import { projectRoot } from '../../src/runs/index.js';
 
 const manifests = join(projectRoot, 'data-manifests');
 const datasets = readdirSync(manifests)

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startBucket, startGdc, startServer } from '../../bench/data-servers.mjs';
+import { key, projectRoot, sha256 } from '../../src/base/index.js';
 import { compile } from '../../src/cli/compile.js';
 import { fetch } from '../../src/cli/fetch.js';
 import {
@@ -25,8 +26,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { key, projectRoot, sha256 } from '../../src/runs/index.js';
-import { canMount, smallDisk } from '../runs/tmpfs.js';
+import { canMount, smallDisk } from '../base/tmpfs.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 let folder: string;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/base/index.js';
 import { FileDigests } from '../../src/datasets/resolve/file-digests.js';
-import { sha256 } from '../../src/runs/index.js';
 
 const planted = 'f'.repeat(64);
 const [one, two] = ['one', 'two'].map((text) => sha256(text)) as [string, string];

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import {
   compileDataset,
   type DatasetDefinition,
@@ -10,7 +11,6 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { key } from '../../src/runs/index.js';
 import { openSlide } from '../../src/slides/index.js';
 import { ReaderPool, useReaderPool } from '../../src/slides/reader/pool.js';
 import { readerTrap } from '../slides/reader-trap.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prepareCompile } from '../../bench/kills-data/compile.mjs';
-import { key } from '../../src/runs/index.js';
+import { key } from '../../src/base/index.js';
 
 let trials: Awaited<ReturnType<typeof prepareCompile>>;
 beforeAll(async () => {

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { projectRoot, sha256 } from '../../src/base/index.js';
 import { readSlideManifest, sampleManifestName, sampleSlide } from '../../src/datasets/index.js';
-import { projectRoot, sha256 } from '../../src/runs/index.js';
 import { samplePath } from '../slides/sample.js';
 
 const whole = readFileSync(join(projectRoot, 'data-manifests', `${sampleManifestName}.json`), 'utf8');

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { projectRoot } from '../../src/base/index.js';
 import { compile } from '../../src/cli/compile.js';
 import {
   inferDefinition,
@@ -12,7 +13,6 @@ import {
   readEncoded,
   shardFolder,
 } from '../../src/datasets/index.js';
-import { projectRoot } from '../../src/runs/index.js';
 import { picture, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let folder: string;

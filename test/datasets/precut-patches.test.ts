@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { projectRoot } from '../../src/base/index.js';
 import { audit } from '../../src/cli/audit.js';
 import { compile } from '../../src/cli/compile.js';
 import { init } from '../../src/cli/init.js';
@@ -20,7 +21,6 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { projectRoot } from '../../src/runs/index.js';
 import { pngFile } from '../slides/png-file.js';
 import { digests, picture, temporaryFolder } from './small-dataset.js';
 

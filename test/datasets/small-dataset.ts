@@ -3,8 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { key, sha256 } from '../../src/base/index.js';
 import type { DatasetDefinition, DatasetSlide, SlideDataset } from '../../src/datasets/index.js';
-import { key, sha256 } from '../../src/runs/index.js';
 import { writeSection } from '../../src/slides/index.js';
 import { smallSection } from '../slides/small-slide.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { type PatchSplit, type ShardDataset, splitPatches } from '../../src/datasets/index.js';
-import { key } from '../../src/runs/index.js';
 
 interface Patch {
   slide: string;

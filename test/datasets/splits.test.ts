@@ -4,6 +4,7 @@ import { table } from 'arquero';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { startGdc } from '../../bench/data-servers.mjs';
+import { key, projectRoot } from '../../src/base/index.js';
 import {
   auditSplit,
   auditText,
@@ -23,7 +24,6 @@ import {
 } from '../../src/datasets/index.js';
 import { pairsAmong } from '../../src/datasets/perceptual-hash.js';
 import { drawPictureGrid } from '../../src/report/index.js';
-import { key, projectRoot } from '../../src/runs/index.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 /** 600 slides of 200 patients at ten sites, in three classes of which one is rare. */

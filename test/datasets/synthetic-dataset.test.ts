@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { key, sha256 } from '../../src/base/index.js';
 import { synth } from '../../src/cli/synth.js';
 import { planCohort } from '../../src/datasets/cohort/plan.js';
 import { planners } from '../../src/datasets/cohort/planners.js';
@@ -14,7 +15,6 @@ import {
   tissueOfOrgan,
 } from '../../src/datasets/index.js';
 import { compileExperiment } from '../../src/experiments/index.js';
-import { key, sha256 } from '../../src/runs/index.js';
 import { openSlide, rasterizePolygon, renderSection, type SyntheticSection } from '../../src/slides/index.js';
 import { tissueKinds } from '../../src/slides/synthetic/index.js';
 import { facts, rowsOf } from './facts.js';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 /** Normal numbers that are the same in every run. */
 export function normal(shape: number[], name: string, scale = 1): Tensor {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { compile, randomNormal, relu, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 import { network, train } from './small-network.js';
 
 const bits = (tensor: Tensor) => Array.from(new Uint32Array(tensor.dataSync().slice().buffer));

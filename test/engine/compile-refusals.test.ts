@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { attribute, CompileError, compile, runOp, type Tensor, tf, uploadBytes } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 const { random } = Math;
 const { stackTraceLimit } = Error;

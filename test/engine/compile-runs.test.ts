@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { key, projectRoot } from '../../src/base/index.js';
 import { attribute, compile, randomNormal, runOp, type Tensor, tf } from '../../src/engine/index.js';
-import { key, projectRoot } from '../../src/runs/index.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Key, key } from '../../src/base/index.js';
 import { functionDef } from '../../src/engine/compile/function-def.js';
 import { record } from '../../src/engine/compile/record.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
 import { attribute, compile, randomNormal, randomUniform, runOp, type Tensor, tf } from '../../src/engine/index.js';
-import { type Key, key } from '../../src/runs/index.js';
 import { compiled } from './compiled.js';
 import { network, train } from './small-network.js';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { CompiledFunction } from '../../src/engine/compile/compiled-function.js';
 import { record } from '../../src/engine/compile/record.js';
 import { reusingInputs } from '../../src/engine/compile/reuse.js';
@@ -14,7 +15,6 @@ import {
   tf,
 } from '../../src/engine/index.js';
 import { attributeTypes, executeOp } from '../../src/engine/runtime.js';
-import { key } from '../../src/runs/index.js';
 import { compiled } from './compiled.js';
 import { network, train } from './small-network.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type Key, key } from '../../src/base/index.js';
 import { compile, dropout, dropPath, type Tensor, tf } from '../../src/engine/index.js';
-import { type Key, key } from '../../src/runs/index.js';
 import { checkGradient } from './numeric-gradient.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { attribute, compile, randomNormal, runOp, type Tensor, tf, withGradient } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 import { checkGradient } from './numeric-gradient.js';
 
 /** x^3, whose gradient is wrong by a factor. */

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { compile, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 type Compute = (inputs: Tensor[]) => Tensor;
 

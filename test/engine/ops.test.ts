@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import {
   batchNormInference,
   batchNormTraining,
@@ -12,7 +13,6 @@ import {
   type Tensor,
   tf,
 } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 import { checkGradient } from './numeric-gradient.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());

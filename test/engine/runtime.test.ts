@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { key, projectRoot } from '../../src/base/index.js';
 import {
   attribute,
   bytesOf,
@@ -17,7 +18,6 @@ import {
   uploadBytes,
   zipTensors,
 } from '../../src/engine/index.js';
-import { key, projectRoot } from '../../src/runs/index.js';
 
 describe('executeOp', () => {
   it("names the op, its inputs and TensorFlow's reason when it fails", () => {

@@ -1,3 +1,4 @@
+import { key } from '../../src/base/index.js';
 import {
   batchNormTraining,
   conv2d,
@@ -14,7 +15,6 @@ import {
   tf,
   zipTensors,
 } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { imageNetColors } from '../../src/augment/index.js';
+import { InterruptedError, key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
 import { tf } from '../../src/engine/index.js';
 import {
@@ -14,7 +15,6 @@ import {
 } from '../../src/evaluate/index.js';
 import { BatchSource, readImages } from '../../src/input/index.js';
 import { resnet } from '../../src/models/index.js';
-import { InterruptedError, key } from '../../src/runs/index.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
 let dataset: ShardDataset;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { clusterBootstrapInterval, pairedDifferenceInterval, wilsonInterval } from '../../src/evaluate/index.js';
-import { key } from '../../src/runs/index.js';
 
 describe('Wilson interval', () => {
   it('covers the true share about as often as it says', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { InterruptedError, key } from '../../src/base/index.js';
 import { tf } from '../../src/engine/index.js';
 import { embeddingMap, type Features, featureStd, knnClassify, rankMe } from '../../src/evaluate/index.js';
-import { InterruptedError, key } from '../../src/runs/index.js';
 
 function groups(
   count: number,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import {
   balancedAccuracy,
   clusterBootstrapInterval,
@@ -13,7 +14,6 @@ import {
   topOneAccuracy,
   wilsonInterval,
 } from '../../src/evaluate/index.js';
-import { key } from '../../src/runs/index.js';
 
 const reference = JSON.parse(
   readFileSync(new URL('../fixtures/sklearn-evaluate/reference.json', import.meta.url), 'utf8'),

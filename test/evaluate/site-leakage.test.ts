@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import type { AuditedPicture, AuditedPictures } from '../../src/datasets/index.js';
 import { type SiteLeakage, siteLeakage } from '../../src/evaluate/index.js';
 import { gapInWords } from '../../src/report/site-leakage-chart.js';
-import { key } from '../../src/runs/index.js';
 
 const sites = ['A', 'B', 'C', 'D'];
 

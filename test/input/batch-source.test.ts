@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { imagesOfDecoded } from '../../src/augment/index.js';
+import { key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, readEncoded, type ShardDataset } from '../../src/datasets/index.js';
 import { compile, disposeTensors, type Tensors, tf } from '../../src/engine/index.js';
 import {
@@ -13,7 +14,6 @@ import {
   colorStatistics,
   readImages,
 } from '../../src/input/index.js';
-import { key } from '../../src/runs/index.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
 let folder: string;

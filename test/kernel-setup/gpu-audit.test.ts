@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nvidiaDriver } from '../../kernel-setup/setup/device.mjs';
 import { readStamp } from '../../kernel-setup/setup/state.mjs';
+import { projectRoot } from '../../src/base/index.js';
 import { attribute, hasGpuKernels, recordedOps, runOp, type Tensor, tf } from '../../src/engine/index.js';
 import { withoutGpuKernel } from '../../src/engine/kernels.js';
-import { projectRoot } from '../../src/runs/index.js';
 
 const wheel = process.env.PATHLAB_CUDA_WHEEL;
 const ownIsCuda = readStamp('tensorflow')?.facts.device === 'gpu';

@@ -8,7 +8,7 @@ import { examineSetUp, finishSetUp, killSetUp } from '../../bench/setup-kills.mj
 import { stateOf, steps } from '../../kernel-setup/setup/main.mjs';
 import { readStamp } from '../../kernel-setup/setup/state.mjs';
 import { npmCommand } from '../../kernel-setup/setup/steps/npm-packages.mjs';
-import { key } from '../../src/runs/index.js';
+import { key } from '../../src/base/index.js';
 
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 const device = readStamp('tensorflow')?.facts.device;

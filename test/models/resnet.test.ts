@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { disposeTensors, elementsOf, gradients, mapTensors, type Tensor, tf } from '../../src/engine/index.js';
 import { fromTorch, resnet, toTorch } from '../../src/models/index.js';
-import { key } from '../../src/runs/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
 import {
   expectAgreement,

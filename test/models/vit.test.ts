@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { dense, gradients, softmaxCrossEntropy, type Tensors, tf } from '../../src/engine/index.js';
 import { fromTorch, toTorch, type VitOptions, vit } from '../../src/models/index.js';
-import { key } from '../../src/runs/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
 
 interface Summary {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectRoot } from '../../src/runs/files.js';
+import { projectRoot } from '../../src/base/files.js';
 import { isRunning } from '../kernel-setup/kernel-client.js';
 
 const browserPath = [

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { compileDataset } from '../../src/datasets/index.js';
-import { key, readEvents } from '../../src/runs/index.js';
+import { readEvents } from '../../src/runs/index.js';
 import { smallDataset } from '../datasets/small-dataset.js';
 
 const program = fileURLToPath(new URL('pretrain-child.mjs', import.meta.url));

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { randomNormal, type Tensor, tf } from '../../src/engine/index.js';
 import { ntXent } from '../../src/pretrain/index.js';
-import { key } from '../../src/runs/index.js';
 
 interface Case {
   temperature: number;

@@ -3,12 +3,13 @@
 // it kills itself so many `milliseconds` after that step). Tells each event, a line each.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { key } from '../../dist/base/index.js';
 import { openShardDataset } from '../../dist/datasets/index.js';
 import { writeSafetensors } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
 import { resnet } from '../../dist/models/index.js';
 import { pretrain, simclr } from '../../dist/pretrain/index.js';
-import { EventLog, key } from '../../dist/runs/index.js';
+import { EventLog } from '../../dist/runs/index.js';
 
 const { folder, run, precision, memory, killed } = JSON.parse(process.argv[2]);
 const dataset = await openShardDataset(folder);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selfSupervisedViews } from '../../src/augment/index.js';
+import { InterruptedError, key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
 import { disposeTensors, type Precision, tf } from '../../src/engine/index.js';
 import { collapseMonitor, type Encoder, knnMonitor } from '../../src/evaluate/index.js';
@@ -16,7 +17,6 @@ import {
   simclr,
   untrainedEncoder,
 } from '../../src/pretrain/index.js';
-import { InterruptedError, key } from '../../src/runs/index.js';
 import type { TrainingEvent } from '../../src/training/index.js';
 import { smallDataset } from '../datasets/small-dataset.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { countsChart } from '../../src/report/counts-chart.js';
 import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, TrainingHistory } from '../../src/report/index.js';
 import { siteLeakageChart } from '../../src/report/site-leakage-chart.js';
 import { trainingChart } from '../../src/report/training-chart.js';
-import { key } from '../../src/runs/index.js';
 import { expectPicture, pictureDifference, tolerance } from './pictures.js';
 
 /** Half a second a step, an evaluation after every twentieth; the loss ends where all views look alike. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { KernelServices } from '../../src/base/index.js';
 import {
   display,
   duration,
@@ -12,7 +13,7 @@ import {
   showChart,
   showPictureGrid,
 } from '../../src/report/index.js';
-import { EventLog, type KernelServices } from '../../src/runs/index.js';
+import { EventLog } from '../../src/runs/index.js';
 
 type Message = Parameters<KernelServices['display']>[0];
 

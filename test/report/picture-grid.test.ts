@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { drawPictureGrid, picturesOf } from '../../src/report/index.js';
-import { key } from '../../src/runs/index.js';
 import { expectPicture } from './pictures.js';
 
 /** Flat colours, so that a pixel of the drawn grid tells which picture lies there. */

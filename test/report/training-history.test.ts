@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { type Point, Series, thin, thinTogether } from '../../src/report/series.js';
 import { trainingChart } from '../../src/report/training-chart.js';
 import { type TrainingHistory, trainingHistory } from '../../src/report/training-history.js';
-import { EventLog, key } from '../../src/runs/index.js';
+import { EventLog } from '../../src/runs/index.js';
 
 const noise = (count: number, stride = 1): Point[] => {
   const generator = key('noise').generator();

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EventLog, key, type RunEvent, readEvents } from '../../src/runs/index.js';
-import { canMount, smallDisk } from './tmpfs.js';
+import { key } from '../../src/base/index.js';
+import { EventLog, type RunEvent, readEvents } from '../../src/runs/index.js';
+import { canMount, smallDisk } from '../base/tmpfs.js';
 
 let folder: string;
 let path: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { projectRoot } from '../../src/runs/files.js';
+import { projectRoot } from '../../src/base/files.js';
 import { foreignCells, readNotebookCells } from '../../src/runs/notebook-cells.js';
 import { commandFor } from '../../src/runs/provenance.js';
 import { attemptIn, listRuns, openRun, runFolderFor, runIdentity } from '../../src/runs/run-folder.js';

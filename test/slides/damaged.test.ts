@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { key, projectRoot } from '../../src/runs/index.js';
+import { key, projectRoot } from '../../src/base/index.js';
 import { encodePatches, openSlide, patchGrid, tissueMask } from '../../src/slides/index.js';
 import { ReaderPool } from '../../src/slides/reader/pool.js';
 import { openSlideIn } from '../../src/slides/slide.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { key } from '../../src/runs/index.js';
+import { key } from '../../src/base/index.js';
 import { encodePatches, patchGrid, tissueMask } from '../../src/slides/index.js';
 import { defaultReaderMemory, ReaderPool, readersWithin } from '../../src/slides/reader/pool.js';
 import { openSlideIn } from '../../src/slides/slide.js';

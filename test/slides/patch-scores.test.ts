@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InterruptedError, key } from '../../src/runs/index.js';
+import { InterruptedError, key } from '../../src/base/index.js';
 import {
   encodePatches,
   findTissue,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { key, sha256 } from '../../src/runs/index.js';
+import { key, sha256 } from '../../src/base/index.js';
 import { type PictureOutcome, pictureLimits, readPicture, readPictures } from '../../src/slides/index.js';
 import { ReaderPool, readersWithin, useReaderPool } from '../../src/slides/reader/pool.js';
 import { readerTrap } from './reader-trap.js';

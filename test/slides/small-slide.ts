@@ -1,4 +1,4 @@
-import { key } from '../../src/runs/index.js';
+import { key } from '../../src/base/index.js';
 import { drawSite, type Lesion, type SyntheticSection, writeSection } from '../../src/slides/index.js';
 
 /** Tissue in patches of 200 um; glass, 200 um wide, comes around it. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key, sha256 } from '../../src/runs/index.js';
+import { key, sha256 } from '../../src/base/index.js';
 import { openSlide, renderSection, type WrittenFile, writeSection } from '../../src/slides/index.js';
 import { materialShares, ruifrokJohnston, tissueKind, tissueKinds } from '../../src/slides/synthetic/index.js';
 import { Grain } from '../../src/slides/synthetic/noise.js';

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InterruptedError, projectRoot } from '../../src/base/index.js';
 import {
   ConvAlgorithms,
   disposeTensors,
@@ -16,7 +17,6 @@ import {
   tf,
   withPrefix,
 } from '../../src/engine/index.js';
-import { InterruptedError, projectRoot } from '../../src/runs/index.js';
 import {
   adamw,
   alone,

@@ -1,5 +1,5 @@
+import { key } from '../../src/base/index.js';
 import { conv2d, randomNormal, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/runs/index.js';
 import {
   lars,
   type Optimizer,

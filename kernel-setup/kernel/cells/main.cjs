@@ -31,7 +31,7 @@ async function start() {
   const input = new Input(output);
   const executor = new Executor({ tslab, modules: new CellModules(fromProject), output, state });
 
-  // What pathlab (src/runs/interrupt.ts, src/report) asks of the kernel.
+  // What pathlab (src/base/interrupt.ts, src/report) asks of the kernel.
   globalThis[Symbol.for('pathlab.kernel')] = {
     display: (display) => output.display(display),
     clearOutput: (wait) => output.clear(wait),

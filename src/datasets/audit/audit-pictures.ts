@@ -1,5 +1,5 @@
 import { table } from 'arquero';
-import { type Key, key } from '../../runs/index.js';
+import { type Key, key } from '../../base/index.js';
 import type { SplitRule } from '../definition.js';
 import { groupsOf, type NearPair, nearPairs, pairsAmong } from '../perceptual-hash.js';
 import {

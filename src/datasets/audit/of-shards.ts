@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { inParallel, throwIfInterrupted } from '../../runs/index.js';
+import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { type CodedColumn, openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
 import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 

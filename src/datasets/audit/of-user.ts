@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { inParallel, throwIfInterrupted } from '../../runs/index.js';
+import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { isImage } from '../resolve/folder.js';
 import { checkLocalFile } from '../resolve/local-file.js';
 import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ColumnTable } from 'arquero';
-import { digestOfFile } from '../../runs/index.js';
+import { digestOfFile } from '../../base/index.js';
 import { type CompileReport, readReport } from '../compile/index.js';
 import { readShardIndex } from '../shards/index.js';
 

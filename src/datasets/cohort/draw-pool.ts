@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { projectRoot } from '../../runs/index.js';
+import { projectRoot } from '../../base/index.js';
 import type { SectionFiles, SyntheticSection, WrittenFile } from '../../slides/index.js';
 
 /** What a drawing thread is asked for, and what it answers. */

@@ -11,7 +11,7 @@ import {
   sha256,
   sha256OfTree,
   writeFileAtomic,
-} from '../../runs/index.js';
+} from '../../base/index.js';
 import { type SectionFiles, syntheticGeneratorVersion } from '../../slides/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import { checkDefinition, readDefinition } from '../read-definition.js';

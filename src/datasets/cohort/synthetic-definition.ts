@@ -1,4 +1,4 @@
-import type { Key } from '../../runs/index.js';
+import type { Key } from '../../base/index.js';
 import { syntheticGeneratorVersion } from '../../slides/index.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
 import type { WrittenFiles } from './draw-pool.js';

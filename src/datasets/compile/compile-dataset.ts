@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { explainDiskFull, FileLock, lockOwner, projectRoot, throwIfInterrupted } from '../../runs/index.js';
+import { explainDiskFull, FileLock, lockOwner, projectRoot, throwIfInterrupted } from '../../base/index.js';
 import type { DatasetDefinition } from '../definition.js';
 import type { ExcludedSlide } from '../lock-file.js';
 import { type CutOptions, checkDataset, type SlideDataset, settingsHash, settingsOf } from './dataset.js';

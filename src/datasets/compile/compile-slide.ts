@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { key } from '../../runs/index.js';
+import { key } from '../../base/index.js';
 import {
   encodePatches,
   focusMap,

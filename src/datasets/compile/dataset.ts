@@ -1,4 +1,4 @@
-import { canonicalJson, sha256 } from '../../runs/index.js';
+import { canonicalJson, sha256 } from '../../base/index.js';
 import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } from '../../slides/index.js';
 import type { DatasetDefinition, SplitRule } from '../definition.js';
 import type { LockFile } from '../lock-file.js';

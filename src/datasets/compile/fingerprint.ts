@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { sha256 } from '../../runs/index.js';
+import { sha256 } from '../../base/index.js';
 
 const samples = 16;
 const sampleBytes = 65_536;

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { canonicalJson, writeFileAtomic } from '../../runs/index.js';
+import { canonicalJson, writeFileAtomic } from '../../base/index.js';
 import { byReason } from '../fetch-report.js';
 import { type IndexedShard, packShard, readShard, shardIndex, shardInputHash, shardVersion } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';

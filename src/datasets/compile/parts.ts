@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson, sha256, writeFileAtomic } from '../../runs/index.js';
+import { canonicalJson, sha256, writeFileAtomic } from '../../base/index.js';
 import type { SlideFailure } from './report.js';
 import type { ShardTask } from './shard-queue.js';
 

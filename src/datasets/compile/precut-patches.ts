@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import sharp from 'sharp';
-import { sha256, throwIfInterrupted } from '../../runs/index.js';
+import { sha256, throwIfInterrupted } from '../../base/index.js';
 import type { LabelRule } from '../definition.js';
 import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { InterruptedError, isDiskFull, throwIfInterrupted } from '../../runs/index.js';
+import { InterruptedError, isDiskFull, throwIfInterrupted } from '../../base/index.js';
 import { shardInputHash } from '../shards/index.js';
 import type { SlideFailure } from './report.js';
 

@@ -1,4 +1,4 @@
-import { canonicalJson, sha256 } from '../../runs/index.js';
+import { canonicalJson, sha256 } from '../../base/index.js';
 import type { LabelRule } from '../definition.js';
 import { shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';

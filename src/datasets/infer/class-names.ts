@@ -1,4 +1,4 @@
-import { sha256 } from '../../runs/index.js';
+import { sha256 } from '../../base/index.js';
 import type { DatasetClass } from '../definition.js';
 import { fileName } from '../shape.js';
 

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { from } from 'arquero';
-import { inParallel, sha256 } from '../../runs/index.js';
+import { inParallel, sha256 } from '../../base/index.js';
 import { PatchFault, precutMasks } from '../compile/precut-image.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
 import { quantity } from '../quantity.js';

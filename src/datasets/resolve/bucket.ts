@@ -1,4 +1,4 @@
-import { readText, request } from '../../runs/index.js';
+import { readText, request } from '../../download/index.js';
 import type { BucketSource } from '../definition.js';
 import type { LockedFile } from '../lock-file.js';
 import type { AskOptions } from './gdc.js';

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { digestOfFile, throwIfInterrupted, writeFileAtomic } from '../../runs/index.js';
+import { digestOfFile, throwIfInterrupted, writeFileAtomic } from '../../base/index.js';
 
 /** A file that changed less than this before it was read may be written again within its clock's grain, ms. */
 const settled = 2000;

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { inParallel } from '../../runs/index.js';
+import { inParallel } from '../../base/index.js';
 import type { FolderSource } from '../definition.js';
 import type { FileDigests } from './file-digests.js';
 import { faultOf, type ListedSlide, type SourceList } from './listed.js';

@@ -1,4 +1,4 @@
-import { type RequestOptions, type RetryOptions, readText, request } from '../../runs/index.js';
+import { type RequestOptions, type RetryOptions, readText, request } from '../../download/index.js';
 import type { GdcSource } from '../definition.js';
 import { isObject } from '../shape.js';
 import type { ListedSlide, SourceList } from './listed.js';

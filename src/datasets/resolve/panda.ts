@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { inParallel } from '../../runs/index.js';
+import { inParallel } from '../../base/index.js';
 import { readPicture } from '../../slides/index.js';
 import type { PandaSource } from '../definition.js';
 import { groupsOf, hashedForm, hashOfBrightness, nearPairs } from '../perceptual-hash.js';

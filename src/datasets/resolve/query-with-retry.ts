@@ -1,4 +1,4 @@
-import { isTransient, reasonOf, withRetries } from '../../runs/index.js';
+import { isTransient, reasonOf, withRetries } from '../../download/index.js';
 import type { AskOptions } from './gdc.js';
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type ColumnTable, table } from 'arquero';
-import { inParallel, sha256 } from '../../runs/index.js';
+import { inParallel, sha256 } from '../../base/index.js';
 import { isPixelSize, leastMpp, maxMpp } from '../../slides/index.js';
 import type { TableSource } from '../definition.js';
 import type { SplitName } from '../splits/index.js';

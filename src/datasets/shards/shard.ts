@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { canonicalJson, syncFolder, temporaryName } from '../../runs/index.js';
+import { canonicalJson, syncFolder, temporaryName } from '../../base/index.js';
 import type { SplitName } from '../splits/index.js';
 import {
   commentOf,

@@ -1,4 +1,4 @@
-import { type Key, key } from '../../runs/index.js';
+import { type Key, key } from '../../base/index.js';
 import type { SplitRule } from '../definition.js';
 import { auditSplit, foldTable, type GroupKey } from './audit.js';
 import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';

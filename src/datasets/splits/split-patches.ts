@@ -1,4 +1,4 @@
-import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
+import { canonicalJson, type Key, sha256 } from '../../base/index.js';
 import type { CodedColumn, ShardDataset } from '../batches/index.js';
 import { quantity } from '../quantity.js';
 import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';

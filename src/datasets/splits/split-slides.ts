@@ -1,4 +1,4 @@
-import { canonicalJson, type Key, sha256 } from '../../runs/index.js';
+import { canonicalJson, type Key, sha256 } from '../../base/index.js';
 import type { SplitRule } from '../definition.js';
 
 /** What a slide (or precut patch) must tell to be put on a side. */

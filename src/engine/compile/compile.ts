@@ -1,4 +1,4 @@
-import { Key } from '../../runs/index.js';
+import { Key } from '../../base/index.js';
 import { type ConvAlgorithms, withConvolutionForms } from '../conv-algorithms.js';
 import type { Tensor } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';

@@ -1,4 +1,4 @@
-import type { Key } from '../../runs/index.js';
+import type { Key } from '../../base/index.js';
 import { hasCustomOps } from '../custom-ops.js';
 import { attributeTypes, type Tensor } from '../runtime.js';
 import { callSite } from './errors.js';

@@ -1,4 +1,4 @@
-import type { Key } from '../../runs/index.js';
+import type { Key } from '../../base/index.js';
 import { type Tensor, tf } from '../runtime.js';
 
 /** What a key was folded with since it came into the step. */

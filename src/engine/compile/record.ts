@@ -1,4 +1,4 @@
-import { Key } from '../../runs/index.js';
+import { Key } from '../../base/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
 import type { TensorInfo } from './native.js';

@@ -1,4 +1,4 @@
-import type { Key } from '../../runs/index.js';
+import type { Key } from '../../base/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
 import { standInKey } from './keys.js';

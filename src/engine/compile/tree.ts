@@ -1,4 +1,4 @@
-import { Key } from '../../runs/index.js';
+import { Key } from '../../base/index.js';
 import { isByteTensor, type Tensor, tf } from '../runtime.js';
 import { CompileError } from './errors.js';
 

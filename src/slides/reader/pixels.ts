@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { projectRoot } from '../../runs/index.js';
+import { projectRoot } from '../../base/index.js';
 
 type Native = (...values: unknown[]) => void;
 interface PixelLibrary {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../../runs/index.js';
+import { projectRoot } from '../../base/index.js';
 import { isOutOfMemory } from './decode-picture.js';
 import type {
   Answer,

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { type Key, key as keyOf, throwIfInterrupted } from '../../runs/index.js';
+import { type Key, key as keyOf, throwIfInterrupted } from '../../base/index.js';
 import type { TissueKind } from './kinds/index.js';
 import type { Layout } from './layout.js';
 import { Grain } from './noise.js';

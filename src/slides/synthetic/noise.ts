@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 
 const side = 256;
 const wrap = side - 1;

@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 import type { TissueKind } from './kinds/index.js';
 import { Grain } from './noise.js';
 import { clamp, material, type Painting } from './painting.js';

@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 import type { TissueKind } from './kinds/index.js';
 import { Grain, Lattice } from './noise.js';
 import { placeNuclei } from './nuclei.js';

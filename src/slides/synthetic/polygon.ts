@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 
 /** A closed line through its points, `[x, y]` each; the last is joined to the first. */
 export type Polygon = readonly (readonly [x: number, y: number])[];

@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 import { colorTable, drawStain, type SlideStain } from './stains.js';
 
 /** What a scanner does to the light that comes through a slide. */

@@ -1,4 +1,4 @@
-import type { Generator, Key } from '../../runs/index.js';
+import type { Generator, Key } from '../../base/index.js';
 import { boundsOf } from '../labels/polygons.js';
 import { forRunsInside } from '../labels/rasterize.js';
 import type { BlockValues } from './draw-layout.js';

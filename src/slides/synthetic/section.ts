@@ -1,4 +1,4 @@
-import { type Key, key as keyOf, sha256, writeFileAtomic } from '../../runs/index.js';
+import { type Key, key as keyOf, sha256, writeFileAtomic } from '../../base/index.js';
 import { asapXml, geoJson, type SlideAnnotation } from './annotation-files.js';
 import { drawLayout } from './draw-layout.js';
 import { tissueKind } from './kinds/index.js';

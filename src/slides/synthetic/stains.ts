@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 
 /** Optical density of one unit of stain in red, green and blue. */
 export type StainVector = readonly [red: number, green: number, blue: number];

@@ -1,4 +1,4 @@
-import type { Generator } from '../../runs/index.js';
+import type { Generator } from '../../base/index.js';
 import { Lattice } from './noise.js';
 
 /** Sections are never even: the same tissue takes up to this share more or less of a stain from place to place. */

@@ -1,4 +1,4 @@
-import { inParallel, throwIfInterrupted } from '../../runs/index.js';
+import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { type GridBlock, gridBlocks } from '../blocks.js';
 import type { Slide } from '../slide.js';
 import { type TissueMask, tissueFraction } from './mask.js';

@@ -17,18 +17,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { md5, sendFile, sha256, startFiles, startServer } from '../../bench/data-servers.mjs';
-import { PartialFile } from '../../src/runs/download/partial-file.js';
-import { retryAfterSeconds } from '../../src/runs/download/retry.js';
+import { key, projectRoot } from '../../src/base/index.js';
 import {
   checkAddress,
   type Download,
   type DownloadOptions,
   type DownloadProgress,
   downloadAll,
-  key,
-  projectRoot,
   readReceived,
-} from '../../src/runs/index.js';
+} from '../../src/download/index.js';
+import { PartialFile } from '../../src/download/partial-file.js';
+import { retryAfterSeconds } from '../../src/download/retry.js';
 
 let folder: string;
 let servers: { close(): Promise<void> }[];
@@ -107,7 +106,7 @@ describe('downloadAll', () => {
   it('goes on where a process stopped that was killed', async () => {
     const content = bytes(60_000);
     const { wanted, requests, url } = await serve({ a: content }, undefined, 60_000);
-    const runs = pathToFileURL(join(projectRoot, 'dist/runs/index.js')).href;
+    const runs = pathToFileURL(join(projectRoot, 'dist/download/index.js')).href;
     const file = JSON.stringify(wanted[0]);
     const child = spawn(process.execPath, [
       '--input-type=module',

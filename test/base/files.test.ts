@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeFileAtomic, writeFileAtomicSync } from '../../src/runs/files.js';
-import { canonicalJson, digestOfFile, sha256, sha256OfTree } from '../../src/runs/hash.js';
+import { writeFileAtomic, writeFileAtomicSync } from '../../src/base/files.js';
+import { canonicalJson, digestOfFile, sha256, sha256OfTree } from '../../src/base/hash.js';
 
 let folder: string;
 beforeEach(() => {
@@ -31,7 +31,7 @@ describe('writeFileAtomic', () => {
 
   it('shows readers only whole files while a writer is killed again and again', async () => {
     const path = join(folder, 'counter.json');
-    const module = new URL('../../dist/runs/files.js', import.meta.url).href;
+    const module = new URL('../../dist/base/files.js', import.meta.url).href;
     const script = `
       const { writeFileAtomicSync } = await import(${JSON.stringify(module)});
       for (let n = 0; ; n++) writeFileAtomicSync(${JSON.stringify(path)}, JSON.stringify({ n, fill: 'x'.repeat(1 << 20), end: n }));

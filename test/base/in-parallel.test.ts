@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inParallel } from '../../src/runs/index.js';
+import { inParallel } from '../../src/base/index.js';
 
 it('works on several items at a time and keeps their order', async () => {
   let [underWay, most] = [0, 0];

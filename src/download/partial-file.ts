@@ -2,9 +2,9 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { explainDiskFull } from '../disk-full.js';
-import { syncFolder, writeFileAtomic } from '../files.js';
-import { sha256 } from '../hash.js';
+import { explainDiskFull } from '../base/disk-full.js';
+import { syncFolder, writeFileAtomic } from '../base/files.js';
+import { sha256 } from '../base/hash.js';
 
 /** What `<name>.partial.json` beside a partial file says: which content it is the beginning of, and how much is safe. */
 interface Sidecar {

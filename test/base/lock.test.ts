@@ -5,14 +5,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { FileLock } from '../../src/runs/lock.js';
+import { FileLock } from '../../src/base/lock.js';
 import { temporaryFolder } from '../datasets/small-dataset.js';
 
 const path = () => join(temporaryFolder(), '.lock');
 
 /** Another process that takes a lock and keeps it. */
 async function holder(lock: string) {
-  const module = fileURLToPath(new URL('../../dist/runs/lock.js', import.meta.url));
+  const module = fileURLToPath(new URL('../../dist/base/lock.js', import.meta.url));
   const program = `const { FileLock } = await import(${JSON.stringify(module)});
     globalThis.lock = await FileLock.take(${JSON.stringify(lock)});
     console.log(lock !== undefined);

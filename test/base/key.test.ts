@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { key } from '../../src/runs/key.js';
+import { key } from '../../src/base/key.js';
 
 describe('key', () => {
   it('gives the same numbers for the same seed and path, whoever else drew before', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { key } from '../key.js';
+import { key } from '../base/key.js';
 import { isTransient, reasonOf, type TransferError } from './failures.js';
 
 export interface RetryOptions {

@@ -1,7 +1,6 @@
-import { getTensor, type Tensor, type Tensors, tf } from '../../engine/index.js';
-import type { Key } from '../../runs/index.js';
-import { clip } from '../color.js';
-import { inverse } from './lab.js';
+import type { Key } from '../base/index.js';
+import { getTensor, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { clip } from './color.js';
 
 /** Optical density of red, green and blue of hematoxylin, eosin and DAB (Ruifrok and Johnston, 2001; as scikit-image). */
 const hed = [
@@ -64,4 +63,17 @@ export function hedJitter(images: Tensor, parameters: Tensors): Tensor {
     const moved = tf.matMul(density, together).add(tf.matMul(shift, stains).expandDims(1));
     return clip(moved.neg().exp()).reshape(images.shape);
   });
+}
+
+/** Of a matrix of 3 by 3, by cofactors. */
+function inverse(matrix: readonly (readonly number[])[]): number[][] {
+  const [a, b, c] = matrix as [number[], number[], number[]];
+  const cross = (u: readonly number[], v: readonly number[]) => [
+    u[1]! * v[2]! - u[2]! * v[1]!,
+    u[2]! * v[0]! - u[0]! * v[2]!,
+    u[0]! * v[1]! - u[1]! * v[0]!,
+  ];
+  const columns = [cross(b, c), cross(c, a), cross(a, b)];
+  const determinant = a.reduce((sum, value, place) => sum + value * columns[0]![place]!, 0);
+  return [0, 1, 2].map((row) => columns.map((column) => column[row]! / determinant));
 }
