@@ -27,7 +27,7 @@ const reasons = {
   'fs-native-extensions':
     'file locks that the operating system releases when their process ends, also by a kill; Node has none',
   koffi:
-    "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/slide-library)",
+    "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/native/slide-library)",
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
   'fast-png': 'gives the index that a PNG with a palette holds, where others give its color: the classes of masks',
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',

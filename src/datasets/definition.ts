@@ -92,7 +92,7 @@ export interface TableSource {
     mask?: string;
     annotation?: string;
     mpp?: string;
-    /** SplitName of a split: train, validation (or val, valid) or test. */
+    /** Side of a split: train, validation (or val, valid) or test. */
     side?: string;
   };
   /** Whose word on the size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
@@ -141,6 +141,9 @@ export interface DatasetGeometry extends PatchGeometry {
   /** Share of a patch that must be tissue. */
   minimumTissue: number;
 }
+
+/** What a patch is for. */
+export type SplitName = 'train' | 'validation' | 'test';
 
 export interface SplitRule {
   /** What may not be on two sides. */

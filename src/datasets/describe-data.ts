@@ -1,5 +1,5 @@
-import type { CodedColumn, ShardDataset } from './batches/index.js';
 import { quantity } from './quantity.js';
+import type { CodedColumn, ShardDataset } from './shard-dataset.js';
 
 /** So many names of classes are told; of patients, failures and the like, three are examples enough. */
 const maxClasses = 30;

@@ -1,5 +1,6 @@
 import type { DownloadResult } from '../download/index.js';
-import { filesOf, type LockFile } from './lock-file.js';
+import { byReason, type ExcludedByReason } from './excluded.js';
+import { filesOf } from './lock-file.js';
 import { isResolved } from './read-definition.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import { type RuleLeak, ruleLeaksIfEnough } from './splits/index.js';
@@ -34,14 +35,6 @@ export interface ListFacts {
    */
   split: readonly RuleLeak[] | null;
   excluded: ExcludedByReason[];
-}
-
-/** How many slides (or patches) are left out for one reason; numbers and names in a reason count as one. */
-export interface ExcludedByReason {
-  reason: string;
-  slides: number;
-  /** Ids of the first. */
-  examples: string[];
 }
 
 /** `report.json` of a fetch. */
@@ -90,19 +83,4 @@ function leaksOf({ definition, slides }: ResolvedDataset): readonly RuleLeak[] |
 
 export function fetchReport(dataset: ResolvedDataset, downloads: DownloadResult, ready: number): FetchReport {
   return { ...listFacts(dataset), ready, failed: downloads.failed };
-}
-
-/** What a list leaves out, the most frequent reason first. */
-export function byReason(excluded: LockFile['excluded']): ExcludedByReason[] {
-  const reasons = new Map<string, ExcludedByReason>();
-  for (const { id, reason } of excluded) {
-    const kind = reason
-      .replace(/^its \d+ bytes are/, 'its bytes are')
-      .replace(/^the same bytes as .*/, 'the same bytes as another');
-    const entry = reasons.get(kind) ?? { reason: kind, slides: 0, examples: [] };
-    entry.slides++;
-    if (entry.examples.length < 5) entry.examples.push(id);
-    reasons.set(kind, entry);
-  }
-  return [...reasons.values()].sort((one, other) => other.slides - one.slides || (one.reason < other.reason ? -1 : 1));
 }

@@ -1,4 +1,5 @@
 import { canonicalJson, sha256 } from '../base/index.js';
+import type { SplitName } from './definition.js';
 import { readJsonFile } from './json-file.js';
 import {
   count,
@@ -20,7 +21,6 @@ import {
   truth,
   twice,
 } from './shape.js';
-import type { SplitName } from './splits/index.js';
 
 /** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
 export interface LockFile {

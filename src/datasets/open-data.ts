@@ -1,13 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { projectRoot, writeFileAtomic } from '../base/index.js';
-import { openShardDataset, type ShardDataset } from './batches/index.js';
 import { type CompileProgress, compileDataset, inputHash, readReport, shardFolder } from './compile/index.js';
 import type { DatasetDefinition } from './definition.js';
 import { describeData } from './describe-data.js';
 import { inferDefinition } from './infer/index.js';
 import { checkDefinition, definitionPath, readDefinition } from './read-definition.js';
 import { resolveDataset } from './resolve-dataset.js';
+import { openShardDataset, type ShardDataset } from './shard-dataset.js';
 import { slidesOnDisk } from './slides-on-disk.js';
 
 export interface OpenDataOptions {

@@ -1,4 +1,4 @@
-import type { SplitName } from './splits/index.js';
+import type { SplitName } from './definition.js';
 
 /** A slide that patches are to be cut from. */
 export interface SlideSource {

@@ -9,7 +9,7 @@ const besideAddon = () =>
 let loaded = false;
 
 /**
- * Loads pathlab's own TensorFlow ops (kernel-setup/ops) where they serve: their kernels are the CPU's. They stay away
+ * Loads pathlab's own TensorFlow ops (kernel-setup/native/ops) where they serve: their kernels are the CPU's. They stay away
  * on a GPU, and where `PATHLAB_CUSTOM_OPS` is `off`; functions that have one then compute from TensorFlow's own ops.
  *
  * @throws Error if the library is not there, or was built for a CPU with instructions that this one lacks

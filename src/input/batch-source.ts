@@ -48,7 +48,7 @@ export class BatchSource {
   readonly count: number;
   /** Whole batches in an epoch. */
   readonly stepsPerEpoch: number;
-  /** SplitName of the images that `decode` gives, px. */
+  /** Side of the images that `decode` gives, px. */
   readonly size: number;
   /** Class of each patch, a place in the dataset's `classNames`; -1 for none. In the order of `rows`. */
   readonly labels: Int32Array;

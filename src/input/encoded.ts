@@ -4,7 +4,7 @@ import { getTensor, type Tensor, type Tensors, uploadStrings } from '../engine/i
 
 /** What encoded patches are. */
 export interface Encoding extends Pick<DecodeOptions, 'ratio'> {
-  /** SplitName of the images as they are encoded, px. */
+  /** Side of the images as they are encoded, px. */
   size: number;
   masks: boolean;
 }

@@ -16,6 +16,9 @@ export interface MimeBundle {
 /** Per MIME type, as Jupyter defines it: `{'image/png': {width, height}}` in CSS px. */
 export type DisplayMetadata = Record<string, unknown>;
 
+/** What a value looks like: an output in several forms, and Jupyter's metadata to them. */
+export type Output = [MimeBundle, DisplayMetadata];
+
 /** Shows a bundle as output of the running cell; outside a notebook its `text/plain` goes to the terminal. */
 export function showBundle(data: MimeBundle, metadata: DisplayMetadata = {}): void {
   const kernel = kernelServices();

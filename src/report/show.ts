@@ -1,10 +1,7 @@
-import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
+import { type DisplayMetadata, type MimeBundle, type Output, showBundle } from './display.js';
 import { isEncodedPicture, isRawPicture, isSharp } from './values/recognize-picture.js';
 import { isFrame, isTable } from './values/recognize-table.js';
 import { isTensor } from './values/recognize-tensor.js';
-
-/** What a value looks like: an output in several forms, and Jupyter's metadata to them. */
-export type Output = [MimeBundle, DisplayMetadata];
 
 /** A value can say itself how it is shown, by a method of this name that returns a MIME bundle. */
 const ownDisplay = Symbol.for('pathlab.display');

@@ -1,7 +1,20 @@
 import { inParallel } from '../base/index.js';
 import { type GridBlock, gridBlocks } from './blocks.js';
 import type { RgbImage } from './rgb-image.js';
-import type { Slide } from './slide.js';
+
+/** What a thumbnail needs of a slide. */
+interface ThumbnailSource {
+  readonly width: number;
+  readonly height: number;
+  readonly mpp: number;
+  readonly levels: readonly { readonly downsample: number }[];
+  readonly parallelReads: number;
+  levelFor(mpp: number): number;
+  readManyAt(
+    regions: readonly { x: number; y: number }[],
+    options: { width: number; height: number; mpp: number; margin?: boolean },
+  ): Promise<Uint8Array[]>;
+}
 
 /** The whole slide, small. */
 export interface Thumbnail extends RgbImage {
@@ -18,7 +31,7 @@ const readSide = 2048;
  * The whole slide as a picture whose longer side is at most `maxSize` pixels; never larger than the slide. It is read
  * in blocks, so that a slide with one huge level takes time but not memory.
  */
-export async function thumbnail(slide: Slide, maxSize: number): Promise<Thumbnail> {
+export async function thumbnail(slide: ThumbnailSource, maxSize: number): Promise<Thumbnail> {
   if (!(Number.isSafeInteger(maxSize) && maxSize > 0)) {
     throw new RangeError(`a thumbnail's size is a whole number of pixels above 0; got ${maxSize}`);
   }

@@ -7,7 +7,7 @@ import { libraryNames, tensorflowFolder } from './tensorflow.mjs';
 
 const upstream = inProject('node_modules/@tensorflow/tfjs-node-gpu');
 const headers = inProject('node_modules/node-api-headers');
-const extension = inProject('kernel-setup/addon');
+const extension = inProject('kernel-setup/native/addon');
 
 function compilerOptions() {
   const library = tensorflowFolder();

@@ -8,7 +8,7 @@ import { inProject, opsDescription, opsFile } from '../paths.mjs';
 import { hashOf, hashOfFile, hashOfTree, readStamp, writeWhole } from '../state.mjs';
 import { libraryNames, tensorflowFolder } from './tensorflow.mjs';
 
-const sources = inProject('kernel-setup/ops');
+const sources = inProject('kernel-setup/native/ops');
 const macos = process.platform === 'darwin';
 
 /** The file that includes Eigen's headers, which gcc does not compile for the widest instructions of some CPUs. */

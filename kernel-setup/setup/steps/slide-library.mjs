@@ -3,7 +3,7 @@ import { findCompiler } from '../compiler.mjs';
 import { inProject, inState, shown } from '../paths.mjs';
 import { hashOfFile } from '../state.mjs';
 
-const source = inProject('kernel-setup/slide-library/pathlab_slides.cc');
+const source = inProject('kernel-setup/native/slide-library/pathlab_slides.cc');
 const library = inState('slide-library', 'libpathlab_slides.so');
 const options = ['-std=c++17', '-O3', '-fPIC', '-shared', '-fvisibility=hidden'];
 

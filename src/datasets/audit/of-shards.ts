@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../base/index.js';
-import { type CodedColumn, openShardDataset, readEncoded, type ShardDataset } from '../batches/index.js';
+import { readEncoded } from '../read-encoded.js';
+import { type CodedColumn, openShardDataset, type ShardDataset } from '../shard-dataset.js';
 import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
 
 export interface ShardPicturesOptions {

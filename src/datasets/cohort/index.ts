@@ -1,4 +1,4 @@
+export type { CohortKind, LeakCounts, SyntheticDatasetOptions } from './options.js';
 export type { PlantedLeak } from './plan.js';
-export { type CohortKind, tissueOfOrgan } from './planners.js';
-export type { LeakCounts, SyntheticDatasetOptions } from './settings.js';
+export { tissueOfOrgan } from './planners.js';
 export { type SyntheticDataset, syntheticDataset } from './synthetic-dataset.js';

@@ -7,7 +7,7 @@ import {
   type SyntheticSite,
   stainAround,
 } from '../../slides/index.js';
-import type { SyntheticDatasetSettings } from './settings.js';
+import type { SyntheticDatasetSettings } from './options.js';
 
 /** A slide of a synthetic dataset, before it is drawn. */
 export interface PlannedSlide {

@@ -1,4 +1,5 @@
 import type { BlockValues, Lesion } from '../../slides/index.js';
+import type { CohortKind } from './options.js';
 import type { CohortPlanner, PlannedPatient } from './plan.js';
 
 /**
@@ -185,6 +186,4 @@ export const planners = {
   pcam200,
   segpanda200: { ...biopsies, sites: [radboud] },
   'segpanda200-both-providers': { ...biopsies, sites: [radboud, { id: 'karolinska', umPerPixel: 0.5 }] },
-} as const satisfies Record<string, CohortPlanner>;
-
-export type CohortKind = keyof typeof planners;
+} as const satisfies Record<CohortKind, CohortPlanner>;

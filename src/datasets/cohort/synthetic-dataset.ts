@@ -17,9 +17,10 @@ import type { DatasetDefinition } from '../definition.js';
 import { checkDefinition, readDefinition } from '../read-definition.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { DrawPool, type WrittenFiles } from './draw-pool.js';
+import type { CohortKind, SyntheticDatasetOptions } from './options.js';
 import { type PlannedSlide, type PlantedLeak, planCohort } from './plan.js';
-import { type CohortKind, planners } from './planners.js';
-import { type SyntheticDatasetOptions, syntheticDatasetSettings } from './settings.js';
+import { planners } from './planners.js';
+import { syntheticDatasetSettings } from './settings.js';
 import { slideTable, syntheticDefinition, tableName } from './synthetic-definition.js';
 
 /** A synthetic dataset on disk. */

@@ -2,8 +2,8 @@ import type { Key } from '../../base/index.js';
 import { syntheticGeneratorVersion } from '../../slides/index.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
 import type { WrittenFiles } from './draw-pool.js';
+import type { SyntheticDatasetSettings } from './options.js';
 import type { PlannedSlide } from './plan.js';
-import type { SyntheticDatasetSettings } from './settings.js';
 
 /** The table of slides, beside the definition. */
 export const tableName = 'slides.csv';

@@ -15,9 +15,9 @@ import {
   tissueMask,
 } from '../../slides/index.js';
 import type { LabelRule } from '../definition.js';
-import { ShardWriter } from '../shards/index.js';
+import { jpegQuality, ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
-import { type CutSettings, jpegQuality } from './dataset.js';
+import type { CutSettings } from './dataset.js';
 import { openPatchLabels, type PatchLabels } from './patch-labels.js';
 import { removeUnfinished } from './unfinished.js';
 

@@ -3,7 +3,7 @@ import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } fr
 import type { DatasetDefinition, SplitRule } from '../definition.js';
 import type { LockFile } from '../lock-file.js';
 import { definitionSha256, isResolved } from '../read-definition.js';
-import { requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
+import { jpegQuality, requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { type TileSettings, tileSettings } from './tiles.js';
 
@@ -53,8 +53,6 @@ export interface PrecutSettings {
   /** Only where images are cut into patches. */
   tiles?: TileSettings;
 }
-
-export const jpegQuality = 90;
 
 /** The definition's settings, with what is asked for otherwise. */
 export function cutSettings({ geometry: defined }: DatasetDefinition, options: CutOptions): CutSettings {

@@ -1,11 +1,19 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { canonicalJson, writeFileAtomic } from '../../base/index.js';
-import { byReason } from '../fetch-report.js';
-import { type IndexedShard, packShard, readShard, shardIndex, shardInputHash, shardVersion } from '../shards/index.js';
+import { byReason } from '../excluded.js';
+import {
+  type IndexedShard,
+  jpegQuality,
+  packShard,
+  readShard,
+  shardIndex,
+  shardInputHash,
+  shardVersion,
+} from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { aboutDataset, inputHash, jpegQuality, type SlideDataset } from './dataset.js';
+import { aboutDataset, inputHash, type SlideDataset } from './dataset.js';
 import type { PrecutFacts } from './precut-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
 import type { ShardQueue } from './shard-queue.js';

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { type PictureFacts, type PictureOutcome, type ReadPicture, readPictures } from '../../slides/index.js';
-import { jpegQuality } from './dataset.js';
+import { jpegQuality } from '../shards/index.js';
 
 /** Of a patch's file, which is one picture: whatever it claims beyond this is not decoded. */
 const limits = { side: 8192, pixels: 8192 ** 2 };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SplitRule } from '../definition.js';
-import type { ExcludedByReason } from '../fetch-report.js';
+import type { ExcludedByReason } from '../excluded.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 

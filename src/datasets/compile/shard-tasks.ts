@@ -1,16 +1,9 @@
 import { canonicalJson, sha256 } from '../../base/index.js';
 import type { LabelRule } from '../definition.js';
-import { shardVersion } from '../shards/index.js';
+import { jpegQuality, shardVersion } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import { compileSlide } from './compile-slide.js';
-import {
-  type CutOptions,
-  type CutSettings,
-  cutSettings,
-  jpegQuality,
-  precutSettings,
-  type SlideDataset,
-} from './dataset.js';
+import { type CutOptions, type CutSettings, cutSettings, precutSettings, type SlideDataset } from './dataset.js';
 import { fingerprintOf } from './fingerprint.js';
 import { commonSide, compilePatches, precutGroups } from './precut-patches.js';
 import type { CompileReport } from './report.js';

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { jpegQuality } from './dataset.js';
+import { jpegQuality } from '../shards/index.js';
 import type { PrecutMask, WholePicture } from './precut-image.js';
 
 /** How images that are larger than a patch become patches. */

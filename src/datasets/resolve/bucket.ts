@@ -1,8 +1,8 @@
 import { readText, request } from '../../download/index.js';
 import type { BucketSource } from '../definition.js';
 import type { LockedFile } from '../lock-file.js';
-import type { AskOptions } from './gdc.js';
 import type { SourceList } from './listed.js';
+import type { QueryOptions } from './query-with-retry.js';
 import { queryWithRetry } from './query-with-retry.js';
 
 interface StoredObject {
@@ -16,7 +16,7 @@ interface StoredObject {
  *
  * @throws Error when the answer is not what the protocol says, or no slide is found
  */
-export async function listBucket(source: BucketSource, options: AskOptions): Promise<SourceList> {
+export async function listBucket(source: BucketSource, options: QueryOptions): Promise<SourceList> {
   const objects = await listObjects(source, options);
   const byKey = new Map(objects.map((object) => [object.key, object]));
   const isSlide = patternOf(`${source.prefix}${source.images}`);
@@ -51,7 +51,7 @@ export async function listBucket(source: BucketSource, options: AskOptions): Pro
   return list;
 }
 
-async function listObjects(source: BucketSource, options: AskOptions): Promise<StoredObject[]> {
+async function listObjects(source: BucketSource, options: QueryOptions): Promise<StoredObject[]> {
   const objects: StoredObject[] = [];
   const seen = new Set<string>();
   for (let token: string | undefined = ''; token !== undefined; ) {

@@ -1,16 +1,8 @@
-import { type RequestOptions, type RetryOptions, readText, request } from '../../download/index.js';
+import { readText, request } from '../../download/index.js';
 import type { GdcSource } from '../definition.js';
 import { isObject } from '../shape.js';
 import type { ListedSlide, SourceList } from './listed.js';
-import { queryWithRetry } from './query-with-retry.js';
-
-/** How a source may be asked. */
-export type AskOptions = RequestOptions &
-  RetryOptions & {
-    onPage?: (slides: number, total: number | undefined) => void;
-    /** Called before each wait after which the source is asked again. */
-    onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
-  };
+import { type QueryOptions, queryWithRetry } from './query-with-retry.js';
 
 const pageSize = 1000;
 const fields = ['file_id', 'file_name', 'md5sum', 'file_size', 'cases.submitter_id', 'cases.primary_site'];
@@ -28,7 +20,7 @@ interface Hit {
  *
  * @throws Error when the answer is not what the API documents, or the list changes while it is read
  */
-export async function listGdc(source: GdcSource, options: AskOptions): Promise<SourceList> {
+export async function listGdc(source: GdcSource, options: QueryOptions): Promise<SourceList> {
   const hits = new Map<string, Hit>();
   let total: number | undefined;
   for (let from = 0; total === undefined || from < total; from += pageSize) {
@@ -54,7 +46,11 @@ export async function listGdc(source: GdcSource, options: AskOptions): Promise<S
   return list;
 }
 
-async function askPage(source: GdcSource, from: number, options: AskOptions): Promise<{ hits: Hit[]; total: number }> {
+async function askPage(
+  source: GdcSource,
+  from: number,
+  options: QueryOptions,
+): Promise<{ hits: Hit[]; total: number }> {
   const about = `${source.endpoint}/files`;
   const answer = await request(about, {
     ...options,

@@ -1,5 +1,12 @@
-import { isTransient, reasonOf, withRetries } from '../../download/index.js';
-import type { AskOptions } from './gdc.js';
+import { isTransient, type RequestOptions, type RetryOptions, reasonOf, withRetries } from '../../download/index.js';
+
+/** How a source may be queried. */
+export type QueryOptions = RequestOptions &
+  RetryOptions & {
+    onPage?: (slides: number, total: number | undefined) => void;
+    /** Called before each wait after which the source is queried again. */
+    onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
+  };
 
 /**
  * Asks a source for a part of its list, again where that may help; each wait is told.
@@ -13,7 +20,7 @@ export async function queryWithRetry<T>(
   about: string,
   part: string | number,
   work: () => Promise<T>,
-  options: AskOptions,
+  options: QueryOptions,
 ): Promise<T> {
   const { signal, attempts, onListRetry } = options;
   try {

@@ -13,9 +13,10 @@ import { definitionSha256 } from '../read-definition.js';
 import { listBucket } from './bucket.js';
 import type { FileDigests } from './file-digests.js';
 import { listFolder } from './folder.js';
-import { type AskOptions, listGdc } from './gdc.js';
+import { listGdc } from './gdc.js';
 import type { ListedSlide, SourceList } from './listed.js';
 import { listPanda } from './panda.js';
+import type { QueryOptions } from './query-with-retry.js';
 import { listTable } from './table.js';
 
 /** Who came first by id is the one that stays, so that the order in which a source lists does not matter. */
@@ -33,7 +34,7 @@ export async function resolveDefinition(
   definition: DatasetDefinition,
   source: DatasetOrigin,
   base: string,
-  options: AskOptions,
+  options: QueryOptions,
   digests: FileDigests,
 ): Promise<LockFile> {
   const list = await listSource(source, base, options, digests);
@@ -68,7 +69,7 @@ export async function resolveDefinition(
 function listSource(
   source: DatasetOrigin,
   base: string,
-  options: AskOptions,
+  options: QueryOptions,
   digests: FileDigests,
 ): Promise<SourceList> {
   switch (source.kind) {

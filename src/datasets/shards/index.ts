@@ -1,5 +1,6 @@
 export { requireDistinctNames, requireSafeName } from './names.js';
 export {
+  jpegQuality,
   type PatchFacts,
   type PatchPlace,
   readShard,

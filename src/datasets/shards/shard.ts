@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonicalJson, syncFolder, temporaryName } from '../../base/index.js';
-import type { SplitName } from '../splits/index.js';
+import type { SplitName } from '../definition.js';
 import {
   commentOf,
   readTarHeader,
@@ -21,6 +21,9 @@ import {
  */
 export const shardVersion = 2;
 
+/** Of the JPEGs that compiling encodes. */
+export const jpegQuality = 90;
+
 const slideMember = '__slide__/slide.json';
 
 /** What is known of one patch beside its image. */
@@ -38,7 +41,7 @@ export interface PatchFacts {
   synthetic: boolean;
   /** Of a precut patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
   slide?: string;
-  /** SplitName of a split that the user's table puts it on. */
+  /** Side of a split that the user's table puts it on. */
   side?: SplitName;
 }
 

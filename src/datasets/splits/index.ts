@@ -17,7 +17,6 @@ export {
   type DatasetSplit,
   type Fold,
   type SplitItem,
-  type SplitName,
   splitNames,
   splitSlides,
   TooFewError,

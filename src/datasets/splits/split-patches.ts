@@ -1,6 +1,6 @@
 import { canonicalJson, type Key, sha256 } from '../../base/index.js';
-import type { CodedColumn, ShardDataset } from '../batches/index.js';
 import { quantity } from '../quantity.js';
+import type { CodedColumn, ShardDataset } from '../shard-dataset.js';
 import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';
 
 /** What is kept whole: nothing but what the user's table says, or patients, slides or single patches. */

@@ -1,5 +1,5 @@
 import { canonicalJson, type Key, sha256 } from '../../base/index.js';
-import type { SplitRule } from '../definition.js';
+import type { SplitName, SplitRule } from '../definition.js';
 
 /** What a slide (or precut patch) must tell to be put on a side. */
 export interface SplitItem {
@@ -16,14 +16,8 @@ export class TooFewError extends Error {
   override name = 'TooFewError';
 }
 
-/** The sides of one fold: ids, in order. */
-export interface Fold {
-  train: readonly string[];
-  validation: readonly string[];
-  test: readonly string[];
-}
-
-export type SplitName = keyof Fold;
+/** The splits of one fold: ids, in order. */
+export type Fold = Readonly<Record<SplitName, readonly string[]>>;
 
 export interface DatasetSplit {
   rule: SplitRule;

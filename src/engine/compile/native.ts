@@ -22,7 +22,7 @@ export interface TensorInfo {
   dtype: number;
 }
 
-/** tfjs-node's native addon with pathlab's extension (kernel-setup/addon). */
+/** tfjs-node's native addon with pathlab's extension (kernel-setup/native/addon). */
 export interface Native {
   createTensor(shape: number[], dtype: number, values: ArrayBufferView | Uint8Array[]): number;
   deleteTensor(id: number): void;

@@ -74,7 +74,7 @@ interface Normalized extends RunningStatistics {
   y: Tensor;
 }
 
-/** With pathlab's own op (kernel-setup/ops/batch_norm.cc). */
+/** With pathlab's own op (kernel-setup/native/ops/batch_norm.cc). */
 function fusedNorm(x: Tensor, { weight, bias }: BatchNormParameters, options: BatchNormOptions): Normalized {
   const { epsilon = 1e-5, shortcut, relu = false } = options;
   const shortcuts = shortcut ? [shortcut] : [];

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
+import type { Output } from '../display.js';
 import { figureBundle } from '../figure.js';
-import type { Output } from '../show.js';
 import { isRawPicture, isSharp, type RawPicture } from './recognize-picture.js';
 
 const largest = 512; // CSS px of the longer side

@@ -1,4 +1,4 @@
-import type { Output } from '../show.js';
+import type { Output } from '../display.js';
 import { type TableRow, tableBundle } from '../table.js';
 import { type ArqueroTable, type DanfojsFrame, isTable } from './recognize-table.js';
 

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
+import type { Output } from '../display.js';
 import { figureBundle } from '../figure.js';
-import type { Output } from '../show.js';
 import { inWords } from '../table.js';
 import type { TensorLike } from './recognize-tensor.js';
 

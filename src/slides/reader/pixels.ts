@@ -13,7 +13,7 @@ interface PixelLibrary {
 
 let loaded: PixelLibrary | undefined;
 
-/** The compiled loops over pixels (kernel-setup/slide-library), loaded on first use. */
+/** The compiled loops over pixels (kernel-setup/native/slide-library), loaded on first use. */
 function library(): PixelLibrary {
   loaded ??= load(join(projectRoot, '.pathlab', 'slide-library', 'libpathlab_slides.so'));
   return loaded;

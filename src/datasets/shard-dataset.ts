@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { ColumnTable } from 'arquero';
-import { digestOfFile } from '../../base/index.js';
-import { type CompileReport, readReport } from '../compile/index.js';
-import { readShardIndex } from '../shards/index.js';
+import { digestOfFile } from '../base/index.js';
+import { type CompileReport, readReport } from './compile/index.js';
+import { readShardIndex } from './shards/index.js';
 
 /** A column of names, packed: for each patch a place in `names`, -1 where it is not known. */
 export interface CodedColumn {
@@ -18,7 +18,7 @@ export interface ShardDataset {
   index: ColumnTable;
   indexSha256: string;
   count: number;
-  /** SplitName of the images, px. */
+  /** Side of the images, px. */
   size: number;
   /** Class of each patch, a place in `classNames`; -1 where it has none. */
   labels: Int32Array;
@@ -27,7 +27,7 @@ export interface ShardDataset {
   slides: CodedColumn;
   patients: CodedColumn;
   sites: CodedColumn;
-  /** SplitName of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
+  /** Side of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
   splits: CodedColumn | null;
   /** 1 where a patch was drawn and is not from a patient, else 0. */
   synthetic: Uint8Array;

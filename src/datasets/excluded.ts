@@ -1,0 +1,24 @@
+import type { LockFile } from './lock-file.js';
+
+/** How many slides (or patches) are left out for one reason; numbers and names in a reason count as one. */
+export interface ExcludedByReason {
+  reason: string;
+  slides: number;
+  /** Ids of the first. */
+  examples: string[];
+}
+
+/** What a list leaves out, the most frequent reason first. */
+export function byReason(excluded: LockFile['excluded']): ExcludedByReason[] {
+  const reasons = new Map<string, ExcludedByReason>();
+  for (const { id, reason } of excluded) {
+    const kind = reason
+      .replace(/^its \d+ bytes are/, 'its bytes are')
+      .replace(/^the same bytes as .*/, 'the same bytes as another');
+    const entry = reasons.get(kind) ?? { reason: kind, slides: 0, examples: [] };
+    entry.slides++;
+    if (entry.examples.length < 5) entry.examples.push(id);
+    reasons.set(kind, entry);
+  }
+  return [...reasons.values()].sort((one, other) => other.slides - one.slides || (one.reason < other.reason ? -1 : 1));
+}
