@@ -26,10 +26,6 @@ const commands: Record<string, Command> = {
     about: 'what a split leaks: patients, sites, duplicates (audit --help)',
     run: async (args) => (await import('./audit.js')).audit(args),
   },
-  synth: {
-    about: 'draw a synthetic dataset (synth --help)',
-    run: async (args) => (await import('./synth.js')).synth(args),
-  },
   verify: {
     about: 'say whether a finished run still holds: files, code, data, numbers (verify --help)',
     run: async (args) => (await import('./verify.js')).verify(args),

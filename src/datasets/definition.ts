@@ -1,156 +1,218 @@
-import type { PatchGeometry } from '../slides/index.js';
+import { z } from 'zod';
+import {
+  count,
+  countOrNone,
+  fileName,
+  isInnerPath,
+  listOf,
+  mapOf,
+  matching,
+  objectOf,
+  oneOf,
+  oneOfKinds,
+  positive,
+  sha256Digest,
+  text,
+  truth,
+  valueThat,
+  webAddress,
+} from './schema.js';
 
-/**
- * What a dataset is made of: a file of `data-manifests/`, or one of the user's own. It says where the slides (or
- * precut patches) come from and what is done with them; which files those are is resolved into a `LockFile`.
- */
-export interface DatasetDefinition {
-  format: 1;
-  /** The file's own name, without `.json`. */
-  name: string;
-  title: string;
-  /** Slides are cut into patches; patches are taken as they are. */
-  unit: 'slides' | 'patches';
-  synthetic: boolean;
-  /** Who published it; without an address, a user's own data. */
-  origin: { name: string; url: string | null };
-  source: DatasetOrigin;
-  /** Files below this size are left out: thumbnails that a source lists among its slides. 0 keeps all. */
-  minimumBytes: number;
-  /** Slides that the source lists and that are not to be used, each with its reason. */
-  exclusions: readonly { id: string; reason: string }[];
-  labels: LabelRule;
-  /** How patches are cut; null where the unit is patches. */
-  geometry: DatasetGeometry | null;
-  split: SplitRule;
-  licence: { name: string; url: string | null };
-  citation: string;
-  /** What a reader must know beyond the fields: faults of the source, and what the paper leaves open. */
-  notes: readonly string[];
-  /** What the source gave when it was resolved; null until then. */
-  expected: { slides: number; patients: number; bytes: number } | null;
-  /** Hash of the resolved list (`LockFile.listSha256`); null until it was resolved against the real source. */
-  resolvedSha256: string | null;
-}
+const pattern = valueThat<string>(
+  'a relative path without ".." that holds {id} once',
+  (value) => typeof value === 'string' && value.split('{id}').length === 2 && isInnerPath(value),
+);
 
-/** Where the files are. Addresses and folders can be overridden when a definition is resolved. */
-export type DatasetOrigin = GdcSource | BucketSource | PandaSource | FolderSource | TableSource;
+const regularExpression = valueThat<string>('a regular expression with one group', (value) => {
+  try {
+    return typeof value === 'string' && new RegExp(`${value}|`).exec('')!.length === 2;
+  } catch {
+    return false;
+  }
+});
+
+const share = valueThat<number>(
+  'a share from 0 to below 1',
+  (value) => typeof value === 'number' && value >= 0 && value < 1,
+);
 
 /** The Genomic Data Commons' API: its files endpoint lists, its data endpoint gives. */
-export interface GdcSource {
-  kind: 'gdc';
-  endpoint: string;
+const gdcSource = objectOf({
+  kind: z.literal('gdc'),
+  endpoint: webAddress,
   /** The query, in the API's own filter language. */
-  filters: Record<string, unknown>;
-}
+  filters: objectOf({
+    op: text,
+    content: valueThat<unknown>("the GDC filter's content", (value) => value !== undefined),
+  }),
+});
 
 /** A public bucket with the S3 listing protocol. Paths are under `prefix`; `{id}` stands for the slide's id. */
-export interface BucketSource {
-  kind: 'bucket';
-  endpoint: string;
-  prefix: string;
-  images: string;
-  annotations: string | null;
-  masks: string | null;
+const bucketSource = objectOf({
+  kind: z.literal('bucket'),
+  endpoint: webAddress,
+  prefix: matching('a path that ends with "/"', /^[\w.-]+(\/[\w.-]+)*\/$/),
+  images: pattern,
+  annotations: pattern.nullable(),
+  masks: pattern.nullable(),
   /** Slides whose ids begin so must have polygons; without them they are left out. */
-  annotatedPrefix: string | null;
-  /** Which slides are of which site; a slide of no range has no site. */
-  sites: readonly { site: string; ids: readonly { prefix: string; first: number; last: number }[] }[];
-}
+  annotatedPrefix: fileName.nullable(),
+  /** Which slides are of which site, by the ids' beginning and the range of their numbers. Other slides have no site. */
+  sites: listOf(
+    objectOf({ site: text, ids: listOf(objectOf({ prefix: fileName, first: countOrNone, last: countOrNone })) }),
+  ),
+});
 
 /** The PANDA challenge, from the folder that the user downloaded from its host. */
-export interface PandaSource {
-  kind: 'panda';
-  folder: string | null;
-  /** Which providers' slides are used: `radboud`, `karolinska`. */
-  providers: readonly string[];
+const pandaSource = objectOf({
+  kind: z.literal('panda'),
+  folder: text.nullable(),
+  /** Whose slides are used. */
+  providers: listOf(oneOf('radboud', 'karolinska')),
   /** Images whose perceptual hashes (256 bits) differ in at most this many bits are one duplicate group. */
-  duplicateDistance: number;
-}
+  duplicateDistance: countOrNone,
+});
 
-/** A folder with a folder of patches for each class. The definition's folder is where a relative path starts. */
-export interface FolderSource {
-  kind: 'folder';
-  folder: string;
+/** A folder with a folder of patches for each class. A relative path starts from the definition's folder. */
+const folderSource = objectOf({
+  kind: z.literal('folder'),
+  folder: text,
   /** Finds the patient in a file's name: a regular expression with one group; null where no name has one. */
-  patientPattern: string | null;
-}
+  patientPattern: regularExpression.nullable(),
+});
 
-/** A table (CSV, with a header) of patches (`csv`) or of slides (`slides`) that lie in a folder. */
-export interface TableSource {
-  kind: 'csv' | 'slides';
-  table: string;
+/** The table's column for each part of a record; only `path` is required. */
+const columns = objectOf({
+  path: text,
+  id: text.optional(),
+  class: text.optional(),
+  patient: text.optional(),
+  site: text.optional(),
+  mask: text.optional(),
+  annotation: text.optional(),
+  mpp: text.optional(),
+  /** The split: train, validation (or val, valid) or test. */
+  side: text.optional(),
+});
+
+const table = {
+  table: text,
   /** The folder that the table's paths start from. */
-  folder: string;
-  /** The table's column for each part of a record; only `path` is required. */
-  columns: {
-    path: string;
-    id?: string;
-    class?: string;
-    patient?: string;
-    site?: string;
-    mask?: string;
-    annotation?: string;
-    mpp?: string;
-    /** Side of a split: train, validation (or val, valid) or test. */
-    side?: string;
-  };
-  /** Whose word on the size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
-  pixelSize?: 'file' | 'table';
-}
+  folder: text,
+  columns,
+};
+
+/** A table (CSV, with a header) of patches that lie in a folder. */
+const csvSource = objectOf({ kind: z.literal('csv'), ...table });
+
+/** A table (CSV, with a header) of slides that lie in a folder. */
+const slidesSource = objectOf({
+  kind: z.literal('slides'),
+  ...table,
+  /** Whose size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
+  pixelSize: oneOf('file', 'table').optional(),
+});
 
 /** A class by its name in tables and pages, and the number that networks learn. */
-export interface DatasetClass {
-  name: string;
-  label: number;
-}
+const datasetClass = objectOf({ name: fileName, label: countOrNone });
+const classes = listOf(datasetClass);
 
-/** Where a patch's class comes from. */
-export type LabelRule =
-  | {
-      /** From its slide: what the source says of it, by `values` to a class. */
-      from: 'slide';
-      classes: readonly DatasetClass[];
-      /** The source's word (any case) to a class's name. */
-      values: Readonly<Record<string, string>>;
-      /** What happens to a slide whose value is not in the map: an error, or it is left out and counted. */
-      others: 'refuse' | 'exclude';
-    }
-  | {
-      /** From polygons: inside those of a group, the group's class; elsewhere `outside`. */
-      from: 'annotation';
-      classes: readonly DatasetClass[];
-      outside: string;
-      /**
-       * Annotation group to class. A later group lies over an earlier one; those named by whole numbers come first, in
-       * the order of the numbers, as JavaScript reads JSON.
-       */
-      groups: Readonly<Record<string, string>>;
-    }
-  | {
-      /** From a mask image beside it: the red channel's value, by the site's map (`*`: any site), to a class. */
-      from: 'mask';
-      classes: readonly DatasetClass[];
-      values: Readonly<Record<string, Readonly<Record<string, string>>>>;
-    }
-  | { from: 'none' };
+/** From its slide: what the source says of it, by `values` to a class. */
+const slideLabels = objectOf({
+  from: z.literal('slide'),
+  classes,
+  /** The source's own label (any case) to a class's name. */
+  values: mapOf(text),
+  /** What happens to a slide whose label is not in the map: an error, or it is left out and counted. */
+  unmapped: oneOf('error', 'exclude'),
+});
 
-export interface DatasetGeometry extends PatchGeometry {
+/** From polygons: inside those of a group, the group's class; elsewhere `outside`. */
+const annotationLabels = objectOf({
+  from: z.literal('annotation'),
+  classes,
+  outside: text,
+  /**
+   * Annotation group to class. A later group lies over an earlier one; those named by whole numbers come first, in the
+   * order of the numbers, as JavaScript reads JSON.
+   */
+  groups: mapOf(text),
+});
+
+/** From a mask image beside it: the pixel's value, by the site's map (`*`: any site), to a class. */
+const maskLabels = objectOf({ from: z.literal('mask'), classes, values: mapOf(mapOf(text)) });
+
+const geometry = objectOf({
+  /** Side of a patch, um. */
+  micrometers: positive,
+  /** Side of a patch, px. */
+  pixels: count,
   /** Drawn at random from a slide that has more; null: all. */
-  maxPatchesPerSlide: number | null;
+  maxPatchesPerSlide: count.nullable(),
   /** Share of a patch that must be tissue. */
-  minimumTissue: number;
-}
+  minimumTissue: valueThat<number>(
+    'a share from 0 to 1',
+    (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  ),
+});
+
+const splitRule = objectOf({
+  /** What may not be in two splits. */
+  by: oneOf('slide', 'patient', 'site'),
+  validation: share,
+  test: share,
+  folds: count,
+  /** Keeps the classes' proportions in each split. */
+  stratified: truth,
+});
+
+/** The JSON form of a definition. What fields say about each other is checked by `definitionFaults`. */
+export const definitionSchema = objectOf({
+  format: z.literal(1, { error: '1' }),
+  /** The file's own name, without `.json`. */
+  name: matching('a name of a-z, 0-9 and - only', /^[a-z0-9-]+$/),
+  title: text,
+  /** Slides are cut into patches; patches are taken as they are. */
+  unit: oneOf('slides', 'patches'),
+  synthetic: truth,
+  /** Who published it; without an address, a user's own data. */
+  origin: objectOf({ name: text, url: webAddress.nullable() }),
+  /** Where the files are. Addresses and folders can be overridden when a definition is resolved. */
+  source: oneOfKinds('kind', [gdcSource, bucketSource, pandaSource, folderSource, csvSource, slidesSource]),
+  /** Files below this size are left out: thumbnails that a source lists among its slides. 0 keeps all. */
+  minimumBytes: countOrNone,
+  /** Slides that the source lists and that are not to be used, each with its reason. */
+  exclusions: listOf(objectOf({ id: fileName, reason: text })),
+  /** Where a patch's class comes from. */
+  labels: oneOfKinds('from', [slideLabels, annotationLabels, maskLabels, objectOf({ from: z.literal('none') })]),
+  /** How patches are cut; null where the unit is patches. */
+  geometry: geometry.nullable(),
+  split: splitRule,
+  licence: objectOf({ name: text, url: webAddress.nullable() }),
+  citation: text,
+  /** What a reader must know beyond the fields: faults of the source, and what the paper leaves open. */
+  notes: listOf(text),
+  /** What the source gave when it was resolved; null until then. */
+  expected: objectOf({ slides: count, patients: count, bytes: count }).nullable(),
+  /** Hash of the resolved list (`LockFile.listSha256`); null until it was resolved against the real source. */
+  resolvedSha256: sha256Digest.nullable(),
+});
+
+/**
+ * What a dataset is made of: a file of `data-manifests/`, or one of the user's own. It says where the slides (or precut
+ * patches) come from and what is done with them; which files those are is resolved into a `LockFile`.
+ */
+export type DatasetDefinition = Readonly<z.infer<typeof definitionSchema>>;
+export type DatasetOrigin = DatasetDefinition['source'];
+export type GdcSource = z.infer<typeof gdcSource>;
+export type BucketSource = z.infer<typeof bucketSource>;
+export type PandaSource = z.infer<typeof pandaSource>;
+export type FolderSource = z.infer<typeof folderSource>;
+export type TableSource = z.infer<typeof csvSource> | z.infer<typeof slidesSource>;
+export type DatasetClass = z.infer<typeof datasetClass>;
+export type LabelRule = DatasetDefinition['labels'];
+export type DatasetGeometry = z.infer<typeof geometry>;
+export type SplitRule = z.infer<typeof splitRule>;
 
 /** What a patch is for. */
 export type SplitName = 'train' | 'validation' | 'test';
-
-export interface SplitRule {
-  /** What may not be on two sides. */
-  by: 'slide' | 'patient' | 'site';
-  validation: number;
-  test: number;
-  folds: number;
-  /** Keep the classes' proportions on each side. */
-  stratified: boolean;
-}

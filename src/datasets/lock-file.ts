@@ -1,120 +1,83 @@
+import { z } from 'zod';
 import { canonicalJson, sha256 } from '../base/index.js';
-import type { SplitName } from './definition.js';
 import { readJsonFile } from './json-file.js';
 import {
   count,
-  exactly,
   faults,
   fileName,
   innerPath,
-  isObject,
   listOf,
   md5Digest,
+  objectOf,
   oneOf,
-  optional,
-  orNull,
   positive,
-  type Rule,
-  type Shape,
   sha256Digest,
   text,
   truth,
   twice,
-} from './shape.js';
-
-/** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
-export interface LockFile {
-  format: 1;
-  /** Name of the definition, and the hash of what it asks for. */
-  definition: string;
-  definitionSha256: string;
-  unit: 'slides' | 'patches';
-  synthetic: boolean;
-  origin: string;
-  licence: string;
-  /** Where the list came from: an address, or "a folder of the user's". */
-  resolvedFrom: string;
-  /** Hash of `slides` (or patches), the list that everything below a lock file is made from. */
-  listSha256: string;
-  slides: readonly LockedSlide[];
-  /** What the source lists and the dataset leaves out, by reason. */
-  excluded: readonly ExcludedSlide[];
-}
-
-export interface ExcludedSlide {
-  id: string;
-  reason: string;
-  /** Left out because its entry is wrong, not because the definition does not want it: somebody must look at it. */
-  fault?: true;
-}
-
-/** One slide of the list, or one patch. `null`: the source does not say. */
-export interface LockedSlide {
-  /** Names the slide in shards, tables and splits; also a file's name. */
-  id: string;
-  file: LockedFile;
-  patient: string | null;
-  site: string | null;
-  /** Name of its class, where a whole slide has one. */
-  class: string | null;
-  mask: LockedFile | null;
-  annotation: LockedFile | null;
-  /** Size of a level-0 pixel, um, where the user's table says it. */
-  mpp: number | null;
-  /** The side of a split that the user's table puts it on, where it does. */
-  side?: SplitName;
-}
+  valueThat,
+} from './schema.js';
 
 /** A file and what the source says of it. */
-export interface LockedFile {
+const file = objectOf({
   /** Place in the dataset's folder; of a file that the user has, in the folder that the definition names. */
-  path: string;
-  /** Its address, from the source's endpoint on; null for a file that the user has. */
-  remote: string | null;
-  bytes: number;
-  md5: string | null;
-  sha256: string | null;
-  etag: string | null;
-}
-
-const fileShape: Shape = {
   path: innerPath,
-  remote: orNull(innerPath),
+  /** Its address, from the source's endpoint on; null for a file that the user has. */
+  remote: innerPath.nullable(),
   bytes: count,
-  md5: orNull(md5Digest),
-  sha256: orNull(sha256Digest),
-  etag: orNull(text),
-};
+  md5: md5Digest.nullable(),
+  sha256: sha256Digest.nullable(),
+  etag: text.nullable(),
+});
 
-const file: Rule = { is: 'a file', holds: (value) => faults(value, fileShape, '').length === 0 };
-
-const slideShape: Shape = {
+/** One slide of the list, or one patch. `null`: the source does not say. */
+const lockedSlide = objectOf({
+  /** Names the slide in shards, tables and splits; also a file's name. */
   id: fileName,
-  file: fileShape,
-  patient: orNull(text),
-  site: orNull(text),
-  class: orNull(text),
-  mask: orNull(file),
-  annotation: orNull(file),
-  mpp: orNull(positive),
-  side: optional(oneOf('train', 'validation', 'test')),
-};
+  file,
+  patient: text.nullable(),
+  site: text.nullable(),
+  /** Name of its class, where a whole slide has one. */
+  class: text.nullable(),
+  mask: file.nullable(),
+  annotation: file.nullable(),
+  /** Size of a level-0 pixel, um, where the user's table says it. */
+  mpp: positive.nullable(),
+  /** The split that the user's table puts it in, where it does. */
+  side: oneOf('train', 'validation', 'test').optional(),
+});
 
-const excludedShape: Shape = { id: text, reason: text, fault: optional(exactly(true)) };
+const excludedSlide = objectOf({
+  id: text,
+  reason: text,
+  /** Left out because its entry is wrong, not because the definition does not want it: somebody must look at it. */
+  fault: z.literal(true).optional(),
+});
 
-const lockShape: Shape = {
-  format: exactly(1),
+const lockFile = objectOf({
+  format: z.literal(1, { error: '1' }),
+  /** Name of the definition, and the hash of what it asks for. */
   definition: text,
   definitionSha256: sha256Digest,
-  unit: text,
+  unit: oneOf('slides', 'patches'),
   synthetic: truth,
   origin: text,
   licence: text,
+  /** Where the list came from: an address, or "a folder of the user's". */
   resolvedFrom: text,
+  /** Hash of `slides` (or patches), the list that everything below a lock file is made from. */
   listSha256: sha256Digest,
-  slides: { is: 'a list', holds: Array.isArray },
-  excluded: listOf({ is: 'an object {id, reason}', holds: (value) => faults(value, excludedShape, '').length === 0 }),
-};
+  /** Checked one by one by `slideFaults`. */
+  slides: valueThat<readonly LockedSlide[]>('a list', Array.isArray),
+  /** What the source lists and the dataset leaves out, by reason. */
+  excluded: listOf(excludedSlide),
+});
+
+/** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
+export type LockFile = Readonly<z.infer<typeof lockFile>>;
+export type LockedSlide = Readonly<z.infer<typeof lockedSlide>>;
+export type LockedFile = Readonly<z.infer<typeof file>>;
+export type ExcludedSlide = Readonly<z.infer<typeof excludedSlide>>;
 
 /** Hash of a list of slides: equal for equal lists, whatever the order in which the source gave them. */
 export function listSha256(slides: readonly LockedSlide[]): string {
@@ -154,9 +117,9 @@ export function readLockFile(path: string): LockFile {
 
 /** What is wrong with a lock file's content, one short sentence each. */
 export function lockFaults(content: unknown): string[] {
-  const found = faults(content, lockShape, 'a lock file');
-  if (found.length > 0 || !isObject(content)) return found;
-  const lock = content as unknown as LockFile;
+  const found = faults(content, lockFile, 'a lock file');
+  if (found.length > 0) return found;
+  const lock = content as LockFile;
   found.push(...slideFaults(lock.slides));
   if (found.length === 0 && listSha256(lock.slides) !== lock.listSha256) {
     found.push('its list of slides was changed: listSha256 is not the hash of it');
@@ -166,7 +129,7 @@ export function lockFaults(content: unknown): string[] {
 
 /** What is wrong with one slide of a list, taken alone. */
 export function faultsOfSlide(slide: LockedSlide): string[] {
-  return faults(slide, slideShape, 'a locked slide');
+  return faults(slide, lockedSlide, 'a locked slide');
 }
 
 /** What is wrong with the slides of a list: fields, names that leave their folder, ids and files that are there twice. */

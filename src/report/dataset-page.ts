@@ -57,8 +57,8 @@ function labelsInWords({ labels, unit }: DatasetDefinition): string {
     const groups = Object.entries(labels.groups).map(([group, name]) => `${name} in ${group}`);
     return `polygons (${inWords(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
   }
-  const others = { exclude: 'others are left out', refuse: 'another value is an error' }[labels.others];
-  return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${others}`;
+  const unmapped = { exclude: 'others are left out', error: 'another value is an error' }[labels.unmapped];
+  return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${unmapped}`;
 }
 
 /**

@@ -147,7 +147,7 @@ describe('pathlab compile', () => {
         { name: 'b', label: 1 },
       ],
       values: { a: 'a', b: 'b' },
-      others: 'exclude',
+      unmapped: 'exclude',
     };
     const source = { kind: 'slides', table: 'slides.csv', folder: '.', columns: { path: 'path', class: 'class' } };
     writeFileSync(path, JSON.stringify({ ...dataset.definition, name: 'cohort', source, labels }));

@@ -67,7 +67,7 @@ describe('readDefinition', () => {
       'a source is unknown',
       'pcam200',
       (d) => Object.assign(d.source, { kind: 'ftp' }),
-      /source must be an object whose/,
+      /source\.kind must be "gdc" or "bucket" or/,
     ],
     [
       'an address is plain http',
@@ -110,7 +110,7 @@ describe('readDefinition', () => {
       'a class name leaves',
       'pcam200',
       (d) => Object.assign(d.labels.classes[0], { name: '../x' }),
-      /labels\.classes must/,
+      /labels\.classes\[0\]\.name must be a name of letters/,
     ],
     [
       'shares leave nothing',
@@ -155,7 +155,7 @@ describe('readDefinition', () => {
       "a source's word is there twice, in another case",
       'ptcga200',
       (d) => Object.assign(d.labels.values, { breast: 'brain' }),
-      /labels\.values has the word "breast" more than once/,
+      /labels\.values has the label "breast" more than once/,
     ],
     [
       'the unit is not of its source',

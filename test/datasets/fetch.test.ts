@@ -349,7 +349,7 @@ function tableDefinition(change: (definition: never) => void = () => {}): string
           { name: 'cancer', label: 1 },
         ],
         values: { 0: 'benign', 1: 'cancer' },
-        others: 'refuse',
+        unmapped: 'error',
       },
     });
     change(definition);

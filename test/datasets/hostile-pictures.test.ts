@@ -73,7 +73,7 @@ async function compilePatches(change: Partial<DatasetDefinition> & object, size?
 
 describe('pictures made to harm', () => {
   it('in class folders cost themselves, each with its reason, and the rest compiles to the same bytes', async () => {
-    const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' } as const;
+    const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'error' } as const;
     const source = { kind: 'folder', folder: 'files', patientPattern: null } as const;
     for (let n = 0; n < 40; n++) write(`files/${n % 2}/good${n}.jpg`, await picture(`${n}`));
     const before = await compilePatches({ source, labels }, 48);

@@ -49,7 +49,7 @@ function define(change: object = {}): string {
     ...readDefinition('ptcga200'),
     ...{ name: 'mine', unit: 'patches', geometry: null, minimumBytes: 0, exclusions: [] },
     source: { kind: 'folder', folder: 'files', patientPattern: '^(p\\d+)_' },
-    labels: { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' },
+    labels: { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'error' },
     ...change,
   };
   write('mine.json', JSON.stringify(definition));
@@ -401,7 +401,7 @@ describe('precut patches in a table', () => {
   ])('compile without %s', async (_, rows, message) => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
     write('table.csv', `file,label\na.jpg,0\nb.jpg,1\n${rows}\n`);
-    const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'exclude' };
+    const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'exclude' };
     const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } }, labels });
     const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
@@ -419,7 +419,7 @@ describe('precut patches in a table', () => {
     write('table.csv', 'file,label\na.jpg,0\nb.jpg,7\n');
     const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } } });
     await expect(compile([path, '--data', join(folder, 'data'), '--source', join(folder, 'source')])).rejects.toThrow(
-      /classes that are not in labels\.values: "7" \(1\); the map has 0, 1\. Add them, or set labels\.others to "exclude"/,
+      /classes that are not in labels\.values: "7" \(1\); the map has 0, 1\. Add them, or set labels\.unmapped to "exclude"/,
     );
   });
 

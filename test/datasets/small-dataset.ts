@@ -26,7 +26,7 @@ const smallDefinition: DatasetDefinition = {
     from: 'slide',
     classes: kinds.map((name, label) => ({ name, label })),
     values: Object.fromEntries(kinds.map((name) => [name, name])),
-    others: 'refuse',
+    unmapped: 'error',
   },
   geometry: { micrometers: 200, pixels: 64, maxPatchesPerSlide: null, minimumTissue: 0.5 },
   split: { by: 'patient', validation: 0.1, test: 0.1, folds: 3, stratified: false },

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key, sha256 } from '../../src/base/index.js';
-import { synth } from '../../src/cli/synth.js';
 import { planCohort } from '../../src/datasets/cohort/plan.js';
 import { planners } from '../../src/datasets/cohort/planners.js';
 import { syntheticDatasetSettings } from '../../src/datasets/cohort/settings.js';
@@ -222,34 +221,6 @@ describe('masks and polygons', () => {
   it('every class of PTCGA200 has a tissue kind of its own', () => {
     expect(new Set(Object.values(tissueOfOrgan)).size).toBe(20);
     expect(Object.values(tissueOfOrgan).every((name) => tissueKinds.some((kind) => kind.name === name))).toBe(true);
-  });
-});
-
-describe('pathlab synth', () => {
-  it('writes what syntheticDataset draws', async () => {
-    const out = join(folder, 'command');
-    const words = '--kind ptcga200 --patients 1 --classes 1 --columns 1 --rows 1 --seed 5'.split(' ');
-    expect(await synth([...words, '--out', out])).toBe(0);
-    const same = join(folder, 'same');
-    await syntheticDataset({ kind: 'ptcga200', patients: 1, classes: 1, columns: 1, rows: 1 }, key(5), {
-      folder: same,
-    });
-    expect(digests(out)).toEqual(digests(same));
-  });
-
-  it('says what is wrong with what it was given', async () => {
-    await expect(synth([])).rejects.toThrow(/needs --kind KIND and --out FOLDER/);
-    await expect(synth(['--kind', 'x', '--out', folder])).rejects.toThrow(/x/);
-    const words = ['--kind', 'pcam200', '--out', folder];
-    await expect(synth([...words, '--patients', 'many'])).rejects.toThrow(
-      /--patients takes a whole number; got "many"/,
-    );
-    await expect(synth([...words, '--oot', 'x'])).rejects.toThrow(/'--oot'.* \(see pathlab synth --help\)$/);
-    await expect(synth([...words, '--leaks', '1'])).rejects.toThrow(/three whole numbers/);
-    await expect(synth([...words, '--threads', '0'])).rejects.toThrow(/threads is a whole number above 0; got 0/);
-    await expect(synth([...words, '--seed', '-1'])).rejects.toThrow(
-      /^[^\n]*--seed[^\n]* \(see pathlab synth --help\)$/,
-    );
   });
 });
 

@@ -150,7 +150,7 @@ describe('precut patches of which no patient and no site is known', () => {
       ...readDefinition('ptcga200'),
       ...{ name: 'mine', unit: 'patches', geometry: null, minimumBytes: 0, exclusions: [], notes: [] },
       source: { kind: 'folder', folder: 'files', patientPattern: null },
-      labels: { from: 'slide', classes: [{ name: 'benign', label: 0 }], values: { 0: 'benign' }, others: 'refuse' },
+      labels: { from: 'slide', classes: [{ name: 'benign', label: 0 }], values: { 0: 'benign' }, unmapped: 'error' },
     };
     mkdirSync(join(folder, 'files', '0'), { recursive: true });
     for (const [place, background] of ['red', 'green', 'blue', 'teal'].entries()) {

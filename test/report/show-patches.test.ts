@@ -63,7 +63,7 @@ it('precut patches are sampled by class, as many of each', async () => {
     await write(`p${n}.png`, 3, n % 3 === 0 ? [220, 30, 30] : [30, 30, 220]);
     rows.push(`p${n}.png,${n % 3 === 0 ? 1 : 0},,a`);
   }
-  const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, others: 'refuse' };
+  const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'error' };
   const compiled = await compilePatches(rows, labels);
   const shown = (await sampleOf(compiled, 6)).flat();
   expect(shown.map((patch) => [patch.caption, brightest(patch), patch.mark])).toEqual([

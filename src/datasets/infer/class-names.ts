@@ -1,6 +1,6 @@
 import { sha256 } from '../../base/index.js';
 import type { DatasetClass } from '../definition.js';
-import { fileName } from '../shape.js';
+import { isFileName } from '../schema.js';
 
 /** More are hardly classes: numbers that were measured, or names of single patches. */
 const maxClasses = 256;
@@ -29,14 +29,14 @@ export function classesOf(words: readonly string[], where: string) {
 }
 
 function nameOf(word: string, all: readonly string[]): string {
-  if (fileName.holds(word)) return word;
+  if (isFileName(word)) return word;
   const plain = plainName(word);
   const isTaken = all.some((other) => other !== word && plainName(other).toLowerCase() === plain.toLowerCase());
   return isTaken || plain === 'class' ? `${plain}-${sha256(word).slice(0, 8)}` : plain;
 }
 
 function plainName(word: string): string {
-  if (fileName.holds(word)) return word;
+  if (isFileName(word)) return word;
   const plain = word
     .replace(/[^A-Za-z0-9._]+/g, '-')
     .replace(/\.{2,}/g, '.')

@@ -92,7 +92,7 @@ function labelsOf(words: readonly string[], where: string, understood: string[])
   const { classes, values, renamed } = classesOf(words, where);
   const shown = renamed.map((word) => `"${word}" is the class ${values[word]}`);
   if (shown.length > 0) understood.push(`Signs that names of classes cannot have became hyphens: ${shown.join(', ')}.`);
-  return { from: 'slide', classes, values, others: 'refuse' };
+  return { from: 'slide', classes, values, unmapped: 'error' };
 }
 
 /** Each value that a mask holds is a class. Masks that cannot be read fail when patches are compiled, each with its reason. */

@@ -1,6 +1,6 @@
 import { readText, request } from '../../download/index.js';
 import type { GdcSource } from '../definition.js';
-import { isObject } from '../shape.js';
+import { isObject } from '../schema.js';
 import type { ListedSlide, SourceList } from './listed.js';
 import { type QueryOptions, queryWithRetry } from './query-with-retry.js';
 

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LockedFile } from '../lock-file.js';
-import { isInnerPath } from '../shape.js';
+import { isInnerPath } from '../schema.js';
 import type { FileDigests } from './file-digests.js';
 
 /**

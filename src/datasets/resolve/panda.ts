@@ -33,7 +33,7 @@ export async function listPanda(source: PandaSource, base: string, digests: File
   }
   const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
   const wanted = (rows.objects() as { image_id: string; data_provider: string }[]).filter((row) =>
-    source.providers.includes(row.data_provider),
+    (source.providers as readonly string[]).includes(row.data_provider),
   );
   const found = await inParallel(wanted, async ({ image_id: id, data_provider: site }) => {
     try {

@@ -151,11 +151,11 @@ function classified(
       throw new Error(`${slide.id} is of the site ${slide.site}, for which labels.values of ${name} has no map`);
     } else kept.push({ ...slide, class: itsClass });
   }
-  if (unknown.size > 0 && labels.from === 'slide' && labels.others === 'refuse') {
+  if (unknown.size > 0 && labels.from === 'slide' && labels.unmapped === 'error') {
     const listed = [...unknown].map(([word, count]) => `${word} (${count})`).join(', ');
     throw new Error(
       `${name}: classes that are not in labels.values: ${listed}; the map has ` +
-        `${Object.keys(labels.values).join(', ')}. Add them, or set labels.others to "exclude"`,
+        `${Object.keys(labels.values).join(', ')}. Add them, or set labels.unmapped to "exclude"`,
     );
   }
   return kept;

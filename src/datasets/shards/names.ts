@@ -1,4 +1,4 @@
-import { fileName } from '../shape.js';
+import { fileNameWords, isFileName } from '../schema.js';
 
 /**
  * Checks a name that becomes that of a file or folder: of a dataset, or of a slide.
@@ -7,8 +7,8 @@ import { fileName } from '../shape.js';
  * @throws RangeError when the name could lead out of its folder, hide, or be read differently on another machine
  */
 export function requireSafeName(name: string, what: string): void {
-  if (fileName.holds(name)) return;
-  throw new RangeError(`${what} ${JSON.stringify(name)} cannot name a file: it must be ${fileName.is}`);
+  if (isFileName(name)) return;
+  throw new RangeError(`${what} ${JSON.stringify(name)} cannot name a file: it must be ${fileNameWords}`);
 }
 
 /**
