@@ -613,7 +613,7 @@ describe('PANDA', () => {
       /2 entries of the list of segpanda200 are wrong, more than the 1 that may fail[\s\S]*g: train\.csv: there is no file/,
     );
     await expect(compile([...words, '--max-failures', '3'])).rejects.toThrow(
-      /more than 3 of 3 slides failed \(entries of the list that are wrong among them: 2\), so compiling stops/,
+      /more than 3 of 3 slides failed \(including 2 wrong entries of the list\), so compiling stops/,
     );
   });
 
