@@ -13,9 +13,10 @@ export {
   type RunningStatistics,
 } from './ops/batch-norm.js';
 export { type Activation, biasActivation, type GeluOptions, gelu } from './ops/bias-activation.js';
-export { type Conv2dOptions, conv2d } from './ops/conv2d.js';
+export { conv2d, dilatedConv2d } from './ops/conv2d.js';
+export type { Conv2dOptions } from './ops/convolution-attributes.js';
 export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.js';
-export { dense } from './ops/dense.js';
+export { addBias, dense } from './ops/dense.js';
 export { depthwiseConv2d } from './ops/depthwise-conv2d.js';
 export { dropout, dropPath } from './ops/dropout.js';
 export { gather } from './ops/gather.js';
@@ -25,10 +26,12 @@ export { type LayerNormParameters, layerNorm } from './ops/layer-norm.js';
 export { type MomentumStep, type MomentumTensors, momentumUpdate } from './ops/momentum-update.js';
 export { type NormBefore, normConv2d } from './ops/norm-conv2d.js';
 export { averagePool, globalAveragePool, maxPool } from './ops/pool.js';
-export { relu } from './ops/relu.js';
-export { resizeBilinear } from './ops/resize.js';
+export { relu, relu6 } from './ops/relu.js';
+export { resizeBicubic, resizeBilinear } from './ops/resize.js';
+export { silu } from './ops/silu.js';
 export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
 export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d.js';
+export { stopGradient } from './ops/stop-gradient.js';
 export { stridedSlice } from './ops/strided-slice.js';
 export { type ConvolutionShape, type GradientForm, possibleForms } from './ops/weight-gradient.js';
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
@@ -46,7 +49,15 @@ export {
   uploadStrings,
   withGradient,
 } from './runtime.js';
-export { readSafetensors, writeSafetensors } from './safetensors.js';
+export { openSafetensors, readSafetensors, writeSafetensors } from './safetensors.js';
+export {
+  elementWidth,
+  readAll,
+  readBytes,
+  type StoredTensor,
+  type TensorFile,
+  tensorOfBytes,
+} from './stored-tensors.js';
 export {
   bytesOf,
   disposeTensors,

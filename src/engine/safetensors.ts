@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { writeFileAtomic } from '../base/index.js';
-import { type Tensor, tf } from './runtime.js';
-import { disposeTensors, type Tensors } from './tensors.js';
+import { elementWidth, readAll, readBytes, type TensorFile, tensorOfBytes } from './stored-tensors.js';
+import type { Tensors } from './tensors.js';
 
 /*
  * The safetensors format (https://github.com/huggingface/safetensors): the header's length as a 64-bit
@@ -14,13 +14,14 @@ interface HeaderEntry {
   data_offsets: [begin: number, end: number];
 }
 
-const widths: Record<string, number> = { F32: 4, I32: 4, I64: 8, BOOL: 1, U8: 1 };
 const fileTypes: Record<string, string> = { float32: 'F32', int32: 'I32', bool: 'BOOL' };
 /** The format's own limit on its header, bytes. */
 const maxHeaderBytes = 100_000_000;
 
 /**
- * Writes tensors (float32, int32 or bool) and text metadata, whole or not at all. Equal input gives equal bytes.
+ * Writes tensors (float32, int32 or bool) and text metadata, whole or not at all. Equal input gives equal bytes. As with
+ * the format's own library, the widest elements come first and spaces fill the header up to a multiple of 8 bytes, so
+ * that every tensor is aligned in a memory map.
  *
  * @throws TypeError for a name or metadata that the format does not hold
  */
@@ -35,104 +36,141 @@ export async function writeSafetensors(
   const badName = [...Object.keys(tensors), ...Object.entries(metadata).flat()].find((text) => !isWellFormed(text));
   if (badName !== undefined) throw new TypeError(`${path}: ${JSON.stringify(badName)} is no whole Unicode text`);
   if ('__metadata__' in tensors) throw new TypeError(`${path}: no tensor can be called "__metadata__"`);
-  const header: [string, unknown][] = [['__metadata__', metadata]];
-  const parts: Uint8Array[] = [];
-  let offset = 0;
-  for (const [name, tensor] of Object.entries(tensors)) {
+  const entries = Object.entries(tensors).map(([name, tensor]) => {
     const dtype = fileTypes[tensor.dtype];
     if (!dtype) throw new TypeError(`${path}: the tensor "${name}" is ${tensor.dtype}, which is not written`);
-    const elements = await tensor.data();
-    const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
-    header.push([name, { dtype, shape: tensor.shape, data_offsets: [offset, offset + bytes.length] }]);
-    parts.push(bytes);
-    offset += bytes.length;
+    const entry: HeaderEntry = { dtype, shape: tensor.shape, data_offsets: [0, 0] };
+    return { name, tensor, entry, width: elementWidth(dtype, name) };
+  });
+  const inOrder = [...entries].sort((one, other) => other.width - one.width);
+  let offset = 0;
+  for (const { tensor, entry, width } of inOrder) {
+    const begin = offset;
+    offset += width * tensor.size;
+    entry.data_offsets = [begin, offset];
   }
-  const text = JSON.stringify(Object.fromEntries(header));
-  // Spaces up to a multiple of 8 keep the elements aligned in a memory map.
+  const text = JSON.stringify(
+    Object.fromEntries([['__metadata__', metadata], ...entries.map(({ name, entry }) => [name, entry] as const)]),
+  );
   const json = Buffer.from(text.padEnd(text.length + ((8 - (Buffer.byteLength(text) % 8)) % 8)));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  await writeFileAtomic(path, Buffer.concat([length, json, ...parts]));
+  await writeFileAtomic(
+    path,
+    (async function* () {
+      yield length;
+      yield json;
+      for (const { tensor } of inOrder) {
+        const elements = await tensor.data();
+        yield new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+      }
+    })(),
+  );
 }
 
 /** Half of a surrogate pair has no UTF-8. */
 const isWellFormed = (text: string) => !/\p{Surrogate}/u.test(text);
 
 /**
- * Reads every tensor of a file: F32 as float32; I32, I64 and U8 as int32; BOOL as bool.
+ * Reads every tensor of a file; see `StoredTensor` for what becomes of each type.
  *
  * @throws Error if the file is not wholly in the format, naming the file and the place
  */
 export async function readSafetensors(path: string): Promise<{ tensors: Tensors; metadata: Record<string, string> }> {
-  const file = await readFile(path);
-  const broken = (what: string) => new Error(`${path} is no whole safetensors file: ${what}`);
-  const { header, headerEnd } = readHeader(file, broken);
-  const { __metadata__, ...entries } = header;
-  const metadata = __metadata__ ?? {};
-  if (!isRecord(metadata) || Object.values(metadata).some((text) => typeof text !== 'string')) {
-    throw broken('its metadata is not an object of texts');
-  }
-  checkLayout(entries, file.length - headerEnd, broken);
-  const tensors: [string, Tensor][] = [];
+  const file = await openSafetensors(path);
+  return { tensors: await readAll(file), metadata: file.metadata };
+}
+
+/**
+ * Opens a file and checks its header against its size, before anything of the size that it claims is allocated.
+ *
+ * @throws Error if the file is not wholly in the format, naming the file and the place
+ */
+export async function openSafetensors(path: string): Promise<TensorFile> {
+  const file = await open(path);
   try {
-    for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(
-      entries as Record<string, HeaderEntry>,
-    )) {
-      if (!Object.hasOwn(widths, dtype)) {
-        throw new Error(`${path}: the tensor "${name}" is ${dtype}; pathlab reads ${Object.keys(widths).join(', ')}`);
-      }
-      // A copy of its own: TensorFlow keeps the memory, and the offset need not be aligned.
-      const bytes = new Uint8Array(file.subarray(headerEnd + offsets[0], headerEnd + offsets[1])).buffer;
-      const elements = shape.reduce((product, length) => product * length, 1);
-      if (!Number.isSafeInteger(elements) || bytes.byteLength !== widths[dtype]! * elements) {
-        throw broken(
-          `the tensor "${name}" [${shape}] needs ${widths[dtype]! * elements} bytes, and has ${offsets.join(' to ')}`,
-        );
-      }
-      tensors.push([name, toTensor(dtype, shape, bytes, `${path}: the tensor "${name}"`)]);
+    const broken = (what: string) => new Error(`${path} is no whole safetensors file: ${what}`);
+    const { size } = await file.stat();
+    const { header, headerEnd } = await readHeader(file, path, size, broken);
+    const { __metadata__, ...rest } = header;
+    const metadata = __metadata__ ?? {};
+    if (
+      !isRecord(metadata) ||
+      Object.values(metadata).some((text) => typeof text !== 'string' || !isWellFormed(text))
+    ) {
+      throw broken('its metadata is not an object of texts');
     }
+    const entries = checkLayout(rest, size - headerEnd, broken);
+    const tensors = entries.map(([name, { dtype, shape, data_offsets: offsets }]) => {
+      const [begin, end] = offsets;
+      const called = `${path}: the tensor "${name}"`;
+      const needed = shape.reduce((product, length) => product * length, elementWidth(dtype, called));
+      if (!Number.isSafeInteger(needed) || end - begin !== needed) {
+        throw broken(`the tensor "${name}" [${shape}] needs ${needed} bytes, and has ${offsets.join(' to ')}`);
+      }
+      const read = async () =>
+        tensorOfBytes(dtype, shape, await readBytes(file, path, headerEnd + begin, end - begin), called);
+      return [name, { dtype, shape, read }] as const;
+    });
+    return {
+      tensors: Object.fromEntries(tensors),
+      metadata: metadata as Record<string, string>,
+      close: () => file.close(),
+    };
   } catch (error) {
-    disposeTensors(Object.fromEntries(tensors));
+    await file.close();
     throw error;
   }
-  return { tensors: Object.fromEntries(tensors), metadata: metadata as Record<string, string> };
 }
 
 type Broken = (what: string) => Error;
 
-function readHeader(file: Buffer, broken: Broken): { header: Record<string, unknown>; headerEnd: number } {
-  if (file.length < 8) throw broken(`it has ${file.length} bytes`);
-  if (file.toString('latin1', 0, 40).startsWith('version https://git-lfs')) {
+async function readHeader(
+  file: FileHandle,
+  path: string,
+  size: number,
+  broken: Broken,
+): Promise<{ header: Record<string, unknown>; headerEnd: number }> {
+  const first = Buffer.from(await readBytes(file, path, 0, Math.min(size, 40)));
+  if (size < 8) throw broken(`it has ${size} bytes`);
+  if (first.toString('latin1').startsWith('version https://git-lfs')) {
     throw broken('it is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file');
   }
-  const length = file.readBigUInt64LE(0);
+  const length = first.readBigUInt64LE(0);
   if (length > BigInt(maxHeaderBytes)) throw broken(`its header would have ${length} bytes`);
   const headerEnd = 8 + Number(length);
-  if (headerEnd > file.length) throw broken(`its header would end at byte ${headerEnd} of ${file.length}`);
+  if (headerEnd > size) throw broken(`its header would end at byte ${headerEnd} of ${size}`);
   let text: string;
   let header: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(file.subarray(8, headerEnd));
+    const bytes = await readBytes(file, path, 8, Number(length));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     header = JSON.parse(text);
   } catch (error) {
     throw broken(`its header is not JSON (${(error as Error).message})`);
   }
   if (!isRecord(header) || !text.startsWith('{')) throw broken('its header is not an object');
+  if (/-|\d[.eE]/.test(text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '')))
+    throw broken('a number in its header is not whole');
   // JSON.parse keeps the last of equal keys.
-  if (/-|\d[.eE]/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, ''))) throw broken('a number in its header is not whole');
-  const keys = [...text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)].filter(([, colon]) => colon !== undefined);
+  const keys = [...text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g)].filter(([, colon]) => colon !== undefined);
   if (keys.length !== countKeys(header)) throw broken('a name stands twice in its header');
   return { header, headerEnd };
 }
 
-function countKeys(value: unknown): number {
-  if (Array.isArray(value)) return value.reduce((sum: number, each) => sum + countKeys(each), 0);
-  if (!isRecord(value)) return 0;
-  return Object.values(value).reduce((sum: number, each) => sum + 1 + countKeys(each), 0);
+function countKeys(header: object): number {
+  let count = 0;
+  // Not by recursion: the depth is the file's to choose.
+  for (const open: unknown[] = [header]; open.length > 0; ) {
+    const value = open.pop();
+    if (isRecord(value)) count += Object.keys(value).length;
+    if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) open.push(inner);
+  }
+  return count;
 }
 
 /** Tensors lie one behind the other, from the first byte behind the header to the last of the file. */
-function checkLayout(entries: Record<string, unknown>, bytes: number, broken: Broken): void {
+function checkLayout(entries: Record<string, unknown>, bytes: number, broken: Broken): [string, HeaderEntry][] {
   const isWhole = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = (isRecord(entry) ? entry : {}) as Partial<HeaderEntry>;
@@ -152,31 +190,9 @@ function checkLayout(entries: Record<string, unknown>, bytes: number, broken: Br
     end = offsets[1];
   }
   if (end !== bytes) throw broken(`its tensors have ${end} bytes, and ${bytes} are there`);
+  return Object.entries(entries as Record<string, HeaderEntry>);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function toTensor(dtype: string, shape: number[], bytes: ArrayBuffer, name: string): Tensor {
-  switch (dtype) {
-    case 'F32':
-      return tf.tensor(new Float32Array(bytes), shape, 'float32');
-    case 'I32':
-      return tf.tensor(new Int32Array(bytes), shape, 'int32');
-    case 'BOOL':
-      return tf.tensor(new Uint8Array(bytes), shape, 'bool');
-    case 'U8':
-      return tf.tensor(Int32Array.from(new Uint8Array(bytes)), shape, 'int32');
-    default:
-      return tf.tensor(narrow(new BigInt64Array(bytes), name), shape, 'int32');
-  }
-}
-
-function narrow(values: BigInt64Array, name: string): Int32Array {
-  return Int32Array.from(values, (value) => {
-    const number = Number(value);
-    if (number !== (number | 0)) throw new RangeError(`${name} holds ${value}, which int32 does not`);
-    return number;
-  });
 }

@@ -73,29 +73,36 @@ describe.each(cases)('batch norm in training with relu $relu, shortcut $shortcut
 });
 
 describe('batch norm in training', () => {
-  it('has exact statistics where the mean is far from 0, and gives the same bits at every run', () => {
-    const x = normal(shape, 'x').add(1000) as Tensor;
-    const running = { mean: tf.zeros([37]) as Tensor, variance: tf.zeros([37]) as Tensor };
-    const runs = [0, 1].map(() =>
-      batchNormTraining(x, given([tf.ones([37]), tf.zeros([37])]), running, { momentum: 1 }),
-    );
-    const values = x.dataSync();
-    const rows = values.length / 37;
-    const mean = Float64Array.from({ length: 37 }, (_, c) => {
-      let sum = 0;
-      for (let row = 0; row < rows; row++) sum += values[row * 37 + c]!;
-      return sum / rows;
-    });
-    const variance = mean.map((mean, c) => {
-      let sum = 0;
-      for (let row = 0; row < rows; row++) sum += (values[row * 37 + c]! - mean) ** 2;
-      return sum / (rows - 1);
-    });
-    expectAlike(runs[0]!.running.mean, tf.tensor1d(Array.from(mean)), 1e-6);
-    expectAlike(runs[0]!.running.variance, tf.tensor1d(Array.from(variance)), 1e-4);
-    const bits = runs.map(({ y, running }) => [y, running.mean, running.variance].map((tensor) => tensor.dataSync()));
-    expect(bits[1]).toEqual(bits[0]);
-  });
+  /** Mean and unbiased variance of each channel, in float64. */
+  function exactStatistics(x: Tensor) {
+    const [values, channels] = [x.dataSync(), x.shape[3]!];
+    const rows = values.length / channels;
+    const sums = (term: (value: number, c: number) => number) => {
+      const sums = new Array<number>(channels).fill(0);
+      for (const [i, value] of values.entries()) sums[i % channels]! += term(value, i % channels);
+      return sums;
+    };
+    const mean = sums((value) => value).map((sum) => sum / rows);
+    const variance = sums((value, c) => (value - mean[c]!) ** 2).map((sum) => sum / (rows - 1));
+    return { mean: tf.tensor1d(mean) as Tensor, variance: tf.tensor1d(variance) as Tensor };
+  }
+
+  it.each([10, 1e3, 1e5])(
+    'has exact statistics at a mean of %d deviations, and the same bits at every run',
+    (center) => {
+      const x = normal(shape, 'x').add(center) as Tensor;
+      const parameters = given([tf.ones([37]), tf.zeros([37])]);
+      const running = { mean: tf.zeros([37]) as Tensor, variance: tf.zeros([37]) as Tensor };
+      const runs = [0, 1].map(() => batchNormTraining(x, parameters, running, { momentum: 1 }));
+      const exact = exactStatistics(x);
+      for (const { mean, variance } of [runs[0]!.running, composedNorm(x, parameters, {})]) {
+        expectAlike(mean, exact.mean, 1e-6);
+        expectAlike(variance, exact.variance, 1e-5);
+      }
+      const bits = runs.map(({ y, running }) => [y, running.mean, running.variance].map((tensor) => tensor.dataSync()));
+      expect(bits[1]).toEqual(bits[0]);
+    },
+  );
 
   it('refuses a shortcut of another shape', () => {
     const running = { mean: tf.zeros([3]) as Tensor, variance: tf.ones([3]) as Tensor };

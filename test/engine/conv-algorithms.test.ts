@@ -25,8 +25,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Of the sum of squares of a convolution's output, by its weight. */
-const stepOf = ({ kind, stride, padding, weight: [height] }: ConvolutionShape) => {
-  const options = { stride, padding: padding === 'SAME' ? (height! - 1) / 2 : 0 };
+const stepOf = ({ kind, stride, padding }: ConvolutionShape) => {
+  const options = { stride, padding: padding === 'SAME' ? ('same' as const) : 0 };
   const convolve = kind === 'depthwise' ? depthwiseConv2d : conv2d;
   return (x: Tensor, weight: Tensor) =>
     gradients({ weight }, ({ weight }) => ({
@@ -42,6 +42,9 @@ describe('forms of the weight gradient', () => {
     { kind: 'convolution', x: [2, 7, 6, 3], weight: [3, 3, 3, 4], stride: 1, padding: 'SAME' },
     { kind: 'convolution', x: [2, 9, 8, 3], weight: [3, 3, 3, 4], stride: 2, padding: 'VALID' },
     { kind: 'convolution', x: [2, 9, 8, 3], weight: [2, 5, 3, 4], stride: 3, padding: 'VALID' },
+    { kind: 'convolution', x: [2, 9, 8, 3], weight: [1, 7, 3, 4], stride: 1, padding: 'SAME' },
+    { kind: 'convolution', x: [2, 9, 8, 3], weight: [3, 3, 3, 4], stride: 2, padding: 'SAME' },
+    { kind: 'depthwise', x: [2, 9, 8, 3], weight: [5, 5, 3, 1], stride: 2, padding: 'SAME' },
     { kind: 'depthwise', x: [2, 7, 6, 3], weight: [3, 3, 3, 1], stride: 1, padding: 'VALID' },
     { kind: 'depthwise', x: [2, 8, 9, 3], weight: [3, 2, 3, 2], stride: 2, padding: 'VALID' },
   ])('agree for $kind of $weight with stride $stride', async (shape) => {

@@ -4,13 +4,13 @@ import { type Tensor, tf } from '../../src/engine/runtime.js';
 export function elementaryNorm(
   x: Tensor,
   { weight, bias }: { weight: Tensor; bias: Tensor },
-  { shortcut, relu }: { shortcut?: Tensor; relu?: boolean } = {},
+  { shortcut, relu, epsilon = 1e-5 }: { shortcut?: Tensor; relu?: boolean; epsilon?: number } = {},
 ): Tensor {
   const mean = x.mean([0, 1, 2], true);
   const centered = x.sub(mean);
   const variance = centered.square().mean([0, 1, 2], true);
   const y = centered
-    .mul(tf.rsqrt(variance.add(1e-5)))
+    .mul(tf.rsqrt(variance.add(epsilon)))
     .mul(weight)
     .add(bias);
   const sum = shortcut ? y.add(shortcut) : y;

@@ -9,6 +9,7 @@ import {
   crossEntropy,
   dense,
   depthwiseConv2d,
+  dilatedConv2d,
   gelu,
   globalAveragePool,
   groupNorm,
@@ -17,7 +18,10 @@ import {
   maxPool,
   normConv2d,
   relu,
+  relu6,
+  resizeBicubic,
   resizeBilinear,
+  silu,
   softmaxCrossEntropy,
   standardizedConv2d,
   type Tensor,
@@ -48,6 +52,10 @@ const cases: Record<string, Case> = {
   'bias and gelu': [[image, each], ([x, bias]) => biasActivation(x!, bias!, 'gelu')],
   'bias and relu': [[image, each], ([x, bias]) => biasActivation(x!, bias!, 'relu')],
   convolution: [[image, [3, 3, 4, 5]], ([x, weight]) => conv2d(x!, weight!, { padding: 1 })],
+  'dilated convolution': [
+    [image, [3, 3, 4, 5]],
+    ([x, weight]) => dilatedConv2d(x!, weight!, { dilation: 2, padding: 2 }),
+  ],
   'depthwise convolution': [[image, [3, 3, 4, 1]], ([x, weight]) => depthwiseConv2d(x!, weight!, { padding: 1 })],
   'standardized convolution': [[image, [3, 3, 4, 5]], ([x, weight]) => standardizedConv2d(x!, weight!, { padding: 1 })],
   'norm, relu and convolution': [
@@ -65,7 +73,10 @@ const cases: Record<string, Case> = {
   'max pool': [[image], ([x]) => maxPool(x!, { size: 3, stride: 2, padding: 1 })],
   'max pool of TensorFlow': [[image], ([x]) => composedMaxPool(x!, { size: 3, stride: 2, padding: 1 })],
   relu: [[[2, 5]], ([x]) => relu(x!)],
+  relu6: [[[2, 5]], ([x]) => relu6(x!)],
   'bilinear resize': [[image], ([x]) => resizeBilinear(x!, [3, 9])],
+  'bicubic resize': [[image], ([x]) => resizeBicubic(x!, [3, 9])],
+  silu: [[[2, 5]], ([x]) => silu(x!)],
   'softmax cross entropy': [[[2, 3]], ([logits]) => softmaxCrossEntropy(logits!, targets())],
   'cross entropy': [[[2, 3]], ([logits]) => crossEntropy(logits!, tf.tensor1d([1, 0], 'int32'))],
 };
@@ -115,4 +126,11 @@ it('the maximum of a window with a NaN is NaN, and its slope goes there', () => 
   const slope = tf.grad((given: Tensor) => maxPool(given, { size: 2, stride: 2 }).sum())(x);
   expect([...slope.dataSync()]).toEqual([1, 0, 0, 0, 0, 0, 0, 1]);
   expect([...maxPool(tf.fill([1, 2, 2, 1], Number.NaN), { size: 2, stride: 2 }).dataSync()]).toEqual([Number.NaN]);
+});
+
+it('relu6 lets a NaN through, and cuts an infinity off', () => {
+  const x = tf.tensor1d([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3]);
+  expect([...relu6(x).dataSync()]).toEqual([Number.NaN, 6, 0, 3]);
+  const slope = tf.grad((given: Tensor) => relu6(given).mul(Number.NaN).sum())(x);
+  expect([...slope.dataSync()].every(Number.isNaN)).toBe(true);
 });

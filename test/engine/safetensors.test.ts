@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { hostile } from '../../bench/mutate-safetensors.mjs';
+import { key } from '../../src/base/index.js';
 import { readSafetensors, tf, writeSafetensors } from '../../src/engine/index.js';
 
-const library = fileURLToPath(new URL('../fixtures/torch-safetensors/library.safetensors', import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/torch-safetensors/${name}`, import.meta.url));
+const library = fixture('library.safetensors');
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -21,6 +24,43 @@ describe('safetensors', () => {
     expect(Array.from(tensors.mask!.dataSync())).toEqual([1, 0, 1]);
     expect(Array.from(tensors.bytes!.dataSync())).toEqual([0, 255]);
     expect(tensors.empty!.shape).toEqual([0, 3]);
+  });
+
+  it('reads every type into what holds it exactly', async () => {
+    const { tensors } = await readSafetensors(fixture('types.safetensors'));
+    const read = Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [name, [tensor.dtype, tensor.shape, [...tensor.dataSync()]]]),
+    );
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    // 1e-40 and 3.3e38 as they are in 8 bits of fraction.
+    const bfloat16 = [1.5, -0, 1 * 2 ** -133, 248 * 2 ** 120, infinity, nan];
+    expect(read).toEqual({
+      F64: ['float32', [3], [0.5, -0, infinity]],
+      F32: ['float32', [2, 2], [1.5, -0, Math.fround(1e-45), Math.fround(3.4e38)]],
+      F16: ['float32', [6], [1.5, -0, 2 ** -24, 65504, -infinity, nan]],
+      BF16: ['float32', [6], bfloat16],
+      I64: ['int32', [2], [-(2 ** 31), 2 ** 31 - 1]],
+      I32: ['int32', [2], [-(2 ** 31), 2 ** 31 - 1]],
+      I16: ['int32', [2], [-(2 ** 15), 2 ** 15 - 1]],
+      I8: ['int32', [2], [-128, 127]],
+      U16: ['int32', [2], [0, 2 ** 16 - 1]],
+      U8: ['int32', [2], [0, 255]],
+      BOOL: ['bool', [1, 1, 2], [1, 0]],
+      scalar: ['float32', [], [3.25]],
+      none: ['float32', [2, 0], []],
+    });
+  });
+
+  it('writes the bytes that the library writes', async () => {
+    const { tensors, metadata } = await readSafetensors(fixture('written.safetensors'));
+    const path = join(folder, 'written-again');
+    await writeSafetensors(path, tensors, metadata);
+    expect(readFileSync(path).equals(readFileSync(fixture('written.safetensors')))).toBe(true);
+    // Whatever the order that they come in, the widest elements lie first.
+    await writeSafetensors(path, { mask: tf.tensor1d([true, false, true], 'bool'), weight: tf.scalar(2) });
+    const header = readFileSync(path).toString('latin1');
+    expect(header).toMatch(/"mask":\{"dtype":"BOOL","shape":\[3\],"data_offsets":\[4,7\]\}/);
+    rmSync(path);
   });
 
   it('gives back what it wrote, bit by bit, and leaves no partial file', async () => {
@@ -103,13 +143,41 @@ describe('safetensors', () => {
     ['bytes that are no UTF-8', '{"\xff":1}', 0, /its header is not JSON/],
     ['metadata that is no text', { __metadata__: { step: 3 } }, 0, /metadata is not an object of texts/],
     ['fewer bytes than its shape', { a: at(0, 4, [2]) }, 4, /"a" \[2\] needs 8 bytes, and has 0 to 4/],
-    ['a type that is not read', { a: { ...at(0, 2), dtype: 'BF16' } }, 2, /"a" is BF16; pathlab reads F32/],
+    ['a type that is not read', { a: { ...at(0, 1), dtype: 'F8_E5M2' } }, 1, /"a" is F8_E5M2; pathlab reads F64/],
   ])('refuses %s', async (_, header, bytes, message) => {
     const before = tf.memory().numTensors;
     const path = written(header, bytes);
     await expect(readSafetensors(path)).rejects.toThrow(message);
     await expect(readSafetensors(path)).rejects.toThrow(path);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each<[string, string, number[], RegExp]>([
+    [
+      'a float64',
+      'F64',
+      [0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f],
+      /"a" holds 0\.1, which float32 does not; save/,
+    ],
+    ['a whole number', 'U64', [0, 0, 0, 0x80, 0, 0, 0, 0], /"a" holds 2147483648, which int32 does not/],
+    ['a truth', 'BOOL', [2], /"a" holds 2, which is neither true nor false/],
+  ])('refuses %s that the engine does not hold', async (_, dtype, bytes, message) => {
+    const path = written({ a: { ...at(0, bytes.length), dtype } }, bytes.length);
+    const file = readFileSync(path);
+    file.set(bytes, file.length - bytes.length);
+    writeFileSync(path, file);
+    await expect(readSafetensors(path)).rejects.toThrow(message);
+    await expect(readSafetensors(path)).rejects.toThrow(path);
+  });
+
+  it.each(Object.entries(hostile))('says one clear thing of %s', async (kind, damage) => {
+    const path = join(folder, 'hostile');
+    const good = readFileSync(fixture('types.safetensors'));
+    for (const seed of [1, 2, 3]) {
+      writeFileSync(path, damage(good, key(kind).fold(seed).generator()));
+      const error = (await readSafetensors(path).catch((error: Error) => error)) as Error;
+      expect(error.message).toMatch(/^[^\n]*hostile( is no whole safetensors file: |: the tensor )[^\n]+$/);
+    }
   });
 
   it('names what Git LFS left', async () => {

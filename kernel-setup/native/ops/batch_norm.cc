@@ -24,49 +24,71 @@ struct Blocks {
   const int64_t rows, channels, rows_per_block;
 };
 
-// Sums of `value(x, channel)` over rows: four rows at a time, so that sums stay in registers for four additions.
-template <typename T, typename Value>
-void AddRows(const T *x, int64_t rows, int64_t channels, const Value &value, float *sums) {
+// Sums over rows: four rows at a time, so that sums stay in registers for four additions.
+template <typename T>
+void AddRows(const T *x, int64_t rows, int64_t channels, float *sums) {
   int64_t row = 0;
   for (; row + 4 <= rows; row += 4, x += 4 * channels) {
 #pragma omp simd
     for (int64_t c = 0; c < channels; c++) {
-      sums[c] += (value(x[c], c) + value(x[c + channels], c)) +
-                 (value(x[c + 2 * channels], c) + value(x[c + 3 * channels], c));
+      sums[c] += (ToFloat(x[c]) + ToFloat(x[c + channels])) + (ToFloat(x[c + 2 * channels]) + ToFloat(x[c + 3 * channels]));
     }
   }
   for (; row < rows; row++, x += channels) {
 #pragma omp simd
-    for (int64_t c = 0; c < channels; c++) sums[c] += value(x[c], c);
+    for (int64_t c = 0; c < channels; c++) sums[c] += ToFloat(x[c]);
+  }
+}
+
+// The same of the differences from a channel's center, and of their squares.
+template <typename T>
+void AddDifferences(const T *x, int64_t rows, int64_t channels, const float *center, float *sums, float *squares) {
+  int64_t row = 0;
+  for (; row + 4 <= rows; row += 4, x += 4 * channels) {
+#pragma omp simd
+    for (int64_t c = 0; c < channels; c++) {
+      const float one = ToFloat(x[c]) - center[c], two = ToFloat(x[c + channels]) - center[c];
+      const float three = ToFloat(x[c + 2 * channels]) - center[c], four = ToFloat(x[c + 3 * channels]) - center[c];
+      sums[c] += (one + two) + (three + four);
+      squares[c] += (one * one + two * two) + (three * three + four * four);
+    }
+  }
+  for (; row < rows; row++, x += channels) {
+#pragma omp simd
+    for (int64_t c = 0; c < channels; c++) {
+      const float difference = ToFloat(x[c]) - center[c];
+      sums[c] += difference;
+      squares[c] += difference * difference;
+    }
   }
 }
 
 // Mean and sum of squared differences of each channel, by blocks whose own are then joined (Chan et al., 1979): as exact
-// as two passes over memory, at the price of one.
+// as two passes over memory, at the price of one. A block's float center is off by rounding where the mean is far from
+// 0; the sum of the differences from it tells by how much (Chan et al., 1983, the corrected two-pass algorithm).
 template <typename T>
 void Statistics(const Context &context, const T *x, const Blocks &blocks, double *mean, double *squares) {
   const int64_t channels = blocks.channels;
-  std::vector<float> means(blocks.count() * channels), differences(blocks.count() * channels);
+  std::vector<float> centers(blocks.count() * channels), parts(2 * blocks.count() * channels);
   context.Parallel(blocks.count(), [&](int64_t block) {
     const int64_t rows = blocks.end(block) - blocks.begin(block);
     const T *own = x + blocks.begin(block) * channels;
-    float *center = means.data() + block * channels;
-    AddRows(own, rows, channels, [](T value, int64_t) { return ToFloat(value); }, center);
+    float *center = centers.data() + block * channels;
+    float *differences = parts.data() + 2 * block * channels, *squared = differences + channels;
+    AddRows(own, rows, channels, center);
     for (int64_t c = 0; c < channels; c++) center[c] /= rows;
-    const auto squared = [center](T value, int64_t c) {
-      const float difference = ToFloat(value) - center[c];
-      return difference * difference;
-    };
-    AddRows(own, rows, channels, squared, differences.data() + block * channels);
+    AddDifferences(own, rows, channels, center, differences, squared);
   });
   std::fill(mean, mean + channels, 0);
   std::fill(squares, squares + channels, 0);
   for (int64_t block = 0; block < blocks.count(); block++) {
     const double own = blocks.end(block) - blocks.begin(block), before = blocks.begin(block);
+    const float *differences = parts.data() + 2 * block * channels, *squared = differences + channels;
     for (int64_t c = 0; c < channels; c++) {
-      const double delta = means[block * channels + c] - mean[c];
+      const double off = differences[c] / own;
+      const double delta = centers[block * channels + c] + off - mean[c];
       mean[c] += delta * own / (before + own);
-      squares[c] += differences[block * channels + c] + delta * delta * before * own / (before + own);
+      squares[c] += squared[c] - off * off * own + delta * delta * before * own / (before + own);
     }
   }
 }

@@ -5,6 +5,7 @@ import { CompiledFunction } from './compiled-function.js';
 import { CompileError } from './errors.js';
 import { inPrecision, type Precision, precisions } from './precision.js';
 import { record, type Source } from './record.js';
+import { refuseInStep } from './recorder.js';
 import { describeLeaf, isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
 
 export interface CompileOptions {
@@ -74,6 +75,10 @@ export function compile<Inputs extends unknown[], Output>(
   let disposed = false;
 
   const compiled = async (...inputs: Inputs): Promise<Output> => {
+    // Nobody may wait for this promise, so that it must not reject: the step that calls fails in its place.
+    if (refuseInStep(`the compiled ${name}`, 'call the plain step there, and it becomes part of this one')) {
+      return new Promise(() => {});
+    }
     if (disposed) throw new CompileError(`${name} was called after its dispose()`);
     const leaves = leavesOf(inputs, `${name}: input`);
     const gone = leaves.find(({ value }) => isTensor(value) && value.isDisposed);

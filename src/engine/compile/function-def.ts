@@ -119,7 +119,10 @@ function writeNode(
   return node;
 }
 
-function constantNode(name: string, { dtype, shape, bytes }: Constant): NodeDef {
+export function constantNode(
+  name: string,
+  { dtype, shape, bytes }: Pick<Constant, 'dtype' | 'shape' | 'bytes'>,
+): NodeDef {
   const messages = proto();
   const tensor = new messages.Tensor();
   tensor.setDtype(dtype);
@@ -136,7 +139,7 @@ function constantNode(name: string, { dtype, shape, bytes }: Constant): NodeDef 
   return node;
 }
 
-function tensorShape(sizes: readonly number[]): TensorShape {
+export function tensorShape(sizes: readonly number[]): TensorShape {
   const messages = proto();
   const shape = new messages.TensorShape();
   shape.setDimList(
@@ -150,7 +153,7 @@ function tensorShape(sizes: readonly number[]): TensorShape {
 }
 
 /** @param type as op definitions write it: `int`, `list(int)` */
-function attributeValue(type: string, value: unknown): AttrValue {
+export function attributeValue(type: string, value: unknown): AttrValue {
   const messages = proto();
   const attribute = new messages.AttrValue();
   if (type.startsWith('list(')) {

@@ -73,12 +73,51 @@ export function nodeBackend(): NodeBackend {
 /** TensorFlow's protobuf messages, as far as function definitions need them. tfjs-node ships them without types. */
 export interface Proto {
   AttrValue: { new (): AttrValue; ListValue: new () => ListValue };
-  FunctionDef: new () => FunctionDef;
+  FunctionDef: { new (): FunctionDef; deserializeBinary(bytes: Uint8Array): FunctionDef };
   NodeDef: new () => NodeDef;
   OpDef: { new (): OpDef; ArgDef: new () => ArgDef };
   OpList: { deserializeBinary(bytes: Uint8Array): { getOpList(): OpDef[] } };
   Tensor: new () => TensorProto;
   TensorShape: { new (): TensorShape; Dim: new () => { setSize(size: number): void } };
+  // Of a SavedModel.
+  FunctionDefLibrary: new () => { setFunctionList(functions: FunctionDef[]): void };
+  GraphDef: new () => GraphDef;
+  MetaGraphDef: { new (): MetaGraphDef; MetaInfoDef: new () => { setTagsList(tags: string[]): void } };
+  NameAttrList: new () => { setName(name: string): void };
+  SavedModel: new () => SavedModel;
+  SignatureDef: new () => SignatureDef;
+  TensorInfo: new () => TensorInfoProto;
+  VersionDef: new () => { setProducer(version: number): void };
+}
+
+interface GraphDef {
+  setNodeList(nodes: NodeDef[]): void;
+  setLibrary(library: unknown): void;
+  setVersions(versions: unknown): void;
+}
+
+interface MetaGraphDef {
+  setMetaInfoDef(info: unknown): void;
+  setGraphDef(graph: GraphDef): void;
+  getSignatureDefMap(): { set(name: string, value: SignatureDef): void };
+}
+
+interface SavedModel {
+  setSavedModelSchemaVersion(version: number): void;
+  setMetaGraphsList(graphs: MetaGraphDef[]): void;
+  serializeBinary(): Uint8Array;
+}
+
+interface SignatureDef {
+  setMethodName(name: string): void;
+  getInputsMap(): { set(name: string, value: TensorInfoProto): void };
+  getOutputsMap(): { set(name: string, value: TensorInfoProto): void };
+}
+
+interface TensorInfoProto {
+  setName(name: string): void;
+  setDtype(dtype: number): void;
+  setTensorShape(shape: TensorShape): void;
 }
 
 export interface AttrValue {
@@ -93,6 +132,7 @@ export interface AttrValue {
   setType(value: number): void;
   setShape(value: TensorShape): void;
   setTensor(value: TensorProto): void;
+  setFunc(value: unknown): void;
 }
 
 interface ListValue {

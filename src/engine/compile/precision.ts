@@ -62,6 +62,8 @@ const followInputs = new Set([
   'PathlabMaxPool',
   'PathlabMaxPoolGrad',
   'Relu',
+  'Relu6',
+  'Relu6Grad',
   'ReluGrad',
   'Reshape',
   'Slice',

@@ -41,6 +41,12 @@ export function isRecording(): boolean {
   return recording !== undefined;
 }
 
+/** Refuses something in the step that is being recorded, if one is: it fails when it returns. */
+export function refuseInStep(what: string, why: string): boolean {
+  recording?.refusal(what, why);
+  return isRecording();
+}
+
 /**
  * Writes down every TensorFlow op that a step calls, by standing between tfjs and its native binding. Nothing is
  * computed: TensorFlow infers shapes and dtypes, so that a mistake in the step throws at its author's own line, and
@@ -201,7 +207,6 @@ export class Recorder {
         return id;
       },
       tensorDataSync: () => this.refuse(...hostRead),
-      runAsync: () => this.refuse('a compiled step', 'call the plain step there, and it becomes part of this one'),
       runSavedModel: () => this.refuse('a saved model', 'its ops cannot be recorded'),
     };
     // The addon's own properties are read-only, so they are shadowed rather than replaced.
@@ -238,7 +243,7 @@ export class Recorder {
   }
 
   /** The refusal of something at the line that is running now; the first is the one that is thrown in the end. */
-  private refusal(what: string, why: string): CompileError {
+  refusal(what: string, why: string): CompileError {
     const { call, line } = callSite(new Error().stack);
     const error = new CompileError(`${what} cannot be part of ${this.name}: ${why}\n    at ${call} (${line})`);
     this.refused ??= error;

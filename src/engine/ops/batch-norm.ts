@@ -1,5 +1,5 @@
 import { hasCustomOps } from '../custom-ops.js';
-import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { attribute, binding, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { relu } from './relu.js';
 
 export interface BatchNormParameters {
@@ -112,17 +112,26 @@ function fusedNorm(x: Tensor, { weight, bias }: BatchNormParameters, options: Ba
   return { y, mean: statistics[0]!, variance: statistics[1]! };
 }
 
-/** The same from TensorFlow's ops. */
-export function composedNorm(x: Tensor, { weight, bias }: BatchNormParameters, options: BatchNormOptions): Normalized {
+/**
+ * The same from TensorFlow's ops. Its kernel on the CPU loses the variance where the mean is far from 0 (at 1e5
+ * deviations nothing is left), so it is given the values less their channel's first one.
+ */
+export function composedNorm(
+  given: Tensor,
+  { weight, bias }: BatchNormParameters,
+  options: BatchNormOptions,
+): Normalized {
   const { epsilon = 1e-5, shortcut } = options;
+  const first = binding().isUsingGpuDevice() ? undefined : given.slice([0, 0, 0, 0], [1, 1, 1, given.shape[3]!]);
   let statistics: Tensor[] = [];
-  const normalized = withGradient([x, weight, bias], (save) => {
+  const normalized = withGradient([given, weight, bias], (save) => {
+    const x = first ? given.sub(first) : given;
     const none = tf.tensor1d([], 'float32');
     const attributes = [...normAttributes(epsilon, true), attribute.float('exponential_avg_factor', 1)];
     const outputs = executeOp('FusedBatchNormV3', attributes, [x, weight, bias, none, none], 6);
     const [value, mean, variance, ...reserved] = outputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
     // FusedBatchNormV3 gives the unbiased variance. These two leave the op's scope beside its value.
-    statistics = [tf.keep(mean), tf.keep(variance)];
+    statistics = [tf.keep(first ? mean.add(first.reshape([-1])) : mean), tf.keep(variance)];
     save([x, weight, ...reserved]);
     return {
       value,

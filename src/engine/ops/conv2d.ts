@@ -1,14 +1,14 @@
 import { formInUse } from '../conv-algorithms.js';
 import { runOp, type Tensor, withGradient } from '../runtime.js';
-import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
+import {
+  type Conv2dOptions,
+  convolutionAttributes,
+  padSides,
+  type Sides,
+  shapeOf,
+  splitNames,
+} from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
-
-export interface Conv2dOptions {
-  /** Step of the window, px, the same in both directions. */
-  stride?: number;
-  /** Zeros on each of the four sides, px, as PyTorch counts them. */
-  padding?: number;
-}
 
 /**
  * Convolution (cross-correlation) with its gradients.
@@ -18,8 +18,8 @@ export interface Conv2dOptions {
  * @returns `[batch, (height + 2 padding - kernel) / stride + 1, …, out]`
  */
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
-  const { pixels, shape } = planConvolution(x, weight, options);
-  if (pixels > 0) return conv2d(padSides(x, pixels), weight, { stride: shape.stride });
+  const { sides, shape } = planConvolution(x, weight, options);
+  if (sides) return conv2d(padSides(x, sides), weight, { stride: shape.stride });
   const attributes = convolutionAttributes(shape.stride, shape.padding);
   return withGradient([x, weight], (save) => {
     save([x, weight]);
@@ -34,7 +34,50 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
 }
 
 /**
- * How TensorFlow computes a convolution: of a copy of x with so many px of zeros on each side, if not 0.
+ * A convolution whose kernel's places are `dilation` px apart, at stride 1 (Yu and Koltun, 2016; arXiv 1511.07122). The
+ * images are taken apart into those of every so many px, which an ordinary convolution can be run on.
+ *
+ * @param padding zeros on each of the four sides, px
+ * @returns `[batch, height + 2 padding - dilation * (kernel - 1), …, out]`
+ */
+export function dilatedConv2d(
+  x: Tensor,
+  weight: Tensor,
+  { dilation, padding = 0 }: { dilation: number; padding?: number },
+): Tensor {
+  if (!(Number.isInteger(dilation) && dilation > 0)) {
+    throw new RangeError(`dilatedConv2d: a dilation is a whole number of px above 0; got ${dilation}`);
+  }
+  const [batch, height, width, channels] = x.shape as [number, number, number, number];
+  const [rows, columns] = [height, width].map((size) => Math.ceil((size + 2 * padding) / dilation)) as [number, number];
+  const padded = padSides(x, [
+    [padding, rows * dilation - height - padding],
+    [padding, columns * dilation - width - padding],
+  ]);
+  const apart = padded
+    .reshape([batch, rows, dilation, columns, dilation, channels])
+    .transpose([2, 4, 0, 1, 3, 5])
+    .reshape([dilation * dilation * batch, rows, columns, channels]);
+  const y = conv2d(apart, weight);
+  const [, newRows, newColumns, out] = y.shape as [number, number, number, number];
+  const together = y
+    .reshape([dilation, dilation, batch, newRows, newColumns, out])
+    .transpose([2, 3, 0, 4, 1, 5])
+    .reshape([batch, newRows * dilation, newColumns * dilation, out]);
+  const [kernelHeight, kernelWidth] = weight.shape as [number, number];
+  return together.slice(
+    [0, 0, 0, 0],
+    [
+      batch,
+      height + 2 * padding - dilation * (kernelHeight - 1),
+      width + 2 * padding - dilation * (kernelWidth - 1),
+      out,
+    ],
+  );
+}
+
+/**
+ * How TensorFlow computes a convolution: of a copy of x with so many px of zeros around it, if any.
  *
  * @throws RangeError if the channels do not fit
  */
@@ -42,23 +85,21 @@ export function planConvolution(
   x: Tensor,
   weight: Tensor,
   { stride = 1, padding = 0 }: Conv2dOptions,
-): { pixels: number; shape: ConvolutionShape } {
+): { sides: Sides | undefined; shape: ConvolutionShape } {
   const [height, width, inChannels] = weight.shape as [number, number, number, number];
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
     throw new RangeError(`conv2d: x is [${x.shape}], but the weight [${weight.shape}] takes ${inChannels} channels`);
   }
-  const same = stride === 1 && height === width && height === 2 * padding + 1;
-  // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
-  const pixels = same ? 0 : padding;
+  const shape = { kind: 'convolution' as const, weight: weight.shape, stride };
+  if (padding === 'same') return { sides: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
+  const sides = splitNames(padding);
+  const [[above], [left]] = sides;
+  const keepsSize = stride === 1 && height === 2 * above + 1 && width === 2 * left + 1;
+  if (keepsSize) return { sides: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
   const [batch, rows, columns] = x.shape as [number, number, number, number];
   return {
-    pixels,
-    shape: {
-      kind: 'convolution',
-      x: [batch, rows + 2 * pixels, columns + 2 * pixels, inChannels],
-      weight: weight.shape,
-      stride,
-      padding: same ? 'SAME' : 'VALID',
-    },
+    // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
+    sides: above + left > 0 ? sides : undefined,
+    shape: { ...shape, x: [batch, rows + 2 * above, columns + 2 * left, inChannels], padding: 'VALID' },
   };
 }

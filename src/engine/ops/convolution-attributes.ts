@@ -1,5 +1,16 @@
 import { type Attribute, attribute, type Tensor, tf } from '../runtime.js';
 
+export interface Conv2dOptions {
+  /** Step of the window, px, the same in both directions. */
+  stride?: number;
+  /**
+   * Zeros on each of the four sides, px, as PyTorch counts them; or above and below, and left and right. `same` is
+   * TensorFlow's own way, which makes the output the input's size over the stride, rounded up: where the zeros do not fall
+   * into two halves, the odd one comes below and on the right.
+   */
+  padding?: number | readonly [vertical: number, horizontal: number] | 'same';
+}
+
 /** Of TensorFlow's convolutions and their gradients. */
 export function convolutionAttributes(stride: number, padding: 'SAME' | 'VALID'): Attribute[] {
   return [
@@ -17,8 +28,28 @@ export function shapeOf(shape: readonly number[]): Tensor {
   return tf.tensor1d([...shape], 'int32');
 }
 
-/** `[batch, height, width, channels]` with so many px of one value on each of the four sides. */
-export function padSides(x: Tensor, pixels: number, value = 0): Tensor {
-  const sides: [number, number] = [pixels, pixels];
-  return tf.pad(x, [[0, 0], sides, sides, [0, 0]], value);
+/** Zeros above and below, and left and right. */
+export type Sides = readonly [vertical: readonly [number, number], horizontal: readonly [number, number]];
+
+/** Those that PyTorch's padding means. */
+export function splitNames(padding: number | readonly [number, number]): Sides {
+  const [vertical, horizontal] = typeof padding === 'number' ? [padding, padding] : padding;
+  return [
+    [vertical, vertical],
+    [horizontal, horizontal],
+  ];
+}
+
+/** Those of TensorFlow's SAME. */
+export function sameSides(x: readonly number[], weight: readonly number[], stride: number): Sides {
+  const along = (size: number, kernel: number): [number, number] => {
+    const zeros = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0);
+    return [Math.floor(zeros / 2), Math.ceil(zeros / 2)];
+  };
+  return [along(x[1]!, weight[0]!), along(x[2]!, weight[1]!)];
+}
+
+/** `[batch, height, width, channels]` with so many px of one value around it. */
+export function padSides(x: Tensor, [vertical, horizontal]: Sides, value = 0): Tensor {
+  return tf.pad(x, [[0, 0], [...vertical], [...horizontal], [0, 0]], value);
 }

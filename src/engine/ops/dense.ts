@@ -40,7 +40,8 @@ function multiply(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean
   );
 }
 
-function addBias(x: Tensor, bias: Tensor): Tensor {
+/** x + bias for each channel, the last dimension; an op of its own, which TensorFlow fuses with the one before it. */
+export function addBias(x: Tensor, bias: Tensor): Tensor {
   const attributes = [attribute.type('T', 'float32'), attribute.string('data_format', 'NHWC')];
   return withGradient([x, bias], () => ({
     value: runOp('BiasAdd', attributes, [x, bias]),

@@ -1,7 +1,6 @@
 import { formInUse } from '../conv-algorithms.js';
 import { runOp, type Tensor, withGradient } from '../runtime.js';
-import type { Conv2dOptions } from './conv2d.js';
-import { convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
+import { type Conv2dOptions, convolutionAttributes, padSides, shapeOf, splitNames } from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
 
 /**
@@ -19,9 +18,12 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
       `depthwiseConv2d: x is [${x.shape}], so the weight is [height, width, ${x.shape.at(-1)}, multiplier]; it is [${weight.shape}]`,
     );
   }
-  if (padding > 0) return depthwiseConv2d(padSides(x, padding), weight, { stride });
-  const shape: ConvolutionShape = { kind: 'depthwise', x: x.shape, weight: weight.shape, stride, padding: 'VALID' };
-  const attributes = convolutionAttributes(stride, shape.padding);
+  if (padding !== 'same' && String(padding) !== '0') {
+    return depthwiseConv2d(padSides(x, splitNames(padding)), weight, { stride });
+  }
+  const kind = padding === 'same' ? 'SAME' : 'VALID';
+  const shape: ConvolutionShape = { kind: 'depthwise', x: x.shape, weight: weight.shape, stride, padding: kind };
+  const attributes = convolutionAttributes(stride, kind);
   return withGradient([x, weight], (save) => {
     save([x, weight]);
     return {

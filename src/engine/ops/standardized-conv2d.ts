@@ -1,5 +1,6 @@
 import { type Tensor, tf } from '../runtime.js';
-import { type Conv2dOptions, conv2d } from './conv2d.js';
+import { conv2d } from './conv2d.js';
+import type { Conv2dOptions } from './convolution-attributes.js';
 
 /**
  * Convolution whose weight is standardized for each output channel (Qiao et al., 2019, arXiv 1903.10520), with the
