@@ -1,48 +1,32 @@
+import { imageNetColors } from '../augment/index.js';
 import type { Key } from '../base/index.js';
-import { globalAveragePool, maxPool, type Tensor, type Tensors, tf } from '../engine/index.js';
-import { ForwardPass, type ModelTensors } from './forward-pass.js';
-import { kaimingConvolution } from './initialize.js';
-
-/** A network from images to feature vectors, as pure functions. */
-export interface Backbone {
-  name: string;
-  /** Length of a feature vector. */
-  featureSize: number;
-  initialize(key: Key): ModelTensors;
-  /**
-   * @param images `[batch, height, width, 3]`, normalized
-   * @param options.training whether batch norm uses the batch's statistics and moves the running ones
-   * @param options.key decides what stochastic depth drops in training; fold it for each step
-   * @returns `features` `[batch, featureSize]`; the last map of each stage `[batch, height, width, channels]`; the state
-   *   after the pass
-   */
-  apply(
-    model: ModelTensors,
-    images: Tensor,
-    options: { training: boolean; key?: Key },
-  ): { features: Tensor; stages: Tensor[]; state: Tensors };
-}
+import { globalAveragePool, maxPool, type Tensor, tf } from '../engine/index.js';
+import type { Backbone } from './backbone.js';
+import { type ConvNorm, ForwardPass, type ModelTensors } from './forward-pass.js';
+import { addBatchNorm, kaimingConvolution } from './initialize.js';
 
 export interface ResnetOptions {
   depth: 18 | 50;
   /** Factor on every channel count; 1 is the published network, and the only one that foreign weights fit. */
   width?: number;
+  /**
+   * For segmentation: layers 3 and 4 keep the size of layer 2's map, an eighth of the images', and their kernels spread
+   * instead. Weights are the same ones.
+   */
+  dilated?: boolean;
 }
 
 const blocksPerStage = { 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
 
-/** One convolution of a block with the batch norm behind it: kernel px, channels out, stride. */
-interface Layer {
-  conv: string;
-  norm: string;
+/** One convolution of a block with the batch norm behind it: kernel px, channels out, stride or dilation. */
+interface Layer extends ConvNorm {
   kernel: number;
   out: number;
-  stride: number;
 }
 
 interface Block {
   name: string;
-  layers: Layer[];
+  layers: [Layer, ...Layer[]];
   shortcut?: Layer;
 }
 
@@ -50,19 +34,24 @@ interface Block {
  * ResNet (He et al., 2016; arXiv 1512.03385) with torchvision's arithmetic and names: the stride of a bottleneck sits
  * in its 3x3 convolution ("v1.5"), and there is no final classifier.
  */
-export function resnet({ depth, width = 1 }: ResnetOptions): Backbone {
+export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Backbone {
   if (!(depth in blocksPerStage)) throw new RangeError(`resnet comes with depth 18 or 50; got ${depth}`);
   if (!(width > 0) || (64 * width) % 1 !== 0) {
     throw new RangeError(`resnet's width must make 64 x width a whole number of channels; got ${width}`);
   }
+  if (dilated && depth !== 50) throw new RangeError(`resnet is dilated with depth 50 only; got ${depth}`);
   const base = 64 * width;
-  const blocks = plan(depth, base);
+  const blocks = plan(depth, base, dilated);
   const featureSize = base * 8 * (depth === 50 ? 4 : 1);
   const stem: Layer = { conv: 'conv1', norm: 'bn1', kernel: 7, out: base, stride: 2 };
 
   return {
-    name: width === 1 ? `resnet${depth}` : `resnet${depth} (width x ${width})`,
+    name: `resnet${depth}${dilated ? '_dilated' : ''}${width === 1 ? '' : ` (width x ${width})`}`,
     featureSize,
+    inputSize: 224,
+    colors: imageNetColors,
+    source: 'He et al., 2016; arXiv 1512.03385',
+    ...(width === 1 ? { timm: `resnet${depth}` } : {}),
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };
@@ -84,7 +73,7 @@ export function resnet({ depth, width = 1 }: ResnetOptions): Backbone {
     apply: (model, images, { training }) =>
       tf.tidy(() => {
         const pass = new ForwardPass(model, training);
-        let x = pass.norm(pass.conv(images, stem.conv, stem.stride), stem.norm, { relu: true });
+        let x = pass.convs(images, [stem], { relu: true });
         x = maxPool(x, { size: 3, stride: 2, padding: 1 });
         const stages: Tensor[] = [];
         for (const block of blocks) {
@@ -96,19 +85,22 @@ export function resnet({ depth, width = 1 }: ResnetOptions): Backbone {
   };
 }
 
-function plan(depth: 18 | 50, base: number): Block[] {
+function plan(depth: 18 | 50, base: number, dilated: boolean): Block[] {
   const blocks: Block[] = [];
   let channels = base;
+  let spread = 1;
   blocksPerStage[depth].forEach((count, stage) => {
     const inner = base * 2 ** stage;
     const out = depth === 50 ? inner * 4 : inner;
+    const spreads = dilated && stage >= 2;
     for (let index = 0; index < count; index++) {
       const name = `layer${stage + 1}.${index}`;
-      const stride = stage > 0 && index === 0 ? 2 : 1;
+      const stride = stage > 0 && index === 0 && !spreads ? 2 : 1;
       const layer = (number: number, kernel: number, out: number, stride: number): Layer => {
-        return { conv: `${name}.conv${number}`, norm: `${name}.bn${number}`, kernel, out, stride };
+        const dilation = kernel > 1 ? spread : 1;
+        return { conv: `${name}.conv${number}`, norm: `${name}.bn${number}`, kernel, out, stride, dilation };
       };
-      const layers =
+      const layers: Block['layers'] =
         depth === 50
           ? [layer(1, 1, inner, 1), layer(2, 3, inner, stride), layer(3, 1, out, 1)]
           : [layer(1, 3, inner, stride), layer(2, 3, out, 1)];
@@ -118,32 +110,22 @@ function plan(depth: 18 | 50, base: number): Block[] {
       }
       blocks.push(block);
       channels = out;
+      // As torchvision: a stage's first block still has the dilation of the stage before.
+      if (spreads && index === 0) spread *= 2;
     }
   });
   return blocks;
 }
 
 function applyBlock(pass: ForwardPass, { layers, shortcut }: Block, x: Tensor): Tensor {
-  const past = shortcut ? pass.norm(pass.conv(x, shortcut.conv, shortcut.stride), shortcut.norm) : x;
-  const [first, ...others] = layers as [Layer, ...Layer[]];
-  let y = pass.conv(x, first.conv, first.stride);
-  let before = first;
-  for (const layer of others) {
-    y = pass.normConv(y, before.norm, layer.conv, layer.stride);
-    before = layer;
-  }
-  return pass.norm(y, before.norm, { relu: true, shortcut: past });
+  return pass.convs(x, layers, { relu: true, shortcut: shortcut ? pass.convs(x, [shortcut]) : x });
 }
 
 function stageOf(block: Block): number {
   return Number(block.name['layer'.length]) - 1;
 }
 
-function addLayer({ parameters, state }: ModelTensors, layer: Layer, channels: number, key: Key): void {
-  const { conv, norm, kernel, out } = layer;
-  parameters[`${conv}.weight`] = kaimingConvolution(key.fold(conv), [kernel, kernel, channels, out]);
-  parameters[`${norm}.weight`] = tf.ones([out]);
-  parameters[`${norm}.bias`] = tf.zeros([out]);
-  state[`${norm}.running_mean`] = tf.zeros([out]);
-  state[`${norm}.running_var`] = tf.ones([out]);
+function addLayer(model: ModelTensors, { conv, norm, kernel, out }: Layer, channels: number, key: Key): void {
+  model.parameters[`${conv}.weight`] = kaimingConvolution(key.fold(conv), [kernel, kernel, channels, out]);
+  addBatchNorm(model, norm, out);
 }

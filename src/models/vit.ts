@@ -1,159 +1,181 @@
-import {
-  attention,
-  biasActivation,
-  dense,
-  dropPath,
-  getTensor,
-  layerNorm,
-  randomNormal,
-  randomUniform,
-  subTensors,
-  type Tensor,
-  type Tensors,
-  tf,
-} from '../engine/index.js';
-import type { Backbone } from './resnet.js';
+import type { ColorStatistics } from '../augment/index.js';
+import type { Key } from '../base/index.js';
+import { getTensor, randomNormal, randomUniform, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { type Backbone, halfColors } from './backbone.js';
+import type { ModelTensors } from './forward-pass.js';
+import { resamplePositions, sineCosinePositions } from './positions.js';
+import { type Transformer, type TransformerOptions, transformer } from './transformer.js';
 
-export interface VitOptions {
-  /** Side of the square images, px. */
+export interface VitOptions extends Omit<TransformerOptions, 'blocks' | 'norm'> {
+  /** Side of the square images that the position embeddings are made for, px. Others are taken too. */
   imageSize?: number;
   /** Side of the square patches that become tokens, px. */
   patchSize: number;
-  /** Length of a token. */
+  /**
+   * Register tokens (Darcet et al., 2023; arXiv 2309.16588) between the class token and the patches. With them, as in
+   * DINOv2's networks, positions are the patches' alone (timm's `no_embed_class`).
+   */
+  registers?: number;
+  /** `fixed` ones are sines and cosines in the model's state, which no gradient changes: MAE's. */
+  positions?: 'learned' | 'fixed';
+  /**
+   * What the features are: the class token; the mean of the patches, normalized then and not before (`fc_norm`), as
+   * MAE's fine-tuning; or both side by side, after the norm, as Virchow's, twice as long.
+   */
+  pooling?: 'class' | 'mean' | 'both';
+  /** What its published weights expect images to be normalized with; by default from -1 to 1. */
+  colors?: ColorStatistics;
+  /** What timm calls it. */
+  timm?: string;
+}
+
+/** A vision transformer, whose parts a method can use one by one. */
+export interface Vit extends Backbone {
+  patchSize: number;
+  /** Of a token. */
   width: number;
-  /** Number of blocks. */
-  depth: number;
-  heads: number;
-  /** Hidden units of a block's two dense layers, in widths. */
-  mlpRatio?: number;
-  /** Stochastic depth in training: the last block's rate, growing linearly from 0 at the first. */
-  dropPathRate?: number;
+  /**
+   * @param images `[batch, height, width, 3]`, normalized, of any size that patches divide
+   * @returns the patches as tokens with their positions, `[batch, rows * columns, width]`
+   */
+  embed(model: ModelTensors, images: Tensor): Tensor;
+  /**
+   * Runs the blocks and the last norm over any choice of what `embed` gave.
+   *
+   * @param patches `[batch, tokens, width]`
+   * @returns `[batch, 1 + registers + tokens, width]`: class token, registers, patches
+   */
+  encode(model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }): Tensor;
 }
 
 /** ViT-S/16: 22 million parameters. */
-export const vitSmall16 = { patchSize: 16, width: 384, depth: 12, heads: 6 } as const;
+export const vitSmall16 = { timm: 'vit_small_patch16_224', patchSize: 16, width: 384, depth: 12, heads: 6 } as const;
 
 /** ViT-B/32: 88 million parameters. */
-export const vitBase32 = { patchSize: 32, width: 768, depth: 12, heads: 12 } as const;
+export const vitBase32 = { timm: 'vit_base_patch32_224', patchSize: 32, width: 768, depth: 12, heads: 12 } as const;
 
-const epsilon = 1e-6;
+/** ViT-B/16: 86 million parameters. */
+export const vitBase16 = { timm: 'vit_base_patch16_224', patchSize: 16, width: 768, depth: 12, heads: 12 } as const;
+
+/** ViT-L/16: 303 million parameters. */
+export const vitLarge16 = { timm: 'vit_large_patch16_224', patchSize: 16, width: 1024, depth: 24, heads: 16 } as const;
 
 /**
  * Vision transformer (Dosovitskiy et al., 2021; arXiv 2010.11929) with timm's arithmetic and names: a class token,
- * learned positions, norms before attention and dense layers, exact gelu, and no final classifier. Its feature vector
- * is the class token after the last norm; its one stage is the map of the other tokens, normalized too.
+ * learned positions, norms before attention and dense layers, exact gelu, and no final classifier. By default its feature
+ * vector is the class token after the last norm; its one stage is the map of the patches, normalized too unless their mean
+ * is.
+ *
+ * @throws RangeError of `apply` and `embed` for images that patches do not divide
  */
-export function vit(options: VitOptions): Backbone {
-  const { imageSize = 224, patchSize, width, depth, heads, mlpRatio = 4, dropPathRate = 0 } = options;
-  if (width % heads !== 0) throw new RangeError(`vit: ${heads} heads do not divide the width ${width}`);
+export function vit(options: VitOptions): Vit {
+  const { imageSize = 224, patchSize, width, depth, registers = 0, positions = 'learned', pooling = 'class' } = options;
+  const { colors = halfColors, timm } = options;
   if (imageSize % patchSize !== 0) {
     throw new RangeError(`vit: patches of ${patchSize} px do not divide images of ${imageSize} px`);
   }
-  if (!(dropPathRate >= 0 && dropPathRate < 1)) {
-    throw new RangeError(`vit: dropPathRate is at least 0 and below 1; got ${dropPathRate}`);
-  }
+  if (positions === 'fixed' && registers > 0) throw new RangeError('vit: fixed positions come without registers');
+  const lastNorm = pooling === 'mean' ? 'fc_norm' : 'norm';
+  const body: Transformer = transformer({ ...options, norm: lastNorm });
   const side = imageSize / patchSize;
-  const hidden = Math.round(width * mlpRatio);
-  const blockNames = Array.from({ length: depth }, (_, index) => `blocks.${index}`);
+  const prefix = 1 + registers;
+  /** How many of the tokens before the patches have a position. */
+  const placed = registers > 0 ? 0 : 1;
+
+  const positionsOf = ({ parameters, state }: ModelTensors): Tensor =>
+    state.pos_embed ?? getTensor(parameters, 'pos_embed');
+
+  const embed = (model: ModelTensors, images: Tensor): Tensor => {
+    const [rows, columns] = gridOf(images, patchSize);
+    const at = resamplePositions(positionsOf(model), [rows, columns], placed);
+    return embedPatches(images, model.parameters, patchSize).add(at.slice([0, placed, 0], [-1, -1, -1]));
+  };
+
+  /** The tokens through the blocks, not normalized. */
+  const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }): Tensor => {
+    const batch = patches.shape[0]!;
+    let classToken = getTensor(model.parameters, 'cls_token');
+    if (placed) classToken = classToken.add(positionsOf(model).slice([0, 0, 0], [-1, 1, -1]));
+    const before = [classToken, ...(registers > 0 ? [getTensor(model.parameters, 'reg_token')] : [])];
+    const repeated = before.map((token) => tf.tile(token, [batch, 1, 1]));
+    return body.blocks(model.parameters, tf.concat([...repeated, patches], 1), options);
+  };
 
   return {
-    name: `vit (patch ${patchSize}, width ${width}, depth ${depth})`,
-    featureSize: width,
+    name: timm ?? `vit (patch ${patchSize}, width ${width}, depth ${depth})`,
+    featureSize: pooling === 'both' ? 2 * width : width,
+    inputSize: imageSize,
+    colors,
+    source: 'Dosovitskiy et al., 2021; arXiv 2010.11929',
+    ...(timm === undefined ? {} : { timm }),
+    patchSize,
+    width,
+    embed: (model, images) => tf.tidy(() => embed(model, images)),
+    encode: (model, patches, options) => tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options))),
 
     initialize(key) {
-      const linear = (name: string, inputs: number, outputs: number): Tensors => ({
-        [`${name}.weight`]: randomNormal(key.fold(`${name}.weight`), [outputs, inputs], 0, 0.02),
-        [`${name}.bias`]: tf.zeros([outputs]),
-      });
-      const norm = (name: string): Tensors => ({
-        [`${name}.weight`]: tf.ones([width]),
-        [`${name}.bias`]: tf.zeros([width]),
-      });
       // PyTorch's default for a convolution, which timm leaves as it is.
       const bound = 1 / Math.sqrt(patchSize * patchSize * 3);
       const patch = (name: string, shape: number[]) =>
         randomUniform(key.fold(`patch_embed.proj.${name}`), shape, -bound, bound);
+      const normal = (name: string, shape: number[], deviation: number): Tensors => ({
+        [name]: randomNormal(key.fold(name), shape, 0, deviation),
+      });
+      const fixed: Tensors = positions === 'fixed' ? { pos_embed: sineCosinePositions(side, width) } : {};
+      const learned = positions === 'fixed' ? {} : normal('pos_embed', [1, placed + side * side, width], 0.02);
       const parameters: Tensors = {
-        cls_token: randomNormal(key.fold('cls_token'), [1, 1, width], 0, 1e-6),
-        pos_embed: randomNormal(key.fold('pos_embed'), [1, 1 + side * side, width], 0, 0.02),
+        ...normal('cls_token', [1, 1, width], 1e-6),
+        ...(registers > 0 ? normal('reg_token', [1, registers, width], 1e-6) : {}),
+        ...learned,
         'patch_embed.proj.weight': patch('weight', [patchSize, patchSize, 3, width]),
         'patch_embed.proj.bias': patch('bias', [width]),
       };
-      for (const name of blockNames) {
-        Object.assign(
-          parameters,
-          norm(`${name}.norm1`),
-          linear(`${name}.attn.qkv`, width, 3 * width),
-          linear(`${name}.attn.proj`, width, width),
-          norm(`${name}.norm2`),
-          linear(`${name}.mlp.fc1`, width, hidden),
-          linear(`${name}.mlp.fc2`, hidden, width),
-        );
-      }
-      return { parameters: { ...parameters, ...norm('norm') }, state: {} };
+      return { parameters: { ...parameters, ...body.initialize(key) }, state: fixed };
     },
 
-    apply: ({ parameters, state }, images, { training, key }) =>
+    apply: (model, images, options) =>
       tf.tidy(() => {
-        const [batch, height, wide] = images.shape as [number, number, number, number];
-        if (height !== imageSize || wide !== imageSize) {
-          throw new RangeError(
-            `vit takes images of ${imageSize} px, for which its positions are; got [${images.shape}]`,
-          );
+        const [batch, rows, columns] = [images.shape[0]!, ...gridOf(images, patchSize)];
+        const x = runBlocks(model, embed(model, images), options);
+        const [first, patches] = [x.slice([0, 0, 0], [-1, 1, -1]), x.slice([0, prefix, 0], [-1, -1, -1])];
+        const norm = (tokens: Tensor) => body.norm(model.parameters, tokens);
+        const map = (tokens: Tensor) => tokens.reshape([batch, rows, columns, width]);
+        if (pooling === 'mean') {
+          return { features: norm(patches.mean(1)), stages: [map(patches)], state: model.state };
         }
-        const dropping = training && dropPathRate > 0;
-        if (dropping && !key)
-          throw new Error('vit: training with a dropPathRate takes a key: apply(…, { training, key })');
-        const parameter = (name: string) => getTensor(parameters, name);
-
-        const classToken = tf.tile(parameter('cls_token'), [batch, 1, 1]);
-        let x = tf.concat([classToken, embedPatches(images, subTensors(parameters, 'patch_embed.'), patchSize)], 1);
-        x = x.add(parameter('pos_embed'));
-        blockNames.forEach((name, index) => {
-          const rate = dropPathRate * (index / Math.max(1, depth - 1));
-          const drop = (branch: Tensor, which: string) =>
-            dropping ? dropPath(branch, rate, key!.fold(`${name}.${which}`)) : branch;
-          x = applyBlock(x, subTensors(parameters, `${name}.`), heads, drop);
-        });
-        const norm = { weight: parameter('norm.weight'), bias: parameter('norm.bias') };
-        const [first, others] = [x.slice([0, 0, 0], [-1, 1, -1]), x.slice([0, 1, 0], [-1, -1, -1])];
-        return {
-          features: layerNorm(first.reshape([batch, width]), norm, { epsilon }),
-          stages: [layerNorm(others, norm, { epsilon }).reshape([batch, side, side, width])],
-          state,
-        };
+        const [classToken, others] = [norm(first.reshape([batch, width])), norm(patches)];
+        const features = pooling === 'both' ? tf.concat([classToken, others.mean(1)], 1) : classToken;
+        return { features, stages: [map(others)], state: model.state };
       }),
   };
 }
 
-/** A convolution whose windows touch is a matrix product over the patches: `[batch, tokens, width]`. */
-function embedPatches(images: Tensor, parameters: Tensors, patchSize: number): Tensor {
-  const [batch, height, wide] = images.shape as [number, number, number];
-  const weight = getTensor(parameters, 'proj.weight');
-  const [rows, columns] = [height / patchSize, wide / patchSize];
-  const patches = images
-    .reshape([batch, rows, patchSize, columns, patchSize * 3])
-    .transpose([0, 1, 3, 2, 4])
-    .reshape([batch * rows * columns, patchSize * patchSize * 3]);
-  const width = weight.shape[3]!;
-  const tokens = tf.matMul(patches, weight.reshape([-1, width])).add(getTensor(parameters, 'proj.bias'));
-  return tokens.reshape([batch, rows * columns, width]);
+/** Rows and columns of patches. */
+function gridOf(images: Tensor, patchSize: number): [number, number] {
+  const [, height, wide] = images.shape as [number, number, number];
+  for (const side of [height, wide]) {
+    if (side % patchSize !== 0) {
+      const below = side - (side % patchSize);
+      const fitting = [below, below + patchSize].filter((size) => size > 0);
+      throw new RangeError(
+        `vit: patches of ${patchSize} px do not divide images [${images.shape}]; instead of ${side} px, ` +
+          `${fitting.join(' or ')} px would fit`,
+      );
+    }
+  }
+  return [height / patchSize, wide / patchSize];
 }
 
-function applyBlock(
-  x: Tensor,
-  parameters: Tensors,
-  heads: number,
-  drop: (branch: Tensor, which: string) => Tensor,
-): Tensor {
-  const pair = (name: string) => ({
-    weight: getTensor(parameters, `${name}.weight`),
-    bias: getTensor(parameters, `${name}.bias`),
-  });
-  const linear = (x: Tensor, name: string) => dense(x, pair(name).weight, pair(name).bias);
-  const mixed = attention(linear(layerNorm(x, pair('norm1'), { epsilon }), 'attn.qkv'), { heads });
-  const attended = x.add(drop(linear(mixed, 'attn.proj'), 'attn')) as Tensor;
-  const { weight, bias } = pair('mlp.fc1');
-  const inner = biasActivation(dense(layerNorm(attended, pair('norm2'), { epsilon }), weight), bias, 'gelu');
-  return attended.add(drop(linear(inner, 'mlp.fc2'), 'mlp'));
+/** A convolution whose windows touch is a matrix product over the patches: `[batch, tokens, width]`. */
+function embedPatches(images: Tensor, parameters: Tensors, patchSize: number): Tensor {
+  const [batch, height, wide, channels] = images.shape as [number, number, number, number];
+  const weight = getTensor(parameters, 'patch_embed.proj.weight');
+  const [rows, columns] = [height / patchSize, wide / patchSize];
+  const patches = images
+    .reshape([batch, rows, patchSize, columns, patchSize * channels])
+    .transpose([0, 1, 3, 2, 4])
+    .reshape([batch * rows * columns, patchSize * patchSize * channels]);
+  const width = weight.shape[3]!;
+  const tokens = tf.matMul(patches, weight.reshape([-1, width])).add(getTensor(parameters, 'patch_embed.proj.bias'));
+  return tokens.reshape([batch, rows * columns, width]);
 }

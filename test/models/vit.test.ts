@@ -1,82 +1,28 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { dense, gradients, softmaxCrossEntropy, type Tensors, tf } from '../../src/engine/index.js';
-import { fromTorch, toTorch, type VitOptions, vit } from '../../src/models/index.js';
+import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
+import { resamplePositions, sineCosinePositions, type VitOptions, vit } from '../../src/models/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
-
-interface Summary {
-  norm: number;
-  first: number[];
-  last: number[];
-}
-
-interface Reference {
-  options: VitOptions & { imageSize: number };
-  shapes: Record<string, number[]>;
-  logits: number[][];
-  loss: number;
-  gradients: Record<string, Summary>;
-}
-
-const product = (sizes: number[]) => sizes.reduce((a, b) => a * b, 1);
-
-/** The weights of fixtures/torch-vit/make.py. */
-function torchWeights(shapes: Record<string, number[]>): Tensors {
-  return Object.fromEntries(
-    Object.entries(shapes).map(([name, shape], index) => {
-      const isNorm = name.includes('norm') && name.endsWith('weight');
-      const factor = isNorm || !name.endsWith('weight') ? 0.25 : Math.sqrt(3 / product(shape.slice(1)));
-      const values = hashUniform(index + 1, product(shape)).map((value) =>
-        Math.fround(Math.fround(value * Math.fround(factor)) + (isNorm ? 1 : 0)),
-      );
-      return [name, tf.tensor(values, shape)];
-    }),
-  );
-}
+import { expectTimmShapes, expectTimmValues } from './timm-reference.js';
 
 /** Largest difference relative to the root of the mean square of what is expected. */
-function relativeError(actual: ArrayLike<number>, expected: number[], size?: number): number {
-  const typical = size ?? Math.sqrt(expected.reduce((sum, value) => sum + value ** 2, 0) / expected.length);
+function relativeError(actual: ArrayLike<number>, expected: number[]): number {
+  const typical = Math.sqrt(expected.reduce((sum, value) => sum + value ** 2, 0) / expected.length);
   return Math.max(...expected.map((value, i) => Math.abs(actual[i]! - value))) / typical;
 }
 
-describe.each(['tiny', 'small-16'])("vit %s with PyTorch's weights", (name) => {
-  const reference = JSON.parse(
-    readFileSync(new URL(`../fixtures/torch-vit/${name}.json`, import.meta.url), 'utf8'),
-  ) as Reference;
-  const { imageSize } = reference.options;
-  const backbone = vit(reference.options);
+const tiny = { imageSize: 32, patchSize: 8, width: 24, depth: 2, heads: 3 };
+const swiglu = { activation: 'swiglu', mlpRatio: 5.33334 } as const;
 
-  it('has its names and shapes', () => {
-    const made = toTorch(backbone.initialize(key(0)));
-    const { 'head.weight': _weight, 'head.bias': _bias, ...shapes } = reference.shapes;
-    const own = Object.fromEntries(Object.entries(made).map(([name, tensor]) => [name, tensor.shape]));
-    expect(own).toEqual(shapes);
-  });
-
-  it('gives its logits, loss and gradients', () => {
-    const { parameters } = fromTorch(torchWeights(reference.shapes));
-    const images = tf.tensor4d(hashUniform(0, 2 * imageSize * imageSize * 3), [2, imageSize, imageSize, 3]);
-    const targets = tf.oneHot(tf.tensor1d([0, 1], 'int32'), 20).toFloat();
-    const result = gradients(parameters, (parameters) => {
-      const { features } = backbone.apply({ parameters, state: {} }, images, { training: true });
-      const logits = dense(features, parameters['head.weight']!, parameters['head.bias']);
-      return { loss: softmaxCrossEntropy(logits, targets).mean(), extra: { logits } };
-    });
-    expect(relativeError(result.extra.logits!.dataSync(), reference.logits.flat())).toBeLessThan(1e-4);
-    expect(relativeError(result.loss.dataSync(), [reference.loss])).toBeLessThan(1e-5);
-    const torch = toTorch({ parameters: result.gradients, state: {} });
-    expect(Object.keys(torch).sort()).toEqual(Object.keys(reference.gradients).sort());
-    for (const [name, { norm, first, last }] of Object.entries(reference.gradients)) {
-      const values = torch[name]!.dataSync();
-      const size = norm / Math.sqrt(values.length);
-      const ownNorm = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
-      expect(relativeError([ownNorm], [norm]), name).toBeLessThan(1e-3);
-      expect(relativeError(values.slice(0, 4), first, size), name).toBeLessThan(1e-3);
-      expect(relativeError(values.slice(-4), last, size), name).toBeLessThan(1e-3);
-    }
-  });
+describe.each<[string, VitOptions]>([
+  ['vit-plain', tiny],
+  ['vit-mean', { ...tiny, pooling: 'mean', layerScale: 1e-5 }],
+  ['vit-registers', { ...tiny, registers: 4, ...swiglu }],
+  ['vit-both', { ...tiny, pooling: 'both', layerScale: 1e-5, ...swiglu }],
+])("%s with timm's weights", (name, options) => {
+  it('has its names and shapes', () => expectTimmShapes(vit(options), name));
+  it('gives its features and gradients, also at a size that positions are resampled to', () =>
+    expectTimmValues(vit(options), name));
 });
 
 describe('vit', () => {
@@ -92,11 +38,86 @@ describe('vit', () => {
     expect(() => backbone.apply(model, images, { training: true })).toThrow(/takes a key/);
   });
 
+  it('can be run in parts, over any of its tokens', () => {
+    for (const registers of [0, 2]) {
+      const backbone = vit({ ...options, registers });
+      const model = backbone.initialize(key(0));
+      const images = tf.tensor4d(hashUniform(0, 2 * 24 * 16 * 3), [2, 24, 16, 3]);
+      const whole = backbone.apply(model, images, { training: false });
+      const tokens = backbone.embed(model, images);
+      expect(tokens.shape).toEqual([2, 6, 12]);
+      const encoded = backbone.encode(model, tokens, { training: false });
+      expect(encoded.shape).toEqual([2, 1 + registers + 6, 12]);
+      const [classToken] = tf.split(encoded, [1, registers + 6], 1) as [Tensor];
+      expect(relativeError(classToken.dataSync(), [...whole.features.dataSync()])).toBeLessThan(1e-5);
+
+      // Without positions in them the order of tokens would not matter; with them the same ones give the same.
+      const few = tf.gather(tokens, [4, 1], 1);
+      const turned = backbone.encode(model, few, { training: false });
+      const back = backbone.encode(model, tf.reverse(few, 1), { training: false });
+      const first = (x: Tensor) => [...x.slice([0, 0, 0], [-1, 1, -1]).dataSync()];
+      expect(relativeError(first(turned), first(back))).toBeLessThan(1e-5);
+      expect(first(turned)).not.toEqual(first(encoded));
+    }
+  });
+
+  it('compiles at sizes of its own, and hands gradients on to positions', async () => {
+    const backbone = vit(options);
+    const { parameters } = backbone.initialize(key(0));
+    const step = compile((parameters: Tensors, images: Tensor) =>
+      gradients(parameters, (parameters) => {
+        const { features } = backbone.apply({ parameters, state: {} }, images, { training: true });
+        return { loss: features.square().mean() };
+      }),
+    );
+    const { gradients: found } = await step(parameters, tf.tensor4d(hashUniform(0, 2 * 40 * 40 * 3), [2, 40, 40, 3]));
+    expect(found.pos_embed!.shape).toEqual([1, 5, 12]);
+    expect(found.pos_embed!.abs().min().dataSync()[0]).toBeGreaterThan(0);
+    step.dispose();
+  });
+
+  it('holds fixed positions in its state', () => {
+    const backbone = vit({ ...options, positions: 'fixed' });
+    const { parameters, state } = backbone.initialize(key(0));
+    expect(parameters.pos_embed).toBeUndefined();
+    expect(state.pos_embed!.dataSync()).toEqual(sineCosinePositions(2, 12).dataSync());
+    const images = tf.tensor4d(hashUniform(0, 2 * 16 * 16 * 3), [2, 16, 16, 3]);
+    const features = backbone.apply({ parameters, state }, images, { training: false }).features.dataSync();
+    const learned = { parameters: { ...parameters, pos_embed: state.pos_embed! }, state: {} };
+    expect(vit(options).apply(learned, images, { training: false }).features.dataSync()).toEqual(features);
+  });
+
   it('refuses what does not fit', () => {
     expect(() => vit({ ...options, heads: 5 })).toThrow(/5 heads do not divide the width 12/);
     expect(() => vit({ ...options, imageSize: 20 })).toThrow(/8 px do not divide images of 20 px/);
+    expect(() => vit({ ...options, positions: 'fixed', registers: 4 })).toThrow(/without registers/);
     const backbone = vit(options);
     const model = backbone.initialize(key(0));
-    expect(() => backbone.apply(model, tf.ones([1, 24, 24, 3]), { training: false })).toThrow(/images of 16 px/);
+    const apply = (height: number, width: number) => () =>
+      backbone.apply(model, tf.ones([1, height, width, 3]), { training: false });
+    expect(apply(16, 28)).toThrow(/8 px do not divide images \[1,16,28,3\]; instead of 28 px, 24 or 32 px would fit/);
+    expect(apply(5, 16)).toThrow(/instead of 5 px, 8 px would fit/);
+  });
+});
+
+describe('sineCosinePositions', () => {
+  it("is MAE's: zeros, then the column in the first half and the row in the second, sines before cosines", () => {
+    const positions = sineCosinePositions(3, 8).arraySync() as number[][][];
+    expect(positions[0]![0]).toEqual(new Array(8).fill(0));
+    const [column, row] = [2, 1];
+    const half = (place: number) => [Math.sin(place), Math.sin(place / 100), Math.cos(place), Math.cos(place / 100)];
+    const expected = [...half(column), ...half(row)];
+    const found = positions[0]![1 + row * 3 + column]!;
+    for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 6);
+  });
+
+  it('refuses a width that does not fall into four', () => {
+    expect(() => sineCosinePositions(2, 10)).toThrow(/that 4 divides; got 10/);
+  });
+});
+
+describe('resamplePositions', () => {
+  it('refuses what is no square of patches', () => {
+    expect(() => resamplePositions(tf.zeros([1, 6, 4]), [2, 2], 1)).toThrow(/not those of a square of patches and 1/);
   });
 });

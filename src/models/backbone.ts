@@ -1,0 +1,35 @@
+import type { ColorStatistics } from '../augment/index.js';
+import type { Key } from '../base/index.js';
+import type { Tensor, Tensors } from '../engine/index.js';
+import type { ModelTensors } from './forward-pass.js';
+
+/** A network from images to feature vectors, as pure functions. */
+export interface Backbone {
+  name: string;
+  /** Length of a feature vector. */
+  featureSize: number;
+  /** Side of the square images that published weights were trained on, px. Others are taken too; see each network. */
+  inputSize: number;
+  /** What published weights expect images to be normalized with. */
+  colors: ColorStatistics;
+  /** The paper. */
+  source: string;
+  /** What timm calls the same network, whose weights fit it; none for one that is the project's own. */
+  timm?: string;
+  initialize(key: Key): ModelTensors;
+  /**
+   * @param images `[batch, height, width, 3]`, normalized
+   * @param options.training whether batch norm uses the batch's statistics and moves the running ones
+   * @param options.key decides what stochastic depth drops in training; fold it for each step
+   * @returns `features` `[batch, featureSize]`; the last map of each stage `[batch, height, width, channels]`; the state
+   *   after the pass; in training, of a network with an auxiliary classifier, its logits `[batch, classes]`
+   */
+  apply(
+    model: ModelTensors,
+    images: Tensor,
+    options: { training: boolean; key?: Key },
+  ): { features: Tensor; stages: Tensor[]; state: Tensors; auxiliary?: Tensor };
+}
+
+/** Colors from -1 to 1, as published weights of networks that are no ResNets expect them. */
+export const halfColors: ColorStatistics = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };

@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { key } from '../../src/base/index.js';
+import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
+import { type Backbone, fromTorch, type ModelTensors, toTorch } from '../../src/models/index.js';
+import { hashUniform } from '../fixtures/hash-uniform.js';
+
+/** Norm, product with a pattern, and of features the first values. */
+type Digest = number[];
+
+interface Reference {
+  shapes: Record<string, number[]>;
+  cases: {
+    input: [batch: number, height: number, width: number];
+    inference: Digest;
+    training: Digest;
+    gradients: Record<string, Digest>;
+    statistics: Record<string, Digest>;
+  }[];
+}
+
+const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
+
+/** What fixtures/timm-models/make.py has found. */
+function timmReference(name: string): Reference {
+  const path = new URL(`../fixtures/timm-models/${name}.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, 'utf8')) as Reference;
+}
+
+/** Its weights. */
+function timmWeights(shapes: Reference['shapes']): Tensors {
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape], index) => {
+      const values = hashUniform(index + 1, product(shape));
+      const [factor, shift] = scaleOf(name, shape).map(Math.fround) as [number, number];
+      return [
+        name,
+        tf.tensor(
+          values.map((value) => Math.fround(value * factor) + shift),
+          shape,
+        ),
+      ];
+    }),
+  );
+}
+
+function scaleOf(name: string, shape: readonly number[]): [factor: number, shift: number] {
+  if (name.endsWith('running_mean')) return [0.1, 0];
+  if (name.endsWith('running_var')) return [0.25, 1];
+  if (name.endsWith('gamma')) return [0.25, 0.5];
+  if (name.endsWith('weight') && shape.length > 1) {
+    return [shape.length === 4 ? Math.sqrt(6 / product(shape.slice(1))) : Math.sqrt(3 / shape[1]!), 0];
+  }
+  if (name.endsWith('weight')) return [0.25, name.endsWith('bn3.weight') ? 0.2 : 1];
+  return [0.1, 0];
+}
+
+/**
+ * The largest error of norm, product and values, each relative to what such a number usually is.
+ *
+ * @param floor a norm below which a tensor counts as so large: what is 0 but for rounding has no size of its own
+ */
+function disagreement(tensor: Tensor, [norm, dot, ...first]: Digest, floor = 0): number {
+  const values = tensor.dataSync();
+  const pattern = hashUniform(20_000, values.length);
+  const ownNorm = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  const ownDot = values.reduce((sum, value, place) => sum + value * pattern[place]!, 0);
+  const size = Math.max(norm!, floor);
+  const typical = size / Math.sqrt(values.length);
+  return Math.max(
+    Math.abs(ownNorm - norm!) / size,
+    Math.abs(ownDot - dot!) / size,
+    ...first.map((value, place) => Math.abs(values[place]! - value) / typical),
+  );
+}
+
+function expectAgreement(tensors: Tensors, digests: Record<string, Digest>, tolerance: number): void {
+  expect(Object.keys(tensors).sort()).toEqual(Object.keys(digests).sort());
+  const floor = 1e-4 * Math.max(...Object.values(digests).map(([norm]) => norm!));
+  for (const [name, digest] of Object.entries(digests)) {
+    expect(disagreement(tensors[name]!, digest, floor), name).toBeLessThan(tolerance);
+  }
+}
+
+/** Expects the backbone to have the names and shapes of timm's network. */
+export function expectTimmShapes(backbone: Backbone, name: string): void {
+  tf.tidy(() => {
+    const made = toTorch(backbone.initialize(key(0)));
+    const shapes = Object.fromEntries(Object.entries(made).map(([name, tensor]) => [name, tensor.shape]));
+    expect(shapes).toEqual(timmReference(name).shapes);
+  });
+}
+
+/**
+ * Expects of every input of the fixture timm's features in inference and training within 1e-4, its gradients and its running
+ * statistics, relative to each tensor's size.
+ *
+ * @param gradientTolerance 1e-3; more for networks with relu: of a million values before relus a few stand so near 0 that
+ *   float32 and float64 disagree on their side, in PyTorch as here, and each moves the gradients before it. What the gradients
+ *   are without that, `expectExactGradients` compares
+ */
+export function expectTimmValues(backbone: Backbone, name: string, gradientTolerance = 1e-3): void {
+  const { shapes, cases } = timmReference(name);
+  for (const reference of cases) {
+    tf.tidy(() => {
+      const model = fromTorch(timmWeights(shapes));
+      const images = imagesOf(reference.input);
+      const inference = backbone.apply(model, images, { training: false });
+      expect(inference.features.shape).toEqual([images.shape[0], backbone.featureSize]);
+      expect(disagreement(inference.features, reference.inference)).toBeLessThan(1e-4);
+      const { gradients, extra } = trained(backbone, model, images);
+      const { features, ...statistics } = extra;
+      expect(disagreement(features!, reference.training)).toBeLessThan(1e-4);
+      expectAgreement(toTorch({ parameters: gradients, state: {} }), reference.gradients, gradientTolerance);
+      expectAgreement(statistics, reference.statistics, 1e-4);
+    });
+  }
+}
+
+/** Expects timm's gradients of the fixture's first input within 1e-5, computed in float64 too. */
+export async function expectExactGradients(backbone: Backbone, name: string): Promise<void> {
+  const { shapes, cases } = timmReference(name);
+  const [reference] = cases as [Reference['cases'][number]];
+  const step = compile((model: ModelTensors, images: Tensor) => trained(backbone, model, images).gradients, {
+    precision: 'float64',
+    name: 'exactStep',
+  });
+  const gradients = await step(fromTorch(timmWeights(shapes)), imagesOf(reference.input));
+  step.dispose();
+  expectAgreement(toTorch({ parameters: gradients, state: {} }), reference.gradients, 1e-5);
+}
+
+function imagesOf([batch, height, width]: readonly [number, number, number]): Tensor {
+  return tf.tensor4d(hashUniform(0, batch * height * width * 3), [batch, height, width, 3]);
+}
+
+/** A step whose loss wants the features to be a pattern. */
+function trained(backbone: Backbone, model: ModelTensors, images: Tensor) {
+  const pattern = (shape: number[]) => tf.tensor(hashUniform(10_000, product(shape)), shape);
+  return gradients(model.parameters, (parameters) => {
+    const { features, state } = backbone.apply({ parameters, state: model.state }, images, { training: true });
+    return { loss: features.sub(pattern(features.shape)).square().mean(), extra: { features, ...state } };
+  });
+}
