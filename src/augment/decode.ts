@@ -13,7 +13,7 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes JPEGs, all of one size. TensorFlow ops alone: part of a compiled step it runs off the main thread, several
+ * Decodes JPEGs (or, whole, PNGs), all of one size. TensorFlow ops alone: part of a compiled step it runs off the main thread, several
  * pictures at a time.
  *
  * The decoder is libjpeg-turbo, with its accurate integer transform and smooth enlargement of subsampled color. Two

@@ -1,5 +1,6 @@
 import type { Generator, Key } from '../base/index.js';
 import { type Tensors, tf } from '../engine/index.js';
+import { drawHedJitter } from './hed-jitter.js';
 import { checkRecipe, type ViewRecipe } from './recipe.js';
 
 /** Where a crop lies in its image, px. */
@@ -30,7 +31,8 @@ const blendCount = 3;
  * - `cropRows`, `cropColumns` `[views, 3]`: start px, length px, 1 if flipped
  * - `blendsBeforeHue`, `blendsAfterHue` `[views, 3, 3]`: the jitter's blends in each view's own order
  * - `hueShift` `[views]`: turns
- * - `grayscale` `[views]`: 1 if turned gray
+ * - `hedFactor`, `hedShift` `[views, 3]`: see `hedJitter`
+ * - `grayscale`, `solarize` `[views]`: 1 if turned gray, or solarized
  * - `blurSigma` `[views]`: px, 0 where the view is not blurred
  * @throws RangeError if the recipe cannot be drawn from
  */
@@ -44,9 +46,11 @@ export function drawViewParameters(
   if (!(Number.isInteger(views) && views > 0)) throw new RangeError(`draw one view or more; got ${views}`);
   return {
     ...drawCrops(recipe, views, image, key),
+    ...drawStain(recipe, views, key),
     ...drawJitter(recipe, views, key),
-    ...drawGrayscale(recipe, views, key),
+    ...drawChosen('grayscale', recipe.grayscale, views, key),
     ...drawBlur(recipe, views, key),
+    ...drawChosen('solarize', recipe.solarize, views, key),
   };
 }
 
@@ -130,11 +134,22 @@ function drawFactor(strength: number, generator: Generator): number {
   return generator.between(Math.max(0, 1 - strength), 1 + strength);
 }
 
-function drawGrayscale({ grayscale }: ViewRecipe, views: number, key: Key): Tensors {
-  if (grayscale === undefined) return {};
-  const generator = key.fold('grayscale').generator();
-  const chosen = Array.from({ length: views }, () => (generator.uniform() < grayscale ? 1 : 0));
-  return { grayscale: tf.tensor1d(chosen) };
+/** Draws which views a stage changes. */
+function drawChosen(stage: string, probability: number | undefined, views: number, key: Key): Tensors {
+  if (probability === undefined) return {};
+  const generator = key.fold(stage).generator();
+  const chosen = Array.from({ length: views }, () => (generator.uniform() < probability ? 1 : 0));
+  return { [stage]: tf.tensor1d(chosen) };
+}
+
+function drawStain({ stain }: ViewRecipe, views: number, key: Key): Tensors {
+  if (!stain) return {};
+  return tf.tidy(() => {
+    const { chosen } = drawChosen('chosen', stain.probability, views, key.fold('stain'));
+    const { hedFactor, hedShift } = drawHedJitter(stain, views, key);
+    const applied = chosen!.expandDims(1);
+    return { hedFactor: hedFactor!.sub(1).mul(applied).add(1), hedShift: hedShift!.mul(applied) };
+  });
 }
 
 function drawBlur({ blur }: ViewRecipe, views: number, key: Key): Tensors {

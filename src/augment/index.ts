@@ -3,6 +3,14 @@ export { type DecodeOptions, decodeJpegs, decodeMasks, integersOf } from './deco
 export { drawViewParameters } from './draw.js';
 export { drawHedJitter, type HedJitter, hedJitter } from './hed-jitter.js';
 export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
-export { checkRecipe, type Range, selfSupervisedViews, supervisedViews, type ViewRecipe } from './recipe.js';
+export {
+  byolViews,
+  checkRecipe,
+  dinoViews,
+  type Range,
+  selfSupervisedViews,
+  supervisedViews,
+  type ViewRecipe,
+} from './recipe.js';
 export { imagesOfDecoded } from './resized-crop.js';
 export { applyViews, centerView, imagesFromBytes } from './views.js';

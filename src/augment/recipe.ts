@@ -1,9 +1,11 @@
+import type { HedJitter } from './hed-jitter.js';
+
 /** A closed range that a parameter is drawn from uniformly. */
 export type Range = readonly [low: number, high: number];
 
 /**
- * How a random view of an image is made. A stage that is left out is not done. The stages run in torchvision's order:
- * crop and resize, flips, color jitter, grayscale, blur.
+ * How a random view of an image is made. A stage that is left out is not done. The stages run in this order: crop and
+ * resize, flips, stain jitter, color jitter, grayscale, blur, solarization.
  */
 export interface ViewRecipe {
   /** Side of the square view, px. */
@@ -12,6 +14,8 @@ export interface ViewRecipe {
   crop: { scale: Range; ratio: Range };
   /** Probability of each flip. */
   flips?: { horizontal: number; vertical: number };
+  /** Jitter of the stains' densities, applied with this probability; see `hedJitter`. */
+  stain?: HedJitter & { probability: number };
   /**
    * `ColorJitter`, applied with this probability, its four parts in an order drawn for each image. Brightness,
    * contrast and saturation factors are drawn from [max(0, 1 - strength), 1 + strength], the hue shift from
@@ -22,6 +26,8 @@ export interface ViewRecipe {
   grayscale?: number;
   /** `GaussianBlur`, applied with this probability. Sigma and the kernel's odd side are in px of the view. */
   blur?: { probability: number; sigma: Range; kernelSize: number };
+  /** Probability that the view is solarized: what is at least half as bright as white is inverted. */
+  solarize?: number;
 }
 
 /**
@@ -47,9 +53,33 @@ export function supervisedViews(size = 224): ViewRecipe {
   };
 }
 
+/**
+ * BYOL's two views (Grill et al., 2020; arXiv 2006.07733, table 6) of the paper's crops and flips: the first is always
+ * blurred, the second seldom, and only the second is solarized. The crops are bilinear, the authors' are bicubic.
+ */
+export function byolViews(size = 224): [ViewRecipe, ViewRecipe] {
+  const { jitter, blur, ...view } = selfSupervisedViews(size);
+  const milder = { ...jitter!, saturation: 0.2 };
+  return [
+    { ...view, jitter: milder, blur: { ...blur!, probability: 1 } },
+    { ...view, jitter: milder, blur: { ...blur!, probability: 0.1 }, solarize: 0.2 },
+  ];
+}
+
+/**
+ * DINO's multi-crop (Caron et al., 2021; arXiv 2104.14294, and the authors' code): two global views, as BYOL's but of 40-100 %
+ * of the area, and behind them local ones of 5-40 %, half of them blurred. The paper's flips; bilinear as BYOL's.
+ */
+export function dinoViews(size = 224, local: { size: number; count: number } = { size: 96, count: 8 }): ViewRecipe[] {
+  const globals = byolViews(size).map((view) => ({ ...view, crop: { ...view.crop, scale: [0.4, 1] as const } }));
+  const { solarize: _, blur, crop, ...view } = byolViews(local.size)[1];
+  const small = { ...view, crop: { ...crop, scale: [0.05, 0.4] as const }, blur: { ...blur!, probability: 0.5 } };
+  return [...globals, ...Array.from({ length: local.count }, () => small)];
+}
+
 /** @throws RangeError that names the first setting which no view can be drawn from */
 export function checkRecipe(recipe: ViewRecipe): void {
-  const { size, crop, flips, jitter, grayscale, blur } = recipe;
+  const { size, crop, flips, stain, jitter, grayscale, blur, solarize } = recipe;
   const need = (holds: boolean, what: string, got: unknown) => {
     if (!holds) throw new RangeError(`view recipe: ${what}; got ${JSON.stringify(got)}`);
   };
@@ -64,6 +94,11 @@ export function checkRecipe(recipe: ViewRecipe): void {
     probability('flips.horizontal', flips.horizontal);
     probability('flips.vertical', flips.vertical);
   }
+  if (stain) {
+    probability('stain.probability', stain.probability);
+    need(stain.strength >= 0 && stain.strength < 1, 'stain.strength is in [0, 1)', stain.strength);
+    need(stain.shift >= 0, 'stain.shift is 0 or more', stain.shift);
+  }
   if (jitter) {
     probability('jitter.probability', jitter.probability);
     for (const part of ['brightness', 'contrast', 'saturation'] as const) {
@@ -72,6 +107,7 @@ export function checkRecipe(recipe: ViewRecipe): void {
     need(jitter.hue >= 0 && jitter.hue <= 0.5, 'jitter.hue is in [0, 0.5] turns', jitter.hue);
   }
   if (grayscale !== undefined) probability('grayscale', grayscale);
+  if (solarize !== undefined) probability('solarize', solarize);
   if (blur) {
     probability('blur.probability', blur.probability);
     need(0 < blur.sigma[0] && blur.sigma[0] <= blur.sigma[1], 'blur.sigma is [low, high] px above 0', blur.sigma);

@@ -1,6 +1,7 @@
 import { getTensor, isByteTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
 import { gaussianBlur } from './blur.js';
 import { clip } from './color.js';
+import { hedJitter } from './hed-jitter.js';
 import type { ViewRecipe } from './recipe.js';
 import { recolor } from './recolor.js';
 import { alongColumns, alongRows, resizeMatrix } from './resample.js';
@@ -16,7 +17,8 @@ export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, numb
  * host: it can be part of a compiled step.
  *
  * Equals torchvision's functional ops in float32 (`resized_crop` with antialiasing, flips, `adjust_brightness`,
- * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`).
+ * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`,
+ * `solarize` at one half).
  * Where torchvision works on Pillow images it rounds to bytes after each of them; here nothing is rounded.
  *
  * @param images `[batch, height, width, 3]`, float32 in 0..1 or bytes (see `decodeJpegs`)
@@ -32,13 +34,23 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
   return tf.tidy(() => {
     let made = resizedCrops(images, { rows: cropRows, columns: cropColumns }, size);
+    if (parameters.hedFactor) made = hedJitter(made, parameters);
     if (parameters.hueShift || parameters.grayscale) made = recolor(made, parameters);
     if (parameters.blurSigma) {
       if (!recipe.blur) throw new Error('the view parameters have a blurSigma, but the recipe has no blur');
       made = gaussianBlur(made, parameters.blurSigma, recipe.blur.kernelSize);
     }
-    return clip(made);
+    return clip(parameters.solarize ? solarize(made, parameters.solarize) : made);
   });
+}
+
+/** @param chosen `[views]`, 1 for those whose values of one half and more are inverted */
+function solarize(views: Tensor, chosen: Tensor): Tensor {
+  const inverted = views
+    .greaterEqual(0.5)
+    .toFloat()
+    .mul(chosen.reshape([-1, 1, 1, 1]));
+  return views.add(inverted.mul(tf.sub(1, views.mul(2))));
 }
 
 /**

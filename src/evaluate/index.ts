@@ -1,3 +1,4 @@
+export { alignment, uniformity } from './alignment.js';
 export { featureStd, rankMe } from './collapse.js';
 export { colorHistogramFeatures, colorHistograms, type Patches } from './color-histogram.js';
 export {
@@ -24,11 +25,13 @@ export {
   wilsonInterval,
 } from './intervals.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
+export { linearProbe } from './linear-probe.js';
 export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js';
 export {
+  accuracyMonitor,
+  alignmentMonitor,
   chanceAccuracy,
   collapseMonitor,
-  knnMonitor,
   type Monitor,
   type MonitorOptions,
   type MonitorPanel,

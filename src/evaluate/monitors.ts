@@ -1,7 +1,13 @@
+import { applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
+import type { Key } from '../base/index.js';
+import { type Compiled, compile, disposeTensors, type Tensor, type Tensors } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
+import type { ModelTensors } from '../models/index.js';
+import { alignment, uniformity } from './alignment.js';
 import { featureStd, rankMe } from './collapse.js';
 import { type Encoder, FeatureExtractor, type Features } from './features.js';
 import { knnClassify } from './knn.js';
+import { linearProbe } from './linear-probe.js';
 
 /** Metrics that share an axis of a training's chart. */
 export interface MonitorPanel {
@@ -32,20 +38,21 @@ export interface MonitorOptions {
 }
 
 /**
- * kNN accuracy on held-out patches: how well their classes are found among the bank's, by cosine similarity of features.
+ * Accuracy on held-out patches: how well their classes are found among the bank's, by cosine similarity of features, and by
+ * a linear classifier on them (see `knnClassify` and `linearProbe`).
  *
  * @param options.bank labelled patches of the training split
  * @param options.queries labelled patches of other patients or slides
  */
-export function knnMonitor(
+export function accuracyMonitor(
   options: MonitorOptions & { bank: BatchSource; queries: BatchSource; neighbors?: number },
 ): Monitor {
   const { bank, queries, neighbors, everySteps, signal } = options;
   const classes = bank.dataset.classNames.length;
   return monitorOf(everySteps, signal, {
     panel: {
-      title: 'kNN accuracy',
-      metrics: ['knnAccuracy'],
+      title: 'accuracy',
+      metrics: ['knnAccuracy', 'linearAccuracy'],
       domain: [0, 1],
       format: '.0%',
       reference: { value: chanceAccuracy(queries), label: 'the commonest class' },
@@ -53,18 +60,65 @@ export function knnMonitor(
     sources: [bank, queries],
     measure: async ([known, asked]) => {
       const { accuracy } = await knnClassify(known!, bank.labels, asked!, queries.labels, { classes, neighbors });
-      return { knnAccuracy: accuracy };
+      const linearAccuracy = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
+      return { knnAccuracy: accuracy, linearAccuracy };
     },
   });
 }
 
-/** Whether features collapse: their standard deviation and their effective rank (see `featureStd`, `rankMe`). */
+/**
+ * Whether features collapse: their standard deviation, their effective rank and how evenly they lie (see
+ * `featureStd`, `rankMe` and `uniformity`).
+ */
 export function collapseMonitor({ patches, everySteps, signal }: MonitorOptions & { patches: BatchSource }): Monitor {
   return monitorOf(everySteps, signal, {
     panel: { title: 'RankMe', metrics: ['rankMe'] },
     sources: [patches],
-    measure: async ([features]) => ({ embeddingStd: featureStd(features!), rankMe: rankMe(features!) }),
+    measure: async ([features]) => ({
+      embeddingStd: featureStd(features!),
+      rankMe: rankMe(features!),
+      uniformity: uniformity(features!),
+    }),
   });
+}
+
+/**
+ * How close two views of a patch lie (see `alignment`), of the source's first batch, and always the same views.
+ *
+ * @param options.views that the method trains on
+ */
+export function alignmentMonitor(
+  options: MonitorOptions & { patches: BatchSource; views: ViewRecipe; key: Key },
+): Monitor {
+  const { patches, views, key, everySteps } = options;
+  const { batchSize, size } = patches;
+  let compiled: Compiled<[ModelTensors, Tensors, Tensors], Tensor> | undefined;
+  return {
+    everySteps,
+    panel: { title: 'alignment', metrics: ['alignment'] },
+    async run({ backbone, model, view: { colors } }) {
+      compiled ??= compile(function featuresOfView(model: ModelTensors, loaded: Tensors, drawn: Tensors) {
+        const images = normalize(applyViews(patches.decode(loaded).images, drawn, views), colors);
+        return backbone.apply(model, images, { training: false }).features;
+      });
+      const loaded = await patches.load(0);
+      const count = Math.min(batchSize, patches.count);
+      const found: Features[] = [];
+      for (const view of [0, 1]) {
+        const drawn = drawViewParameters(views, batchSize, { height: size, width: size }, key.fold(view));
+        const batch = await compiled(model, loaded, drawn);
+        const values = (await batch.data<'float32'>()).slice(0, count * backbone.featureSize);
+        found.push({ values, count, width: backbone.featureSize });
+        disposeTensors(drawn, { batch });
+      }
+      disposeTensors(loaded);
+      return { alignment: alignment(found[0]!, found[1]!) };
+    },
+    dispose() {
+      compiled?.dispose();
+      compiled = undefined;
+    },
+  };
 }
 
 /** Accuracy of naming the commonest class of all. */

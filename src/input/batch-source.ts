@@ -84,7 +84,9 @@ export class BatchSource {
       );
     }
     if (this.count === 0) throw new RangeError(`no patches are chosen of ${dataset.folder}`);
-    this.ratio = ratioFor(dataset.size, options.imageSize ?? dataset.size);
+    // A PNG is decoded whole.
+    const isPng = 'lossless' in dataset.report.settings;
+    this.ratio = isPng ? 1 : ratioFor(dataset.size, options.imageSize ?? dataset.size);
     if (masks && this.ratio > 1) throw new RangeError('images with masks are decoded whole: leave imageSize out');
     if (masks) checkMasks(dataset, this.rows);
     this.size = Math.ceil(dataset.size / this.ratio);

@@ -3,7 +3,7 @@ import type { Key } from '../base/index.js';
 import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
-import type { LossOfBatch, Objective, StepContext } from '../training/index.js';
+import type { LossOfBatch, Objective, Schedule, StepContext } from '../training/index.js';
 
 /** What a method's loss looks at. */
 export interface ViewBatch {
@@ -13,20 +13,50 @@ export interface ViewBatch {
   labels: Tensor;
 }
 
+/** What a method's first weights depend on beside their key. */
+export interface MethodStart {
+  /** The backbone's weights, to be copied; undefined: they are drawn. */
+  backbone?: ModelTensors;
+  /** Classes of the patches that are trained on, -1 for none. */
+  labels: Int32Array;
+  classNames: readonly string[];
+}
+
+/** How long a training is. */
+export interface TrainingLength {
+  steps: number;
+  stepsPerEpoch: number;
+}
+
 /**
  * A way to train a backbone: what it looks at, what it carries on and what it minimizes. Everything else (batches, views,
  * optimizer, schedules, precision, checkpoints, monitors, replicas) is `pretrain`'s, the same for all methods.
  */
-export interface Method<Name extends string = never> extends Omit<Objective<Name>, 'loss'> {
+export interface Method<Name extends string = never>
+  extends Omit<Objective<Name>, 'initialize' | 'loss' | 'schedules'> {
   name: string;
   /** What decides its result beside backbone and views, as it stands on pages and in a run's identity. */
   settings: Readonly<Record<string, unknown>>;
   backbone: Backbone;
   /** One recipe for each view of a patch. */
   views: readonly ViewRecipe[];
+  /** Whether it learns from classes: then every patch that it is trained on has one. */
+  supervised?: boolean;
+  initialize(key: Key, start: MethodStart): ModelTensors;
   loss(model: ModelTensors, batch: ViewBatch, context: StepContext<Name>): LossOfBatch;
+  /** A momentum, a temperature: what `context.scheduled` gives by the same name, over a training of that length. */
+  schedules?(length: TrainingLength): Readonly<Record<Name, Schedule>>;
+  /** Parameters that are left alone while the method's schedule `frozen` is above 0; see `freezing`. */
+  freezes?(name: string): boolean;
   /** The loss if all outputs were alike: what a training that learns goes below. */
-  chanceLoss?(batchSize: number): number;
+  chanceLoss?(batches: Pick<BatchSource, 'batchSize' | 'dataset'>): number;
+  /**
+   * What it makes of images, for a page.
+   *
+   * @param images `[batch, size, size, 3]`, normalized, as are the results, of the same shape: what it saw, and what it
+   *   painted where it saw nothing
+   */
+  reconstruct?(model: ModelTensors, images: Tensor, random: Key): { masked: Tensor; reconstruction: Tensor };
   /** The backbone's part of what is trained: what is kept, evaluated and fine-tuned. */
   encoder(model: ModelTensors): ModelTensors;
 }
@@ -35,9 +65,12 @@ export interface Method<Name extends string = never> extends Omit<Objective<Name
 export function objectiveOf<Name extends string>(
   method: Method<Name>,
   source: Pick<BatchSource, 'decode'>,
+  { start, length }: { start: MethodStart; length: TrainingLength },
 ): Objective<Name> {
   return {
     ...method,
+    initialize: (key) => method.initialize(key, start),
+    schedules: method.schedules?.(length),
     loss(model, loaded, context) {
       const { images, labels } = source.decode(loaded);
       const views = method.views.map((recipe, view) =>
@@ -47,6 +80,9 @@ export function objectiveOf<Name extends string>(
     },
   };
 }
+
+/** Any method, whatever its schedules. */
+export type AnyMethod = Method<string>;
 
 /** What the views of one batch are made with, drawn on the host. */
 export function drawViews(

@@ -5,37 +5,28 @@ import type { Encoder, Monitor } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
 import {
-  adamw,
-  dynamicLossScaling,
-  isBiasOrNorm,
-  lars,
-  type Optimizer,
+  type Objective,
   type Replicas,
-  sgd,
   type TrainingEvent,
   type TrainingLog,
   type TrainOptions,
   train,
-  warmupCosine,
 } from '../training/index.js';
-import { drawViews, type Method, objectiveOf } from './method.js';
+import { initialWeights } from './initial-weights.js';
+import { drawViews, type Method, type MethodStart, objectiveOf, type TrainingLength } from './method.js';
+import { type OptimizerSettings, optimizerOf, schedulesOf } from './optimizer-settings.js';
 
 /** How a method is trained: plain values, which stand on pages and in a run's identity. */
-export interface PretrainSettings {
+export interface PretrainSettings extends OptimizerSettings {
   seed: number | string;
+  /** Where the backbone's weights come from (see `initialWeights`): `random` by default. */
+  init?: string;
   /** How long it is trained: passes over the patches, or steps. One of the two. */
   epochs?: number;
   steps?: number;
-  optimizer: 'sgd' | 'lars' | 'adamw';
-  /** At its peak, for the batch size of the source. */
-  learningRate: number;
-  /** Share of all steps over which the learning rate rises; then it falls by a cosine. */
-  warmup: number;
-  /** Of sgd and lars. */
-  momentum: number;
-  /** Not applied to biases and norms. */
-  weightDecay: number;
+  /** See `StepOptions`. */
   clipNorm?: number;
+  clipOf?: 'all' | 'each';
   /** See `train`. */
   microBatches?: number;
   precision: Precision;
@@ -53,8 +44,15 @@ export interface PretrainOptions {
    * Keeps checkpoints here and goes on from the last. `identity` stands for what neither method, settings nor batches say:
    * the code, for example. A checkpoint of which a part is another is refused.
    */
-  checkpoint?: { folder: string; everySteps: number; identity: Readonly<Record<string, string>>; log?: TrainingLog };
+  checkpoint?: {
+    folder: string;
+    everySteps: number;
+    keep?: number;
+    identity: Readonly<Record<string, string>>;
+    log?: TrainingLog;
+  };
   /** See `train`. */
+  best?: TrainOptions['best'];
   convAlgorithms?: ConvAlgorithms;
   replicas?: Replicas;
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
@@ -62,8 +60,10 @@ export interface PretrainOptions {
 }
 
 export interface Pretrained {
-  /** The trained backbone. Heads and the like are thrown away. */
+  /** The trained backbone, a part of the model. */
   encoder: Encoder;
+  /** All that was trained, heads and the like too; the caller's to dispose of. */
+  model: ModelTensors;
   steps: number;
   /** See `train`. */
   convAlgorithms?: Record<string, string>;
@@ -79,37 +79,40 @@ export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { monitors = [], checkpoint, convAlgorithms, replicas, onEvent, signal } = options;
-  const training = trainingOf(method, options);
+  const { monitors = [], checkpoint, best, convAlgorithms, replicas, onEvent, signal } = options;
+  const { start, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
-      ...{ ...training, convAlgorithms, replicas, onEvent, signal },
-      checkpoint: checkpoint && { ...checkpoint, identity: identityOf(method, options, checkpoint.identity) },
+      ...{ ...training, best, convAlgorithms, replicas, onEvent, signal },
+      checkpoint: checkpoint && {
+        ...checkpoint,
+        identity: identityOf(method, options, training.objective, checkpoint.identity),
+      },
       monitors: monitors.map(({ everySteps, ...monitor }) => ({
         everySteps,
         run: (tensors) => monitor.run(encoderOf(tensors)),
       })),
     });
     const { parameters, state, optimizer } = trained.tensors;
-    const kept = encoderOf({ parameters, state });
-    const keptTensors = new Set([...Object.values(kept.model.parameters), ...Object.values(kept.model.state)]);
-    for (const tensor of [...Object.values(parameters), ...Object.values(state)]) {
-      if (!keptTensors.has(tensor)) tensor.dispose();
-    }
     disposeTensors(optimizer);
-    return { encoder: kept, steps: training.steps, convAlgorithms: trained.convAlgorithms };
+    const model = { parameters, state };
+    return { encoder: encoderOf(model), model, steps: trained.steps, convAlgorithms: trained.convAlgorithms };
   } finally {
+    if (start) disposeTensors(start.parameters, start.state);
     for (const monitor of monitors) monitor.dispose();
   }
 }
 
-/** The backbone as `pretrain` starts from it: what a pretrained one is compared with. */
+/** The backbone with the weights that `pretrain` draws: what a pretrained one is compared with. */
 export function untrainedEncoder<Name extends string>(
   method: Method<Name>,
-  options: Pick<PretrainOptions, 'settings'>,
+  { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
 ): Encoder {
-  return pretrainedEncoder(method, options, method.encoder(initialModel(method, options.settings)));
+  const model = method.initialize(weightsKey(settings.seed), startOf(batches));
+  const encoder = pretrainedEncoder(method, { settings }, method.encoder(model));
+  disposeOthers(model, encoder.model);
+  return encoder;
 }
 
 /** A backbone that a method has pretrained, from weights that `pretrain` gave. */
@@ -135,7 +138,7 @@ export async function measureCost<Name extends string>(
   method: Method<Name>,
   options: Pick<PretrainOptions, 'settings' | 'batches' | 'signal'>,
 ): Promise<TrainingCost> {
-  const training = trainingOf(method, options);
+  const { start, ...training } = await trainingOf(method, options);
   const times: number[] = [];
   const { tensors } = await train({
     ...training,
@@ -144,6 +147,7 @@ export async function measureCost<Name extends string>(
     onEvent: ({ kind }) => void (kind === 'step' && times.push(performance.now())),
   });
   disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+  if (start) disposeTensors(start.parameters, start.state);
   const timed = times.length - 1;
   const secondsPerStep = timed > 0 ? (times.at(-1)! - times[0]!) / 1000 / timed : Number.NaN;
   return {
@@ -154,27 +158,41 @@ export async function measureCost<Name extends string>(
   };
 }
 
-function trainingOf<Name extends string>(
+/** What `train` takes; and `start`, weights that it begins with and the caller disposes of. */
+async function trainingOf<Name extends string>(
   method: Method<Name>,
   { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
-): TrainOptions<Name> {
-  const { seed, learningRate, warmup, precision, clipNorm, microBatches } = settings;
+): Promise<TrainOptions<Name> & { start?: ModelTensors }> {
+  const { seed, init = 'random', precision, clipNorm, clipOf, microBatches } = settings;
   if (!batches.shuffled) throw new RangeError('a training takes shuffled batches: make their source with a key');
   const root = key(seed);
-  const steps = trainingSteps(settings, batches);
-  const warmupSteps = Math.round(warmup * steps);
+  const length: TrainingLength = { steps: trainingSteps(settings, batches), stepsPerEpoch: batches.stepsPerEpoch };
+  const backbone = await initialWeights(init, method.backbone);
   return {
-    objective: objectiveOf(method, batches),
-    optimizer: optimizerOf(settings),
-    schedules: { learningRate: warmupCosine({ peak: learningRate, warmupSteps, steps }) },
+    objective: objectiveOf(method, batches, { start: startOf(batches, backbone), length }),
+    optimizer: optimizerOf(settings, method.freezes),
+    schedules: schedulesOf(settings, length),
     batch: async (step) => ({
       ...(await batches.load(step)),
       ...drawViews(method.views, batches, root.fold('views').fold(step)),
     }),
-    ...{ steps, precision, clipNorm, microBatches },
+    ...{ steps: length.steps, precision, clipNorm, clipOf, microBatches },
     imagesPerStep: batches.batchSize,
     key: root.fold('training'),
+    start: backbone,
   };
+}
+
+function startOf({ labels, dataset }: BatchSource, backbone?: ModelTensors): MethodStart {
+  return { backbone, labels, classNames: dataset.classNames };
+}
+
+/** Disposes of a model but for the part that is kept. */
+function disposeOthers(model: ModelTensors, kept: ModelTensors): void {
+  const keptTensors = new Set([...Object.values(kept.parameters), ...Object.values(kept.state)]);
+  for (const tensor of [...Object.values(model.parameters), ...Object.values(model.state)]) {
+    if (!keptTensors.has(tensor)) tensor.dispose();
+  }
 }
 
 /** The steps of a training. */
@@ -188,22 +206,11 @@ export function trainingSteps(
   return steps ?? stepsPerEpoch * epochs!;
 }
 
-function optimizerOf({ optimizer, momentum, weightDecay, precision }: PretrainSettings): Optimizer {
-  const makers = {
-    sgd: () => sgd({ momentum, weightDecay, exclude: isBiasOrNorm }),
-    lars: () => lars({ momentum, weightDecay }),
-    adamw: () => adamw({ weightDecay }),
-  };
-  if (!Object.hasOwn(makers, optimizer)) {
-    throw new RangeError(`optimizer is ${Object.keys(makers).join(', ')}; got ${JSON.stringify(optimizer)}`);
-  }
-  return precision === 'float16' ? dynamicLossScaling(makers[optimizer]()) : makers[optimizer]();
-}
-
 /** Everything that decides the result of a pretraining, part by part. */
 function identityOf<Name extends string>(
   method: Method<Name>,
   { settings, batches }: PretrainOptions,
+  objective: Objective<Name>,
   rest: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const { name, settings: own, backbone, views } = method;
@@ -212,20 +219,17 @@ function identityOf<Name extends string>(
     'method settings': canonicalJson(own),
     backbone: backbone.name,
     views: sha256(canonicalJson(views)),
-    'initial weights': initialWeightsHash(method, settings),
+    'initial weights': initialWeightsHash(objective, settings),
     settings: canonicalJson(settings),
     batches: batches.identity,
     ...rest,
   };
 }
 
-/** The whole network before the first step. */
-function initialModel<Name extends string>(method: Method<Name>, { seed }: PretrainSettings): ModelTensors {
-  return method.initialize(key(seed).fold('training').fold('weights'));
-}
+const weightsKey = (seed: number | string) => key(seed).fold('training').fold('weights');
 
-function initialWeightsHash<Name extends string>(method: Method<Name>, settings: PretrainSettings): string {
-  const { parameters, state } = initialModel(method, settings);
+function initialWeightsHash<Name extends string>(objective: Objective<Name>, { seed }: PretrainSettings): string {
+  const { parameters, state } = objective.initialize(weightsKey(seed));
   const hashes = [parameters, state].map((tensors) =>
     Object.entries(tensors).map(([name, tensor]) => [
       name,

@@ -29,7 +29,7 @@ export function simclr({ backbone, views, hiddenSize, outputSize, temperature }:
     backbone,
     views: [views, views],
     needsWholeBatch: "SimCLR's negatives are the other images of the batch",
-    initialize: (key) => network.initialize(key),
+    initialize: (key, { backbone }) => network.initialize(key, backbone),
     loss(model, { views }, { replicas }) {
       // One pass of all views, so that batch norm sees them together.
       const { outputs, state } = network.apply(model, tf.concat([...views]), { training: true });
@@ -37,7 +37,7 @@ export function simclr({ backbone, views, hiddenSize, outputSize, temperature }:
       const { loss, accuracy } = ntXent(first, second, temperature);
       return { loss, state, metrics: { accuracy } };
     },
-    chanceLoss: (batchSize) => Math.log(2 * batchSize - 1),
+    chanceLoss: ({ batchSize }) => Math.log(2 * batchSize - 1),
     encoder: (model) => subModel(model, 'backbone'),
   };
 }

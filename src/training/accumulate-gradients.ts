@@ -3,6 +3,7 @@ import {
   executeOp,
   gradients,
   isByteTensor,
+  mapTensors,
   subTensors,
   type Tensor,
   type Tensors,
@@ -15,7 +16,7 @@ import type { ModelTensors } from '../models/index.js';
 import type { LossOfBatch } from './objective.js';
 
 /**
- * Loss, gradients and new state of a batch. A batch that is too large to be taken at once is cut into `microBatches` along
+ * Loss, gradients, new state and rows of a batch. A batch that is too large to be taken at once is cut into `microBatches` along
  * the first dimension; they run one after the other, each from the state that the one before left, and their means are
  * taken. The activations of one are freed before the next begins. For a loss that is a mean over images, and a network
  * without batch norm, the result is that of the whole batch. Every micro-batch adds its ops to the step: take few.
@@ -30,22 +31,25 @@ export function accumulateGradients(
   batch: Tensors,
   { microBatches = 1, lossScale }: { microBatches?: number; lossScale?: Tensor },
   compute: (model: ModelTensors, batch: Tensors, microBatch: number) => LossOfBatch,
-): { loss: Tensor; gradients: Tensors; state: Tensors; metrics: Tensors } {
+): { loss: Tensor; gradients: Tensors; state: Tensors; metrics: Tensors; rows: Tensors } {
   const cut = cutBatch(batch, microBatches);
   let current = state;
   let sums: { scalars: Tensors; gradients: Tensors } | undefined;
+  const rows: Tensors[] = [];
   cut.forEach((own, microBatch) => {
     // Without it TensorFlow would run all micro-batches at once, and hold the activations of all.
     const ready = sums ? withControlDependencies(own, [...Object.values(sums.gradients), sums.scalars.loss!]) : own;
     const result = gradients(
       parameters,
       (parameters) => {
-        const { loss, state, metrics = {} } = compute({ parameters, state: current }, ready, microBatch);
-        return { loss, extra: { ...withPrefix(state, 'state/'), ...withPrefix(metrics, 'metrics/') } };
+        const { loss, state, metrics = {}, rows = {} } = compute({ parameters, state: current }, ready, microBatch);
+        const extra = [withPrefix(state, 'state/'), withPrefix(metrics, 'metrics/'), withPrefix(rows, 'rows/')];
+        return { loss, extra: Object.assign({}, ...extra) as Tensors };
       },
       { lossScale },
     );
     current = subTensors(result.extra, 'state/');
+    rows.push(subTensors(result.extra, 'rows/'));
     const scalars = { loss: result.loss, ...subTensors(result.extra, 'metrics/') };
     const add = (sum: Tensor, value: Tensor) => sum.add(value) as Tensor;
     sums = sums
@@ -60,7 +64,10 @@ export function accumulateGradients(
       ? tensors
       : Object.fromEntries(Object.entries(tensors).map(([name, sum]) => [name, sum.div(cut.length) as Tensor]));
   const { loss, ...metrics } = mean(sums!.scalars);
-  return { loss: loss!, metrics, gradients: mean(sums!.gradients), state: current };
+  return {
+    ...{ loss: loss!, metrics, gradients: mean(sums!.gradients), state: current },
+    rows: mapTensors(rows[0]!, (only, name) => (rows.length === 1 ? only : tf.concat(rows.map((own) => own[name]!)))),
+  };
 }
 
 function cutBatch(batch: Tensors, parts: number): Tensors[] {

@@ -6,11 +6,11 @@ import {
   readSafetensors,
   subTensors,
   type Tensors,
-  tf,
   withPrefix,
   writeSafetensors,
 } from '../engine/index.js';
 import type { ModelTensors } from '../models/index.js';
+import { allFinite } from './not-finite.js';
 
 /** Everything that a training step carries on to the next. */
 export type TrainingTensors = ModelTensors & {
@@ -31,6 +31,8 @@ export interface Checkpoint {
 /** Where checkpoints are kept, and which run they belong to. */
 export interface CheckpointFolder {
   folder: string;
+  /** How many of the last are kept; 1 by default. */
+  keep?: number;
   /** Everything that decides the result, part by part: a checkpoint of which one is another is refused, and names it. */
   identity: Readonly<Record<string, string>>;
 }
@@ -39,35 +41,56 @@ const format = 'pathlab-checkpoint-2';
 const namePattern = /^step-(\d{8})\.safetensors$/;
 
 /**
- * Writes `step-00000120.safetensors` whole or not at all, and then removes the older ones.
+ * Writes `step-00000120.safetensors` whole or not at all, and then removes the oldest. With a score it is written as
+ * `best.safetensors`, in place of an earlier one, and stays.
  *
  * @returns its path
  * @throws Error if a tensor holds a value that is not finite: the older checkpoint is worth more, and stays
  */
 export async function saveCheckpoint(
-  { folder, identity }: CheckpointFolder,
+  { folder, identity, keep = 1 }: CheckpointFolder,
   { tensors, step, logOffset, convAlgorithms }: Checkpoint,
+  score?: number,
 ): Promise<string> {
-  const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
+  const name = score === undefined ? `step-${String(step).padStart(8, '0')}` : 'best';
+  const path = join(folder, `${name}.safetensors`);
   const all = {
     ...withPrefix(tensors.parameters, 'parameters/'),
     ...withPrefix(tensors.state, 'state/'),
     ...withPrefix(tensors.optimizer, 'optimizer/'),
   };
   for (const [name, tensor] of Object.entries(all)) {
-    const finite = tf.tidy(() => tf.isFinite(tensor).all().dataSync()[0]);
-    if (!finite) throw new Error(`the tensor "${name}" holds values that are not finite after step ${step}`);
+    if (!allFinite(tensor)) throw new Error(`the tensor "${name}" holds values that are not finite after step ${step}`);
   }
   const metadata = {
     format,
     identity: JSON.stringify(identity),
     step: String(step),
+    ...(score !== undefined && { score: String(score) }),
     ...(logOffset !== undefined && { logOffset: String(logOffset) }),
     ...(convAlgorithms && { convAlgorithms: JSON.stringify(convAlgorithms) }),
   };
   await writeSafetensors(path, all, metadata);
-  for (const older of await checkpointsIn(folder)) if (older.step < step) await rm(older.path, { force: true });
+  if (score !== undefined) return path;
+  const older = (await checkpointsIn(folder)).filter((other) => other.step < step);
+  for (const { path } of older.slice(0, older.length - keep + 1)) await rm(path, { force: true });
   return path;
+}
+
+/** The step and the score of the best checkpoint so far; undefined where there is none of this run. */
+export async function bestScore({ folder, identity }: CheckpointFolder): Promise<Best | undefined> {
+  const path = join(folder, 'best.safetensors');
+  if (!existsSync(path)) return undefined;
+  const { metadata, tensors } = await readSafetensors(path);
+  disposeTensors(tensors);
+  const isOwn = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity).length === 0;
+  return isOwn ? { step: Number(metadata.step), score: Number(metadata.score) } : undefined;
+}
+
+/** An evaluation that none before it reached. */
+export interface Best {
+  step: number;
+  score: number;
 }
 
 /**

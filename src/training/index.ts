@@ -1,13 +1,15 @@
 export { accumulateGradients } from './accumulate-gradients.js';
 export { type AdamwOptions, adamw } from './adamw.js';
 export {
+  bestScore,
   type Checkpoint,
   type CheckpointFolder,
   loadLatestCheckpoint,
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
-export { clipByGlobalNorm } from './clip.js';
+export { clipGradients } from './clip.js';
+export { freezing } from './freezing.js';
 export { type LarsOptions, lars } from './lars.js';
 export {
   type TrainingEvent,

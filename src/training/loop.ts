@@ -9,8 +9,15 @@ import {
   type Tensors,
   tf,
 } from '../engine/index.js';
-import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
+import {
+  bestScore,
+  type CheckpointFolder,
+  loadLatestCheckpoint,
+  saveCheckpoint,
+  type TrainingTensors,
+} from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
+import { whereItBegan } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
@@ -28,7 +35,12 @@ export type TrainingEvent =
       imagesPerSecond: number;
       [metric: string]: number | string;
     }
-  | { kind: 'evaluation'; step: number; [metric: string]: number | string }
+  /** `seconds` is what it took, `memoryGibibytes` what this process held after it. */
+  | { kind: 'evaluation'; step: number; seconds: number; memoryGibibytes: number; [metric: string]: number | string }
+  /** An evaluation that none before it reached was kept. */
+  | { kind: 'best'; step: number; score: number }
+  /** There was no better one for so long that the training ends here. */
+  | { kind: 'stopped early'; step: number; bestStep: number }
   | { kind: 'checkpoint'; step: number; path: string }
   | { kind: 'resumed'; step: number; path: string }
   /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvAlgorithms`. */
@@ -78,6 +90,11 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    */
   convAlgorithms?: ConvAlgorithms;
   checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
+  /**
+   * The metric of an evaluation by which models are compared, higher ones better unless `lowest`. The best one's checkpoint
+   * is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more.
+   */
+  best?: { metric: string; lowest?: boolean; patience?: number };
   /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
   monitors?: readonly TrainingMonitor[];
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
@@ -87,6 +104,8 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
 export interface TrainingResult {
   /** The caller's to dispose of. */
   tensors: TrainingTensors;
+  /** Steps done: fewer than were asked for where it stopped early. */
+  steps: number;
   /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
   convAlgorithms?: Record<string, string>;
 }
@@ -97,11 +116,11 @@ export interface TrainingResult {
  * history of a run is what its events say; nothing of it is kept here.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
- * @throws Error if the loss is not finite, naming the step and the last good checkpoint, or if precision is float16 and
- *   the optimizer scales no loss
+ * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint, or
+ *   if precision is float16 and the optimizer scales no loss
  */
 export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
-  const { objective, optimizer, steps, checkpoint, monitors = [], precision, signal } = options;
+  const { objective, optimizer, steps, checkpoint, monitors = [], best, precision, signal } = options;
   if (precision === 'float16' && !('lossScale' in optimizer)) {
     throw new Error(
       `training in float16 needs loss scaling, or gradients below 6e-8 are lost: make the optimizer with ` +
@@ -123,6 +142,14 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     done > 0 ? resumed?.convAlgorithms && new ConvAlgorithms(resumed.convAlgorithms) : options.convAlgorithms;
   let used: Record<string, string> | undefined = resumed?.convAlgorithms;
 
+  let bestSoFar = resumed && best && (await bestScore(checkpoint!));
+  const isDue = ({ everySteps }: TrainingMonitor) => done % everySteps === 0 || done === steps;
+  const hasStopped = () =>
+    best?.patience !== undefined &&
+    bestSoFar !== undefined &&
+    done - bestSoFar.step >= best.patience &&
+    monitors.some(isDue);
+
   const save = async () => {
     if (!checkpoint) return;
     const logOffset = await checkpoint.log?.sync();
@@ -131,11 +158,22 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
   const runMonitors = async () => {
-    const due = monitors.filter(({ everySteps }) => done % everySteps === 0 || done === steps);
+    const due = monitors.filter(isDue);
     if (due.length === 0) return;
+    const began = performance.now();
     const found: Record<string, number> = {};
     for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
-    await emit({ kind: 'evaluation', step: done, ...found });
+    const score = best && found[best.metric];
+    const isBetter =
+      score !== undefined && (!bestSoFar || (best!.lowest ? score < bestSoFar.score : score > bestSoFar.score));
+    if (isBetter) {
+      bestSoFar = { step: done, score };
+      if (checkpoint) await saveCheckpoint(checkpoint, { tensors, step: done, convAlgorithms: used }, score);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const memoryGibibytes = process.memoryUsage.rss() / 2 ** 30;
+    await emit({ kind: 'evaluation', step: done, ...found, seconds, memoryGibibytes });
+    if (isBetter) await emit({ kind: 'best', step: done, score });
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
   const step = compile(stepFunction, {
@@ -159,7 +197,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runMonitors();
 
-    while (done < steps) {
+    while (done < steps && !hasStopped()) {
       await setImmediate();
       if (signal?.aborted) {
         if (savedStep !== done) await save();
@@ -176,6 +214,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const batch = await batches.take(done);
       const scheduled = mapValues(values, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
       let metrics: Record<string, number>;
+      let squares: { parameters: Float32Array; gradients: Float32Array } | undefined;
       try {
         if (forms && !used) await measureForms(batch, scheduled);
         const running = step(tensors, batch, scheduled, options.key.fold('steps').fold(done));
@@ -183,16 +222,29 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         const output = await running;
         tensors = output.tensors;
         metrics = mapValues(output.metrics, (metric) => metric.dataSync()[0]!);
-        disposeTensors(output.metrics);
+        const isScaled = 'lossScale' in optimizer;
+        if (!Number.isFinite(metrics.loss!) || !(isScaled || Number.isFinite(metrics.gradientNorm!))) {
+          const { parameters, gradients } = output.squares;
+          squares = { parameters: parameters.dataSync<'float32'>(), gradients: gradients.dataSync<'float32'>() };
+        }
+        disposeTensors(output.metrics, output.squares);
       } finally {
         disposeTensors(batch, scheduled as unknown as Tensors);
       }
       done += 1;
       const { loss, ...others } = metrics as { loss: number };
-      if (!Number.isFinite(loss)) {
+      if (squares) {
+        const began = whereItBegan({
+          names: Object.keys(tensors.parameters),
+          parameterSquares: squares.parameters,
+          gradientSquares: squares.gradients,
+          lossIsFinite: Number.isFinite(loss),
+          state: tensors.state,
+        });
+        const what = Number.isFinite(loss) ? "the gradients' norm is not finite" : `the loss is ${loss}`;
         throw new Error(
-          `the loss is ${loss} at step ${done} of ${steps} (learning rate ${values.learningRate}); ` +
-            `${lastCheckpoint ? `the last good checkpoint is ${lastCheckpoint}` : 'there is no checkpoint before it'}. ` +
+          `${what} at step ${done} of ${steps} (learning rate ${values.learningRate}); it began in ${began}. ` +
+            `${lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : 'There is no checkpoint before it'}. ` +
             'A lower learning rate or a longer warm-up usually helps.',
         );
       }
@@ -200,10 +252,11 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond });
 
       await runMonitors();
-      if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps)) await save();
+      if (hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar!.step });
+      if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
     }
     await emit({ kind: 'finished', step: done });
-    return { tensors, convAlgorithms: used };
+    return { tensors, steps: done, convAlgorithms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     if (!(error instanceof InterruptedError)) {

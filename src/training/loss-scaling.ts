@@ -1,5 +1,6 @@
-import { attribute, getTensor, mapTensors, runOp, type Tensor, type Tensors, tf, zipTensors } from '../engine/index.js';
+import { getTensor, mapTensors, type Tensor, type Tensors, tf, zipTensors } from '../engine/index.js';
 import type { Optimizer } from './optimizer.js';
+import { select } from './select.js';
 
 export interface LossScalingOptions {
   /** Scale of the first step. */
@@ -69,9 +70,4 @@ function allFinite(gradients: Tensors): Tensor {
   // A sum of zeros, or of something that is not: 0 times infinity is no number.
   const zeros = Object.values(gradients).map((gradient) => gradient.mul(0).sum());
   return tf.addN(zeros).equal(0);
-}
-
-/** One of two tensors of a shape, by a scalar that is read on the device. */
-function select(condition: Tensor, yes: Tensor, no: Tensor): Tensor {
-  return runOp('SelectV2', [attribute.typeOf('T', yes)], [condition, yes, no]);
 }

@@ -23,6 +23,8 @@ export interface LossOfBatch {
   loss: Tensor;
   /** The whole state after the batch: running statistics, momentum networks, queues, centers. */
   state: Tensors;
+  /** Rows that `afterUpdate` gets, joined over micro-batches: what changes once an update and not with each micro-batch. */
+  rows?: Tensors;
   /** Scalars to report, means over the batch. */
   metrics?: Tensors;
 }
@@ -38,8 +40,13 @@ export interface Objective<Name extends string = never> {
   initialize(key: Key): ModelTensors;
   /** @param batch what the host made for this step; of every tensor the first dimension runs over the batch */
   loss(model: ModelTensors, batch: Tensors, context: StepContext<Name>): LossOfBatch;
-  /** What follows the optimizer's update, for example a momentum network that moves toward the trained one. */
-  afterUpdate?(after: ModelTensors, before: ModelTensors, context: StepContext<Name>): ModelTensors;
+  /**
+   * What follows the optimizer's update, for example a momentum network that moves toward the trained one, or a queue that
+   * takes the batch's keys.
+   *
+   * @param rows those of `loss`, of the whole batch
+   */
+  afterUpdate?(after: ModelTensors, before: ModelTensors, context: StepContext<Name>, rows: Tensors): ModelTensors;
   /** A momentum, a temperature: what `context.scheduled` gives by the same name. */
   schedules?: Readonly<Record<Name, Schedule>>;
   /**

@@ -6,13 +6,13 @@ export interface Optimizer {
   initialize(parameters: Tensors): Tensors;
   /**
    * @param scheduled scalar tensors, so that a recorded step takes each step's own: the learning rate, and the weight decay
-   *   where it follows a schedule and not the optimizer's own setting
+   *   where it follows a schedule and not the optimizer's own setting; see `freezing` for the third
    */
   update(
     parameters: Tensors,
     gradients: Tensors,
     state: Tensors,
-    scheduled: { readonly learningRate: Tensor; readonly weightDecay?: Tensor },
+    scheduled: { readonly learningRate: Tensor; readonly weightDecay?: Tensor; readonly frozen?: Tensor },
   ): { parameters: Tensors; state: Tensors };
 }
 

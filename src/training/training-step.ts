@@ -1,30 +1,37 @@
 import type { Key } from '../base/index.js';
-import { type Tensor, type Tensors, tf } from '../engine/index.js';
+import { getTensor, mapTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
 import { accumulateGradients } from './accumulate-gradients.js';
 import type { TrainingTensors } from './checkpoint.js';
-import { clipByGlobalNorm } from './clip.js';
+import { clipGradients } from './clip.js';
 import type { ScaledOptimizer } from './loss-scaling.js';
+import { squaresOf } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { alone, type Replicas } from './replicas.js';
 
 /** How an objective is minimized. */
 export interface StepOptions {
-  /** Gradients are scaled down to this global norm; the norm that they had is reported as the metric `gradientNorm`. */
+  /** Gradients are scaled down to this norm. */
   clipNorm?: number;
+  /** Whether that is the norm of all gradients together, as by default, or of each parameter's. */
+  clipOf?: 'all' | 'each';
   /** The batch is taken in so many parts, whose gradients are averaged: less memory for the same batch. 1 by default. */
   microBatches?: number;
   /** Who else trains this model; nobody by default. */
   replicas?: Replicas;
 }
 
-/** One update as a pure function: the same tensors in give the same tensors out. Among the metrics, scalars, is `loss`. */
+/**
+ * One update as a pure function: the same tensors in give the same tensors out. Among the metrics, scalars, are `loss` and
+ * `gradientNorm`, the global norm before it is clipped. `squares` are those of the parameters before the update and of
+ * their gradients (see `squaresOf`), by which a step that breaks is looked into.
+ */
 export type Step<Name extends string = never> = (
   tensors: TrainingTensors,
   batch: Tensors,
   scheduled: Scheduled<Name>,
   random: Key,
-) => { tensors: TrainingTensors; metrics: Tensors };
+) => { tensors: TrainingTensors; metrics: Tensors; squares: { parameters: Tensor; gradients: Tensor } };
 
 /**
  * The training step of every objective: gradients (with loss scaling, in micro-batches), their mean over replicas, clip,
@@ -35,7 +42,7 @@ export type Step<Name extends string = never> = (
 export function trainingStep<Name extends string>(
   objective: Objective<Name>,
   optimizer: Optimizer | ScaledOptimizer,
-  { clipNorm, microBatches = 1, replicas = alone }: StepOptions = {},
+  { clipNorm, clipOf, microBatches = 1, replicas = alone }: StepOptions = {},
 ): Step<Name> {
   if (microBatches > 1 && objective.needsWholeBatch !== undefined) {
     throw new RangeError(
@@ -51,15 +58,18 @@ export function trainingStep<Name extends string>(
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
       let gradients = replicas.mean(result.gradients);
+      const withControlDependencies = mapTensors(tensors.parameters, (_, name) => getTensor(gradients, name));
+      const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(withControlDependencies) };
+      const norm = squares.gradients.sum().sqrt() as Tensor;
+      metrics.gradientNorm = lossScale ? norm.div(lossScale) : norm;
       if (clipNorm !== undefined) {
         // Scaled gradients are clipped at a scaled norm.
-        const clipped = clipByGlobalNorm(gradients, lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm);
-        metrics.gradientNorm = lossScale ? clipped.norm.div(lossScale) : clipped.norm;
-        gradients = clipped.gradients;
+        const largest = lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm;
+        gradients = clipGradients(gradients, largest, clipOf).gradients;
       }
       const updated = optimizer.update(tensors.parameters, gradients, tensors.optimizer, scheduled);
       const after = { parameters: updated.parameters, state: result.state };
-      const { parameters, state } = objective.afterUpdate?.(after, tensors, contextOf(random)) ?? after;
-      return { tensors: { parameters, state, optimizer: updated.state }, metrics: replicas.mean(metrics) };
+      const { parameters, state } = objective.afterUpdate?.(after, tensors, contextOf(random), result.rows) ?? after;
+      return { tensors: { parameters, state, optimizer: updated.state }, metrics: replicas.mean(metrics), squares };
     });
 }

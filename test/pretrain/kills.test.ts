@@ -22,6 +22,7 @@ afterAll(() => rmSync(top, { recursive: true, force: true }));
 
 interface ChildOptions {
   run: string;
+  name: string;
   precision: string;
   memory?: number;
   killed?: { step: number; milliseconds: number };
@@ -46,23 +47,25 @@ async function pretrainInChild(options: ChildOptions): Promise<string | undefine
 }
 
 it.each([
-  ['float32', undefined],
-  ['float32', 0],
-  ['bfloat16', undefined],
-  ['bfloat16', 0],
+  ['Supervised', 'float32', 0],
+  ['SimCLR', 'float32', 0],
+  ['SimCLR', 'bfloat16', undefined],
+  ['MoCo v2', 'float32', undefined],
+  ['BYOL', 'bfloat16', 0],
+  ['DINO', 'float32', 0],
+  ['MAE', 'bfloat16', undefined],
 ])(
-  'in %s with memory %s, killed twice, leaves the bits and the log of the undisturbed run',
-  async (precision, memory) => {
-    const random = key('kills')
-      .fold(precision)
-      .fold(memory ?? -1)
-      .generator();
+  '%s in %s with memory %s, killed twice, leaves the bits and the log of the undisturbed run',
+  async (name, precision, memory) => {
+    const random = key('kills').fold(name).fold(precision).generator();
     const killed = (step: number) => ({ step: step + random.integer(4), milliseconds: random.integer(40) });
     const [whole, broken] = [fresh(), fresh()];
-    await pretrainInChild({ run: whole, precision, memory });
-    await pretrainInChild({ run: broken, precision, memory, killed: killed(6) });
-    expect(await pretrainInChild({ run: broken, precision, memory, killed: killed(16) })).toMatch(/^resumed \d+$/);
-    expect(await pretrainInChild({ run: broken, precision, memory })).toMatch(/^resumed (15|20|25)$/);
+    await pretrainInChild({ run: whole, name, precision, memory });
+    await pretrainInChild({ run: broken, name, precision, memory, killed: killed(6) });
+    expect(await pretrainInChild({ run: broken, name, precision, memory, killed: killed(16) })).toMatch(
+      /^resumed \d+$/,
+    );
+    expect(await pretrainInChild({ run: broken, name, precision, memory })).toMatch(/^resumed (15|20|25)$/);
     const weights = (run: string) => readFileSync(join(run, 'weights.safetensors'));
     expect(weights(broken).equals(weights(whole))).toBe(true);
     expect(await steps(broken)).toEqual(await steps(whole));

@@ -11,6 +11,7 @@ import {
   disposeTensors,
   mapTensors,
   randomUniform,
+  readSafetensors,
   subTensors,
   type Tensor,
   type Tensors,
@@ -20,6 +21,7 @@ import {
 import {
   adamw,
   alone,
+  bestScore,
   cosine,
   dynamicLossScaling,
   loadLatestCheckpoint,
@@ -47,7 +49,7 @@ const checkpointIn = (folder: string, everySteps = 100) => ({ folder, identity: 
 function historyIn(events: TrainingEvent[]) {
   return events.flatMap((event) => {
     if (event.kind !== 'step' && event.kind !== 'evaluation') return [];
-    const { imagesPerSecond: _, ...entry } = event as Record<string, number | string>;
+    const { imagesPerSecond: _, seconds: _s, memoryGibibytes: _m, ...entry } = event as Record<string, number | string>;
     return [entry];
   });
 }
@@ -344,7 +346,7 @@ describe('train', () => {
     };
     const halved = await trainWatched({ ...plain, replicas: { ...alone, count: 2, mean } });
     expect(calls[0]).toEqual(['conv1.weight', 'fc.weight', 'fc.bias']);
-    expect(calls[1]).toEqual(['loss']);
+    expect(calls[1]).toEqual(['loss', 'gradientNorm']);
     const whole = await trainWatched(plain);
     expect(halved.history[0]!.loss).toBeCloseTo((whole.history[0]!.loss as number) / 2, 6);
   });
@@ -420,6 +422,19 @@ describe('train', () => {
     expect(readdirSync(folder)).toEqual(['step-00000002.safetensors']);
   });
 
+  it('keeps as many of the last checkpoints as are asked for', async () => {
+    const folder = freshFolder();
+    await train({ ...smallTraining(7), checkpoint: { ...checkpointIn(folder, 2), keep: 3 } });
+    expect(readdirSync(folder)).toEqual([4, 6, 7].map((step) => `step-0000000${step}.safetensors`));
+  });
+
+  it('says what evaluations took, and what the process holds', async () => {
+    const { events } = await trainWatched({ ...smallTraining(2), monitors: [scoring([1, 2, 3])] });
+    for (const event of events.filter(({ kind }) => kind === 'evaluation')) {
+      expect(event).toMatchObject({ seconds: expect.any(Number), memoryGibibytes: expect.any(Number) });
+    }
+  });
+
   it('names a checkpoint that is cut short', async () => {
     const folder = freshFolder();
     const checkpoint = checkpointIn(folder);
@@ -428,6 +443,146 @@ describe('train', () => {
     const bytes = readFileSync(path);
     writeFileSync(path, bytes.subarray(0, bytes.length - 10));
     await expect(train({ ...smallTraining(2), checkpoint })).rejects.toThrow(/step-00000002.safetensors is no whole/);
+  });
+});
+
+/** A monitor that finds these scores, one after each step, the first before the first step. */
+const scoring = (scores: readonly number[]) => ({
+  everySteps: 1,
+  run: (_: unknown, step: number) => ({ score: scores[step]! }),
+});
+
+describe('the best model of a training', () => {
+  const scores = [5, 6, 8, 7, 7, 7, 7, 9, 9];
+  const best = { metric: 'score' };
+  const scoreKept = (folder: string) => bestScore(checkpointIn(folder));
+
+  it('is kept beside the last', async () => {
+    const folder = freshFolder();
+    const { events } = await trainWatched({
+      ...smallTraining(6),
+      best,
+      checkpoint: checkpointIn(folder),
+      monitors: [scoring(scores)],
+    });
+    expect(events.filter(({ kind }) => kind === 'best').map(({ step }) => step)).toEqual([0, 1, 2]);
+    expect(readdirSync(folder)).toEqual(['best.safetensors', 'step-00000006.safetensors']);
+    expect(await scoreKept(folder)).toEqual({ step: 2, score: 8 });
+    expect(await bestScore({ folder, identity: { run: 'another' } })).toBeUndefined();
+    const kept = await readSafetensors(join(folder, 'best.safetensors'));
+    const { tensors } = await train(smallTraining(6, 1));
+    expect(Object.keys(subTensors(kept.tensors, 'parameters/')).sort()).toEqual(Object.keys(tensors.parameters).sort());
+  });
+
+  it('may be the lowest', async () => {
+    const folder = freshFolder();
+    const lowest = { ...best, lowest: true };
+    await train({
+      ...smallTraining(4),
+      best: lowest,
+      checkpoint: checkpointIn(folder),
+      monitors: [scoring([3, 2, 4, 1, 5])],
+    });
+    expect(await scoreKept(folder)).toEqual({ step: 3, score: 1 });
+  });
+
+  it('ends the training where none follows for so many steps, and a stopped one goes no further', async () => {
+    const folder = freshFolder();
+    const options = {
+      ...{ ...smallTraining(8), best: { ...best, patience: 3 }, monitors: [scoring(scores)] },
+      checkpoint: checkpointIn(folder),
+    };
+    const { events, steps } = await trainWatched(options);
+    expect(steps).toBe(5);
+    expect(events.slice(-3)).toMatchObject([
+      { kind: 'stopped early', step: 5, bestStep: 2 },
+      { kind: 'checkpoint', step: 5 },
+      { kind: 'finished', step: 5 },
+    ]);
+    const again = await trainWatched(options);
+    expect(again.events.map(({ kind }) => kind)).toEqual(['resumed', 'finished']);
+    expect(again.steps).toBe(5);
+  });
+
+  it('is as long waited for after an interrupt', async () => {
+    const options = {
+      ...{ ...smallTraining(8), best: { ...best, patience: 3 }, monitors: [scoring(scores)] },
+      checkpoint: checkpointIn(freshFolder()),
+    };
+    await interruptAfter(4, options);
+    const { steps, tensors } = await train(options);
+    expect(steps).toBe(5);
+    const whole = await train({ ...options, checkpoint: undefined });
+    const valuesOf = (parameters: Tensors) =>
+      Object.entries(parameters).map(([name, tensor]) => [name, [...tensor.dataSync()]]);
+    expect(valuesOf(tensors.parameters)).toEqual(valuesOf(whole.tensors.parameters));
+  });
+});
+
+describe('a training that breaks', () => {
+  /** Breaks at the fifth step, by what it does to the loss and to what it is of. */
+  const breaking = (
+    breakIt: (loss: Tensor, parameters: Tensors, isBroken: Tensor) => { loss: Tensor; statistic?: Tensor },
+  ): TrainOptions => {
+    const options = smallTraining(8);
+    const { objective, batch } = options;
+    return {
+      ...options,
+      batch: async (step) => ({ ...(await batch(step)), broken: tf.fill([8], step === 4 ? 1 : 0) }),
+      objective: {
+        ...objective,
+        initialize: (key) => {
+          const { parameters, state } = objective.initialize(key);
+          return { parameters, state: { ...state, 'bn1.running_mean': tf.scalar(0) } };
+        },
+        loss(model, { broken, ...others }, context) {
+          const { loss, state } = objective.loss(model, others, context);
+          const { loss: changed, statistic } = breakIt(loss, model.parameters, broken!.max() as Tensor);
+          return {
+            loss: changed,
+            state: { ...state, 'bn1.running_mean': statistic ?? model.state['bn1.running_mean']! },
+          };
+        },
+      },
+    };
+  };
+  // 0 where nothing is broken, and no number at the fifth step.
+  const nothing = (isBroken: Tensor) => isBroken.div(tf.sub(1, isBroken)).mul(0) as Tensor;
+
+  it.each<[string, RegExp, Parameters<typeof breaking>[0]]>([
+    [
+      'in the forward pass, by the statistics that it left',
+      /loss is NaN at step 5 of 8 .*began in the forward pass, which left "bn1.running_mean" so/,
+      (loss, _, isBroken) => ({ loss: loss.add(nothing(isBroken)), statistic: nothing(isBroken) }),
+    ],
+    [
+      'in the loss alone',
+      /loss is NaN at step 5 of 8 .*began in the loss: the weights, and what else the step left, are finite/,
+      (loss, _, isBroken) => ({ loss: tf.where(isBroken.greater(0), tf.scalar(Number.NaN), loss.mul(1)) as Tensor }),
+    ],
+    [
+      'in a gradient',
+      /gradients' norm is not finite at step 5 of 8 .*began in the gradient of "fc.weight"/,
+      // The slope of a square root at 0 is not finite, and its value is.
+      (loss, parameters, isBroken) => ({
+        loss: loss.add(parameters['fc.weight']!.square().sum().mul(tf.sub(1, isBroken)).sqrt().mul(1e-9)),
+      }),
+    ],
+  ])('says where it began: %s', async (_, message, breakIt) => {
+    const folder = freshFolder();
+    await expect(train({ ...breaking(breakIt), checkpoint: checkpointIn(folder, 2) })).rejects.toThrow(message);
+    expect((await loadLatestCheckpoint(checkpointIn(folder)))!.step).toBe(4);
+  });
+
+  it('says where it began: in the weights, as the step before left them', async () => {
+    const options = smallTraining(4);
+    const broken = train({
+      ...options,
+      schedules: { learningRate: (step) => (step === 1 ? Number.POSITIVE_INFINITY : 0.1) },
+    });
+    await expect(broken).rejects.toThrow(
+      /loss is NaN at step 3 of 4 .*began in the weights "conv1.weight", as the step before left them\. There is no checkpoint/,
+    );
   });
 });
 

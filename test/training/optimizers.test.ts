@@ -8,7 +8,7 @@ import type { ModelTensors } from '../../src/models/index.js';
 import {
   accumulateGradients,
   adamw,
-  clipByGlobalNorm,
+  clipGradients,
   cosine,
   lars,
   movingAverage,
@@ -78,7 +78,7 @@ describe('twenty steps as in PyTorch and timm', () => {
     adamw: { optimizer: plain, rate },
     'adamw decay': { optimizer: adamw({ weightDecay: 0.1, exclude: () => false }), rate },
     'adamw published': { optimizer: adamw({ weightDecay: 5e-5, betas: [0.9, 0.95], epsilon: 1e-6 }), rate },
-    'adamw clipped': { optimizer: plain, rate, change: (gradients) => clipByGlobalNorm(gradients, 1).gradients },
+    'adamw clipped': { optimizer: plain, rate, change: (gradients) => clipGradients(gradients, 1).gradients },
     'adamw averaged': { optimizer: plain, rate, decay: 0.9 },
   };
   it.each(Object.keys(results))('%s', (name) => {
@@ -120,14 +120,24 @@ describe('adamw', () => {
   });
 });
 
-describe('clipByGlobalNorm', () => {
+describe('clipGradients', () => {
   it('leaves small gradients alone, and tells the norm that they had', () => {
-    const { gradients, norm } = clipByGlobalNorm({ a: tf.tensor1d([3]), b: tf.tensor1d([4]) }, 10);
+    const { gradients, norm } = clipGradients({ a: tf.tensor1d([3]), b: tf.tensor1d([4]) }, 10);
     expect([norm, gradients.a!, gradients.b!].map((tensor) => tensor.dataSync()[0])).toEqual([5, 3, 4]);
   });
 
+  it('clips each parameter by its own norm when asked, and tells the norm of all', () => {
+    const gradients = { a: tf.tensor1d([3, 4]), b: tf.tensor1d([0, 1]) };
+    const each = clipGradients(gradients, 2, 'each');
+    expect(each.norm.dataSync()[0]).toBeCloseTo(Math.sqrt(26), 5);
+    expect(each.gradients.a!.dataSync()[1]).toBeCloseTo(1.6, 5);
+    expect(Array.from(each.gradients.b!.dataSync())).toEqual([0, 1]);
+    const all = clipGradients(gradients, 2);
+    expect(all.gradients.b!.dataSync()[1]).toBeCloseTo(2 / Math.sqrt(26), 5);
+  });
+
   it('refuses a norm of nothing', () => {
-    expect(() => clipByGlobalNorm({ a: tf.ones([1]) }, 0)).toThrow(/above 0; got 0/);
+    expect(() => clipGradients({ a: tf.ones([1]) }, 0)).toThrow(/above 0; got 0/);
   });
 });
 

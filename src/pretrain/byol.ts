@@ -1,0 +1,119 @@
+import type { ViewRecipe } from '../augment/index.js';
+import {
+  crossEntropy,
+  dense,
+  l2Normalize,
+  stopGradient,
+  type Tensor,
+  tf,
+  truncatedNormal,
+  withPrefix,
+} from '../engine/index.js';
+import {
+  type Backbone,
+  inTurn,
+  joinModels,
+  type MlpOptions,
+  type ModelTensors,
+  mlp,
+  subModel,
+  withHead,
+} from '../models/index.js';
+import { cosine } from '../training/index.js';
+import type { Method } from './method.js';
+import { carriedState, momentumCopy, moveCopy, withMomentumCopy } from './momentum.js';
+
+export interface ByolOptions {
+  backbone: Backbone;
+  /** The two differ in blur and solarization; see `byolViews`. */
+  views: readonly [ViewRecipe, ViewRecipe];
+  /** Of the hidden layer of projector and predictor. */
+  hiddenSize: number;
+  /** Of projections and predictions. */
+  outputSize: number;
+  /** Weight of the past in the target's average at the first step; it rises to 1. tau in the paper. */
+  momentum: number;
+  /** Whether a linear classifier learns beside the network, which it does not influence, where patches have classes. */
+  classifier?: boolean;
+}
+
+/** As the paper's reference code has it: deviation 1 / sqrt(inputs), truncated. */
+const head: MlpOptions = {
+  norm: 'hidden',
+  bias: 'hidden',
+  weight: (key, shape) => truncatedNormal(key, shape, 0, 1 / Math.sqrt(shape[1])),
+};
+
+/**
+ * BYOL (Grill et al., 2020; arXiv 2006.07733, algorithm 1): each view predicts what a slow copy of the network, the target,
+ * makes of the other. There are no negatives; that outputs do not become all alike is the predictor's and the average's
+ * doing. The target passes in training mode, as the authors' does. Each view has batch statistics of its own.
+ */
+export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
+  const { backbone, views, hiddenSize, outputSize, momentum, classifier = false } = options;
+  const network = withHead(backbone, mlp([backbone.featureSize, hiddenSize, outputSize], head));
+  const predictor = mlp([outputSize, hiddenSize, outputSize], head);
+  const training = { training: true };
+  return {
+    name: 'BYOL',
+    settings: { hiddenSize, outputSize, momentum, classifier },
+    backbone,
+    views,
+    initialize(key, start) {
+      const online = withMomentumCopy(network.initialize(key, start.backbone));
+      const others = joinModels({ predictor: predictor.initialize(key.fold('predictor')) });
+      const classes = start.classNames.length;
+      if (classifier && classes > 0) {
+        const weight = truncatedNormal(key.fold('classifier'), [classes, backbone.featureSize], 0, 0.01);
+        Object.assign(others.parameters, { 'classifier.weight': weight, 'classifier.bias': tf.zeros([classes]) });
+      }
+      return {
+        parameters: { ...online.parameters, ...others.parameters },
+        state: { ...online.state, ...others.state },
+      };
+    },
+    loss(model, { views, labels }) {
+      const online = inTurn(model, views, (model, images) => network.apply(model, images, training));
+      const target = inTurn(momentumCopy(model), views, (model, images) => network.apply(model, images, training));
+      const projections = online.passes.map(({ outputs }) => outputs);
+      const predicted = inTurn(subModel(model, 'predictor'), projections, (model, rows) =>
+        predictor.apply(model, rows, training),
+      );
+      const [first, second] = predicted.passes.map(({ outputs }) => outputs) as [Tensor, Tensor];
+      const [toFirst, toSecond] = target.passes.map(({ outputs }) => outputs) as [Tensor, Tensor];
+      const loss = byolLoss(first, toSecond).add(byolLoss(second, toFirst)) as Tensor;
+      const left = { ...online.state, ...withPrefix(predicted.state, 'predictor.') };
+      const state = carriedState(model, left, target.state);
+      if (!model.parameters['classifier.weight']) return { loss, state };
+      const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels);
+      // Its gradient counts and its value does not.
+      const learning = classifierLoss.sub(stopGradient(classifierLoss));
+      return { loss: loss.add(learning), state, metrics: { classifierLoss, classifierAccuracy } };
+    },
+    schedules: ({ steps }) => ({ oneMinusMomentum: cosine({ from: 1 - momentum, to: 0, steps }) }),
+    afterUpdate: (after, _before, { scheduled }) => moveCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum }),
+    encoder: (model) => subModel(model, 'backbone'),
+  };
+}
+
+/**
+ * Squared distance of predictions and targets of unit length (equation 2), averaged over the batch: 0 to 4, 2 - 2 cos.
+ *
+ * @param predictions `[batch, size]`; they need not be normalized
+ * @param targets the same of the target's; no gradient should flow to them
+ */
+export function byolLoss(predictions: Tensor, targets: Tensor): Tensor {
+  const cosines = l2Normalize(predictions).mul(l2Normalize(targets)).sum(1);
+  return tf.sub(2, cosines.mean().mul(2));
+}
+
+/** The detached classifier on the first view's features: patches without a class do not count. */
+function classify({ parameters }: ModelTensors, features: Tensor, labels: Tensor) {
+  const logits = dense(stopGradient(features), parameters['classifier.weight']!, parameters['classifier.bias']!);
+  const known = labels.greaterEqual(tf.scalar(0, 'int32')).toFloat();
+  const right = logits.argMax(1).toInt().equal(labels).toFloat().mul(known).sum();
+  return {
+    classifierLoss: crossEntropy(logits, labels, { ignoreLabel: -1 }),
+    classifierAccuracy: right.div(tf.maximum(known.sum(), 1)) as Tensor,
+  };
+}

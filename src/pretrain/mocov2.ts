@@ -1,0 +1,87 @@
+import type { ViewRecipe } from '../augment/index.js';
+import { l2Normalize, randomNormal, type Tensor, tf } from '../engine/index.js';
+import { type Backbone, inTurn, type ModelTensors, mlp, subModel, withHead } from '../models/index.js';
+import { infoNce } from './info-nce.js';
+import type { Method } from './method.js';
+import { carriedState, momentumCopy, moveCopy, withMomentumCopy } from './momentum.js';
+
+export interface MocoV2Options {
+  backbone: Backbone;
+  /** Queries and keys are drawn from it. */
+  views: ViewRecipe;
+  /** Of the projector's hidden layer. */
+  hiddenSize: number;
+  /** Of the projections, among which queries and keys are compared. */
+  outputSize: number;
+  /** Divides the similarities. */
+  temperature: number;
+  /** Weight of the past in the key encoder's average. */
+  momentum: number;
+  /** Keys of earlier batches that are kept, as negatives. */
+  queueSize: number;
+  /** Groups of a batch, each with batch statistics of its own. It must divide the batch. */
+  batchNormGroups: number;
+}
+
+/**
+ * MoCo v2 (Chen et al., 2020; arXiv 2003.04297, and 1911.05722, algorithm 1): a query has to find the key of its patch's
+ * other view among the keys of earlier batches, which a slow copy of the network made. The copy moves after the optimizer:
+ * the same as before the next step's keys, where the authors have it.
+ *
+ * Batch norm would tell which keys were made beside a query's own. On several GPUs the authors shuffle the keys between
+ * them; here the groups of keys are dealt anew, so that each holds an equal part of every group of queries.
+ */
+export function mocoV2(options: MocoV2Options): Method {
+  const { backbone, views, hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups } = options;
+  const head = mlp([backbone.featureSize, hiddenSize, outputSize], { norm: 'none', bias: 'every' });
+  const network = withHead(backbone, head);
+  const encode = (model: ModelTensors, images: Tensor) => {
+    const { passes, state } = inTurn(model, tf.split(images, batchNormGroups), (model, group) =>
+      network.apply(model, group, { training: true }),
+    );
+    return { state, outputs: l2Normalize(tf.concat(passes.map(({ outputs }) => outputs))) };
+  };
+  return {
+    name: 'MoCo v2',
+    settings: { hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups },
+    backbone,
+    views: [views, views],
+    initialize(key, start) {
+      const { parameters, state } = withMomentumCopy(network.initialize(key, start.backbone));
+      const queue = l2Normalize(randomNormal(key.fold('queue'), [queueSize, outputSize]));
+      return { parameters, state: { ...state, queue } };
+    },
+    loss(model, { views: [first, second] }) {
+      const batch = first!.shape[0]!;
+      if (batch % batchNormGroups !== 0) {
+        throw new RangeError(`MoCo v2: ${batchNormGroups} groups of batch norm do not divide a batch of ${batch}`);
+      }
+      const queries = encode(model, first!);
+      const keys = encode(momentumCopy(model), deal(second!, batchNormGroups));
+      const own = deal(keys.outputs, batch / batchNormGroups);
+      const { loss, accuracy } = infoNce(queries.outputs, own, model.state.queue!, temperature);
+      return {
+        ...{ loss, state: carriedState(model, queries.state, keys.state) },
+        ...{ rows: { keys: own }, metrics: { accuracy } },
+      };
+    },
+    afterUpdate(after, _before, { replicas }, { keys }) {
+      const { parameters, state } = moveCopy(after, { decay: momentum });
+      return { parameters, state: { ...state, queue: enqueue(state.queue!, replicas.gather(keys!)) } };
+    },
+    chanceLoss: () => Math.log(queueSize + 1),
+    encoder: (model) => subModel(model, 'backbone'),
+  };
+}
+
+/** Rows as cards are dealt into piles: the first of each pile, the second... Dealing into as many as a pile had undoes it. */
+function deal(rows: Tensor, piles: number): Tensor {
+  const [count, ...rest] = rows.shape as [number, ...number[]];
+  const inPiles = rows.reshape([count / piles, piles, rest.reduce((size, side) => size * side, 1)]);
+  return inPiles.transpose([1, 0, 2]).reshape([count, ...rest]);
+}
+
+/** The newest keys in front; as many of the oldest leave, whether batches fill the queue evenly or not. */
+function enqueue(queue: Tensor, keys: Tensor): Tensor {
+  return tf.concat([keys, queue]).slice([0, 0], [queue.shape[0]!, -1]);
+}

@@ -1,0 +1,41 @@
+import { type Tensor, type Tensors, tf } from '../engine/index.js';
+
+/** The sum of squares of each tensor, `[tensors]` in their order: not finite where one of its values is not. */
+export function squaresOf(tensors: Tensors): Tensor {
+  return tf.stack(Object.values(tensors).map((tensor) => tensor.square().sum()));
+}
+
+/** What is known of a step whose loss or gradients are not finite. */
+export interface BrokenStep {
+  /** Of the parameters, in the order of the network. */
+  names: readonly string[];
+  /** Of each parameter before the step. */
+  parameterSquares: ArrayLike<number>;
+  /** Of its gradient. */
+  gradientSquares: ArrayLike<number>;
+  lossIsFinite: boolean;
+  /** Running statistics and the like, after the step. */
+  state: Tensors;
+}
+
+/**
+ * Where numbers first were not finite, in words. A weight that was so before the step comes first. Then the forward pass,
+ * of which running statistics tell where it was so; then the backward pass, which comes to the last layer first.
+ */
+export function whereItBegan({ names, parameterSquares, gradientSquares, lossIsFinite, state }: BrokenStep): string {
+  const isBroken = (squares: ArrayLike<number>) => (_: string, at: number) => !Number.isFinite(squares[at]!);
+  const weight = names.find(isBroken(parameterSquares));
+  if (weight !== undefined) return `the weights "${weight}", as the step before left them`;
+  if (!lossIsFinite) {
+    const statistic = Object.entries(state).find(([, tensor]) => !allFinite(tensor))?.[0];
+    return statistic === undefined
+      ? 'the loss: the weights, and what else the step left, are finite'
+      : `the forward pass, which left "${statistic}" so`;
+  }
+  return `the gradient of "${names.findLast(isBroken(gradientSquares))}"`;
+}
+
+/** Whether all values are; reads them. */
+export function allFinite(tensor: Tensor): boolean {
+  return tf.tidy(() => tf.isFinite(tensor).all().dataSync()[0] === 1);
+}

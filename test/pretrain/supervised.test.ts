@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
+import { disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
+import { resnet } from '../../src/models/index.js';
+import { supervised, weightedCrossEntropy } from '../../src/pretrain/index.js';
+import { adamw } from '../../src/training/index.js';
+import { randomImages, relativeError, stepper } from './one-step.js';
+
+interface Case {
+  weights: number[];
+  labelSmoothing: number;
+  labels: number[];
+  logits: number[][];
+  loss: number;
+  gradient: number[][];
+}
+
+const cases = JSON.parse(readFileSync(new URL('../fixtures/torch-supervised-mae/losses.json', import.meta.url), 'utf8'))
+  .crossEntropy as Case[];
+
+const options = {
+  backbone: resnet({ depth: 18, width: 0.125 }),
+  views: { size: 32, crop: { scale: [1, 1], ratio: [1, 1] } } as const,
+  ...{ dropout: 0.4, labelSmoothing: 0.1, weighted: false },
+};
+const classNames = ['gland', 'stroma'];
+const start = { labels: Int32Array.of(0, 0, 0, 1), classNames };
+
+describe('weightedCrossEntropy', () => {
+  it.each(cases)("equals PyTorch's CrossEntropyLoss, with its gradient (case %#)", (reference) => {
+    const labels = tf.tensor1d(reference.labels, 'int32');
+    const compute = (logits: Tensor) =>
+      weightedCrossEntropy(logits, labels, tf.tensor1d(reference.weights), reference.labelSmoothing).asScalar();
+    const { value, grad } = tf.valueAndGrad(compute)(tf.tensor2d(reference.logits));
+    expect(Math.abs(value.dataSync()[0]! / reference.loss - 1)).toBeLessThan(1e-5);
+    expect(relativeError(grad, reference.gradient)).toBeLessThan(1e-5);
+  });
+});
+
+describe('supervised pretraining', () => {
+  it('learns to name classes from images, and says how well it does', () => {
+    const method = supervised({ ...options, dropout: 0, labelSmoothing: 0 });
+    const run = stepper(method, { optimizer: adamw({ weightDecay: 0 }), learningRate: 0.01, classNames });
+    const images = randomImages(1, 8, [32]);
+    const classes = [0, 1, 0, 1, 1, 0, 1, 0];
+    const taken = Array.from({ length: 12 }, () => run.take(images, classes));
+    expect(Math.abs(taken[0]!.loss! - Math.log(2))).toBeLessThan(0.8);
+    expect(taken.at(-1)!.loss).toBeLessThan(0.1);
+    expect(taken.at(-1)!.accuracy).toBe(1);
+  });
+
+  it('drops features in training, otherwise in each step', () => {
+    const losses = (dropout: number) => {
+      const run = stepper(supervised({ ...options, dropout }), { learningRate: 0, classNames });
+      const images = randomImages(2, 4, [32]);
+      return [0, 1].map(() => run.take(images, [0, 1, 0, 1]).loss);
+    };
+    const [first, second] = losses(0.4);
+    expect(first).not.toBe(second);
+    const [same, again] = losses(0);
+    expect(same).toBe(again);
+  });
+
+  it('lets rare classes weigh more where that is asked for, and then takes no micro-batches', () => {
+    const weightsOf = (weighted: boolean) => {
+      const { parameters, state } = supervised({ ...options, weighted }).initialize(key(1), start);
+      const weights = [...state['head.weights']!.dataSync()];
+      disposeTensors(parameters, state);
+      return weights;
+    };
+    expect(weightsOf(true)).toEqual([2 / 3, 2].map((weight) => expect.closeTo(weight, 6)));
+    expect(weightsOf(false)).toEqual([1, 1]);
+    const micro = (weighted: boolean) => () =>
+      stepper(supervised({ ...options, weighted }), { microBatches: 2, classNames });
+    expect(micro(true)).toThrow(/weights of classes/);
+    expect(micro(false)).not.toThrow();
+  });
+
+  it.each([
+    [{ labels: Int32Array.of(0, -1, 1), classNames }, /1 of 3 patches have none/],
+    [{ labels: Int32Array.of(-1, -1), classNames: [] }, /there are 0, and 2 of 2 patches have none/],
+    [{ labels: Int32Array.of(0, 0), classNames: ['gland'] }, /two at least: there are 1/],
+  ])('refuses patches without classes (case %#)', (wrong, message) => {
+    expect(() => supervised(options).initialize(key(1), wrong)).toThrow(message);
+  });
+});
