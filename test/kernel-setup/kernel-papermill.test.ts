@@ -145,3 +145,24 @@ describe('other kernels', () => {
     expect(cellsOf(output('python-out.ipynb')).at(-1)!.outputs[0]!.text).toEqual(['2 3\n']);
   });
 });
+
+test('a rejection that nobody awaits is shown under its cell, and fails the run', async () => {
+  const notebook = JSON.parse(readFileSync(join(notebooks, 'echo.ipynb'), 'utf8'));
+  const cell = (id: string, source: string) => ({
+    ...{ cell_type: 'code', id, source, metadata: {}, outputs: [], execution_count: null },
+  });
+  const late = (text: string, ms: number) => `setTimeout(() => Promise.reject(new Error('${text}')), ${ms});`;
+  const cells = [
+    cell('a', late('while another cell ran', 1000)),
+    cell('b', "await new Promise((resolve) => setTimeout(resolve, 2000));\nconsole.log('went on');"),
+    cell('c', late('after the last cell', 20)),
+  ];
+  writeFileSync(output('late-in.ipynb'), JSON.stringify({ ...notebook, cells }));
+  const { code, stderr } = await papermill(output('late-in.ipynb'), output('late.ipynb'));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/an error that no cell awaited, of cell 1:[\s\S]*Error: while another cell ran/);
+  const [first, second, third] = cellsOf(output('late.ipynb')).filter(({ cell_type }) => cell_type === 'code');
+  expect(first!.outputs).toMatchObject([{ output_type: 'error', evalue: 'while another cell ran' }]);
+  expect(second!.outputs).toMatchObject([{ output_type: 'stream', text: ['went on\n'] }]);
+  expect(third!.outputs).toMatchObject([{ output_type: 'error', evalue: 'after the last cell' }]);
+});

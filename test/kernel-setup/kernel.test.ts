@@ -31,7 +31,7 @@ describe('one kernel', () => {
       const [error] = ofType(outputs, 'error');
       expect(error?.content).toMatchObject({ ename: 'RangeError', evalue: 'odd: 3' });
       const trace = error!.content.traceback.join('\n');
-      expect(trace).toContain(`In[${definedIn}], line 3`);
+      expect(trace).toContain(`cell [${definedIn}], line 3`);
       expect(trace).toMatch(/----> +3 \| +throw new RangeError/);
       expect(trace).toContain(`at half (In[${definedIn}]:3:11)`);
       expect(trace).toContain(`at In[${definedIn + 1}]:3:1`);
@@ -46,6 +46,40 @@ describe('one kernel', () => {
       const trace = ofType(outputs, 'error')[0]!.content.traceback.join('\n');
       expect(trace).toMatch(/In\[\d+\]:4:7/);
       expect(trace).toContain('Caused by: TypeError: inner');
+    });
+
+    test("pathlab's errors, and those made in a callback, name the line of the cell", async () => {
+      const code = [
+        "import { compile, tf } from 'pathlab/engine';",
+        '',
+        'const step = compile((x: ReturnType<typeof tf.scalar>) => x.mul(x.dataSync()[0]!));',
+        'await step(tf.scalar(1));',
+      ];
+      const [recorded] = ofType((await kernel.run(code.join('\n'))).outputs, 'error');
+      expect(recorded!.content.evalue).toMatch(/at dataSync \(cell \[\d+\], line 3\)$/);
+      expect(recorded!.content.traceback.join('\n')).toMatch(/at In\[\d+\]:4:7/);
+      const [called] = ofType(
+        (await kernel.run("import { openData } from 'pathlab';\n\nawait openData('/no');")).outputs,
+        'error',
+      );
+      expect(called!.content.traceback[0]).toMatch(/^cell \[\d+\], line 3$/);
+      const callback = "import { execFile } from 'node:child_process';\nimport { promisify } from 'node:util';\n\n";
+      for (const awaiting of [
+        "await promisify(execFile)('false');",
+        "for await (const _ of [promisify(execFile)('false')]) {}",
+      ]) {
+        const [error] = ofType((await kernel.run(callback + awaiting)).outputs, 'error');
+        expect(error!.content.traceback[0]).toMatch(/^cell \[\d+\], line 4$/);
+      }
+      const [deep] = ofType(
+        (
+          await kernel.run(
+            'const down = (n: number): never => {\n  if (n === 0) throw new Error("deep");\n  return down(n - 1);\n};\n\ndown(30);',
+          )
+        ).outputs,
+        'error',
+      );
+      expect(deep!.content.traceback.join('\n')).toMatch(/at In\[\d+\]:6:1/);
     });
 
     test('what is thrown need not be an error', async () => {
@@ -86,7 +120,8 @@ await new Promise(() => {});`);
         '(globalThis as any).resume(); await new Promise((resolve) => setTimeout(resolve, 300));',
       );
       expect(reply.status).toBe('ok');
-      expect(streamText(await kernel.outputsWith(failed, 'Error: second'), 'stderr')).toContain('Error: second');
+      const errors = ofType(await kernel.outputsWith(failed, 'Error: second'), 'error');
+      expect(errors.map(({ content }) => content.evalue)).toContain('second');
     });
 
     test('nor is its result', async () => {
@@ -98,7 +133,8 @@ await new Promise((resolve) => Object.assign(globalThis, { resume: resolve }));`
     test('one that comes after the cell shows under it', async () => {
       const request = await kernel.send("setTimeout(() => { throw new Error('too late'); }, 1000);");
       expect((await kernel.wait(request)).reply.status).toBe('ok');
-      expect(streamText(await kernel.outputsWith(request, 'Error: too late'), 'stderr')).toContain('Error: too late');
+      const [error] = ofType(await kernel.outputsWith(request, 'Error: too late'), 'error');
+      expect(error!.content.evalue).toBe('too late');
     });
   });
 

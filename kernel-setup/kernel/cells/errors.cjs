@@ -3,16 +3,18 @@
 const { inspect, types } = require('node:util');
 
 const cellFrame = /In\[(\d+)\]:(\d+):(\d+)/;
+const inCell = ({ cell, line }) => `cell [${cell.number}], line ${line}`;
 const kernelFrame = /kernel-setup[\\/]kernel[\\/]|node:(vm|internal|events)/;
 
 /**
  * @param thrown whatever the cell threw
  * @param cells cells by number: their source and their positions
+ * @param failed the cell that it failed, if it is known
  * @returns `{ ename, evalue, traceback }`, the content of an `error` message
  */
-function describeError(thrown, cells) {
-  const { ename, evalue } = nameAndMessage(thrown);
-  return { ename, evalue, traceback: [...excerptOf(thrown, cells), ...tracebackOf(thrown, cells)] };
+function describeError(thrown, cells, failed) {
+  const { ename, evalue } = nameAndMessage(thrown, cells);
+  return { ename, evalue, traceback: [...excerptOf(thrown, cells, failed), ...tracebackOf(thrown, cells)] };
 }
 
 /** An error as text, for one that is looked at instead of thrown. */
@@ -22,9 +24,22 @@ function describeTrace(error, cells) {
   return [...tracebackOf(error, cells), ...more].join('\n');
 }
 
-function nameAndMessage(thrown) {
+/** A message may name a place in a cell, as those of `compile` do: it becomes the line that its author wrote. */
+function nameAndMessage(thrown, cells) {
   if (!isError(thrown)) return { ename: 'Thrown', evalue: typeof thrown === 'string' ? thrown : inspect(thrown) };
-  return { ename: String(thrown.name || thrown.constructor.name), evalue: String(thrown.message) };
+  const evalue = String(thrown.message).replace(new RegExp(cellFrame, 'g'), (place) => {
+    const found = placeIn(place, cells);
+    return found ? inCell(found) : place;
+  });
+  return { ename: String(thrown.name || thrown.constructor.name), evalue };
+}
+
+/** The cell, line and column of its source that a frame of the compiled cell stands for. */
+function placeIn(frame, cells) {
+  const [, number, line, column] = cellFrame.exec(frame) ?? [];
+  const cell = cells.get(Number(number));
+  const position = cell?.position?.(Number(line), Number(column));
+  return position && { cell, ...position };
 }
 
 function isError(thrown) {
@@ -32,7 +47,7 @@ function isError(thrown) {
 }
 
 function tracebackOf(thrown, cells, seen = new Set()) {
-  const { ename, evalue } = nameAndMessage(thrown);
+  const { ename, evalue } = nameAndMessage(thrown, cells);
   const lines = `${ename}: ${evalue}`.split('\n');
   if (!isError(thrown)) return lines;
   seen.add(thrown);
@@ -46,11 +61,11 @@ function tracebackOf(thrown, cells, seen = new Set()) {
   return lines;
 }
 
-/** The lines around the innermost frame in a cell, with an arrow at the one that failed. */
-function excerptOf(thrown, cells) {
-  if (!isError(thrown)) return [];
-  const frame = framesOf(thrown, cells).find(({ cell }) => cell);
-  return frame ? sourceExcerpt(frame.cell, frame.line) : [];
+/** The lines around the innermost frame in a cell, or else around what the cell awaited, with an arrow. */
+function excerptOf(thrown, cells, failed) {
+  const frame = isError(thrown) && framesOf(thrown, cells).find(({ cell }) => cell);
+  if (frame) return sourceExcerpt(frame.cell, frame.line);
+  return failed?.awaitedLine ? sourceExcerpt(failed, failed.awaitedLine) : [];
 }
 
 function sourceExcerpt(cell, line) {
@@ -60,7 +75,7 @@ function sourceExcerpt(cell, line) {
     const number = first + index;
     return `${number === line ? '---->' : '     '} ${String(number).padStart(3)} | ${text}`;
   });
-  return [`In[${cell.number}], line ${line}`, ...shown, ''];
+  return [inCell({ cell, line }), ...shown, ''];
 }
 
 /** The stack's frames down to the kernel's own, those in cells with the positions of their source. */
@@ -74,11 +89,11 @@ function framesOf(error, cells) {
       frames.push({ text: text.trim() });
       continue;
     }
-    const cell = cells.get(Number(found[1]));
-    const position = cell?.position?.(Number(found[2]), Number(found[3]));
-    if (!position) continue;
-    const place = `In[${cell.number}]:${position.line}:${position.column}`;
-    frames.push({ text: text.trim().replace(found[0], place).replace('at Proxy.', 'at '), cell, line: position.line });
+    const place = placeIn(found[0], cells);
+    if (!place) continue;
+    const { cell, line, column } = place;
+    const shown = `In[${cell.number}]:${line}:${column}`;
+    frames.push({ text: text.trim().replace(found[0], shown).replace('at Proxy.', 'at '), cell, line });
   }
   return frames.filter(({ text }) => !kernelFrame.test(text));
 }

@@ -6,6 +6,7 @@ const { describeDiagnostics, describeError, describeTrace } = require('./errors.
 const { offerStop } = require('./expect-stop.cjs');
 const { Interrupted } = require('./interrupted.cjs');
 const { inBase64 } = require('./output.cjs');
+const { post } = require('./post.cjs');
 const { rewriteCell } = require('./rewrite.cjs');
 const { bundleOf } = require('./shown-value.cjs');
 const { takePositions } = require('./source-maps.cjs');
@@ -51,7 +52,7 @@ class Executor {
       done(content);
       this.#whenEnded?.();
     };
-    const fail = (thrown) => settle({ error: describeError(thrown, this.#cells) });
+    const fail = (thrown) => settle({ error: describeError(thrown, this.#cells, cell) });
     this.#running = { cell, fail };
     // A turn of its own: what is stopped from outside takes with it whatever called it.
     setImmediate(() => this.#output.under(cell, () => this.#evaluate(cell)).then(settle, fail));
@@ -91,7 +92,11 @@ class Executor {
     // The compiler put one line before the cell's text; what follows its code is the call that runs it.
     cell.position = (line, column) => {
       const found = line > lastLine ? undefined : cellPosition(line, column);
-      return found && found.line > 1 ? { ...found, line: found.line - 1 } : undefined;
+      if (!(found?.line > 1)) return undefined;
+      const before = rewritten.text.split('\n').slice(0, found.line - 2);
+      const offset = before.join('\n').length + Math.min(before.length, 1) + found.column - 1;
+      const { line: row, character } = placeInSource(cell, rewritten, offset);
+      return { line: row + 1, column: character + 1 };
     };
     return { compiled };
   }
@@ -151,9 +156,9 @@ class Executor {
       this.#running.fail(thrown);
       return;
     }
-    const text = `${describeError(thrown, this.#cells).traceback.join('\n')}\n`;
-    if (cell) this.#output.write(cell, 'stderr', text);
-    else writeSync(2, text);
+    const error = describeError(thrown, this.#cells);
+    if (cell) post({ type: 'error', cell: cell.id, content: error });
+    else writeSync(2, `${error.traceback.join('\n')}\n`);
   }
 
   complete(code, position) {
@@ -195,9 +200,14 @@ function runScript(cell, { output, hasToplevelAwait }) {
 function inOriginal(diagnostics, cell, rewritten) {
   return diagnostics.map((diagnostic) => {
     if (diagnostic.fileName) return diagnostic;
-    const before = cell.source.slice(0, rewritten.toOriginal(diagnostic.start.offset)).split('\n');
-    return { ...diagnostic, start: { line: before.length - 1, character: before.at(-1).length } };
+    return { ...diagnostic, start: placeInSource(cell, rewritten, diagnostic.start.offset) };
   });
+}
+
+/** Where an offset of the rewritten text is in the cell as its author wrote it. */
+function placeInSource(cell, rewritten, offset) {
+  const before = cell.source.slice(0, rewritten.toOriginal(offset)).split('\n');
+  return { line: before.length - 1, character: before.at(-1).length };
 }
 
 module.exports = { Executor };

@@ -10,6 +10,9 @@ process.on('SIGINT', () => {});
 const { BusyState } = require('./busy-state.cjs');
 const { post } = require('./post.cjs');
 
+// tfjs alone takes about twenty frames between an op and the cell that calls it.
+Error.stackTraceLimit = 60;
+
 async function start() {
   const state = new BusyState();
   const requestListener = new Worker(path.join(__dirname, 'request-listener.cjs'), {
@@ -39,6 +42,7 @@ async function start() {
     interruptSignal: () => executor.interruptSignal(),
     executedCells: () => executor.executedCells(),
     throwIfStopped: () => output.throwIfStopped(),
+    awaitsAt: (line) => Object.assign(output.cell, { awaitedLine: line }),
   };
   tslab.onTslabDisplay(({ data, metadata, transient }, update) =>
     output.display({ data, metadata, displayId: transient?.display_id, update }),

@@ -4,10 +4,13 @@
 // - `await (promise)`, `await [..]` and the like at the top level are parsed as a call of a function named await.
 //   `await Promise.resolve((promise))` is not.
 // - `for await` at the top level is refused. Inside an async function that is awaited, it is not.
+// - an error that was made in a callback has no frame in the cell that waits for it. Each await at the top level begins
+//   by telling its line.
 // - a loop that awaits goes on after its cell was interrupted. Each of its rounds begins with a question whether to stop.
 // Insertions add no line, so lines of errors stay right; `toOriginal` gives the columns.
 
-const stopHere = " globalThis[globalThis.Symbol.for('pathlab.kernel')].throwIfStopped();";
+const kernel = "globalThis[globalThis.Symbol.for('pathlab.kernel')]";
+const stopHere = ` ${kernel}.throwIfStopped();`;
 
 /** The cell's text as tslab understands it, and the way back from its offsets to the original's. */
 function rewriteCell(typescript, code) {
@@ -16,6 +19,7 @@ function rewriteCell(typescript, code) {
   const file = typescript.createSourceFile('cell.ts', prefix + code, typescript.ScriptTarget.ES2022, true);
   const insertions = [];
   const insert = (at, text) => insertions.push({ at: at - prefix.length, text });
+  const tellLine = (node) => `${kernel}.awaitsAt(${file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1})`;
 
   const visit = (node, insideFunction) => {
     // What ends with the node comes after what ends with a node in it, also where both end at the same place.
@@ -26,10 +30,8 @@ function rewriteCell(typescript, code) {
     };
     if (typescript.isShorthandPropertyAssignment(node)) insert(node.name.end, `: ${node.name.text}`);
     if (!insideFunction && typescript.isAwaitExpression(node)) {
-      const start = node.expression.getStart(file);
-      if (/[^\w$'"]/.test(file.text[start])) {
-        wrap(start, 'globalThis.Promise.resolve(', node.expression.end, ')');
-      }
+      const { expression } = node;
+      wrap(expression.getStart(file), `globalThis.Promise.resolve((${tellLine(node)}, `, expression.end, '))');
     }
     if (typescript.isIterationStatement(node, false) && awaits(typescript, node)) {
       const { statement } = node;
@@ -40,7 +42,8 @@ function rewriteCell(typescript, code) {
       }
     }
     if (!insideFunction && typescript.isForOfStatement(node) && node.awaitModifier) {
-      wrap(node.getStart(file), 'await globalThis.Promise.resolve((async () => { ', node.end, ' })());');
+      const opening = `await globalThis.Promise.resolve((async () => { ${tellLine(node)}; `;
+      wrap(node.getStart(file), opening, node.end, ' })());');
       insideFunction = true;
     }
     const inner = insideFunction || typescript.isFunctionLike(node) || typescript.isClassLike(node);

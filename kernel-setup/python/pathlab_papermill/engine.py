@@ -4,7 +4,11 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
+from queue import Empty
 
+from jupyter_core.utils import ensure_async, run_sync
+from nbclient.exceptions import CellExecutionComplete
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 from papermill.exceptions import PapermillExecutionError
@@ -86,6 +90,37 @@ class PathlabClient(PapermillNotebookClient):
                 self.nb_man.pbar.set_postfix_str("")
         if self.interrupted:  # the cell stopped cleanly; those after it must not run
             raise KeyboardInterrupt
+
+    def papermill_execute_cells(self):
+        self.places = {}
+        super().papermill_execute_cells()
+        # What the last cell has left behind: it may fail a moment after its end.
+        self.take_late_messages()
+
+    async def _async_poll_output_msg(self, parent_msg_id, cell, cell_index):
+        """As nbclient's, which drops what an earlier cell still writes and the errors that nobody there awaited."""
+        self.places[parent_msg_id] = cell, cell_index
+        with suppress(CellExecutionComplete):
+            while True:
+                self.take(await ensure_async(self.kc.iopub_channel.get_msg(timeout=None)), cell_index)
+
+    async def take_late_messages_async(self):
+        with suppress(Empty):
+            while True:
+                self.take(await ensure_async(self.kc.iopub_channel.get_msg(timeout=0.3)))
+
+    def take(self, message, running=None):
+        """Puts a message under the cell that it is of."""
+        place = self.places.get(message["parent_header"].get("msg_id"))
+        if place is None:
+            return
+        cell, index = place
+        if message["msg_type"] == "error" and index != running:
+            trace = "\n".join(message["content"]["traceback"])
+            print(f"\nan error that no cell awaited, of cell {index + 1}:\n{trace}", file=sys.stderr, flush=True)
+        self.process_message(message, cell, index)
+
+    take_late_messages = run_sync(take_late_messages_async)
 
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] in ("display_data", "update_display_data"):
