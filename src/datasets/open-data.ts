@@ -17,6 +17,10 @@ export interface OpenDataOptions {
   tile?: number;
   stride?: number;
   edge?: 'shift' | 'drop';
+  /** Share of a patch that must be tissue, of slides and of images that are cut into patches. */
+  minimumTissue?: number;
+  /** Keeps patches as PNG, so that no value changes. */
+  lossless?: boolean;
   /** Decides which patches of a slide are drawn; 0 by default. */
   seed?: number | string;
   /** Slides, or shards of patches, that are compiled at a time. */
@@ -52,7 +56,7 @@ export type NamedData =
  * same way is used again.
  *
  * @param data a name in `data-manifests/`; or a path, from the current or else the project's folder, of a definition
- *   (`.json`), of a folder of compiled shards, of a folder with a folder of images for each class, or of a table of patches
+ *   (`.json`), of a folder of compiled shards, of a folder with a folder of images for each class, of a folder of slides, or of a table of patches
  *   (`.csv`)
  * @throws Error that says what is there and what to do; InterruptedError when `signal` aborts
  */
@@ -68,10 +72,10 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
     const { dataset: name, title } = dataset.report;
     return { dataset, definition: undefined, understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)] };
   }
-  const { size, tile, stride, edge, seed, workers, onProgress, signal } = options;
+  const { size, tile, stride, edge, minimumTissue, lossless, seed, workers, onProgress, signal } = options;
   const root = options.data ?? join(projectRoot, 'data');
   const definition = readDefinition(named.definition);
-  const cut = { size, tile, stride, edge, seed };
+  const cut = { size, tile, stride, edge, minimumTissue, lossless, seed };
   const folder = shardFolder(definition, cut, root);
   requireFetched(data, definition, folder);
   // Downloads lie where they were fetched to; what is known of the user's own files lies beside the shards.

@@ -4,7 +4,7 @@ import type { ShardDataset } from './shard-dataset.js';
 
 /** A patch as it lies in its shard. */
 export interface EncodedPatch {
-  /** JPEG. */
+  /** JPEG, or PNG. */
   image: Uint8Array;
   /** PNG; undefined where the patch has none. */
   mask: Uint8Array | undefined;
@@ -38,15 +38,15 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
       const part = (offset: number, length: number) => bytes.slice(offset - from, offset - from + length);
       for (let place = first; place < end; place++) {
         const patch = patches[place]!;
-        const jpeg = part(image.offset[patch]!, image.length[patch]!);
-        // Every JPEG begins so (ITU-T T.81, B.1.1.3); one that was compiled anew meanwhile has something else there.
-        if (jpeg[0] !== 0xff || jpeg[1] !== 0xd8) {
+        const encoded = part(image.offset[patch]!, image.length[patch]!);
+        // Every JPEG (ITU-T T.81, B.1.1.3) and PNG begins so; a shard that was compiled anew meanwhile has something else there.
+        if (!['ffd8', '8950'].includes(Buffer.from(encoded.subarray(0, 2)).toString('hex'))) {
           throw new Error(
             `${path} is not the shard that index.arrow was made of: open the dataset again, or compile it`,
           );
         }
         found.push({
-          image: jpeg,
+          image: encoded,
           mask: mask.length[patch]! > 0 ? part(mask.offset[patch]!, mask.length[patch]!) : undefined,
         });
       }

@@ -8,7 +8,6 @@ export {
   type PatchGridOptions,
   type PatchIndex,
   paperGeometry,
-  patchGrid,
 } from './patch-grid.js';
 export {
   type PictureFacts,
@@ -25,6 +24,7 @@ export {
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';
+export { patchGrid, tissueMask } from './shown.js';
 export { type OpenSlideOptions, openSlide, Slide, type SlideLevel } from './slide.js';
 export * from './synthetic/index.js';
 export { type Thumbnail, thumbnail } from './thumbnail.js';

@@ -38,42 +38,32 @@ export interface OverviewOptions {
 
 /**
  * What was cut from a slide, as a PNG: the thumbnail, the tissue's outline, the patches, and the places that gave none,
- * colored by the reason. Places with too little tissue are shown only where there is some. Polygons and masks are drawn
+ * colored by the reason; without an index, where the mask has tissue, pen and black. Places with too little tissue are shown only where there is some. Polygons and masks are drawn
  * where they are given, and a synthetic slide is marked as one. A legend with counts stands below, and under it what the
  * slide says of its magnification where that does not fit together.
  */
 export async function slideOverview(
   slide: Slide,
   mask: TissueMask,
-  index: PatchIndex,
+  index?: PatchIndex,
   { maxSize = 900, polygons = [], labels }: OverviewOptions = {},
 ): Promise<Uint8Array> {
   useOwnFont();
   const small = await thumbnail(slide, maxSize);
-  const { rejected, notDrawn } = index;
-  const frames = [
-    drawFrames(notDrawn, index.side, small, `stroke="${notDrawnColor}" fill="none" stroke-dasharray="3 2"`),
-    ...rejectionReasons.map((reason) => {
-      const shown = (place: number) =>
-        rejected.reason[place] === reason && (reason !== 'tissue' || rejected.scores.tissue[place]! > 0);
-      const mark = `stroke="${reasons[reason].color}" fill="${reasons[reason].color}" fill-opacity="0.25"`;
-      return drawFrames(rejected, index.side, small, mark, shown);
-    }),
-    drawFrames(index, index.side, small, `stroke="${patchColor}" fill="none"`),
-  ].join('');
+  const drawn = index ? drawPlaces(index, small) : drawMarked(mask, small);
   const tinted = labels ? await tint(small, labels) : [];
   const entries = [
-    ...legendEntries(index),
+    { color: tissueColor, words: 'tissue' },
+    ...drawn.entries,
     ...(polygons.length > 0 ? [{ color: polygonColor, words: `annotated: ${polygons.length}` }] : []),
     ...tinted.map(({ color, name }) => ({ color, words: name })),
     ...doubtEntries(slide),
   ];
   const legend = drawLegend(entries, small.width);
-  const outlinePath = outline(mask, mask.downsample / small.downsample);
   const canvas = { width: small.width, height: small.height + legend.height, channels: 3 as const };
   const drawing =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${canvas.width}" height="${canvas.height}">` +
-    `<path d="${outlinePath}" fill="none" stroke="${tissueColor}" stroke-width="2"/>${frames}` +
+    `${drawOutline(mask, mask.data, small, tissueColor)}${drawn.svg}` +
     polygons.map((polygon) => drawPolygon(polygon, small.downsample)).join('') +
     (slide.synthetic ? drawMark('SYNTHETIC', small.height) : '') +
     `<g transform="translate(0 ${small.height})">${legend.svg}</g></svg>`;
@@ -84,6 +74,33 @@ export async function slideOverview(
     .composite([{ input: Buffer.from(drawing) }])
     .png()
     .toBuffer();
+}
+
+interface Drawn {
+  svg: string;
+  entries: LegendEntry[];
+}
+
+function drawPlaces(index: PatchIndex, small: Thumbnail): Drawn {
+  const { rejected, notDrawn } = index;
+  const svg = [
+    drawFrames(notDrawn, index.side, small, `stroke="${notDrawnColor}" fill="none" stroke-dasharray="3 2"`),
+    ...rejectionReasons.map((reason) => {
+      const shown = (place: number) =>
+        rejected.reason[place] === reason && (reason !== 'tissue' || rejected.scores.tissue[place]! > 0);
+      const mark = `stroke="${reasons[reason].color}" fill="${reasons[reason].color}" fill-opacity="0.25"`;
+      return drawFrames(rejected, index.side, small, mark, shown);
+    }),
+    drawFrames(index, index.side, small, `stroke="${patchColor}" fill="none"`),
+  ].join('');
+  return { svg, entries: legendEntries(index) };
+}
+
+/** Where a mask has pen and black. */
+function drawMarked(mask: TissueMask, small: Thumbnail): Drawn {
+  const marked = (['pen', 'black'] as const).filter((plane) => mask[plane].includes(1));
+  const svg = marked.map((plane) => drawOutline(mask, mask[plane], small, reasons[plane].color)).join('');
+  return { svg, entries: marked.map((plane) => reasons[plane]) };
 }
 
 /** Side of the blocks in which a mask is read, px of the thumbnail: a mask may be as large as its slide. */
@@ -152,7 +169,6 @@ interface LegendEntry {
 
 function legendEntries({ x, notDrawn, rejected, passed }: PatchIndex): LegendEntry[] {
   return [
-    { color: tissueColor, words: 'tissue' },
     { color: patchColor, words: `patches: ${x.length}` },
     ...(notDrawn.x.length > 0 ? [{ color: notDrawnColor, words: `not drawn: ${notDrawn.x.length} of ${passed}` }] : []),
     ...rejectionReasons.flatMap((reason) => {
@@ -204,18 +220,18 @@ function drawLegend(entries: readonly LegendEntry[], width: number): { svg: stri
   return { svg: drawn.join(''), height: (line + 1) * lineHeight };
 }
 
-/** The border between tissue and glass as an SVG path of mask pixels' edges, enlarged by `scale`. */
-function outline(mask: TissueMask, scale: number): string {
-  const isTissue = (column: number, row: number) =>
-    column >= 0 && row >= 0 && column < mask.width && row < mask.height && mask.data[row * mask.width + column] === 1;
+/** The border of a mask's plane along its pixels' edges. */
+function drawOutline(mask: TissueMask, plane: Uint8Array, small: Thumbnail, color: string): string {
+  const isIn = (column: number, row: number) =>
+    column >= 0 && row >= 0 && column < mask.width && row < mask.height && plane[row * mask.width + column] === 1;
   const edges: string[] = [];
-  const place = (value: number) => (value * scale).toFixed(1);
+  const place = (value: number) => ((value * mask.downsample) / small.downsample).toFixed(1);
   for (let row = 0; row <= mask.height; row++) {
     for (let column = 0; column <= mask.width; column++) {
-      const here = isTissue(column, row);
-      if (here !== isTissue(column, row - 1)) edges.push(`M${place(column)} ${place(row)}H${place(column + 1)}`);
-      if (here !== isTissue(column - 1, row)) edges.push(`M${place(column)} ${place(row)}V${place(row + 1)}`);
+      const here = isIn(column, row);
+      if (here !== isIn(column, row - 1)) edges.push(`M${place(column)} ${place(row)}H${place(column + 1)}`);
+      if (here !== isIn(column - 1, row)) edges.push(`M${place(column)} ${place(row)}V${place(row + 1)}`);
     }
   }
-  return edges.join('');
+  return `<path d="${edges.join('')}" fill="none" stroke="${color}" stroke-width="2"/>`;
 }

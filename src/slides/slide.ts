@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { type Magnification, magnificationOf } from './magnification.js';
+import { ownDisplay } from './own-display.js';
 import type { SlideFacts, SlideFile, SlideRequest } from './reader/messages.js';
 import type { Box } from './reader/pixels.js';
 import { type ReaderPool, readerPool } from './reader/pool.js';
@@ -35,9 +36,6 @@ const defaultTimeLimit = 120;
 
 /** Formats that a sample of was read in the tests; the others are what OpenSlide says that it reads. */
 const testedFormats = ['aperio', 'generic-tiff'];
-
-/** By a method of this name a value says how a notebook shows it. */
-const ownDisplay = Symbol.for('pathlab.display');
 
 let slidesOpened = 0;
 const untestedSaid = new Set<string>();

@@ -47,7 +47,11 @@ describe('lock files', () => {
       [slide('a', { file: { ...slide('a').file, path: '../a.svs' } })],
       /slide "a": file\.path must be a/,
     ],
-    ['a mask leaves', [slide('a', { mask: { ...slide('a').file, path: '/etc/x' } })], /slide "a": mask\.path must be a/],
+    [
+      'a mask leaves',
+      [slide('a', { mask: { ...slide('a').file, path: '/etc/x' } })],
+      /slide "a": mask\.path must be a/,
+    ],
     ['an id leaves', [slide('../a')], /slide "\.\.\/a": id must be a name/],
     ['an id is there twice', [slide('a'), slide('b'), slide('a')], /the list of slides has the id "a" more than once/],
     ['two ids differ in case only', [slide('a'), slide('A')], /the id "a" more than once/],

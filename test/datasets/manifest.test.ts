@@ -45,7 +45,11 @@ describe('readSlideManifest', () => {
       (m: { source: object }) => Object.assign(m.source, { member: '/etc/x' }),
       /source\.member must be/,
     ],
-    ['a part is no object', (m: object) => Object.assign(m, { origin: 'there' }), /origin must be an object; it is "there"/],
+    [
+      'a part is no object',
+      (m: object) => Object.assign(m, { origin: 'there' }),
+      /origin must be an object; it is "there"/,
+    ],
     ['the name is another', (m: object) => Object.assign(m, { name: 'other' }), /name is not "broken"/],
   ])('names what is wrong when %s', (_, change, message) => {
     writeManifest('broken', (manifest) => {

@@ -13,6 +13,7 @@ import {
   readEncoded,
   shardFolder,
 } from '../../src/datasets/index.js';
+import { writeSmallSlide } from '../slides/small-slide.js';
 import { picture, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let folder: string;
@@ -45,6 +46,53 @@ async function open(name: string, options: OpenDataOptions = {}) {
 
 const rowsOf = (column: { codes: Int32Array; names: readonly string[] }) =>
   Array.from(column.codes, (code) => column.names[code] ?? null);
+
+describe('a folder of slides', () => {
+  const rowsOfTable = ({ table }: { table?: string }) => table!.trim().split('\n');
+
+  it('is cut as the paper cuts, each slide for itself where names tell no patient', async () => {
+    await writeSmallSlide(write('mine/one.tif', ''), 'one', { columns: 2, rows: 2 });
+    write('mine/notes.txt', 'no slide');
+    const { dataset, definition, understood } = await open('mine');
+    expect(dataset.report.slides.map(({ slide }) => slide)).toEqual(['one']);
+    expect(dataset.size).toBe(512);
+    expect(dataset.count).toBeGreaterThan(2);
+    expect(definition).toMatchObject({ unit: 'slides', labels: { from: 'none' }, split: { by: 'slide' } });
+    expect(understood.slice(0, 3)).toEqual([
+      'mine has 1 slide.',
+      'Their names do not tell patients: each slide stands for itself, and two of one patient may come on two sides.',
+      'Patches are of 200 um (512 px), at least half of each tissue.',
+    ]);
+  });
+
+  it('has patients where names tell them, and classes by folders; a MIRAX folder is none', async () => {
+    for (const name of ['TCGA-AA-0001-01Z-00-DX1.svs', 'TCGA-AA-0001-01Z-00-DX2.svs', 'TCGA-BB-0002-01Z-00-DX1.svs']) {
+      write(`tcga/${name}`, '');
+    }
+    const tcga = await inferDefinition(join(folder, 'tcga'));
+    expect(
+      rowsOfTable(tcga)
+        .slice(1)
+        .map((row) => row.split(',')[1]),
+    ).toEqual(['TCGA-AA-0001', 'TCGA-AA-0001', 'TCGA-BB-0002']);
+    expect(tcga.understood[1]).toBe(
+      'Patients are read from names, such as TCGA-AA-0001 from TCGA-AA-0001-01Z-00-DX1.svs.',
+    );
+    expect(tcga.definition.split.by).toBe('patient');
+    write('classes/tumor/patient_017_node_2.ndpi', '');
+    write('classes/normal/patient_018_node_1.ndpi', '');
+    const classes = await inferDefinition(join(folder, 'classes'));
+    expect(classes.definition.labels).toMatchObject({ classes: [{ name: 'normal' }, { name: 'tumor' }] });
+    expect(rowsOfTable(classes)).toEqual([
+      'path,patient,class',
+      'normal/patient_018_node_1.ndpi,patient_018,normal',
+      'tumor/patient_017_node_2.ndpi,patient_017,tumor',
+    ]);
+    write('mirax/a.mrxs', '');
+    write('mirax/a/Slidedat.ini', '');
+    expect(rowsOfTable(await inferDefinition(join(folder, 'mirax')))).toEqual(['path', 'a.mrxs']);
+  });
+});
 
 describe('a table of patches', () => {
   it('opens by the usual names of its columns, whatever their case, and says what it took them for', async () => {

@@ -21,7 +21,10 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
+import { BatchSource, readImages } from '../../src/input/index.js';
+import { writeSection } from '../../src/slides/index.js';
 import { pngFile } from '../slides/png-file.js';
+import { smallSection } from '../slides/small-slide.js';
 import { digests, picture, temporaryFolder } from './small-dataset.js';
 
 let folder: string;
@@ -59,7 +62,10 @@ function define(change: object = {}): string {
 const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', side: 'set' };
 const table = { kind: 'csv', table: 'table.csv', folder: 'files', columns };
 
-type Options = Pick<CompileDatasetOptions, 'size' | 'workers' | 'tile' | 'stride' | 'edge'>;
+type Options = Pick<
+  CompileDatasetOptions,
+  'size' | 'workers' | 'tile' | 'stride' | 'edge' | 'minimumTissue' | 'lossless'
+>;
 
 async function compiled(path: string, options: Options = {}): Promise<CompiledDataset> {
   const dataset = await resolveDataset(path, { out: join(folder, 'source') });
@@ -104,6 +110,29 @@ describe('precut patches in class folders', () => {
     expect((await readEncoded(dataset, [0, 1, 2, 3])).length).toBe(4);
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
     expect(card).toMatch(/patches \| 4, 48 px, precut[\s\S]*taken as they are \| 3[\s\S]*encoded anew \| 1:/);
+  });
+
+  it('stay PNG to the bit where they are asked for lossless, and a batch holds the same values', async () => {
+    const { folder: made, report } = await compiled(define(), { lossless: true });
+    expect(report.precut).toEqual({ shards: 1, copied: 1, encoded: 3 });
+    expect(report.settings).toEqual({ geometry: { pixels: 48 }, lossless: true });
+    expect(readFileSync(join(made, 'CARD.md'), 'utf8')).toMatch(/PNG, lossless/);
+    const dataset = await openShardDataset(made);
+    const encoded = await readEncoded(dataset, [0, 1, 2, 3]);
+    expect(Buffer.from(encoded[3]!.image).equals(readFileSync(join(folder, 'files/1/p3_d.png')))).toBe(true);
+    const given = await Promise.all(
+      ['0/p1_a.jpg', '0/p2_b.jpg', '1/p1_c.jpg', '1/p3_d.png'].map((name) =>
+        sharp(join(folder, 'files', name))
+          .raw()
+          .toBuffer(),
+      ),
+    );
+    const kept = await Promise.all(encoded.map(({ image }) => sharp(image).raw().toBuffer()));
+    expect(kept.map((pixels, at) => pixels.equals(given[at]!))).toEqual([true, true, true, true]);
+    // A JPEG would be decoded at half its size here.
+    const source = new BatchSource(dataset, { batchSize: 4, imageSize: 24 });
+    const [batch] = [await readImages(source).next()];
+    expect(Buffer.from((batch!.value as Uint8Array).subarray(3 * 48 * 48 * 3)).equals(given[3]!)).toBe(true);
   });
 
   it('of more than 8 bits are refused: 12 bits in 16 would come out nearly black', async () => {
@@ -212,6 +241,30 @@ describe('images of any shape', () => {
     write('table.csv', 'file,mask,patient\na.png,a-mask.png,p1\nsmall.png,small-mask.png,p2\n');
   });
   const source = { ...table, columns: { path: 'file', mask: 'mask', patient: 'patient' } };
+
+  it('are kept where enough of them is tissue, and losslessly, as asked', async () => {
+    const section = smallSection('tiles', { columns: 2, rows: 1 });
+    await writeSection(section, { slide: join(folder, 'section.tif') });
+    const image = await sharp(join(folder, 'section.tif'), { limitInputPixels: false }).removeAlpha().png().toBuffer();
+    write('files/0/section.png', image);
+    const from = { source: { kind: 'folder', folder: 'files', patientPattern: null }, labels: { from: 'none' } };
+    const wanted = { tile: 200, edge: 'drop', lossless: true } as const;
+    const [every, some] = [
+      await compiled(define(from), wanted),
+      await compiled(define(from), { ...wanted, minimumTissue: 0.8 }),
+    ];
+    const { width, height } = await sharp(image).metadata();
+    expect(every.report.counts.patches).toBe(Math.floor(width / 200) * Math.floor(height / 200));
+    expect(some.report.counts.patches).toBeGreaterThan(4);
+    expect(some.report.counts.patches).toBeLessThan(0.6 * every.report.counts.patches);
+    const dataset = await openShardDataset(some.folder);
+    for (const [row, { image: encoded }] of (await readEncoded(dataset, [0, 1, 2])).entries()) {
+      const { x, y } = dataset.index.object(row) as { x: number; y: number };
+      const part = sharp(image).extract({ left: x, top: y, width: 200, height: 200 });
+      expect((await sharp(encoded).raw().toBuffer()).equals(await part.raw().toBuffer())).toBe(true);
+    }
+    await expect(compiled(define(from), { minimumTissue: 0.5 })).rejects.toThrow(/least tissue are of tiles/);
+  });
 
   it('are cut into patches with their masks, all of an image under its id', async () => {
     const { folder: made, report } = await compiled(define({ source, labels }), { tile: 32 });

@@ -234,7 +234,9 @@ describe('labels of a slide', () => {
     await expect(labelOf('Tumor: Positive', { Tumor: 1, Positive: 2 })).rejects.toThrow(
       /Tumor and Positive have labels/,
     );
-    await expect(labelOf('', { Tumor: 1 })).rejects.toThrow(/a polygon of .* has no classification; there are: Tumor/);
+    await expect(labelOf('', { Tumor: 1 })).rejects.toThrow(
+      /a polygon of .* has no classification\. Labels are given to Tumor: class it/,
+    );
   });
 
   it('polygons: later classes lie over earlier ones', async () => {

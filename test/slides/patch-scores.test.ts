@@ -54,6 +54,38 @@ afterAll(async () => {
 });
 
 describe('scores and limits', () => {
+  it.each([0, 12, 30])(
+    'tissue along a black border of gray value %d is no pen mark, but ink on it is',
+    async (value) => {
+      const strip = {
+        create: { width: 430, height: 1600, channels: 3 as const, background: { r: value, g: value, b: value } },
+      };
+      const ink = { create: { width: 200, height: 200, channels: 3 as const, background: '#30a28c' } };
+      const path = join(folder, `border-${value}.tif`);
+      await sharp(join(folder, 'clean.tif'), { limitInputPixels: false })
+        .composite([
+          { input: await sharp(strip).png().toBuffer(), left: 0, top: 0 },
+          { input: await sharp(ink).png().toBuffer(), left: 440, top: 900 },
+        ])
+        .tiff({ tile: true, pyramid: true, compression: 'jpeg', quality: 90, xres: 2000, yres: 2000 })
+        .toFile(path);
+      const bordered = await openSlide(path, { mpp: 0.5 });
+      const { scores, x, y } = patchGrid(bordered, await tissueMask(bordered), {
+        minimumTissue: 0,
+        maximumPen: 1,
+        maximumBlack: 1,
+      });
+      await bordered.close();
+      const at = (left: number, top: number) =>
+        Array.from(x).findIndex((each, patch) => each === left && y[patch] === top);
+      const [along, inked] = [at(400, 400), at(400, 800)];
+      expect(scores.black[along]).toBeCloseTo(30 / 400, 1);
+      expect(scores.pen[along]).toBe(0);
+      expect(scores.tissue[along]).toBeGreaterThan(0.8);
+      expect(scores.pen[inked]).toBeGreaterThan(0.2);
+    },
+  );
+
   it('each place has its scores, and what gives no patch has its reason', async () => {
     const focus = await focusMap(slide, mask);
     const every = patchGrid(slide, mask, { focus, minimumTissue: 0, maximumPen: 1, maximumBlack: 1 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
+import { outputOf } from '../../src/report/show.js';
 import {
   openSlide,
   patchGrid,
@@ -172,6 +173,29 @@ describe('slideOverview', () => {
     // Level-0 pixel 400 is at 100 of 500: the first frame's left edge, beside the tissue's middle.
     expect([99, 100, 101].some((x) => isBlue(x, 150))).toBe(true);
     expect([40, 41, 42].some((x) => isBlue(x, 150))).toBe(false);
+  });
+
+  it('is how a notebook shows a grid and a mask; of a closed slide in words', async () => {
+    const own = await openSlide(slide.path, { mpp: 0.5 });
+    const ownMask = await tissueMask(own);
+    const grid = patchGrid(own, ownMask);
+    const values: [unknown, RegExp, Promise<Uint8Array>][] = [
+      [ownMask, /^Tissue mask, \d+ x \d+ px of 8\.\d+ um: \d/, slideOverview(own, ownMask)],
+      [
+        grid,
+        /^Patch grid: \d+ patches of 200 um \(512 px\), 0 not drawn, \d+ places rejected$/,
+        slideOverview(own, ownMask, grid),
+      ],
+    ];
+    for (const [value, words, picture] of values) {
+      const [shown] = (await outputOf(value))!;
+      expect(shown['text/plain']).toMatch(words);
+      expect(Buffer.from(shown['image/png']!, 'base64')).toEqual(Buffer.from(await picture));
+    }
+    await own.close();
+    expect((await outputOf(grid))![0]).toEqual({
+      'text/plain': expect.stringMatching(/^Patch grid: .*; no picture: /),
+    });
   });
 
   it('says in its legend that the size of a pixel is in doubt', async () => {

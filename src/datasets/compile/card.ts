@@ -34,7 +34,7 @@ export function cardContent(report: CompileReport): CardContent {
       citation: report.citation,
       ...patchFacts(report),
       ...(counts.bySide && { 'sides as given': inWords(counts.bySide) }),
-      images: `JPEG, ${report.precut ? 'where encoded anew ' : ''}quality ${report.jpegQuality}, 4:4:4; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
+      images: `${formatInWords(report)}; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,
     },
@@ -75,6 +75,11 @@ export function cardMarkdown(card: CardContent): string {
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
+function formatInWords({ settings, precut, jpegQuality }: CompileReport): string {
+  if ('lossless' in settings) return 'PNG, lossless';
+  return `JPEG, ${precut ? 'where encoded anew ' : ''}quality ${jpegQuality}, 4:4:4`;
+}
+
 function patchFacts(report: CompileReport): Record<string, string> {
   const { counts, settings, slides, failures, precut } = report;
   const patients = `${knownNames(counts.byPatient).length}${unknownName in counts.byPatient ? ' known' : ''}`;
@@ -85,7 +90,7 @@ function patchFacts(report: CompileReport): Record<string, string> {
       patients,
       shards: String(precut?.shards),
       'taken as they are': String(precut?.copied),
-      'encoded anew': `${precut?.encoded}: of another size, or no JPEG of 8-bit RGB`,
+      'encoded anew': `${precut?.encoded}: of another size, or no ${'lossless' in settings ? 'PNG' : 'JPEG'} of 8-bit RGB`,
     };
   }
   const { micrometers, pixels } = settings.geometry;

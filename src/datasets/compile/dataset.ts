@@ -44,6 +44,8 @@ export type CutOptions = Partial<PatchLimits> &
     tile?: number;
     stride?: number;
     edge?: 'shift' | 'drop';
+    /** Of precut patches only: shards hold PNG in place of JPEG, so that no value changes. */
+    lossless?: boolean;
   };
 
 /** How a user's precut patches become images of one size. */
@@ -52,6 +54,8 @@ export interface PrecutSettings {
   pixels: number | null;
   /** Only where images are cut into patches. */
   tiles?: TileSettings;
+  /** Only where images are kept as PNG. */
+  lossless?: true;
 }
 
 /** The definition's settings, with what is asked for otherwise. */
@@ -72,7 +76,8 @@ export function cutSettings({ geometry: defined }: DatasetDefinition, options: C
 }
 
 /** @throws RangeError for a size that is none, and for options that only slides have */
-export function precutSettings({ size, geometry, maxPatchesPerSlide, ...others }: CutOptions): PrecutSettings {
+export function precutSettings(options: CutOptions): PrecutSettings {
+  const { size, geometry, maxPatchesPerSlide, lossless = false, ...others } = options;
   const tiles = tileSettings(others);
   if (geometry !== undefined || maxPatchesPerSlide !== undefined) {
     throw new RangeError(
@@ -82,15 +87,19 @@ export function precutSettings({ size, geometry, maxPatchesPerSlide, ...others }
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
     throw new RangeError(`the size of patches is 1 to 8192 whole pixels; got ${size}`);
   }
-  if (!tiles) return { pixels: size ?? null };
+  const kept = lossless && ({ lossless } as const);
+  if (!tiles) return { pixels: size ?? null, ...kept };
   if (size !== undefined) throw new RangeError('patches have a size or are tiles: the side of a tile is their size');
-  return { pixels: tiles.side, tiles };
+  return { pixels: tiles.side, tiles, ...kept };
 }
 
 export function settingsOf(definition: DatasetDefinition, options: CutOptions): CutSettings | PrecutSettings {
   if (definition.unit === 'patches') return precutSettings(options);
-  if (options.size === undefined && options.tile === undefined) return cutSettings(definition, options);
-  throw new RangeError(`${definition.name} is of slides: their patches' size is that of the geometry, and no other`);
+  const { size, tile, lossless = false } = options;
+  if (size === undefined && tile === undefined && !lossless) return cutSettings(definition, options);
+  throw new RangeError(
+    `${definition.name} is of slides: their patches' size is that of the geometry, and they are kept as JPEG`,
+  );
 }
 
 /** Names the folder of a dataset's shards by all that decides how they are cut. */

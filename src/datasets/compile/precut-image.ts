@@ -16,7 +16,7 @@ const lossy = ['jpeg', 'webp'];
 
 /** A patch's image that was decoded, so that it is known to be whole. */
 export interface PrecutImage {
-  jpeg: Uint8Array;
+  image: Uint8Array;
   /** Whether these are the file's own bytes; else it was encoded anew. */
   copied: boolean;
   /** Side of the file's picture, px. */
@@ -45,7 +45,8 @@ export async function sideOf(path: string): Promise<number> {
 
 /**
  * Reads a user's patches. A JPEG of 8-bit RGB that has the size asked for is taken as it is; anything else becomes one, at
- * the quality of slides' patches, without chroma subsampling; transparent places become white.
+ * the quality of slides' patches, without chroma subsampling; transparent places become white. With `lossless` a PNG of 8-bit RGB
+ * is taken as it is, and anything else becomes one.
  *
  * @param pixels side of the images, px
  * @param mayResize whether pictures of another size are resized (Lanczos); else they are refused
@@ -54,9 +55,20 @@ export async function sideOf(path: string): Promise<number> {
  */
 export async function* precutImages(
   paths: readonly string[],
-  { pixels, mayResize, signal }: { pixels: number; mayResize: boolean; signal?: AbortSignal },
+  {
+    pixels,
+    mayResize,
+    lossless,
+    signal,
+  }: { pixels: number; mayResize: boolean; lossless: boolean; signal?: AbortSignal },
 ): AsyncGenerator<PrecutImage | PatchFault, void, undefined> {
-  const form = { as: 'jpeg', side: pixels, resize: mayResize, quality: jpegQuality, limits } as const;
+  const form = {
+    as: lossless ? 'png' : 'jpeg',
+    side: pixels,
+    resize: mayResize,
+    quality: jpegQuality,
+    limits,
+  } as const;
   yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
     requireBytes(path, facts);
     const side = checkPicture(path, facts);
@@ -66,7 +78,7 @@ export async function* precutImages(
           'and all that differ are resized to it',
       );
     }
-    return { jpeg: data, copied: facts.copied!, side };
+    return { image: data, copied: facts.copied!, side };
   });
 }
 

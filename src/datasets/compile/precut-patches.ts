@@ -79,6 +79,7 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
  * @param job.pixels side of the images, px
  * @param job.mayResize whether pictures of another size are resized
  * @param job.tiles how images are cut into patches; undefined: each is one
+ * @param job.lossless whether images are kept as PNG
  * @returns the patches that failed
  * @throws InterruptedError when `signal` aborts; system errors. Nothing is left
  */
@@ -89,12 +90,13 @@ export async function compilePatches(
     pixels: number;
     mayResize: boolean;
     tiles?: TileSettings;
+    lossless: boolean;
     labels: LabelRule;
     inputHash: string;
     signal: AbortSignal | undefined;
   },
 ): Promise<readonly SlideFailure[]> {
-  const { pixels, tiles, labels, inputHash, signal } = job;
+  const { pixels, tiles, lossless, labels, inputHash, signal } = job;
   await removeUnfinished(path);
   const writer = await ShardWriter.create(path, id, inputHash);
   const fromMasks = labels.from === 'mask';
@@ -111,9 +113,9 @@ export async function compilePatches(
         const mask = fromMasks && patch.mask !== null ? (await masks.next()).value! : undefined;
         if (image instanceof PatchFault) throw image;
         const { patient, site, synthetic } = patch;
-        const append = (jpeg: Uint8Array, label: PatchLabel, place: { x: number; y: number }) =>
+        const append = (encoded: Uint8Array, label: PatchLabel, place: { x: number; y: number }) =>
           writer.append({
-            image: jpeg,
+            image: encoded,
             mask: label.mask,
             facts: {
               class: label.class,
@@ -122,24 +124,24 @@ export async function compilePatches(
               ...(patch.side !== undefined && { side: patch.side }),
             },
           });
-        if ('jpeg' in image) {
+        if ('image' in image) {
           const label = await labelOf(patch, labels, mask, { side: image.side, pixels });
           counts[image.copied ? 'copied' : 'encoded']++;
-          await append(image.jpeg, label, { x: 0, y: 0 });
+          await append(image.image, label, { x: 0, y: 0 });
           continue;
         }
         // All tiles before the first is written: an image that fails leaves none.
         const cut: [Tile, PatchLabel][] = [];
-        for await (const tile of tilesOf(image, fittingMask(patch, image, mask), tiles!)) {
+        for await (const tile of tilesOf(image, fittingMask(patch, image, mask), { ...tiles!, lossless })) {
           const own = tile.values && { values: tile.values, width: pixels, height: pixels };
           cut.push([tile, await labelOf(patch, labels, own, { side: pixels, pixels })]);
         }
-        if (cut.length === 0) {
+        if (cut.length === 0 && tiles!.minimumTissue === undefined) {
           throw new PatchFault(
             `${basename(patch.path)} is ${image.width} x ${image.height} px, smaller than a tile of ${pixels} px`,
           );
         }
-        for (const [{ jpeg, x, y }, label] of cut) await append(jpeg, label, { x, y });
+        for (const [tile, label] of cut) await append(tile.image, label, tile);
         counts.encoded += cut.length;
       } catch (error) {
         if (!(error instanceof PatchFault)) throw error;

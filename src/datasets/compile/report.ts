@@ -29,8 +29,8 @@ export interface CompileReport {
   inputHash: string | null;
   shardVersion: number;
   jpegQuality: number;
-  /** Of precut patches there is only the size of the images. */
-  settings: CutSettings | { geometry: { pixels: number } };
+  /** Of precut patches there is only the size of the images, and whether they are PNG. */
+  settings: CutSettings | { geometry: { pixels: number }; lossless?: boolean };
   settingsHash: string;
   slides: readonly (SlideFacts & { shard: string })[];
   /** Of precut patches only: how many images keep their file's bytes, and how many were re-encoded. */

@@ -48,9 +48,9 @@ export async function precutWork(
   { definition: { labels }, slides }: SlideDataset,
   options: CutOptions & { signal?: AbortSignal },
 ): Promise<Work> {
-  const { pixels: asked, tiles } = precutSettings(options);
+  const { pixels: asked, tiles, lossless = false } = precutSettings(options);
   const pixels = asked ?? (await commonSide(slides));
-  const job = { pixels, mayResize: asked !== null, tiles, labels, signal: options.signal };
+  const job = { pixels, mayResize: asked !== null, tiles, lossless, labels, signal: options.signal };
   const tasks = precutGroups(slides, tiles && imagesOfShard).map((group) => ({
     id: group.id,
     paths: group.patches.flatMap(({ path, mask }) => (mask === null ? [path] : [path, mask])),
@@ -64,11 +64,12 @@ export async function precutWork(
         });
       }
       const { mayResize } = job;
-      const inputHash = sha256(canonicalJson({ shardVersion, jpegQuality, pixels, mayResize, tiles, labels, patches }));
+      const inputs = { shardVersion, jpegQuality, pixels, mayResize, tiles, lossless, labels, patches };
+      const inputHash = sha256(canonicalJson(inputs));
       return { inputHash, compile: (shard: string) => compilePatches(shard, group, { ...job, inputHash }) };
     },
   }));
-  return { tasks, what: 'shards of patches', settings: { geometry: { pixels } } };
+  return { tasks, what: 'shards of patches', settings: { geometry: { pixels }, ...(lossless && { lossless }) } };
 }
 
 /** Null where there is no such file: that is the patch's fault, and comes out when it is read. */

@@ -1,4 +1,5 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
+import { findTissue, tissuePresets } from '../../slides/index.js';
 import { jpegQuality } from '../shards/index.js';
 import type { PrecutMask, WholePicture } from './precut-image.js';
 
@@ -10,31 +11,44 @@ export interface TileSettings {
   stride: number;
   /** What a last patch would leave over: a patch that is moved inwards takes it in, or it is dropped. */
   edge: 'shift' | 'drop';
+  /** Share of a patch that must be tissue; all are kept where it is left out. */
+  minimumTissue?: number;
 }
+
+/** Images do not say the size of their pixels: lengths of the tissue mask are those at 20x, um. */
+const assumedPixel = 0.5;
 
 /** A patch of an image. */
 export interface Tile {
   /** Its corner in the image, px. */
   x: number;
   y: number;
-  jpeg: Uint8Array;
+  image: Uint8Array;
   /** Of its mask, `[side, side]`. */
   values: Uint8Array | undefined;
 }
 
 /** @throws RangeError that names the option, what it takes, and what it got */
-export function tileSettings(options: { tile?: number; stride?: number; edge?: string }): TileSettings | null {
-  const { tile: side, stride = side, edge = 'shift' } = options;
+export function tileSettings(options: {
+  tile?: number;
+  stride?: number;
+  edge?: string;
+  minimumTissue?: number;
+}): TileSettings | null {
+  const { tile: side, stride = side, edge = 'shift', minimumTissue } = options;
   if (side === undefined) {
-    if (options.stride === undefined && options.edge === undefined) return null;
-    throw new RangeError('stride and edge are of tiles: give the side of a tile too');
+    if (options.stride === undefined && options.edge === undefined && minimumTissue === undefined) return null;
+    throw new RangeError('stride, edge and the least tissue are of tiles: give the side of a tile too');
   }
   const isWhole = (value: unknown) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 8192;
   if (!isWhole(side)) throw new RangeError(`the side of a tile is 1 to 8192 whole pixels; got ${side}`);
   if (!isWhole(stride)) throw new RangeError(`the stride of tiles is 1 to 8192 whole pixels; got ${stride}`);
   if (edge !== 'shift' && edge !== 'drop') throw new RangeError(`edge is shift or drop; got ${JSON.stringify(edge)}`);
-  return { side, stride: stride!, edge };
+  if (minimumTissue !== undefined && !(minimumTissue >= 0 && minimumTissue <= 1)) {
+    throw new RangeError(`the least tissue is a share from 0 to 1; got ${minimumTissue}`);
+  }
+  return { side, stride: stride!, edge, ...(minimumTissue !== undefined && { minimumTissue }) };
 }
 
 /** Where tiles begin along one side of an image, px; none where it is shorter than a tile. */
@@ -45,22 +59,30 @@ export function tileStarts(length: number, { side, stride, edge }: TileSettings)
   return edge === 'drop' || starts.at(-1) === last ? starts : [...starts, last];
 }
 
-/** The tiles of an image, row by row, each encoded as patches of slides are. */
+/** The tiles of an image that have enough tissue, row by row, each encoded as patches of slides are, or as PNG. */
 export async function* tilesOf(
   { pixels, width, height }: WholePicture,
   mask: PrecutMask | undefined,
-  settings: TileSettings,
+  { lossless, ...settings }: TileSettings & { lossless: boolean },
 ): AsyncGenerator<Tile> {
-  const { side } = settings;
+  const { side, minimumTissue } = settings;
+  const tissue =
+    minimumTissue && (await findTissue({ pixels, width, height }, assumedPixel, tissuePresets.pathlab)).tissue;
   for (const y of tileStarts(height, settings)) {
     for (const x of tileStarts(width, settings)) {
+      if (tissue) {
+        const own = cutOut(tissue, width, { x, y, side, channels: 1 });
+        if (own.reduce((sum, pixel) => sum + pixel, 0) < minimumTissue * side ** 2) continue;
+      }
       const rgb = cutOut(pixels, width, { x, y, side, channels: 3 });
-      const jpeg = await sharp(rgb, { raw: { width: side, height: side, channels: 3 } })
-        .jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' })
-        .toBuffer();
-      yield { x, y, jpeg, values: mask && cutOut(mask.values, width, { x, y, side, channels: 1 }) };
+      const image = await encoded(sharp(rgb, { raw: { width: side, height: side, channels: 3 } }), lossless).toBuffer();
+      yield { x, y, image, values: mask && cutOut(mask.values, width, { x, y, side, channels: 1 }) };
     }
   }
+}
+
+function encoded(picture: Sharp, lossless: boolean): Sharp {
+  return lossless ? picture.png() : picture.jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' });
 }
 
 function cutOut(

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { from } from 'arquero';
-import { inParallel, sha256 } from '../../base/index.js';
+import { inParallel } from '../../base/index.js';
 import { PatchFault, precutMasks } from '../compile/precut-image.js';
 import type { DatasetDefinition, LabelRule } from '../definition.js';
 import { quantity } from '../quantity.js';
@@ -11,22 +11,14 @@ import { checkLocalFile } from '../resolve/local-file.js';
 import { readRows, sideOfWord } from '../resolve/table.js';
 import { classesOf } from './class-names.js';
 import { recognizeColumns } from './columns.js';
-
-/** A definition made from what is there. */
-export interface InferredDefinition {
-  definition: DatasetDefinition;
-  /** What was taken for what, a sentence each. */
-  understood: string[];
-  /** The column that stands for patients, where the table does not name them. */
-  standIn: string | undefined;
-  /** The table that the definition names, where it has to be written beside it. */
-  table?: string;
-}
+import { define, type InferredDefinition } from './define.js';
+import { definitionOfSlides } from './slides.js';
 
 /**
- * Makes a definition of patches from a folder with a folder of images for each class, from one with a folder of images and
- * one of their masks, or from a table (CSV) of patches. A folder that holds `index.csv` is that table. Licence, origin and citation are said to be not stated; the definition's name
- * holds a hash of the path, so that two folders of one name do not meet.
+ * Makes a definition from a folder with a folder of images for each class, from one with a folder of images and one of
+ * their masks, from a folder of slides, or from a table (CSV) of patches. A folder that holds `index.csv` is that table.
+ * Licence, origin and citation are said to be not stated; the definition's name holds a hash of the path, so that two
+ * folders of one name do not meet.
  *
  * @param path of the folder or table
  * @throws Error that names the file or folder, what is there and what to do
@@ -131,6 +123,8 @@ const maskFolder = /^(masks?|labels?|annotations?|segmentations?|gt)$/i;
 const imageFolder = /^(images?|imgs?|patches|tiles|pictures)$/i;
 
 async function ofFolders(folder: string, options: { signal?: AbortSignal }): Promise<InferredDefinition> {
+  const slides = await definitionOfSlides(folder);
+  if (slides) return slides;
   const names = (await readdir(folder, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name);
@@ -230,41 +224,4 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
     notes: [],
   });
   return { definition, understood, standIn: undefined };
-}
-
-function define(
-  path: string,
-  title: string,
-  {
-    source,
-    labels,
-    hasPatients,
-    notes,
-  }: Pick<DatasetDefinition, 'source' | 'labels' | 'notes'> & { hasPatients: boolean },
-): DatasetDefinition {
-  const plain = title
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40);
-  const unknown = { name: 'not stated', url: null };
-  return {
-    format: 1,
-    name: `${plain || 'patches'}-${sha256(path).slice(0, 8)}`,
-    title: `Patches of ${title}`,
-    unit: 'patches',
-    synthetic: false,
-    origin: unknown,
-    source,
-    minimumBytes: 0,
-    exclusions: [],
-    labels,
-    geometry: null,
-    split: { by: hasPatients ? 'patient' : 'slide', validation: 0.1, test: 0.2, folds: 1, stratified: false },
-    licence: unknown,
-    citation: 'not stated',
-    notes,
-    expected: null,
-    resolvedSha256: null,
-  };
 }

@@ -1,1 +1,2 @@
-export { type InferredDefinition, inferDefinition } from './definition.js';
+export type { InferredDefinition } from './define.js';
+export { inferDefinition } from './definition.js';

@@ -14,7 +14,7 @@ import {
 } from './tar.js';
 
 /**
- * A shard is a tar archive with the patches of one slide (or with some precut patches), as WebDataset reads it: `<slide>/000012.jpg` beside
+ * A shard is a tar archive with the patches of one slide (or with some precut patches), as WebDataset reads it: `<slide>/000012.jpg` (or `.png`) beside
  * `<slide>/000012.json` and, where there is one, `<slide>/000012.mask.png`. It begins with a comment, `pathlab shard
  * <version> <hash of its inputs>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
  * (WebDataset passes over such names).
@@ -47,7 +47,7 @@ export interface PatchFacts {
 
 /** A patch as it goes into a shard. */
 export interface ShardPatch {
-  /** JPEG. */
+  /** JPEG, or PNG. */
   image: Uint8Array;
   /** PNG, a class number a pixel. */
   mask?: Uint8Array;
@@ -85,7 +85,8 @@ export class ShardWriter {
 
   async append({ image, mask, facts }: ShardPatch): Promise<void> {
     const name = `${this.slide}/${String(this.patches++).padStart(6, '0')}`;
-    const parts = [tarFile(`${name}.jpg`, image), tarFile(`${name}.json`, Buffer.from(canonicalJson(facts)))];
+    const type = isPng(image) ? 'png' : 'jpg';
+    const parts = [tarFile(`${name}.${type}`, image), tarFile(`${name}.json`, Buffer.from(canonicalJson(facts)))];
     if (mask) parts.push(tarFile(`${name}.mask.png`, mask));
     await this.file.appendFile(Buffer.concat(parts));
   }
@@ -165,8 +166,8 @@ export async function readShard<SlideFacts>(path: string): Promise<ShardContent<
       const header = readTarHeader(await readAt(file, at, tarHeaderSize), path);
       if (header.kind === 'end') break;
       const entry = { name: header.name, offset: at + tarContentOffset, length: header.length };
-      if (entry.name.endsWith('.jpg')) image = entry;
-      else if (entry.name.endsWith('.mask.png')) patches.at(-1)!.mask = entry;
+      if (entry.name.endsWith('.mask.png')) patches.at(-1)!.mask = entry;
+      else if (/\.(jpg|png)$/.test(entry.name)) image = entry;
       else {
         const content: unknown = JSON.parse((await readAt(file, entry.offset, entry.length)).toString('utf8'));
         if (entry.name === slideMember) slide = content as SlideFacts;
@@ -179,6 +180,11 @@ export async function readShard<SlideFacts>(path: string): Promise<ShardContent<
   } finally {
     await file.close();
   }
+}
+
+/** By its first byte; a JPEG has 0xff there. */
+function isPng(image: Uint8Array): boolean {
+  return image[0] === 0x89;
 }
 
 async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {

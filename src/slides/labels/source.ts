@@ -203,7 +203,9 @@ function groupOf(polygon: Polygon, slide: SlideSize, known: readonly string[]): 
       : parts.length > 1
         ? `is of the class "${name}", and ${parts.join(' and ')} have labels of their own: give one to the whole name`
         : `is of the class "${name}", which has no label`;
-  throw new Error(`${placeOf(polygon, slide)} ${what}; there are: ${known.join(', ')}`);
+  throw new Error(
+    `${placeOf(polygon, slide)} ${what}. Labels are given to ${known.join(', ')}: class it as one of these, or take it out of the file`,
+  );
 }
 
 const placeOf = ({ place }: Polygon, { path }: SlideSize) => place ?? `a polygon of ${path}`;

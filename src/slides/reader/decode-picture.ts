@@ -41,20 +41,20 @@ export async function decodePicture(
   switch (form.as) {
     case 'facts':
       return { facts, data: undefined };
-    case 'jpeg': {
+    case 'jpeg':
+    case 'png': {
       if (pages > 1 || width !== height || (width !== form.side && !form.resize)) return { facts, data: undefined };
       const { side, quality } = form;
       const rgb = opened().autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
       const sized = width === side ? rgb : rgb.resize(side, side, { fit: 'fill', kernel: 'lanczos3' });
       // Decoded in either case: a picture that is cut short shows only then.
       const pixels = await bytesOf(sized.removeAlpha().raw());
-      if (isPlainJpeg(metadata) && width === side && typeof input !== 'string') {
+      if (isPlain(metadata, form.as) && width === side && typeof input !== 'string') {
         return { facts: { ...facts, copied: true }, data: input };
       }
-      const jpeg = sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
-        .jpeg({ quality, chromaSubsampling: '4:4:4' })
-        .toBuffer();
-      return { facts: { ...facts, copied: false }, data: await jpeg };
+      const whole = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+      const encoded = form.as === 'png' ? whole.png() : whole.jpeg({ quality, chromaSubsampling: '4:4:4' });
+      return { facts: { ...facts, copied: false }, data: await encoded.toBuffer() };
     }
     case 'labels':
       return {
@@ -115,8 +115,8 @@ function optionsOf({ as, limits, ...form }: PictureForm): SharpOptions {
 }
 
 /** What is a patch of a shard as it stands. */
-function isPlainJpeg({ format, space, channels, depth, orientation = 1 }: Metadata): boolean {
-  return format === 'jpeg' && space === 'srgb' && channels === 3 && depth === 'uchar' && orientation === 1;
+function isPlain({ format, space, channels, depth, orientation = 1 }: Metadata, wanted: 'jpeg' | 'png'): boolean {
+  return format === wanted && space === 'srgb' && channels === 3 && depth === 'uchar' && orientation === 1;
 }
 
 /** libvips' words and Node's. */

@@ -41,7 +41,7 @@ export type PictureForm =
    * A square picture as an RGB JPEG: its own bytes where it is one already, else one of that quality, without chroma
    * subsampling, transparent places white. One of another side is resized (Lanczos), or only its facts come back.
    */
-  | { as: 'jpeg'; side: number; resize: boolean; quality: number; limits: PictureLimits }
+  | { as: 'jpeg' | 'png'; side: number; resize: boolean; quality: number; limits: PictureLimits }
   /** The first channel's bytes: labels, or a palette's colors. With damage that the decoder only warns of, or without. */
   | { as: 'labels'; tolerant: boolean; limits: PictureLimits }
   /** RGB, transparent places white, of its own size or scaled to a side whatever its proportions. */
@@ -68,7 +68,7 @@ export interface PictureFacts {
   depth: string;
   /** Of the bytes that were decoded; not of a file's that is read by parts. */
   sha256?: string;
-  /** Whether a JPEG is the file's own bytes. */
+  /** Whether a JPEG or PNG is the file's own bytes. */
   copied?: boolean;
 }
 

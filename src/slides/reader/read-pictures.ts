@@ -57,7 +57,7 @@ async function readOne(place: PicturePlace, given: Buffer | undefined, form: Pic
     if (facts.size === 0) throw new PictureError('is empty (0 bytes)');
     if (facts.size <= wholeBytes) return await readBytes(await readPart(file, { offset: 0, length: facts.size }), form);
     // Of these the bytes themselves are wanted.
-    if (form.as === 'jpeg' || (form.as === 'gray' && form.of === 'picture')) {
+    if (form.as === 'jpeg' || form.as === 'png' || (form.as === 'gray' && form.of === 'picture')) {
       throw new PictureError(`is too large for a patch: ${facts.size} bytes`);
     }
     await checkHeader(await readPart(file, { offset: 0, length: headerBytes }), file, form.limits);

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import type { RgbImage } from '../rgb-image.js';
 import { type Glass, glassColor, isBlack, isInk, opticalDensity, saturation } from './color.js';
-import { type Bitmap, closeGaps, dilate, fillHoles, removeSmallAreas } from './morphology.js';
+import { areasAtEdge, type Bitmap, closeGaps, dilate, fillHoles, removeSmallAreas } from './morphology.js';
 import { otsuThreshold } from './otsu.js';
 import type { TissueChannel, TissueSettings } from './settings.js';
 
@@ -21,6 +21,8 @@ export interface TissueMap {
 /** Smaller spots of an ink's color are not pen marks, mm2; pen marks reach this much beyond their color, um. */
 const leastPenArea = 0.004;
 const penFringe = 24;
+/** Pixels beside black in which a smaller picture mixes it with what is there, to a dark gray as an ink's. */
+const blended = 2;
 
 /**
  * Tells tissue, pen marks and black from glass in a picture of a slide.
@@ -82,6 +84,9 @@ const channelNames: Record<TissueChannel['of'], string> = {
 const shown = (area: number) => Number(area.toPrecision(3));
 
 function penMarks(ink: Bitmap, black: Uint8Array, leastArea: number, fringe: number): Uint8Array {
+  // Black that reaches the picture's edge is a scanner's fill.
+  const fill = dilate(areasAtEdge({ ...ink, data: black }), blended).data;
+  for (let pixel = 0; pixel < fill.length; pixel++) if (fill[pixel]) ink.data[pixel] = 0;
   const marks = dilate(removeSmallAreas(ink, leastArea), fringe).data;
   for (let pixel = 0; pixel < marks.length; pixel++) if (black[pixel] && !ink.data[pixel]) marks[pixel] = 0;
   return marks;

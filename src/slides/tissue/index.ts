@@ -1,6 +1,6 @@
 export { findTissue, type TissueMap } from './find-tissue.js';
 export { type FocusMap, focusMap } from './focus.js';
-export { type TissueMask, tissueFraction, tissueMask } from './mask.js';
+export { type TissueMask, tissueFraction } from './mask.js';
 export {
   defaultLimits,
   type PatchLimits,

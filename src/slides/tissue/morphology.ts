@@ -65,6 +65,15 @@ export function fillHoles(bitmap: Bitmap, most: number): Bitmap {
   return { ...bitmap, data };
 }
 
+/** Keeps the groups of touching 1s that reach the picture's edge. */
+export function areasAtEdge(bitmap: Bitmap): Bitmap {
+  const data = new Uint8Array(bitmap.data.length);
+  forEachArea(bitmap, 1, (members, touchesEdge) => {
+    if (touchesEdge) for (const pixel of members) data[pixel] = 1;
+  });
+  return { ...bitmap, data };
+}
+
 /** Visits each group of side-by-side pixels of one value. */
 function forEachArea(
   { data, width, height }: Bitmap,
