@@ -47,7 +47,7 @@ export async function serveTraining(backboneFor, optimizer, rate) {
     const output = await step(tensors, ...inputs);
     tensors = output.tensors;
     const [loss] = await output.metrics.loss.data();
-    output.metrics.loss.dispose();
+    for (const tensor of Object.values({ ...output.metrics, ...output.squares })) tensor.dispose();
     return loss;
   }
 

@@ -31,11 +31,14 @@
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
 //
-// On your own patches: `npm run notebook -- 11-pretrain-simclr -p data TABLE_OR_FOLDER`
+// On your own patches: `npm run notebook -- 11-pretrain-simclr -p data TABLE_OR_FOLDER`. From weights trained on ImageNet:
+// `-p backbone efficientnet_lite0 -p init imagenet`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
+let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
+let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step, each in two views
 let learningRate: number | undefined; // at its peak
@@ -53,8 +56,19 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const parameters = { scale, data, epochs, batchSize, learningRate, precision, neighbors, seed };
-const experiment = lab.simclrExperiment(parameters);
+const parameters = {
+  scale,
+  data,
+  backbone,
+  init,
+  epochs,
+  batchSize,
+  learningRate,
+  precision,
+  neighbors,
+  seed,
+};
+const experiment = lab.pretrainExperiment('11-pretrain-simclr', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
 await lab.showSettings(experiment);
@@ -80,8 +94,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is NT-Xent: how hard it is to find the other view. The lower panels are measured on held-out patches and do not
-// influence it. Interrupting the kernel ends the training with a checkpoint; running the cell again continues from there.
+// The loss is NT-Xent: how hard it is to find the other view. The lower panels are measured on held-out patches and do
+// not influence it. An interrupt of the kernel leaves a checkpoint, from which running the cell again continues.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -73,11 +73,22 @@ export { BatchSource, classWeights, colorStatistics } from './input/index.js';
 
 // Networks.
 
-export { type Backbone, fromTorch, mlp, type Network, resnet, toTorch, vit, withHead } from './models/index.js';
+export {
+  type Backbone,
+  backbone,
+  fromTorch,
+  mlp,
+  type Network,
+  resnet,
+  toTorch,
+  vit,
+  withHead,
+} from './models/index.js';
 
 // What features are worth.
 
 export {
+  accuracyMonitor,
   balancedAccuracy,
   clusterBootstrapInterval,
   collapseMonitor,
@@ -88,7 +99,6 @@ export {
   embeddingMap,
   extractFeatures,
   knnClassify,
-  knnMonitor,
   type Monitor,
   pairedDifferenceInterval,
   siteLeakage,
@@ -114,11 +124,13 @@ export {
 
 export {
   type Method,
+  mae,
   measureCost,
   ntXent,
   type PretrainSettings,
   pretrain,
   simclr,
+  supervised,
   untrainedEncoder,
 } from './pretrain/index.js';
 
@@ -129,7 +141,6 @@ export {
   compileFacts,
   pretrainExperiment,
   pretrainingData,
-  simclrExperiment,
 } from './experiments/index.js';
 
 // Charts, pictures, tables, and what the pages are made of.
@@ -140,6 +151,7 @@ export {
   compileWithProgress,
   display,
   html,
+  modelTable,
   openPretrainingData,
   prepareDataset,
   pretrainingFacts,
@@ -158,6 +170,7 @@ export {
   showPretrainingData,
   showProvenance,
   showRealSlide,
+  showReconstructions,
   showSettings,
   showSiteLeakage,
   showSlideCut,

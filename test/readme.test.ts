@@ -1,7 +1,86 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { projectRoot } from '../src/base/index.js';
+import { main } from '../src/cli/main.js';
+import { checkDefinition, readDefinition } from '../src/datasets/index.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const documents = ['README.md', 'environment.md'].map((name) => readFileSync(join(projectRoot, name), 'utf8'));
+/** What stands between backticks, and the lines of blocks of shell commands. */
+const examples = documents.flatMap((text) => [
+  ...[...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
+    block!.split('\n').map((line) => line.split(' #')[0]!.trim()),
+  ),
+  ...[...text.replace(/```[\s\S]*?```/g, '').matchAll(/`([^`]+)`/g)].map(([, span]) => span!.replace(/\s+/g, ' ')),
+]);
+
+describe('each example of the documentation', () => {
+  const commands = examples.flatMap((example) =>
+    /(?:^|no-install )pathlab (?!doctor)(\w+)(.*)$/.exec(example)?.slice(1) ? [example] : [],
+  );
+  test.each([...new Set(commands)])('%s has options that its command takes', async (example) => {
+    const [name, ...words] = /pathlab (.*)$/.exec(example)![1]!.split(' ');
+    if (name === 'gallery') return;
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {});
+    // An option that stands at the end without its value has one here.
+    const whole = /--(reader-memory|workers)$/.test(example) ? [...words, '1'] : words;
+    expect(await main([name!, ...whole, '--help']), said.mock.calls.join()).toBe(0);
+  });
+
+  test.each([
+    '--size 96',
+    '--tile 256',
+    '--stride 128',
+    '--edge drop',
+    '--tissue 0.5',
+    '--lossless',
+    '--max-failures 3',
+    '--remove-orphans',
+  ])('compile takes %s', async (option) => {
+    expect(documents.join(' ') + (await helpOf('compile'))).toContain(option.split(' ')[0]);
+    expect(await main(['compile', ...option.split(' '), '--help'])).toBe(0);
+  });
+
+  test('npm scripts, benchmarks, campaigns and notebooks of these names exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8'));
+    const lacking = examples.filter((example) => {
+      const [, script, name] = /^npm (?:run )?([\w-]+)(?: -- ([\w-]+))?/.exec(example) ?? [];
+      if (script === undefined || ['install', 'ci'].includes(script)) return false;
+      if (!(script in scripts)) return true;
+      if (name === undefined || name.startsWith('-')) return false;
+      if (script === 'bench' || script === 'campaign')
+        return !existsSync(join(projectRoot, 'bench', `${name}.${script}.mjs`));
+      return (
+        script === 'notebook' && !readdirSync(join(projectRoot, 'notebooks')).some((file) => file.startsWith(name))
+      );
+    });
+    expect(lacking).toEqual([]);
+  });
+
+  test('sources of patches are ones that a definition takes, and the pattern finds the patient that is said', () => {
+    const sources = [...documents[1]!.matchAll(/\{ "kind"[\s\S]*?\}(?: \})?(?=[\n`])/g)].map(([text]) =>
+      JSON.parse(text),
+    );
+    expect(sources.map(({ kind }) => kind)).toEqual(['csv', 'folder']);
+    for (const source of sources) {
+      const definition = { ...readDefinition('ptcga200'), name: 'mine', unit: 'patches', geometry: null, source };
+      expect(() => checkDefinition(definition, 'mine.json')).not.toThrow();
+    }
+    const [, file, patient] = /the patient of `(\S+)` is (\w+)/.exec(documents[1]!)!;
+    expect(new RegExp(sources[1].patientPattern).exec(file!)![1]).toBe(patient);
+  });
+});
+
+async function helpOf(command: string): Promise<string> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+  await main([command, '--help']);
+  return log.mock.calls.join('\n');
+}
 
 test('figures of speed in the README are those of the committed results, and none is of a quick run', () => {
   const rows = readFileSync(join(projectRoot, 'README.md'), 'utf8')

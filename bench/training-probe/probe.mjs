@@ -8,7 +8,7 @@ import koffi from 'koffi';
 import { applyViews, drawViewParameters, imageNetColors, normalize } from '../../dist/augment/index.js';
 import { key } from '../../dist/base/index.js';
 import { describeDevice, gather, randomUniform, tf } from '../../dist/engine/index.js';
-import { simclrMethod } from '../../dist/experiments/index.js';
+import { smallViews } from '../../dist/experiments/index.js';
 import { resnet } from '../../dist/models/index.js';
 import { adamw, lars, train } from '../../dist/training/index.js';
 import { classifierObjective } from '../classifier-training.mjs';
@@ -31,7 +31,7 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
   const root = key('training-probe');
   const backbone = resnet({ depth: 18, width });
   const optimizer = optimizerName === 'lars' ? lars({ trustCoefficient: 0.02 }) : adamw();
-  const recipe = { ...simclrMethod({ scale: 'smoke' }).views[0], size: side };
+  const recipe = { ...smallViews, size: side };
   const count = 8 * batch;
   const images = randomUniform(root.fold('images'), [count, side, side, 3]);
   const labels = tf.tensor1d(

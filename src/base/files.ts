@@ -13,7 +13,10 @@ export function temporaryName(path: string): string {
 }
 
 /** Writes a file so that a reader sees either all of it or what was there before, also after a crash. */
-export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = temporaryName(path);
   try {

@@ -14,7 +14,7 @@ import {
   slidesOnDisk,
 } from '../datasets/index.js';
 import { setReaderMemory } from '../slides/index.js';
-import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
+import { interruptible, parseWords, seedOf, share, wholeNumber } from './options.js';
 import { printExcluded } from './print-excluded.js';
 import { printListPage, printListRetry } from './print-list.js';
 import { UsageError } from './usage-error.js';
@@ -23,8 +23,8 @@ const help = `pathlab compile NAME [options]
 
 Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
 an interrupt or a failure, it continues where it stopped. NAME is a definition in data-manifests/, or a .json file;
-\`pathlab fetch NAME\` downloads its slides. Or NAME is patches of your own: a folder with a folder of images for each
-class, or a table of patches (.csv). They are checked, go into the same kind of shards, and what was understood is printed.
+\`pathlab fetch NAME\` downloads its slides. Or NAME is your own: a folder of slides, a folder with
+a folder of images for each class, or a table of patches (.csv). What was understood of it is printed.
 
 Several machines with one shared folder: run each of --part 1/N to --part N/N somewhere, then --finish once.
 
@@ -39,6 +39,8 @@ Several machines with one shared folder: run each of --part 1/N to --part N/N so
   --tile PX          cuts images of any shape into square patches of this side; those of an image stay together in splits
   --stride PX        from one tile to the next (the side)
   --edge WHAT        shift: a last tile is moved inwards, so that nothing is left over; or drop (shift)
+  --tissue SHARE     of a patch that must be tissue, 0 to 1: of slides (the definition's) and of tiles (0)
+  --lossless         keeps precut patches as PNG, so that no value changes: shards become some five times as large
   --seed TEXT        decides which patches of a slide are drawn (0)
   --most N           patches of a slide, at most (the definition's; "all" for no limit)
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
@@ -74,6 +76,8 @@ export async function compile(words: readonly string[]): Promise<number> {
     tile: wholeNumber('tile', values.tile),
     stride: wholeNumber('stride', values.stride),
     edge: values.edge as CompileDatasetOptions['edge'],
+    minimumTissue: share('tissue', values.tissue),
+    lossless: values.lossless,
     seed: seedOf(values.seed ?? '0'),
     removeOrphans: values['remove-orphans'],
     maxPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
@@ -123,6 +127,10 @@ export async function compile(words: readonly string[]): Promise<number> {
     const { folder, report, orphans, removed } = await write(input, { ...options, signal });
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
+    }
+    for (const slide of report.slides) {
+      if (!('withoutArea' in slide) || slide.withoutArea === 0) continue;
+      console.error(`${slide.slide}: annotations without area, passed over: ${slide.withoutArea}`);
     }
     if (removed.length > 0) {
       console.error(`shards of an earlier list that were removed from ${folder}: ${someOf(removed)}`);
@@ -184,6 +192,8 @@ function parsed(words: readonly string[]) {
       tile: text,
       stride: text,
       edge: text,
+      tissue: text,
+      lossless: { type: 'boolean' },
       limit: text,
       'remove-orphans': { type: 'boolean' },
       source: text,

@@ -1,4 +1,11 @@
-import { applyViews, decodeJpegs, drawViewParameters, imagesOfDecoded } from '../augment/index.js';
+import {
+  applyViews,
+  byolViews,
+  decodeJpegs,
+  dinoViews,
+  drawViewParameters,
+  imagesOfDecoded,
+} from '../augment/index.js';
 import { type Key, key } from '../base/index.js';
 import {
   attribute,
@@ -6,6 +13,7 @@ import {
   crossEntropy,
   dense,
   depthwiseConv2d,
+  dilatedConv2d,
   dropout,
   dropPath,
   executeOp,
@@ -21,7 +29,10 @@ import {
   randomNormal,
   reasonForNoGpu,
   recordedOps,
+  relu6,
+  resizeBicubic,
   resizeBilinear,
+  silu,
   standardizedConv2d,
   stridedSlice,
   type Tensor,
@@ -30,16 +41,18 @@ import {
   truncatedNormal,
   withoutGpuKernel,
 } from '../engine/index.js';
-import { simclrMethod } from '../experiments/index.js';
+import { smallViews } from '../experiments/index.js';
 import { type ModelTensors, resnet, vit } from '../models/index.js';
-import { drawViews, objectiveOf, simclr } from '../pretrain/index.js';
+import { byol, dino, drawViews, type Method, mae, mocoV2, objectiveOf, simclr, supervised } from '../pretrain/index.js';
 import {
   adamw,
   dynamicLossScaling,
+  freezing,
   lars,
   movingAverage,
   type Objective,
   type Optimizer,
+  type Scheduled,
   type Step,
   type StepOptions,
   sgd,
@@ -72,31 +85,54 @@ function audited<Inputs extends unknown[]>(
 function auditedSteps(): AuditedStep[] {
   const root = key('gpu-audit');
   const images = () => randomNormal(root, [batch, side, side, 3]);
-  const { views } = simclrMethod({ scale: 'smoke' });
-  const drawn = () => drawViewParameters(views[0]!, batch, { height: side, width: side }, root);
+  const drawn = () => drawViewParameters(smallViews, batch, { height: side, width: side }, root);
   const labels = () => tf.tensor1d([0, 1, 2, 1], 'int32');
 
-  const training = (
+  const training = <Name extends string = never>(
     name: string,
-    objective: Objective,
+    objective: Objective<Name>,
     { optimizer, ...options }: StepOptions & { optimizer: Optimizer },
     inputs: () => Tensors,
   ) =>
-    audited(name, allPrecisions, trainingStep(objective, optimizer, options), (): Parameters<Step> => {
+    audited(name, allPrecisions, trainingStep(objective, optimizer, options), (): Parameters<Step<Name>> => {
       const { parameters, state } = objective.initialize(root);
       const tensors = { parameters, state, optimizer: optimizer.initialize(parameters) };
-      return [tensors, inputs(), { learningRate: tf.scalar(0.1), weightDecay: tf.scalar(0.1) }, root];
+      const scheduled = Object.fromEntries(
+        ['learningRate', 'weightDecay', ...Object.keys(objective.schedules ?? {})].map((name) => [
+          name,
+          tf.scalar(0.1),
+        ]),
+      );
+      return [tensors, inputs(), scheduled as unknown as Scheduled<Name>, root];
     });
 
-  const contrastive = simclr({
-    backbone: resnet({ depth: 18, width: 0.25 }),
-    ...{ views: views[0]!, hiddenSize: 16, outputSize: 8, temperature: 0.1 },
+  const methodStep = <Name extends string>(
+    name: string,
+    method: Method<Name>,
+    options: StepOptions & { optimizer: Optimizer },
+  ) => {
+    const start = { labels: new Int32Array(2), classNames: ['one', 'other'] };
+    const source = { decode: ({ images }: Tensors) => ({ images: images!, labels: labels() }) };
+    const objective = objectiveOf(method, source, { start, length: { steps: 1, stepsPerEpoch: 1 } });
+    return training(name, objective, options, () => ({
+      images: images(),
+      ...drawViews(method.views, { size: side, batchSize: batch }, root),
+    }));
+  };
+  const small = { backbone: resnet({ depth: 18, width: 0.25 }), hiddenSize: 16, outputSize: 8 };
+  const contrastive = simclr({ ...small, views: smallViews, temperature: 0.1 });
+  const queued = mocoV2({
+    ...{ ...small, views: smallViews, temperature: 0.1, momentum: 0.9, queueSize: 6, batchNormGroups: 2 },
   });
-  const ofImages = objectiveOf(contrastive, { decode: ({ images }) => ({ images: images!, labels: images! }) });
-  const contrastiveBatch = () => ({
-    images: images(),
-    ...drawViews(contrastive.views, { size: side, batchSize: batch }, root),
+  const named = supervised({ ...small, views: smallViews, dropout: 0.4, labelSmoothing: 0.1, weighted: true });
+  const painting = mae({
+    ...{
+      backbone: vit({ imageSize: 64, patchSize: 16, width: 32, depth: 1, heads: 2, positions: 'fixed' }),
+      views: smallViews,
+    },
+    ...{ maskRatio: 0.75, normalizeTargets: true, decoder: { width: 16, depth: 1, heads: 2 } },
   });
+  const predicting = byol({ ...small, views: byolViews(64), momentum: 0.9, classifier: true });
 
   const backbone = resnet({ depth: 50, width: 0.25 });
   const supervisedModel = (): ModelTensors => {
@@ -107,7 +143,7 @@ function auditedSteps(): AuditedStep[] {
     };
     return { parameters: { ...parameters, ...classifier }, state };
   };
-  const supervised: Objective = {
+  const classification: Objective = {
     initialize: supervisedModel,
     loss({ parameters, state }, { images, labels }) {
       const encoded = backbone.apply({ parameters, state }, images!, { training: true });
@@ -121,7 +157,8 @@ function auditedSteps(): AuditedStep[] {
     }),
   };
 
-  const transformer = vit({ imageSize: side, patchSize: 8, width: 16, depth: 2, heads: 2, dropPathRate: 0.1 });
+  const sizes = { imageSize: side, patchSize: 8, width: 16, depth: 2, heads: 2 };
+  const transformer = vit({ ...sizes, dropPathRate: 0.1 });
   const transformerObjective: Objective = {
     initialize: (key) => transformer.initialize(key),
     loss(model, { images }, { random }) {
@@ -129,6 +166,18 @@ function auditedSteps(): AuditedStep[] {
       return { loss: gelu(features, { approximate: 'tanh' }).mean(), state };
     },
   };
+
+  const distilled = dino({
+    ...{
+      ...small,
+      backbone: (dropPathRate: number) => vit({ ...sizes, dropPathRate }),
+      dropPathRate: 0.1,
+      views: dinoViews(64, { size: 16, count: 1 }),
+      bottleneckSize: 4,
+    },
+    ...{ normLastLayer: false, batchNorm: true, frozenEpochs: 1, studentTemperature: 0.1 },
+    ...{ teacherTemperature: { from: 0.04, to: 0.07, epochs: 2 }, momentum: 0.9, centerMomentum: 0.9 },
+  });
 
   const evaluation = audited(
     'evaluation',
@@ -141,6 +190,12 @@ function auditedSteps(): AuditedStep[] {
         nearest: tf.topk(tf.matMul(rows, bank as never, false, true), 2),
         moments: tf.moments(rows, 0),
         singular: executeOp('Svd', attributes, [rows], 3)[0],
+        solved: executeOp(
+          'MatrixSolve',
+          [attribute.typeOf('T', rows), attribute.bool('adjoint', false)],
+          [tf.matMul(rows, rows, true), tf.transpose(rows)],
+          1,
+        )[0],
       };
     },
     () => [supervisedModel(), images(), randomNormal(root, [6, backbone.featureSize])],
@@ -149,15 +204,22 @@ function auditedSteps(): AuditedStep[] {
   const viewing = audited(
     'views',
     float32,
-    (images: Tensor, parameters: Tensors) => applyViews(images, parameters, views[0]!),
+    (images: Tensor, parameters: Tensors) => applyViews(images, parameters, smallViews),
     () => [images(), drawn()],
   );
 
   const nesterov = sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
   return [
-    training('SimCLR step, LARS', ofImages, { optimizer: lars({ momentum: 0.9 }) }, contrastiveBatch),
-    training('SimCLR step, SGD', ofImages, { optimizer: nesterov }, contrastiveBatch),
-    training('supervised ResNet-50 step', supervised, { optimizer: adamw(), clipNorm: 1, microBatches: 2 }, () => ({
+    methodStep('supervised step', named, { optimizer: adamw(), clipNorm: 1 }),
+    methodStep('SimCLR step, LARS', contrastive, { optimizer: lars({ momentum: 0.9 }) }),
+    methodStep('SimCLR step, SGD', contrastive, { optimizer: nesterov }),
+    methodStep('MoCo v2 step', queued, { optimizer: nesterov }),
+    methodStep('BYOL step', predicting, { optimizer: nesterov }),
+    methodStep('MAE step', painting, { optimizer: adamw({ betas: [0.9, 0.95] }) }),
+    methodStep('DINO step', distilled, {
+      ...{ optimizer: freezing(adamw(), distilled.freezes!), clipNorm: 3, clipOf: 'each' },
+    }),
+    training('ResNet-50 step', classification, { optimizer: adamw(), clipNorm: 1, microBatches: 2 }, () => ({
       images: images(),
       labels: labels(),
     })),
@@ -200,8 +262,9 @@ function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
     let x = groupNorm(images!, { weight: weight!, bias: bias! }, 2);
     x = depthwiseConv2d(standardizedConv2d(x, kernel!, { padding: 1 }), depthwise!, { padding: 1 });
     x = layerNorm(x, { weight: weight!, bias: bias! });
+    x = relu6(dilatedConv2d(x, kernel!, { dilation: 2, padding: 2 }));
     x = maxPool(averagePool(x, { size: 3, stride: 1, padding: 1, countPadding: false }), { size: 2, stride: 1 });
-    x = resizeBilinear(x, [8, 8]);
+    x = silu(resizeBicubic(resizeBilinear(x, [4, 4]), [8, 8]));
     x = dropPath(dropout(x, 0.1, random.fold('dropout')), 0.1, random.fold('path'));
     x = stridedSlice(x, [0, 0, 0, 0], [batch, 8, 8, 4], [1, 2, 2, 1]);
     x = gather(gather(x.reshape([batch, 16, 4]), indices!, { perSample: true }), rows!);

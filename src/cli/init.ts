@@ -8,8 +8,8 @@ import { UsageError } from './usage-error.js';
 const help = `pathlab init WHERE [--out FILE]
 
 Writes the definition that WHERE stands for, to be read and corrected: a folder with a folder of images for each class, or
-with one of images and one of their masks, or a table of patches (.csv). What is taken for what is said. Then \`pathlab compile FILE\` cuts it, and \`-p data FILE\` gives it to a
-notebook. Licence, origin and citation are "not stated": write them where the dataset is published.
+with one of images and one of their masks, a folder of slides, or a table of patches (.csv). What is taken for what is
+said. Then \`pathlab compile FILE\` cuts it, and \`-p data FILE\` gives it to a notebook. Licence, origin and citation are "not stated": write them where the dataset is published.
 
   --out FILE   where it is written (NAME.json here); a file that is there stays as it is
 `;

@@ -30,6 +30,10 @@ const commands: Record<string, Command> = {
     about: 'say whether a finished run still holds: files, code, data, numbers (verify --help)',
     run: async (args) => (await import('./verify.js')).verify(args),
   },
+  export: {
+    about: 'write the backbone of a run for timm, torchvision or TensorFlow (export --help)',
+    run: async (args) => (await import('./export.js')).exportRun(args),
+  },
   gallery: {
     about: 'write results/index.html, the page of all runs',
     run: async () => {

@@ -30,6 +30,13 @@ export function decimal(name: string, text: string | undefined, unit = 1): numbe
   throw new UsageError(`--${name} takes a number above 0; got "${text}"`);
 }
 
+/** An option's share, 0 to 1; undefined where it was not given. */
+export function share(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 1) return Number(text);
+  throw new UsageError(`--${name} takes a share from 0 to 1; got "${text}"`);
+}
+
 /** A seed that is a number is one, so that `--seed 0` is the seed 0 of notebooks; any other word is taken as it is. */
 export function seedOf(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { projectRoot, writeFileAtomic } from '../base/index.js';
-import { simclrExperiment } from '../experiments/index.js';
+import { isPretraining, pretrainExperiment } from '../experiments/index.js';
 import { attemptIn, lockFolder, type Metric, runFolderFor } from '../runs/index.js';
 import {
   describeParameters,
@@ -152,9 +152,9 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** What each scale sets where a parameter is left out, for notebooks whose parameters say so. */
 function scaleSettings(notebook: string): string[] {
-  if (notebook !== '11-pretrain-simclr') return [];
+  if (!isPretraining(notebook)) return [];
   const lines = (['smoke', 'demo', 'paper'] as const).map((scale) => {
-    const { settings, batchSize, neighbors } = simclrExperiment({ scale });
+    const { settings, batchSize, neighbors } = pretrainExperiment(notebook, { scale });
     const { epochs, steps, learningRate, precision } = settings;
     const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
     return `  ${scale}: ${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}, neighbors ${neighbors}`;

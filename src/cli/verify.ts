@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { digestOfFile } from '../base/index.js';
-import { readSafetensors } from '../engine/index.js';
-import { type PretrainParameters, pretrainingData, simclrExperiment } from '../experiments/index.js';
-import { fromTorch } from '../models/index.js';
-import { pretrainedEncoder } from '../pretrain/index.js';
+import { isPretraining, pretrainingData } from '../experiments/index.js';
 import { compareWithBaselines, comparisonMetrics } from '../report/index.js';
-import { type Metric, type Provenance, runIdentity } from '../runs/index.js';
+import { type Metric, runIdentity } from '../runs/index.js';
+import { encoderOf, experimentOf, type FinishedRun, readFinishedRun, readOfRun } from './finished-run.js';
 import { parseWords } from './options.js';
 import { UsageError } from './usage-error.js';
 
@@ -48,18 +46,7 @@ export async function verify(words: readonly string[]): Promise<number> {
   const [where, ...others] = positionals;
   if (where === undefined || others.length > 0)
     throw new UsageError('verify takes one RUN (see pathlab verify --help)');
-  const folder = resolve(where);
-  if (!existsSync(join(folder, 'provenance.json'))) {
-    throw new UsageError(`${where} is no finished run: there is no provenance.json in it`);
-  }
-  const read = <Content>(name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Content;
-  const kept = read<Provenance>('provenance.json');
-  if (!kept.files) throw new UsageError(`${where} was kept by an earlier version, without hashes of its files`);
-  const run = {
-    folder,
-    ...kept,
-    parameters: read<Record<string, unknown>>('parameters.json'),
-  };
+  const run = readFinishedRun(where);
   let wrong = 0;
   for await (const { what, holds, found } of findings(run)) {
     if (!holds) wrong++;
@@ -71,9 +58,7 @@ export async function verify(words: readonly string[]): Promise<number> {
   return wrong === 0 ? 0 : 2;
 }
 
-type KeptRun = Provenance & { folder: string; parameters: Record<string, unknown> };
-
-async function* findings(run: KeptRun): AsyncGenerator<Finding> {
+async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
   for (const [name, sha256] of Object.entries(run.files)) {
     const path = join(run.folder, name);
     const now = existsSync(path) ? await digestOfFile(path) : undefined;
@@ -90,13 +75,13 @@ async function* findings(run: KeptRun): AsyncGenerator<Finding> {
     const holds = (hashes as Record<string, string>)[name] === sha256;
     yield { what: name, holds, found: holds ? 'as it was' : 'changed since the run' };
   }
-  if (run.notebook === '11-pretrain-simclr') yield* evaluatedAgain(run);
+  if (isPretraining(run.notebook)) yield* evaluatedAgain(run);
   else console.log(`not evaluated again: the numbers of ${run.notebook}`);
 }
 
 /** Opens the data of a pretraining and evaluates its weights again. */
-async function* evaluatedAgain(run: KeptRun): AsyncGenerator<Finding> {
-  const experiment = simclrExperiment(run.parameters as unknown as PretrainParameters);
+async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
+  const experiment = experimentOf(run);
   const data = await pretrainingData(experiment);
   const { indexSha256, report } = data.dataset;
   const isSame = run.data.some(({ sha256 }) => sha256 === indexSha256);
@@ -107,14 +92,8 @@ async function* evaluatedAgain(run: KeptRun): AsyncGenerator<Finding> {
     holds: split === data.split.sha256,
     found: split === data.split.sha256 ? 'the same' : 'another',
   };
-  const { tensors } = await readSafetensors(join(run.folder, 'backbone.safetensors'));
-  const model = fromTorch(tensors);
-  const comparison = await compareWithBaselines(
-    experiment,
-    data,
-    pretrainedEncoder(experiment.method, experiment, model),
-  );
-  const { metrics } = JSON.parse(readFileSync(join(run.folder, 'metrics.json'), 'utf8')) as { metrics: Metric[] };
+  const comparison = await compareWithBaselines(experiment, data, await encoderOf(run, experiment));
+  const { metrics } = readOfRun<{ metrics: Metric[] }>(run.folder, 'metrics.json');
   if (!comparison) console.log('not evaluated again: no patch has a class');
   for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {
     const kept = metrics.find((metric) => metric.name === name)?.value;

@@ -21,7 +21,7 @@ import {
 } from '../datasets/index.js';
 import type { SiteLeakage } from '../evaluate/index.js';
 import type { Metric, RunResult } from '../runs/index.js';
-import type { Scale } from './pretrain.js';
+import type { Scale } from './pretrain-recipe.js';
 
 /** What the parameters cell of notebooks 01 to 03 gives. */
 export interface CompileParameters {

@@ -7,11 +7,11 @@ export {
   experimentDataset,
 } from './compile-datasets.js';
 export {
+  isPretraining,
   type PretrainExperiment,
   type PretrainParameters,
-  type PretrainRecipe,
   pretrainExperiment,
-  type Scale,
 } from './pretrain.js';
-export { simclrExperiment, simclrMethod } from './pretrain-simclr.js';
+export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 export { type PretrainingData, pretrainingData } from './pretraining-data.js';
+export { smallViews } from './small-scale.js';

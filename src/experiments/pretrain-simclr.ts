@@ -1,13 +1,8 @@
-import { selfSupervisedViews, type ViewRecipe } from '../augment/index.js';
-import { resnet } from '../models/index.js';
-import { type Method, simclr } from '../pretrain/index.js';
-import {
-  type PretrainExperiment,
-  type PretrainParameters,
-  type PretrainRecipe,
-  pretrainExperiment,
-  type Scale,
-} from './pretrain.js';
+import { selfSupervisedViews } from '../augment/index.js';
+import { type Backbone, resnet } from '../models/index.js';
+import { simclr } from '../pretrain/index.js';
+import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
+import { smallViews } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -16,9 +11,9 @@ import {
  * scale was chosen by trials on synthetic slides of seeds 1 to 3; `npm run campaign -- simclr-seeds` measures other seeds.
  */
 
-const paper = (): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   method: simclr({
-    backbone: resnet({ depth: 50 }),
+    backbone,
     views: selfSupervisedViews(224),
     hiddenSize: 2048,
     outputSize: 128,
@@ -39,24 +34,13 @@ const paper = (): PretrainRecipe => ({
   imageSize: 512,
 });
 
-/** Views of 64 px, for trainings of minutes. */
-const smallViews: ViewRecipe = {
-  ...selfSupervisedViews(64),
-  // With the paper's .8 the pairs among a few hundred patches are soon all found, and less is learned.
-  crop: { scale: [0.3, 1], ratio: [3 / 4, 4 / 3] },
-  // Six tenths of the paper's strength, which in trials of this length left less time for structure.
-  jitter: { probability: 0.8, brightness: 0.24, contrast: 0.24, saturation: 0.24, hue: 0.06 },
-  // More often gray than the paper's .2, so that the stain helps less to find the pair.
-  grayscale: 0.5,
-  // A pixel is 3.1 um and not .39: the paper's blur of up to 2 px would wipe out the nuclei.
-  blur: { probability: 0.5, sigma: [0.1, 0.8], kernelSize: 5 },
-};
+/** A quarter of the channels: 0.7 million parameters. */
+const smallResnet = () => resnet({ depth: 18, width: 0.25 });
 
 /** Trains in about a minute on two cores. */
-const demo = (): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResnet()): PretrainRecipe => ({
   method: simclr({
-    // A quarter of the channels: 0.7 million parameters.
-    backbone: resnet({ depth: 18, width: 0.25 }),
+    backbone,
     views: smallViews,
     hiddenSize: 512,
     outputSize: 128,
@@ -81,20 +65,11 @@ const demo = (): PretrainRecipe => ({
 });
 
 /** Every step of the page, in seconds. */
-const smoke = (): PretrainRecipe => ({
-  ...demo(),
+const smoke = (backbone?: Backbone): PretrainRecipe => ({
+  ...demo(backbone),
   settings: { ...demo().settings, steps: 32, learningRate: 0.01 },
   batchSize: 8,
 });
 
-const recipes: Record<Scale, () => PretrainRecipe> = { smoke, demo, paper };
-
-/** The experiment of notebook 11; see `pretrainExperiment`. */
-export function simclrExperiment(parameters: PretrainParameters): PretrainExperiment {
-  return pretrainExperiment('11-pretrain-simclr', recipes, parameters);
-}
-
-/** The method of a scale. */
-export function simclrMethod({ scale }: { scale: Scale }): Method {
-  return recipes[scale]().method;
-}
+/** Of notebook 11. */
+export const simclrRecipes: PretrainRecipes = { smoke, demo, paper };

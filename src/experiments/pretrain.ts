@@ -1,14 +1,39 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
-import type { Method, PretrainSettings } from '../pretrain/index.js';
+import { backbone } from '../models/index.js';
+import type { PretrainSettings } from '../pretrain/index.js';
+import { byolRecipes } from './pretrain-byol.js';
+import { dinoRecipes } from './pretrain-dino.js';
+import { maeRecipes } from './pretrain-mae.js';
+import { mocoV2Recipes } from './pretrain-mocov2.js';
+import type { PretrainRecipe, PretrainRecipes, Scale } from './pretrain-recipe.js';
+import { simclrRecipes } from './pretrain-simclr.js';
+import { supervisedRecipes } from './pretrain-supervised.js';
+import { smallCohorts } from './small-scale.js';
 
-export type Scale = 'smoke' | 'demo' | 'paper';
+/** The pretraining notebooks. */
+const notebooks: Readonly<Record<string, PretrainRecipes>> = {
+  '10-pretrain-supervised': supervisedRecipes,
+  '11-pretrain-simclr': simclrRecipes,
+  '12-pretrain-mocov2': mocoV2Recipes,
+  '13-pretrain-byol': byolRecipes,
+  '14-pretrain-dino': dinoRecipes,
+  '15-pretrain-mae': maeRecipes,
+};
+
+export function isPretraining(notebook: string): boolean {
+  return Object.hasOwn(notebooks, notebook);
+}
 
 /** What the parameters cell of a pretraining notebook gives; `undefined` means: what the scale says. */
 export interface PretrainParameters {
   scale: Scale;
   /** See `openPatches`. */
   data?: string;
+  /** A network by its name (see `backbone`); by default the scale's own. */
+  backbone?: string;
+  /** See `initialWeights`. */
+  init?: string;
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
@@ -17,23 +42,11 @@ export interface PretrainParameters {
   seed?: number;
 }
 
-/** A pretraining method at a scale. */
-export interface PretrainRecipe {
-  method: Method;
-  settings: Omit<PretrainSettings, 'seed'>;
-  batchSize: number;
-  /** The least side that patches are decoded at, px. */
-  imageSize: number;
-}
-
 /** Everything that makes a pretraining experiment. */
-export interface PretrainExperiment {
+export interface PretrainExperiment extends PretrainRecipe {
   notebook: string;
   scale: Scale;
-  method: Method;
   settings: PretrainSettings;
-  batchSize: number;
-  imageSize: number;
   /** What the user named, or undefined: the scale's own data. */
   data: string | undefined;
   /** The synthetic cohort to draw where no data are named; null at paper scale. */
@@ -49,15 +62,6 @@ export interface PretrainExperiment {
   /** The same at paper scale, for the page. */
   paper: PretrainRecipe;
 }
-
-/**
- * Slides that pretraining notebooks share at the small scales: eight classes that differ in structure and not in color, of
- * many small slides from three sites. With all 20 classes a few hundred patches would hold too few of each.
- */
-const cohorts: Record<Exclude<Scale, 'paper'>, SyntheticDatasetOptions> = {
-  smoke: { kind: 'ptcga200', classes: 4, patients: 3, sites: 3, columns: 2, rows: 2 },
-  demo: { kind: 'ptcga200', classes: 8, patients: 6, sites: 3, columns: 4, rows: 3 },
-};
 
 const scales = {
   smoke: { evaluated: { bank: 512, heldOut: 256 }, heldOut: 1 / 3, neighbors: 5, monitorEvery: 8, checkpointEvery: 8 },
@@ -83,12 +87,23 @@ const scales = {
  *
  * @throws RangeError that names the parameter, what it takes, and what it got
  */
-export function pretrainExperiment(
-  notebook: string,
-  recipes: Readonly<Record<Scale, () => PretrainRecipe>>,
-  parameters: PretrainParameters,
-): PretrainExperiment {
-  const { scale, data, epochs, batchSize, learningRate, precision, neighbors, seed = 1 } = parameters;
+export function pretrainExperiment(notebook: string, parameters: PretrainParameters): PretrainExperiment {
+  if (!isPretraining(notebook)) {
+    throw new RangeError(`${notebook} is none of the pretraining notebooks ${Object.keys(notebooks).join(', ')}`);
+  }
+  const recipes = notebooks[notebook]!;
+  const {
+    scale,
+    data,
+    backbone: network,
+    init,
+    epochs,
+    batchSize,
+    learningRate,
+    precision,
+    neighbors,
+    seed = 1,
+  } = parameters;
   if (!Object.hasOwn(recipes, scale)) {
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
@@ -104,26 +119,28 @@ export function pretrainExperiment(
   );
   check('neighbors', neighbors, whole(1), 'a whole number of 1 or more');
   check('seed', seed, Number.isSafeInteger, 'a whole number');
-  const recipe = recipes[scale]();
+  const given = network === undefined ? undefined : backbone(network);
+  const recipe = recipes[scale](given);
+  if (given && recipe.method.backbone !== given) throw new RangeError(`${notebook} comes with its own backbone alone`);
   const { settings } = recipe;
   return {
     ...scales[scale],
+    ...recipe,
     notebook,
     scale,
     data,
-    synthetic: scale === 'paper' ? null : cohorts[scale],
-    method: recipe.method,
-    imageSize: recipe.imageSize,
+    synthetic: scale === 'paper' ? null : smallCohorts[scale],
     batchSize: batchSize ?? recipe.batchSize,
     settings: {
       ...settings,
       seed,
+      ...(init !== undefined && { init }),
       ...(epochs !== undefined && { epochs, steps: undefined }),
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
     neighbors: neighbors ?? scales[scale].neighbors,
-    paper: recipes.paper(),
+    paper: recipes.paper(given),
   };
 }
 

@@ -17,7 +17,7 @@ export interface PretrainingData {
   /** What was understood of the data, in plain sentences. */
   understood: readonly string[];
   split: PatchSplit;
-  /** All patches of the training split, shuffled. Their classes are not looked at by a self-supervised method. */
+  /** The training split's patches, shuffled: all, or those with a class where the method learns from classes. */
   train: BatchSource;
   /** Patches of the training split whose classes are known, which held-out patches are compared with; null without classes. */
   bank: BatchSource | null;
@@ -39,12 +39,19 @@ export async function pretrainingData(
     signal?: AbortSignal;
   } = {},
 ): Promise<PretrainingData> {
-  const { settings, batchSize, imageSize, evaluated } = experiment;
+  const { method, settings, batchSize, imageSize, balanced, evaluated } = experiment;
   const root = key(settings.seed);
   const { dataset, understood } = await openNamed(experiment, root, watch);
   const split = splitPatches(dataset, { heldOut: experiment.heldOut }, root.fold('split'));
   const labelled = (rows: Int32Array) => rows.filter((row) => dataset.labels[row]! >= 0);
   const hasClasses = labelled(split.train).length > 0 && labelled(split.heldOut).length > 0;
+  if (method.supervised && !hasClasses) {
+    throw new Error(
+      `${method.name} learns from classes, and ${dataset.folder} has no patches with a class ${labelled(split.train).length > 0 ? 'to judge it by' : 'to train on'}; ` +
+        'give data with classes, or take a self-supervised notebook (11 to 15)',
+    );
+  }
+  const trained = method.supervised ? labelled(split.train) : split.train;
   const withControlDependencies = (rows: Int32Array, most: number, name: string) =>
     new BatchSource(dataset, {
       patches: drawRows(rows, most, root.fold('evaluated').fold(name)),
@@ -55,7 +62,7 @@ export async function pretrainingData(
     dataset,
     understood,
     split,
-    train: new BatchSource(dataset, { patches: split.train, batchSize, imageSize, key: root.fold('order') }),
+    train: new BatchSource(dataset, { patches: trained, batchSize, imageSize, balanced, key: root.fold('order') }),
     bank: hasClasses ? withControlDependencies(labelled(split.train), evaluated.bank, 'bank') : null,
     heldOut: withControlDependencies(
       hasClasses ? labelled(split.heldOut) : split.heldOut,

@@ -1,10 +1,14 @@
+import type { TopLevelSpec } from 'vega-lite';
 import { writeFileAtomic } from '../base/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 import { drawSvg, type Figure, figureBundle } from './figure.js';
 import { chartConfig } from './style.js';
 
 /** A Vega-Lite specification; its inline `data.values` travel with it. */
-export type VegaLiteSpec = Record<string, unknown>;
+export type VegaLiteSpec = TopLevelSpec;
+
+/** One of a specification's layers. */
+export type VegaLiteLayer = Extract<TopLevelSpec, { layer: unknown }>['layer'][number];
 
 export interface ChartOptions {
   /** What the chart shows, in words, with its main numbers; for readers who cannot see it. */
@@ -29,7 +33,7 @@ export async function chartSvg(spec: VegaLiteSpec): Promise<string> {
   measureTextOf(vega);
   // vega writes into the rows that it is given.
   const { $schema: _, ...styled } = structuredClone(withHouseStyle(spec));
-  const compiled = vegaLite.compile(styled as unknown as Parameters<typeof vegaLite.compile>[0]);
+  const compiled = vegaLite.compile(styled as TopLevelSpec);
   const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logLevel: vega.Error });
   try {
     return await view.toSVG();

@@ -1,4 +1,4 @@
-import type { VegaLiteSpec } from './chart.js';
+import type { VegaLiteLayer, VegaLiteSpec } from './chart.js';
 import { faintInk, palette } from './style.js';
 
 /** `41.3 %` for 0.413. */
@@ -21,50 +21,59 @@ export function intervalChart(
   rows: readonly IntervalRow[],
   options: { title: string; subtitle?: string; valueTitle: string; chance?: number },
 ): { spec: VegaLiteSpec; alt: string } {
-  const y = { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelFontSize: 13, labelLimit: 260 } };
-  const color = { field: 'name', type: 'nominal', legend: null, sort: null };
+  const y = {
+    field: 'name',
+    type: 'nominal' as const,
+    title: null,
+    sort: null,
+    axis: { labelFontSize: 13, labelLimit: 260 },
+  };
+  const color = { field: 'name', type: 'nominal' as const, legend: null, sort: null };
   const x = {
     field: 'value',
-    type: 'quantitative',
+    type: 'quantitative' as const,
     title: options.valueTitle,
     scale: { domain: [0, 1] },
     axis: { format: '.0%' },
   };
-  const spec = {
+  const guessing: VegaLiteLayer[] =
+    options.chance === undefined
+      ? []
+      : [
+          {
+            data: { values: [{ chance: options.chance }] },
+            mark: { type: 'rule', strokeDash: [5, 4], color: faintInk },
+            encoding: { x: { field: 'chance', type: 'quantitative' } },
+          },
+          {
+            data: { values: [{ chance: options.chance }] },
+            // Above the panel, where no number can be.
+            mark: { type: 'text', text: 'guessing', baseline: 'bottom', y: -3, color: faintInk },
+            encoding: { x: { field: 'chance', type: 'quantitative' } },
+          },
+        ];
+  const guessingInRows: VegaLiteLayer[] = rows.every((row) => row.chance === undefined)
+    ? []
+    : [
+        {
+          transform: [{ filter: 'isValid(datum.chance)' }],
+          mark: { type: 'tick', thickness: 2, size: 16, color: faintInk },
+          encoding: { y, x: { ...x, field: 'chance' } },
+        },
+        {
+          transform: [{ filter: 'isValid(datum.chance)' }],
+          mark: { type: 'text', text: 'guessing', baseline: 'top', dy: 9, fontSize: 11, color: faintInk },
+          encoding: { y, x: { ...x, field: 'chance' } },
+        },
+      ];
+  const spec: VegaLiteSpec = {
     title: { text: options.title, ...(options.subtitle && { subtitle: options.subtitle }), offset: 22 },
     width: 520,
     height: { step: 46 },
     data: { values: rows.map((row) => ({ ...row, label: percent(row.value) })) },
     layer: [
-      ...(options.chance === undefined
-        ? []
-        : [
-            {
-              data: { values: [{ chance: options.chance }] },
-              mark: { type: 'rule', strokeDash: [5, 4], color: faintInk },
-              encoding: { x: { field: 'chance', type: 'quantitative' } },
-            },
-            {
-              data: { values: [{ chance: options.chance }] },
-              // Above the panel, where no number can be.
-              mark: { type: 'text', text: 'guessing', baseline: 'bottom', y: -3, color: faintInk },
-              encoding: { x: { field: 'chance', type: 'quantitative' } },
-            },
-          ]),
-      ...(rows.some((row) => row.chance !== undefined)
-        ? [
-            {
-              transform: [{ filter: 'isValid(datum.chance)' }],
-              mark: { type: 'tick', thickness: 2, size: 16, color: faintInk },
-              encoding: { y, x: { ...x, field: 'chance' } },
-            },
-            {
-              transform: [{ filter: 'isValid(datum.chance)' }],
-              mark: { type: 'text', text: 'guessing', baseline: 'top', dy: 9, fontSize: 11, color: faintInk },
-              encoding: { y, x: { ...x, field: 'chance' } },
-            },
-          ]
-        : []),
+      ...guessing,
+      ...guessingInRows,
       {
         transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'rule', strokeWidth: 3 },
@@ -115,15 +124,15 @@ export function embeddingChart(
   }
   const emphasized = rows.some((row) => row.kind === options.emphasis);
   const domain = emphasized ? [...kinds, options.emphasis!] : kinds;
-  const colors = domain.map((_, index) => (index < kinds.length ? palette[index] : '#000000'));
-  const marks = domain.map((_, index) => (index < kinds.length ? shapes[index] : 'cross'));
+  const colors = domain.map((_, index) => (index < kinds.length ? palette[index]! : '#000000'));
+  const marks = domain.map((_, index) => (index < kinds.length ? shapes[index]! : 'cross'));
   const position = (field: string) => ({
     field,
-    type: 'quantitative',
+    type: 'quantitative' as const,
     axis: null,
     scale: { zero: false, padding: 12 },
   });
-  const spec = {
+  const spec: VegaLiteSpec = {
     title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
     width: 520,
     height: 400,

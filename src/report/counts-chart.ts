@@ -7,9 +7,14 @@ export function countsChart(
   options: { title: string; subtitle?: string; of: string },
 ): { spec: VegaLiteSpec; alt: string } {
   const values = counts.map(([name, patches]) => ({ name, patches }));
-  const y = { field: 'name', type: 'nominal', sort: null, title: null, axis: { labelLimit: 240 } };
-  const x = { field: 'patches', type: 'quantitative', title: options.of, axis: { tickMinStep: 1, format: ',d' } };
-  const spec = {
+  const y = { field: 'name', type: 'nominal' as const, sort: null, title: null, axis: { labelLimit: 240 } };
+  const x = {
+    field: 'patches',
+    type: 'quantitative' as const,
+    title: options.of,
+    axis: { tickMinStep: 1, format: ',d' },
+  };
+  const spec: VegaLiteSpec = {
     title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
     width: 480,
     height: { step: 20 },

@@ -8,6 +8,7 @@ export { showFeatureMap } from './feature-map.js';
 export { type Figure, showPicture } from './figure.js';
 export { writeGallery } from './gallery.js';
 export { type LiveTrainingChart, liveTrainingChart } from './live-training-chart.js';
+export { modelTable } from './model-table.js';
 export {
   drawPictureGrid,
   type GridPicture,
@@ -20,6 +21,7 @@ export { compareWithBaselines, pretrainingFacts, showCost } from './pretraining-
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
 export { showRealSlide } from './real-slide.js';
+export { showReconstructions } from './reconstructions.js';
 export { resultsFrame } from './results-table.js';
 export { display, html } from './show.js';
 export { comparisonMetrics, showComparison } from './show-comparison.js';

@@ -3,7 +3,7 @@ import { writeSafetensors } from '../engine/index.js';
 import { colorHistograms, compareFeatures, type Encoder, type FeatureComparison } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
-import { type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
+import { initialWeightsFiles, type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
 import type { Metric, Run } from '../runs/index.js';
 import { duration } from './progress.js';
 import { display, html } from './show.js';
@@ -15,7 +15,7 @@ import { comparisonMetrics } from './show-comparison.js';
  */
 export async function compareWithBaselines(
   { method, settings, neighbors }: PretrainExperiment,
-  { bank, heldOut }: PretrainingData,
+  { bank, heldOut, train }: PretrainingData,
   encoder: Encoder,
 ): Promise<FeatureComparison | null> {
   if (!bank) return null;
@@ -25,7 +25,7 @@ export async function compareWithBaselines(
     queries: heldOut,
     features: {
       [`${method.name} pretrained`]: encoder,
-      'random initialization': untrainedEncoder(method, { settings }),
+      'random initialization': untrainedEncoder(method, { settings, batches: train }),
       'color histogram': (patches) => colorHistograms(patches, signal),
     },
     neighbors: Math.min(neighbors, bank.count),
@@ -53,7 +53,7 @@ export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: 
  */
 export async function pretrainingFacts(
   run: Run,
-  { method }: PretrainExperiment,
+  { method, settings }: PretrainExperiment,
   { dataset, split, train }: PretrainingData,
   { encoder, comparison }: { encoder: Encoder; comparison: FeatureComparison | null },
 ) {
@@ -66,11 +66,18 @@ export async function pretrainingFacts(
   const { report, indexSha256: sha256 } = dataset;
   const synthetic = report.counts.synthetic > 0;
   const of = `held-out patches of ${report.dataset}, split by ${split.by}`;
+  const files = await initialWeightsFiles(settings.init ?? 'random', method.backbone);
+  const firstWeights = Object.fromEntries(
+    Object.entries(files).map(([name, hash]) => [`first weights: ${name}`, hash]),
+  );
   const trained: Metric = { name: 'patches trained on', value: train.count, about: report.title };
   return {
     data: [{ name: report.dataset, origin: report.origin, licence: report.licence, synthetic, sha256 }],
     splits: { 'training and held-out patches': split.sha256 },
-    weights: { 'backbone.safetensors': await digestOfFile(weights) },
+    weights: {
+      ...firstWeights,
+      'backbone.safetensors': await digestOfFile(weights),
+    },
     choices: { batches: train.storage },
     metrics: comparison ? comparisonMetrics(comparison, of) : [trained],
   };

@@ -1,3 +1,4 @@
+import type { ViewRecipe } from '../augment/index.js';
 import type { PretrainExperiment, PretrainRecipe } from '../experiments/index.js';
 import { showTable } from './table.js';
 
@@ -20,19 +21,23 @@ function flat({
   batchSize,
   imageSize,
 }: PretrainRecipe | PretrainExperiment): Record<string, unknown> {
-  const views = Object.assign(
-    {},
-    ...method.views.map((recipe, view) =>
-      Object.fromEntries(Object.entries(recipe).map(([name, value]) => [`view ${view + 1}, ${name}`, value])),
-    ),
-  ) as Record<string, unknown>;
-  // Views that are drawn alike are told once.
-  const [first, ...others] = method.views;
-  const alike = others.every((recipe) => JSON.stringify(recipe) === JSON.stringify(first));
-  const shown = alike
-    ? Object.fromEntries(Object.entries(first!).map(([name, value]) => [`views, ${name}`, value]))
-    : views;
+  const views: Record<string, unknown> = {};
+  for (const [title, recipe] of viewsByTitle(method.views)) {
+    for (const [name, value] of Object.entries(recipe)) views[`${title}, ${name}`] = value;
+  }
   const { seed: _, ...plain } = { seed: undefined, ...settings };
   const { epochs, steps, ...rest } = plain as typeof settings;
-  return { backbone: method.backbone.name, ...method.settings, epochs, steps, ...rest, batchSize, imageSize, ...shown };
+  return { backbone: method.backbone.name, ...method.settings, epochs, steps, ...rest, batchSize, imageSize, ...views };
+}
+
+/** Neighbors that are drawn alike are told once: "view 1", "views 3 to 10"; "views" where all are alike. */
+function viewsByTitle(recipes: readonly ViewRecipe[]): [string, ViewRecipe][] {
+  const firsts = recipes.flatMap((recipe, view) =>
+    view > 0 && JSON.stringify(recipe) === JSON.stringify(recipes[view - 1]) ? [] : [view],
+  );
+  return firsts.map((first, group) => {
+    const last = (firsts[group + 1] ?? recipes.length) - 1;
+    const numbers = first === last ? `view ${first + 1}` : `views ${first + 1} to ${last + 1}`;
+    return [firsts.length === 1 ? 'views' : numbers, recipes[first]!];
+  });
 }

@@ -1,3 +1,4 @@
+import type { VegaLiteSpec } from './chart.js';
 import { type DisplayMetadata, type MimeBundle, type Output, showBundle } from './display.js';
 import { isEncodedPicture, isRawPicture, isSharp } from './values/recognize-picture.js';
 import { isFrame, isTable } from './values/recognize-table.js';
@@ -38,7 +39,7 @@ export async function outputOf(value: unknown): Promise<Output | undefined> {
     return (await import('./values/picture.js')).pictureOutput(value);
   }
   if (isVegaLite(value)) {
-    return (await import('./chart.js')).chartOutput(value, { alt: wordsOfChart(value) });
+    return (await import('./chart.js')).chartOutput(value as unknown as VegaLiteSpec, { alt: wordsOfChart(value) });
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import type { ClassGap, SiteLeakage } from '../evaluate/index.js';
-import type { VegaLiteSpec } from './chart.js';
+import type { VegaLiteLayer, VegaLiteSpec } from './chart.js';
 import { intervalChart, percent } from './charts.js';
 import { faintInk, palette } from './style.js';
 
@@ -13,18 +13,18 @@ export function siteLeakageChart(
   const { title: _, ...upper } = shares.spec;
   const x = {
     field: 'value',
-    type: 'quantitative',
+    type: 'quantitative' as const,
     title: 'difference, percentage points',
     scale: { domain: domainOf(gap), nice: true },
     axis: { labelExpr: "datum.value === 0 ? '0' : format(datum.value, '+.0f')", tickCount: 8 },
   };
-  const y = { field: 'name', type: 'nominal', title: null, axis: { labelFontSize: 13, labelLimit: 260 } };
+  const y = { field: 'name', type: 'nominal' as const, title: null, axis: { labelFontSize: 13, labelLimit: 260 } };
   const color = palette[3];
-  const spec = {
+  const spec: VegaLiteSpec = {
     title: { text: title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
     spacing: 26,
     vconcat: [
-      upper,
+      upper as VegaLiteLayer,
       {
         width: 520,
         height: { step: 46 },

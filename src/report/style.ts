@@ -1,3 +1,4 @@
+import type { Config } from 'vega-lite';
 import { fontFamily } from './figure.js';
 
 /** Okabe and Ito's colours for all kinds of colour vision (jfly.uni-koeln.de/color); gray and violet for the pale yellow and the black. */
@@ -25,7 +26,7 @@ export const faintInk = '#5f6b7a';
 export const line = '#d5dae0';
 
 /** Vega-Lite config that gives all charts one look. */
-export const chartConfig = {
+export const chartConfig: Config = {
   background: '#ffffff',
   // In quotes: a name with a number in it is none without.
   font: `'${fontFamily}', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif`,

@@ -1,5 +1,5 @@
 import type { MonitorPanel } from '../evaluate/index.js';
-import type { VegaLiteSpec } from './chart.js';
+import type { VegaLiteLayer, VegaLiteSpec } from './chart.js';
 import { percent } from './charts.js';
 import { duration } from './progress.js';
 import { type Point, thinTogether } from './series.js';
@@ -38,7 +38,7 @@ export function trainingChart(
   const lines = names.map((name, index) => ({ name, points: points[index]!, color: palette[index % palette.length]! }));
   const linesIn = (panel: MonitorPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
   const state = stateInWords(history, totalSteps, isRunning);
-  const spec = {
+  const spec: VegaLiteSpec = {
     title: { text: title, subtitle: state },
     spacing: 14,
     resolve: { scale: { color: 'independent' } },
@@ -47,13 +47,7 @@ export function trainingChart(
       height: index === 0 ? 150 : 130,
       layer: [
         ...referenceLine(panel),
-        drawnLines(panel, linesIn(panel), {
-          field: 'step',
-          type: 'quantitative',
-          title: index === panels.length - 1 ? 'step' : null,
-          scale: { domain: [0, totalSteps], nice: false },
-          axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
-        }),
+        drawnLines(panel, linesIn(panel), { title: index === panels.length - 1 ? 'step' : null, totalSteps }),
       ],
     })),
   };
@@ -67,17 +61,27 @@ interface Line {
   color: string;
 }
 
-function drawnLines(panel: MonitorPanel, lines: readonly Line[], x: object): object {
+function drawnLines(
+  panel: MonitorPanel,
+  lines: readonly Line[],
+  { title, totalSteps }: { title: string | null; totalSteps: number },
+): VegaLiteLayer {
   return {
     data: { values: lines.flatMap(({ name, points }) => points.map((point) => ({ metric: name, ...point }))) },
     mark: { type: 'line', point: lines.every(({ points }) => points.length <= fewPoints) },
     encoding: {
-      x,
+      x: {
+        field: 'step',
+        type: 'quantitative',
+        title,
+        scale: { domain: [0, totalSteps], nice: false },
+        axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
+      },
       y: {
         field: 'value',
         type: 'quantitative',
         title: panel.title,
-        scale: panel.domain ? { domain: panel.domain } : { zero: false },
+        scale: panel.domain ? { domain: [...panel.domain] } : { zero: false },
         axis: { grid: true, tickCount: 5, minExtent: 34, ...(panel.format && { format: panel.format }) },
       },
       color: {
@@ -92,10 +96,10 @@ function drawnLines(panel: MonitorPanel, lines: readonly Line[], x: object): obj
 }
 
 /** Its label stands beside the panel, where no line can run through it. */
-function referenceLine({ reference }: MonitorPanel): object[] {
+function referenceLine({ reference }: MonitorPanel): VegaLiteLayer[] {
   if (!reference) return [];
   const data = { values: [{}] };
-  const y = { datum: reference.value, type: 'quantitative' };
+  const y = { datum: reference.value, type: 'quantitative' as const };
   return [
     { data, mark: { type: 'rule', strokeDash: [5, 4], color: faintInk }, encoding: { y } },
     {
@@ -107,8 +111,11 @@ function referenceLine({ reference }: MonitorPanel): object[] {
 }
 
 function stateInWords(history: TrainingHistory, totalSteps: number, isRunning: boolean): string {
-  const { step, seconds, stepsPerSecond } = history;
-  if (!isRunning) return `${stepsOf(step, totalSteps)}, ${duration(seconds)}`;
+  const { step, seconds, watchedSeconds, stepsPerSecond } = history;
+  if (!isRunning) {
+    const watching = watchedSeconds > 0 ? `, of which evaluations took ${percent(watchedSeconds / seconds)}` : '';
+    return `${stepsOf(step, totalSteps)}, ${duration(seconds)}${watching}`;
+  }
   const pace = stepsPerSecond
     ? [`${shortNumber(stepsPerSecond)} steps a second`, `${duration((totalSteps - step) / stepsPerSecond)} left`]
     : [];

@@ -10,6 +10,8 @@ export class TrainingHistory {
   step = 0;
   /** Time that was spent training, without the time between an interruption and the next start. */
   seconds = 0;
+  /** Of these, on evaluations. */
+  watchedSeconds = 0;
   private lastTime: number | undefined;
   /** The first step of this process: compiling it takes longer than a step. */
   private start: { step: number; seconds: number } | undefined;
@@ -21,6 +23,7 @@ export class TrainingHistory {
     this.lastTime = time;
     this.step = event.step;
     if (event.kind !== 'step' && event.kind !== 'evaluation') return;
+    if (event.kind === 'evaluation') this.watchedSeconds += event.seconds;
     if (event.kind === 'step') this.start ??= { step: event.step, seconds: this.seconds };
     for (const [name, value] of Object.entries(event)) {
       // A diverged metric is not a number, and has no place on an axis.

@@ -2,7 +2,7 @@ import { applyViews, imagesOfDecoded } from '../augment/index.js';
 import { key } from '../base/index.js';
 import { subTensors, type Tensor, tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
-import { drawViews, type Method } from '../pretrain/index.js';
+import { type AnyMethod, drawViews } from '../pretrain/index.js';
 import { picturesOf, showPictureGrid } from './picture-grid.js';
 import { aboutPatch, sampleRows } from './show-patches.js';
 
@@ -12,7 +12,7 @@ import { aboutPatch, sampleRows } from './show-patches.js';
  * @param patches to choose examples from
  */
 export async function showViews(
-  method: Method,
+  method: AnyMethod,
   patches: BatchSource,
   options: { seed: number; save?: string; most?: number },
 ): Promise<void> {
@@ -47,6 +47,6 @@ export async function showViews(
 }
 
 /** Images in 0..1 as bytes. */
-async function imageBytes(images: Tensor): Promise<Uint8Array> {
+export async function imageBytes(images: Tensor): Promise<Uint8Array> {
   return Uint8Array.from(await images.data(), (value) => Math.round(255 * Math.min(1, Math.max(0, value))));
 }

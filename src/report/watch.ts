@@ -1,9 +1,9 @@
-import { interruptSignal } from '../base/index.js';
+import { interruptSignal, key } from '../base/index.js';
 import type { Monitor } from '../evaluate/index.js';
-import { collapseMonitor, knnMonitor } from '../evaluate/index.js';
+import { accuracyMonitor, alignmentMonitor, collapseMonitor } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { type PretrainOptions, trainingSteps } from '../pretrain/index.js';
-import type { Run } from '../runs/index.js';
+import { type Run, TensorBoardLog } from '../runs/index.js';
 import { liveTrainingChart } from './live-training-chart.js';
 
 /**
@@ -14,10 +14,10 @@ export function watch(
   run: Run,
   experiment: PretrainExperiment,
   data: PretrainingData,
-): Pick<PretrainOptions, 'monitors' | 'checkpoint' | 'onEvent' | 'signal'> {
-  const { method, settings, batchSize, checkpointEvery } = experiment;
+): Pick<PretrainOptions, 'monitors' | 'checkpoint' | 'best' | 'onEvent' | 'signal'> {
+  const { method, settings, checkpointEvery } = experiment;
   const monitors = monitorsOf(experiment, data);
-  const chanceLoss = method.chanceLoss?.(batchSize);
+  const chanceLoss = method.chanceLoss?.(data.train);
   const chart = liveTrainingChart({
     title: `${method.name}, ${method.backbone.name}, ${data.train.count} patches`,
     totalSteps: trainingSteps(settings, data.train),
@@ -31,16 +31,20 @@ export function watch(
     ],
     log: run.log.path,
   });
+  const board = new TensorBoardLog(run.file('tensorboard'));
   return {
     monitors,
     checkpoint: {
       folder: run.checkpoints,
       everySteps: checkpointEvery,
+      keep: 2,
       identity: run.parts,
       log: run.log,
     },
+    best: data.bank ? { metric: 'knnAccuracy' } : undefined,
     async onEvent(event) {
       await run.emit({ ...event });
+      await board.add(event);
       if (event.kind === 'resumed') console.log(`${event.step} steps were done before`);
       await chart.add(event);
       if (['finished', 'interrupted', 'failed'].includes(event.kind)) await chart.finish();
@@ -49,12 +53,14 @@ export function watch(
   };
 }
 
-/** kNN where there are classes, and whether features collapse. */
+/** kNN where there are classes, whether features collapse, and how close views of a patch lie. */
 function monitorsOf(
-  { neighbors, monitorEvery: everySteps }: PretrainExperiment,
+  { method, settings, neighbors, monitorEvery: everySteps }: PretrainExperiment,
   { bank, heldOut }: PretrainingData,
 ): Monitor[] {
   const signal = interruptSignal();
   const collapse = collapseMonitor({ patches: heldOut, everySteps, signal });
-  return bank ? [knnMonitor({ bank, queries: heldOut, neighbors, everySteps, signal }), collapse] : [collapse];
+  const views = { patches: heldOut, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
+  const always = [collapse, alignmentMonitor({ ...views, everySteps })];
+  return bank ? [accuracyMonitor({ bank, queries: heldOut, neighbors, everySteps, signal }), ...always] : always;
 }

@@ -12,3 +12,4 @@ export {
   runFolderFor,
   runIdentity,
 } from './run-folder.js';
+export { TensorBoardLog } from './tensorboard.js';

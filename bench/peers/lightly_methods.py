@@ -1,0 +1,201 @@
+"""Ten steps of a method with lightly's heads, losses and averages: the peer of bench/method-parity.bench.mjs.
+
+Arguments: folders with `settings.json`, `weights.safetensors` and `views.safetensors`. Prints the losses of each as JSON.
+Weights have pathlab's names; views are `[batch, height, width, 3]`.
+"""
+
+import copy
+import json
+import math
+import sys
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+from lightly.loss import DINOLoss, NegativeCosineSimilarity, NTXentLoss
+from lightly.models.modules.heads import (
+    BYOLPredictionHead,
+    BYOLProjectionHead,
+    DINOProjectionHead,
+    MoCoProjectionHead,
+    SimCLRProjectionHead,
+)
+from lightly.models.utils import batch_shuffle, batch_unshuffle, update_momentum
+from lightly.utils.lars import LARS
+from safetensors.torch import load_file
+from torch import nn
+
+def under(prefix):
+    return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+
+
+def views_of(step):
+    return [views[f"{step}.{view}"].permute(0, 3, 1, 2).contiguous() for view in range(settings["views"])]
+
+
+def resnet():
+    network = torchvision.models.resnet18(weights=None)
+    network.fc = nn.Identity()
+    network.load_state_dict(under("backbone."), strict=False)
+    return network
+
+
+def fill(head, own):
+    """pathlab numbers dense layers and batch norms, lightly all layers."""
+    for kind, name in ((nn.Linear, "fc"), (nn.BatchNorm1d, "bn")):
+        for number, layer in enumerate(layer for layer in head.layers if isinstance(layer, kind)):
+            layer.weight.data = own[f"{name}{number}.weight"].clone()
+            if layer.bias is not None and f"{name}{number}.bias" in own:
+                layer.bias.data = own[f"{name}{number}.bias"].clone()
+    return head
+
+
+def without_last_bias(head):
+    """As BYOL's authors have it, unlike lightly."""
+    head.layers[-1].register_parameter("bias", None)
+    return head
+
+
+def average(models, copies, momentum):
+    for model, slow in zip(models, copies):
+        update_momentum(model, slow, m=momentum)
+
+
+def rising(base, step):
+    """To 1 by a cosine: the authors' schedule of BYOL's tau and of DINO's teacher."""
+    return 1 - (1 - base) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def simclr():
+    head = fill(SimCLRProjectionHead(512, options["hiddenSize"], options["outputSize"]), under("head."))
+    network = nn.Sequential(resnet(), head)
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim == 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9)
+    criterion = NTXentLoss(temperature=options["temperature"])
+    for step in range(steps):
+        first, second = network(torch.cat(views_of(step))).chunk(2)
+        loss = criterion(first, second)
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def mocov2():
+    head = MoCoProjectionHead(512, options["hiddenSize"], options["outputSize"], num_layers=2, batch_norm=False)
+    network = nn.Sequential(resnet(), fill(head, under("head.")))
+    slow = copy.deepcopy(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
+    criterion = NTXentLoss(options["temperature"], memory_bank_size=(options["queueSize"], options["outputSize"]))
+    # lightly overwrites its first rows first, pathlab drops its last.
+    criterion.memory_bank.bank = weights["queue"].flip(0).clone()
+    for step in range(steps):
+        queries, keys = views_of(step)
+        query = network(queries)
+        update_momentum(network, slow, m=options["momentum"])
+        with torch.no_grad():
+            shuffled, order = batch_shuffle(keys)
+            key = batch_unshuffle(slow(shuffled), order)
+        loss = criterion(query, key)
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def byol():
+    hidden, outputs = options["hiddenSize"], options["outputSize"]
+    network = nn.Sequential(resnet(), fill(without_last_bias(BYOLProjectionHead(512, hidden, outputs)), under("head.")))
+    predictor = fill(without_last_bias(BYOLPredictionHead(outputs, hidden, outputs)), under("predictor."))
+    target = copy.deepcopy(network)
+    parameters = [*network.parameters(), *predictor.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimizer = LARS(groups, lr=rate, momentum=0.9)
+    criterion = NegativeCosineSimilarity()
+    for step in range(steps):
+        first, second = views_of(step)
+        predictions = [predictor(network(first)), predictor(network(second))]
+        with torch.no_grad():
+            targets = [target(first), target(second)]
+        # 2 - 2 cos of both directions.
+        loss = 4 + 2 * (criterion(predictions[0], targets[1]) + criterion(predictions[1], targets[0]))
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        update_momentum(network, target, m=rising(options["momentum"], step))
+
+
+def dino():
+    sizes = settings["backbone"]
+    backbone = timm.models.VisionTransformer(
+        img_size=sizes["imageSize"],
+        patch_size=sizes["patchSize"],
+        embed_dim=sizes["width"],
+        depth=sizes["depth"],
+        num_heads=sizes["heads"],
+        num_classes=0,
+        dynamic_img_size=True,
+    )
+    backbone.load_state_dict(under("backbone."))
+    head = DINOProjectionHead(
+        sizes["width"],
+        options["hiddenSize"],
+        options["bottleneckSize"],
+        options["outputSize"],
+        batch_norm=False,
+        freeze_last_layer=options["frozenEpochs"],
+        norm_last_layer=True,
+    )
+    fill(head, under("head.mlp."))
+    last = weights["head.last_layer.weight_v"]
+    head.last_layer.weight_v.data = last.clone()
+    models = [backbone, head]
+    # Heads with weight_norm cannot be deep-copied.
+    slow_head = DINOProjectionHead(
+        sizes["width"], options["hiddenSize"], options["bottleneckSize"], options["outputSize"], batch_norm=False
+    )
+    slow_head.load_state_dict(head.state_dict())
+    teacher = [copy.deepcopy(backbone), slow_head]
+    trained = [p for model in models for p in model.parameters() if p.requires_grad]
+    matrices, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim == 1]
+    optimizer = torch.optim.AdamW([{"params": matrices}, {"params": others, "weight_decay": 0.0}], lr=rate)
+    temperature = options["teacherTemperature"]
+    criterion = DINOLoss(options["outputSize"], student_temp=options["studentTemperature"])
+    criterion.center_momentum = options["centerMomentum"]
+    for step in range(steps):
+        epoch = step // settings["stepsPerEpoch"]
+        risen = min(1, epoch / max(1, temperature["epochs"] - 1))
+        final = settings["finalWeightDecay"]
+        optimizer.param_groups[0]["weight_decay"] = final + (decay - final) * (1 + math.cos(math.pi * step / steps)) / 2
+        images = views_of(step)
+        with torch.no_grad():
+            targets = [slow_head(teacher[0](view)) for view in images[:2]]
+        outputs = [head(backbone(view)) for view in images]
+        now = temperature["from"] + (temperature["to"] - temperature["from"]) * risen
+        loss = criterion(targets, outputs, teacher_temp=now)
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        for parameter in trained:
+            nn.utils.clip_grad_norm_([parameter], settings["clipNorm"])
+        head.cancel_last_layer_gradients(epoch)
+        optimizer.step()
+        average(models, teacher, rising(options["momentum"], step))
+
+
+METHODS = {"SimCLR": simclr, "MoCo v2": mocov2, "BYOL": byol, "DINO": dino}
+torch.set_num_threads(2)
+losses = []
+for folder in map(Path, sys.argv[1:]):
+    settings = json.loads((folder / "settings.json").read_text())
+    weights, views = (load_file(folder / f"{name}.safetensors") for name in ("weights", "views"))
+    options, steps, rate, decay = (settings[name] for name in ("options", "steps", "learningRate", "weightDecay"))
+    losses.append([loss.item() for loss in METHODS[settings["method"]]()])
+print(json.dumps(losses))

@@ -1,0 +1,98 @@
+"""timm's and torchvision's side of `npm run campaign -- weights-exchange`.
+
+    weights_exchange.py take FOLDER           FOLDER/networks.json lists networks that pathlab has exported
+    weights_exchange.py lite0 WEIGHTS FOLDER  what timm's EfficientNet-Lite0 makes of pictures with the port's weights
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import load_file
+from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+HERE = Path(__file__).parent
+FIXTURES = HERE.parents[1] / "test" / "fixtures"
+sys.path[:0] = [str(FIXTURES)]
+from hash_uniform import hash_uniform  # noqa: E402
+
+
+@torch.inference_mode()
+def take(folder: Path) -> None:
+    for place, network in enumerate(json.loads((folder / "networks.json").read_text())):
+        weights = load_file(folder / network["name"] / "model.safetensors")
+        if network["library"] == "timm":
+            model = timm.create_model(network["theirs"], num_classes=0)
+        else:
+            options = {"aux_logits": False, "init_weights": False} if network["theirs"] == "inception_v3" else {}
+            model = getattr(torchvision.models, network["theirs"])(**options)
+            model.fc = torch.nn.Identity()
+        model.load_state_dict(weights)
+        size = network["size"]
+        images = torch.from_numpy(hash_uniform(0, (2, size, size, 3))).permute(0, 3, 1, 2)
+        features = model.eval()(images)
+        answer = {"features": features.flatten().tolist()}
+        if network["library"] == "timm":
+            local = timm.create_model(f"local-dir:{folder / network['name']}", pretrained=True).eval()
+            answer["local"] = (local(images) - features).abs().max().item()
+        back = folder / f"{network['name']}.pth"
+        torch.save({"state_dict": model.state_dict()}, back, _use_new_zipfile_serialization=place % 2 == 0)
+        print(json.dumps(answer), flush=True)
+
+
+def pictures() -> dict[str, Image.Image]:
+    import skimage
+    import sklearn
+
+    shown = Path(skimage.__file__).parent / "data"
+    natural = {
+        "cat": shown / "chelsea.png",
+        "coffee": shown / "coffee.png",
+        "rocket": shown / "rocket.jpg",
+        "motorcycle": shown / "motorcycle_left.png",
+        "astronaut": shown / "astronaut.png",
+        "flower": Path(sklearn.__file__).parent / "datasets" / "images" / "flower.jpg",
+        "temple": Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg",
+    }
+    patches = HERE.parents[2] / "shared" / "data" / "patches" / "nct-crc-nine"
+    return {
+        name: Image.open(path).convert("RGB")
+        for name, path in (natural | {path.stem: path for path in sorted(patches.glob("*.*")) if path.suffix != ".csv"}).items()
+    }
+
+
+@torch.inference_mode()
+def lite0(weights: Path, folder: Path) -> None:
+    port = torch.load(weights, weights_only=True)
+    pairs = json.loads((FIXTURES / "foreign-weights" / "names.json").read_text())["efficientnet"]
+    model = timm.create_model("tf_efficientnet_lite0")
+    model.load_state_dict({ours: port[theirs] for theirs, ours in pairs}, strict=False)
+    model.eval()
+    arrays, answers = {}, {}
+    normalizations = {"half": ([0.5] * 3, [0.5] * 3), "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])}
+    for name, picture in pictures().items():
+        scale = 256 / min(picture.size)
+        resized = picture.resize([round(side * scale) for side in picture.size], Image.BICUBIC)
+        left, top = (resized.width - 224) // 2, (resized.height - 224) // 2
+        arrays[name] = np.asarray(resized.crop((left, top, left + 224, top + 224)))
+        answers[name] = {}
+        for kind, (mean, deviation) in normalizations.items():
+            pixels = (torch.from_numpy(arrays[name]).float() / 255 - torch.tensor(mean)) / torch.tensor(deviation)
+            features = model.forward_head(model.forward_features(pixels.permute(2, 0, 1)[None]), pre_logits=True)
+            logits = model.classifier(features)[0]
+            best = logits.softmax(0).topk(5)
+            named = [[_IMAGENET_CATEGORIES[i], round(p, 3)] for p, i in zip(best.values.tolist(), best.indices.tolist())]
+            answers[name][kind] = {"features": features[0].tolist(), "logits": logits.tolist(), "top": named}
+    np.savez(folder / "pictures.npz", **arrays)
+    (folder / "answers.json").write_text(json.dumps(answers))
+
+
+if sys.argv[1] == "take":
+    take(Path(sys.argv[2]))
+else:
+    lite0(Path(sys.argv[2]), Path(sys.argv[3]))

@@ -1,0 +1,201 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { digestOfFile, writeFileAtomic } from '../base/index.js';
+import { disposeTensors, elementsOf, type Tensor, writeSafetensors, writeSavedModel } from '../engine/index.js';
+import type { Encoder } from '../evaluate/index.js';
+import { isPretraining } from '../experiments/index.js';
+import { toTorch } from '../models/index.js';
+import type { Metric } from '../runs/index.js';
+import { encoderOf, experimentOf, readFinishedRun, readOfRun } from './finished-run.js';
+import { modelCard } from './model-card.js';
+import { interruptible, parseWords, wholeNumber } from './options.js';
+import { UsageError } from './usage-error.js';
+
+const help = `pathlab export RUN --to FORM --out FOLDER
+
+Writes the backbone that a finished pretraining run (its folder) left, with a model card, for other programs:
+
+  --to timm         model.safetensors and config.json: timm.create_model('local-dir:FOLDER', pretrained=True)
+  --to torchvision  model.safetensors, for torchvision's network of the same name
+  --to savedmodel   a TensorFlow SavedModel that gives the features of a batch of normalized images
+  --out FOLDER      where to; it must be empty, or not there yet
+  --batch N         images at a time that a SavedModel takes (1)
+`;
+
+interface Form {
+  /** Writes what is loaded. */
+  write(encoder: Encoder, folder: string, options: { batch: number; run: string }): Promise<void>;
+  /** How it is loaded. */
+  loading(encoder: Encoder, folder: string): { language: string; code: string };
+  /** Files that are written beside the card. */
+  files: readonly string[];
+}
+
+const weightsName = 'model.safetensors';
+
+const forms: Readonly<Record<string, Form>> = {
+  timm: {
+    files: [weightsName, 'config.json'],
+    write: (encoder, folder, { run }) => writeTimmFolder(encoder, folder, run),
+    loading: (encoder) => ({
+      language: 'python',
+      code: `import timm
+from safetensors.torch import load_file
+
+model = timm.create_model('${timmName(encoder)}', num_classes=0)
+model.load_state_dict(load_file('${weightsName}'))
+# or: timm.create_model('local-dir:FOLDER', pretrained=True), with this folder's path and any num_classes
+model.eval()`,
+    }),
+  },
+  torchvision: {
+    files: [weightsName],
+    async write(encoder, folder, { run }) {
+      torchvisionName(encoder);
+      await writeWeights(encoder, folder, run);
+    },
+    loading: (encoder) => ({
+      language: 'python',
+      code: `import torch
+import torchvision
+from safetensors.torch import load_file
+
+model = torchvision.models.${torchvisionName(encoder)}
+model.fc = torch.nn.Identity()  # it has no classifier
+model.load_state_dict(load_file('${weightsName}'))
+model.eval()`,
+    }),
+  },
+  savedmodel: {
+    files: ['saved_model.pb'],
+    async write({ backbone, model, view }, folder, { batch }) {
+      const apply = (images: Tensor) => ({ features: backbone.apply(model, images, { training: false }).features });
+      await writeSavedModel(folder, apply, { name: 'images', shape: [batch, view.size, view.size, 3] });
+    },
+    loading: ({ view }, folder) => ({
+      language: 'python',
+      code: `import tensorflow as tf
+
+infer = tf.saved_model.load('${folder}').signatures['serving_default']
+features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${view.size}, 3], normalized`,
+    }),
+  },
+};
+
+/**
+ * The command `pathlab export`.
+ *
+ * @param words what follows `export` on the command line
+ * @returns the exit code
+ * @throws UsageError with what a user can act on
+ */
+export async function exportRun(words: readonly string[]): Promise<number> {
+  const { values, positionals } = parseWords('export', {
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      to: { type: 'string' },
+      out: { type: 'string' },
+      batch: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [where, ...others] = positionals;
+  const { to = '', out } = values;
+  if (where === undefined || others.length > 0)
+    throw new UsageError('export takes one RUN (see pathlab export --help)');
+  if (!Object.hasOwn(forms, to)) {
+    throw new UsageError(`--to is ${Object.keys(forms).join(', ')}; got ${to === '' ? 'none' : `"${to}"`}`);
+  }
+  if (out === undefined) throw new UsageError('export takes --out FOLDER (see pathlab export --help)');
+  const folder = resolve(out);
+  if (existsSync(folder) && readdirSync(folder).length > 0) throw new UsageError(`${out} is not empty`);
+  const batch = wholeNumber('batch', values.batch) ?? 1;
+  const run = readFinishedRun(where);
+  if (!isPretraining(run.notebook))
+    throw new UsageError(`${where} is a run of ${run.notebook}, which pretrains nothing`);
+  const kept = join(run.folder, 'backbone.safetensors');
+  if (!existsSync(kept) || (await digestOfFile(kept)) !== run.weights['backbone.safetensors']) {
+    throw new UsageError(`${kept} is not the file that the run left (see pathlab verify)`);
+  }
+  // What other programs run is made of TensorFlow's own ops; read when TensorFlow loads.
+  if (to === 'savedmodel') process.env.PATHLAB_CUSTOM_OPS = 'off';
+  return interruptible('export', async () => {
+    const experiment = experimentOf(run);
+    const encoder = await encoderOf(run, experiment);
+    const form = forms[to]!;
+    await form.write(encoder, folder, { batch, run: run.runHash });
+    const digests = form.files.map(async (name) => [name, await digestOfFile(join(folder, name))] as const);
+    const card = modelCard({
+      ...{ run, experiment, encoder },
+      metrics: readOfRun<{ metrics: Metric[] }>(run.folder, 'metrics.json').metrics,
+      parameters: elementsOf(encoder.model.parameters),
+      sha256: Object.fromEntries(await Promise.all(digests)),
+      loading: form.loading(encoder, folder),
+    });
+    await writeFileAtomic(join(folder, 'README.md'), card);
+    console.log(`${folder}: ${[...form.files, 'README.md'].join(', ')}`);
+    return 0;
+  });
+}
+
+/** Writes what timm makes a network of, as its models lie in repositories. */
+export async function writeTimmFolder(encoder: Encoder, folder: string, run: string): Promise<void> {
+  const { backbone, view } = encoder;
+  const architecture = timmName(encoder);
+  await writeWeights(encoder, folder, run);
+  const config = {
+    architecture,
+    num_classes: 0,
+    num_features: backbone.featureSize,
+    pretrained_cfg: {
+      tag: 'pathlab',
+      custom_load: false,
+      input_size: [3, backbone.inputSize, backbone.inputSize],
+      fixed_input_size: false,
+      interpolation: 'bilinear',
+      crop_pct: view.crop ?? 1,
+      crop_mode: 'center',
+      mean: view.colors.mean,
+      std: view.colors.std,
+      num_classes: 0,
+    },
+  };
+  await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** Writes a backbone's tensors as PyTorch has them. */
+export async function writeWeights({ model }: Encoder, folder: string, run: string): Promise<void> {
+  const tensors = toTorch(model);
+  await writeSafetensors(join(folder, weightsName), tensors, { format: 'pt', run });
+  disposeTensors(tensors);
+}
+
+function timmName({ backbone }: Encoder): string {
+  if (backbone.timm === undefined) {
+    throw new UsageError(`${backbone.name} is none of timm's networks; --to savedmodel takes any`);
+  }
+  return backbone.timm;
+}
+
+/** Networks whose tensors torchvision calls as timm does, and the call that makes them. */
+const inTorchvision: Readonly<Record<string, string>> = {
+  resnet18: 'resnet18()',
+  resnet50: 'resnet50()',
+  inception_v3: 'inception_v3(aux_logits=False, init_weights=False)',
+};
+
+function torchvisionName({ backbone }: Encoder): string {
+  const call = backbone.timm === undefined ? undefined : inTorchvision[backbone.timm];
+  if (call === undefined) {
+    const known = Object.keys(inTorchvision).join(', ');
+    throw new UsageError(
+      `${backbone.name} is not written for torchvision, but ${known} are; --to timm or savedmodel takes it`,
+    );
+  }
+  return call;
+}

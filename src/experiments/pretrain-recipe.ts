@@ -1,0 +1,18 @@
+import type { Backbone } from '../models/index.js';
+import type { AnyMethod, PretrainSettings } from '../pretrain/index.js';
+
+export type Scale = 'smoke' | 'demo' | 'paper';
+
+/** A pretraining method at a scale. */
+export interface PretrainRecipe {
+  method: AnyMethod;
+  settings: Omit<PretrainSettings, 'seed'>;
+  batchSize: number;
+  /** The least side that patches are decoded at, px. */
+  imageSize: number;
+  /** Draws every class equally often; see `BatchSource`. */
+  balanced?: boolean;
+}
+
+/** What a pretraining notebook is, at each scale, with its own backbone unless another is given. */
+export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone) => PretrainRecipe>>;

@@ -1,0 +1,55 @@
+import { centerView, imageNetColors, imagesOfDecoded, normalize } from '../augment/index.js';
+import { key } from '../base/index.js';
+import { tf } from '../engine/index.js';
+import { BatchSource } from '../input/index.js';
+import type { ModelTensors } from '../models/index.js';
+import type { AnyMethod } from '../pretrain/index.js';
+import { picturesOf, showPictureGrid } from './picture-grid.js';
+import { aboutPatch, sampleRows } from './show-patches.js';
+import { imageBytes } from './views.js';
+
+/**
+ * Shows patches, what a method saw of them, and what it painted where it saw nothing.
+ *
+ * @param patches to choose examples from
+ * @throws Error for a method that paints nothing
+ */
+export async function showReconstructions(
+  method: AnyMethod,
+  model: ModelTensors,
+  patches: BatchSource,
+  { seed, save, most = 8 }: { seed: number; save?: string; most?: number },
+): Promise<void> {
+  const { reconstruct, views, name } = method;
+  if (!reconstruct) throw new Error(`${name} reconstructs no images`);
+  const { dataset, size: imageSize } = patches;
+  const rows = sampleRows(dataset, most, patches.rows);
+  const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
+  const loaded = await source.load(0);
+  const size = views[0]!.size;
+  const { mean, std } = imageNetColors;
+  const shown = tf.tidy(() => {
+    const images = centerView(imagesOfDecoded(source.decode(loaded).images), { size });
+    const made = reconstruct(model, normalize(images, imageNetColors), key(seed).fold('reconstructed'));
+    const inColor = [made.masked, made.reconstruction].map((image) =>
+      image.mul(tf.tensor1d([...std])).add(tf.tensor1d([...mean])),
+    );
+    return [images, ...inColor];
+  });
+  try {
+    const pictures = [];
+    for (const [row, images] of shown.entries()) {
+      const about = row === 0 ? (index: number) => aboutPatch(dataset, rows[index]!) : undefined;
+      pictures.push(...picturesOf(await imageBytes(images), { height: size, width: size }, about));
+    }
+    await showPictureGrid(pictures, {
+      columns: rows.length,
+      rowTitles: ['patch', 'what is seen', 'painted'],
+      cell: 96,
+      alt: `${rows.length} patches, the part of each that the network sees, and what it paints in place of the rest`,
+      save,
+    });
+  } finally {
+    tf.dispose([shown, loaded]);
+  }
+}

@@ -1,0 +1,97 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { digestOfFile, key } from '../../src/base/index.js';
+import { exportRun } from '../../src/cli/export.js';
+import { readSafetensors, writeSafetensors } from '../../src/engine/index.js';
+import { pretrainExperiment } from '../../src/experiments/index.js';
+import { toTorch } from '../../src/models/index.js';
+import { openRun } from '../../src/runs/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'export-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A run as notebook 11 leaves it, but for the training. */
+async function finishedRun(backbone: string | undefined): Promise<string> {
+  const notebook = '11-pretrain-simclr';
+  const parameters = { scale: 'smoke' as const, backbone, seed: 1 };
+  const { method } = pretrainExperiment(notebook, parameters);
+  const run = await openRun({ notebook, parameters, out: join(folder, `run-${backbone}`) });
+  const path = run.file('backbone.safetensors');
+  await writeSafetensors(path, toTorch(method.backbone.initialize(key(1))));
+  const licence = { name: 'CC0-1.0', url: 'https://creativecommons.org/publicdomain/zero/1.0/' };
+  await run.keep({
+    seed: 1,
+    device: {},
+    data: [{ name: 'slides', origin: { name: 'a scanner' }, licence, synthetic: true, sha256: 'd'.repeat(64) }],
+    splits: { 'training and held-out patches': 'e'.repeat(64) },
+    weights: { 'backbone.safetensors': await digestOfFile(path), 'first weights: net.pth': 'f'.repeat(64) },
+    metrics: [{ name: 'kNN accuracy', value: 61.5, unit: '%', about: 'held-out patches' }],
+  });
+  return run.folder;
+}
+
+let run: string;
+beforeAll(async () => {
+  vi.spyOn(console, 'log').mockImplementation(() => {});
+  run = await finishedRun('efficientnet_lite0');
+});
+
+describe('pathlab export', () => {
+  it('writes weights, configuration and card for timm', async () => {
+    const out = join(folder, 'timm');
+    expect(await exportRun([run, '--to', 'timm', '--out', out])).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['README.md', 'config.json', 'model.safetensors']);
+    const [given, written] = await Promise.all(
+      [join(run, 'backbone.safetensors'), join(out, 'model.safetensors')].map((path) => readSafetensors(path)),
+    );
+    expect(written!.metadata.format).toBe('pt');
+    expect(Object.keys(written!.tensors).sort()).toEqual(Object.keys(given!.tensors).sort());
+    for (const [name, tensor] of Object.entries(given!.tensors)) {
+      expect(written!.tensors[name]!.shape).toEqual(tensor.shape);
+      expect(Buffer.from(written!.tensors[name]!.dataSync()).equals(Buffer.from(tensor.dataSync()))).toBe(true);
+    }
+    expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))).toMatchObject({
+      architecture: 'tf_efficientnet_lite0',
+      num_classes: 0,
+      num_features: 1280,
+      pretrained_cfg: { input_size: [3, 224, 224] },
+    });
+    const card = readFileSync(join(out, 'README.md'), 'utf8');
+    const { runHash } = JSON.parse(readFileSync(join(run, 'provenance.json'), 'utf8'));
+    for (const said of [
+      'simclr',
+      runHash,
+      'd'.repeat(64),
+      'e'.repeat(64),
+      `first weights: net.pth (SHA-256 ${'f'.repeat(64)})`,
+      'smoke scale',
+      'drawn, not on real tissue',
+      'CC0-1.0',
+      '| kNN accuracy | 61.5 % | held-out patches |',
+      "timm.create_model('tf_efficientnet_lite0', num_classes=0)",
+      await digestOfFile(join(out, 'model.safetensors')),
+      '## Intended use',
+      '## Limits',
+    ]) {
+      expect(card).toContain(said);
+    }
+    await expect(exportRun([run, '--to', 'timm', '--out', out])).rejects.toThrow(/timm is not empty/);
+  });
+
+  it('says what cannot be exported', async () => {
+    const out = join(folder, 'none');
+    await expect(exportRun([run, '--to', 'torchvision', '--out', out])).rejects.toThrow(
+      /efficientnet_lite0 is not written for torchvision, but resnet18, resnet50, inception_v3 are/,
+    );
+    const own = await finishedRun(undefined);
+    await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/none of timm's networks/);
+    await expect(exportRun([run, '--to', 'onnx', '--out', out])).rejects.toThrow(
+      /--to is timm, torchvision, savedmodel; got "onnx"/,
+    );
+    await expect(exportRun([folder, '--to', 'timm', '--out', out])).rejects.toThrow(/is no finished run/);
+    writeFileSync(join(own, 'backbone.safetensors'), 'other');
+    await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/not the file that the run left/);
+  });
+});

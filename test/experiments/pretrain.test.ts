@@ -1,0 +1,107 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectRoot } from '../../src/base/index.js';
+import { isPretraining, type PretrainParameters, pretrainExperiment } from '../../src/experiments/index.js';
+
+describe('a pretraining experiment', () => {
+  it('has the published settings of SimCLR at paper scale', () => {
+    const { method, settings, batchSize, imageSize, synthetic } = pretrainExperiment('11-pretrain-simclr', {
+      scale: 'paper',
+    });
+    expect(method.backbone.name).toBe('resnet50');
+    expect(method.settings).toEqual({ hiddenSize: 2048, outputSize: 128, temperature: 0.1 });
+    expect(method.views).toMatchObject([
+      { size: 224, crop: { scale: [0.8, 1] }, grayscale: 0.2 },
+      { size: 224, crop: { scale: [0.8, 1] }, grayscale: 0.2 },
+    ]);
+    expect(settings).toMatchObject({
+      epochs: 40,
+      optimizer: 'lars',
+      learningRate: 0.6,
+      weightDecay: 1e-6,
+      warmup: 0.1,
+      precision: 'bfloat16',
+    });
+    expect({ batchSize, imageSize, synthetic }).toEqual({ batchSize: 512, imageSize: 512, synthetic: null });
+  });
+
+  it('has the settings of MoCo v2, BYOL and DINO at paper scale', () => {
+    const moco = pretrainExperiment('12-pretrain-mocov2', { scale: 'paper' });
+    expect(moco.method.settings).toMatchObject({
+      temperature: 0.2,
+      momentum: 0.999,
+      queueSize: 65_536,
+      outputSize: 128,
+    });
+    expect(moco.settings).toMatchObject({ optimizer: 'sgd', learningRate: 0.03, weightDecay: 1e-4, decayAll: true });
+    expect([moco.batchSize, moco.settings.warmup, moco.method.backbone.name]).toEqual([256, 0, 'resnet50']);
+
+    const byol = pretrainExperiment('13-pretrain-byol', { scale: 'paper', batchSize: 256 });
+    expect(byol.method.settings).toMatchObject({ hiddenSize: 4096, outputSize: 256, momentum: 0.97, classifier: true });
+    expect(byol.settings).toMatchObject({ optimizer: 'lars', learningRate: 0.45, weightDecay: 1e-6, warmup: 0.25 });
+    expect(byol.method.views).toMatchObject([{ blur: { probability: 1 } }, { solarize: 0.2 }]);
+
+    const dino = pretrainExperiment('14-pretrain-dino', { scale: 'paper', batchSize: 256 });
+    expect(dino.method.settings).toMatchObject({
+      ...{ outputSize: 65_536, bottleneckSize: 256, hiddenSize: 2048, normLastLayer: false, frozenEpochs: 1 },
+      ...{ teacherTemperature: { from: 0.04, to: 0.07, epochs: 30 }, momentum: 0.996, dropPathRate: 0.1 },
+    });
+    expect(dino.settings).toMatchObject({
+      ...{ optimizer: 'adamw', learningRate: 0.0005, finalLearningRate: 1e-6, clipNorm: 3, clipOf: 'each' },
+      ...{ weightDecay: 0.04, finalWeightDecay: 0.4, warmup: 0.25 },
+    });
+    expect(dino.method.views.map(({ size }) => size)).toEqual([224, 224, ...Array(8).fill(96)]);
+    for (const { settings } of [moco, byol, dino])
+      expect(settings).toMatchObject({ epochs: 40, precision: 'bfloat16' });
+  });
+
+  it('puts what was asked for over the scale, and leaves what was not', () => {
+    const base = pretrainExperiment('11-pretrain-simclr', { scale: 'smoke' });
+    const asked = pretrainExperiment('11-pretrain-simclr', {
+      ...{ scale: 'smoke', epochs: 3, seed: 7, neighbors: 9, precision: 'bfloat16', batchSize: undefined },
+    });
+    expect(base.settings).toMatchObject({ epochs: undefined, steps: 32 });
+    expect(asked.settings).toEqual({ ...base.settings, epochs: 3, steps: undefined, seed: 7, precision: 'bfloat16' });
+    expect(asked).toMatchObject({ neighbors: 9, batchSize: base.batchSize, synthetic: base.synthetic });
+    expect(pretrainExperiment('11-pretrain-simclr', { scale: 'demo', data: 'a folder' }).data).toBe('a folder');
+  });
+
+  it('scales the learning rate with the batch, unless it is given', () => {
+    const rate = (asked: Partial<PretrainParameters>) =>
+      pretrainExperiment('11-pretrain-simclr', { scale: 'paper', batchSize: 256, ...asked }).settings.learningRate;
+    expect(rate({})).toBeCloseTo(0.3, 10);
+    expect(rate({ learningRate: 1 })).toBe(1);
+  });
+
+  it('takes weights to begin with, and otherwise says nothing of them', () => {
+    const settingsOf = (asked: object) =>
+      pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...asked }).settings;
+    expect(settingsOf({ init: 'results/runs/one' }).init).toBe('results/runs/one');
+    expect(settingsOf({})).not.toHaveProperty('init');
+  });
+
+  it('is of a notebook that there is', () => {
+    expect(() => pretrainExperiment('20-finetune', { scale: 'smoke' })).toThrow(
+      /20-finetune is none of the pretraining notebooks .*11-pretrain-simclr/,
+    );
+    expect(isPretraining('toString')).toBe(false);
+    const names = readdirSync(join(projectRoot, 'notebooks')).filter((name) => /^1\d-pretrain-.*\.ts$/.test(name));
+    expect(names.map((name) => isPretraining(name.replace('.ts', '')))).toEqual(names.map(() => true));
+  });
+
+  it.each<[Partial<Record<keyof PretrainParameters, unknown>>, RegExp]>([
+    [{ scale: 'large' }, /scale is smoke, demo or paper; got "large"/],
+    [{ epochs: 0 }, /epochs is a whole number of 1 or more; got 0/],
+    [{ epochs: 1.5 }, /epochs .* got 1.5/],
+    [{ batchSize: 1 }, /batchSize is a whole number of 2 or more/],
+    [{ learningRate: -1 }, /learningRate is a number above 0; got -1/],
+    [{ precision: 'float64' }, /precision is float32, bfloat16 or float16; got "float64"/],
+    [{ neighbors: 0 }, /neighbors is a whole number of 1 or more; got 0/],
+    [{ seed: 0.5 }, /seed is a whole number; got 0.5/],
+  ])('refuses %j', (wrong, message) => {
+    expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...wrong } as PretrainParameters)).toThrow(
+      message,
+    );
+  });
+});

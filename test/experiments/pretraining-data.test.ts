@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compileDataset } from '../../src/datasets/index.js';
+import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
+import { smallDataset } from '../datasets/small-dataset.js';
+
+let top: string;
+beforeAll(() => {
+  top = mkdtempSync(join(tmpdir(), 'pretraining-data-'));
+});
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+/** Shards of four slides, of which the first so many have a class. */
+async function shards(labelled: number): Promise<string> {
+  const data = await smallDataset(4);
+  const slides = data.slides.map((slide, place) => ({ ...slide, class: place < labelled ? slide.class : null }));
+  return (await compileDataset({ ...data, slides }, { data: join(top, String(labelled)) })).folder;
+}
+const opened = async (notebook: string, labelled: number) =>
+  pretrainingData(pretrainExperiment(notebook, { scale: 'smoke', data: await shards(labelled), batchSize: 4 }));
+
+describe('the data of a pretraining', () => {
+  it('are the patches with a class where the method learns from them, every class equally often', async () => {
+    const { train, split } = await opened('10-pretrain-supervised', 4);
+    expect(train.labels.every((label) => label >= 0)).toBe(true);
+    const counts = new Map<number, number>();
+    for (let step = 0; step < 200; step++) {
+      for (const row of train.patchesOf(step)) {
+        const label = train.dataset.labels[row]!;
+        counts.set(label, (counts.get(label) ?? 0) + 1);
+      }
+    }
+    const shares = [...counts.values()].map((count) => count / 800);
+    for (const share of shares) expect(share).toBeCloseTo(1 / counts.size, 1);
+    expect(split.train.length).toBeGreaterThanOrEqual(train.count);
+  });
+
+  it('are all patches for other methods, with a class or without', async () => {
+    const { train, bank } = await opened('15-pretrain-mae', 0);
+    expect(train.labels.every((label) => label === -1)).toBe(true);
+    expect(bank).toBeNull();
+  });
+
+  it('are refused to a method that learns from classes where there are none', async () => {
+    await expect(opened('10-pretrain-supervised', 0)).rejects.toThrow(
+      /Supervised learns from classes, and .* has no patches with a class to train on; give data with classes, or/,
+    );
+  });
+});
