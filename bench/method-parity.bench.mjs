@@ -24,7 +24,7 @@ const head = { hiddenSize: 128, outputSize: 32 };
 const cases = [
   {
     method: simclr({ backbone, views: view(32), ...head, temperature: 0.2 }),
-    settings: { learningRate: 0.03, weightDecay: 1e-4 },
+    settings: { learningRate: 0.002, weightDecay: 1e-4 },
     optimizer: ({ weightDecay }) => sgd({ momentum: 0.9, weightDecay, exclude: isBiasOrNorm }),
   },
   {
@@ -32,12 +32,12 @@ const cases = [
       ...{ backbone, views: view(32), ...head },
       ...{ temperature: 0.2, momentum: 0.9, queueSize: 64, batchNormGroups: 1 },
     }),
-    settings: { learningRate: 0.03, weightDecay: 1e-4 },
+    settings: { learningRate: 0.002, weightDecay: 1e-4 },
     optimizer: ({ weightDecay }) => sgd({ momentum: 0.9, weightDecay }),
   },
   {
     method: byol({ backbone, views: [view(32), view(32)], ...head, momentum: 0.9 }),
-    settings: { learningRate: 0.45, weightDecay: 1e-6 },
+    settings: { learningRate: 0.1, weightDecay: 1e-6 },
     optimizer: ({ weightDecay }) => lars({ momentum: 0.9, weightDecay }),
   },
   {
@@ -121,9 +121,16 @@ const theirs = await peers(cases);
 const rows = [];
 for (const [at, own] of cases.entries()) {
   const [here, there] = [await ours(own), theirs[at]];
-  const worst = Math.max(...here.map((loss, step) => Math.abs(loss - there[step]) / Math.abs(there[step])));
+  const differences = here.map((loss, step) => Math.abs(loss - there[step]) / Math.abs(there[step]));
+  const worst = Math.max(...differences);
   const shown = (losses) => [losses[0], losses.at(-1)].map((loss) => loss.toFixed(4)).join(' to ');
-  rows.push({ method: own.method.name, ours: shown(here), peer: shown(there), difference: worst.toExponential(1) });
+  rows.push({
+    method: own.method.name,
+    ours: shown(here),
+    peer: shown(there),
+    difference: worst.toExponential(1),
+    differences,
+  });
 }
 const worst = Math.max(...rows.map(({ difference }) => Number(difference)));
 reportValue('method-parity', {

@@ -26,14 +26,14 @@ function peer(...args) {
   return stdout.trim().split('\n');
 }
 
-/** Difference over size, both as Euclidean norms. */
+/** Difference over size, both as Euclidean norms; NaN where nothing of finite size is expected. */
 function relativeError(actual, expected) {
   let [difference, size] = [0, 0];
   for (const [i, value] of expected.entries()) {
     difference += (actual[i] - value) ** 2;
     size += value ** 2;
   }
-  return Math.sqrt(difference / size);
+  return size > 0 && size < Infinity && actual.length === expected.length ? Math.sqrt(difference / size) : Number.NaN;
 }
 
 /** test/fixtures/hash-uniform.ts is not built; this is `hash_uniform.py` for stream 0. */

@@ -31,8 +31,7 @@
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
 //
-// On your own patches: `npm run notebook -- 11-pretrain-simclr -p data TABLE_OR_FOLDER`. From weights trained on ImageNet:
-// `-p backbone efficientnet_lite0 -p init imagenet`
+// On your own patches: `-p data TABLE_OR_FOLDER`. From ImageNet weights: `-p backbone efficientnet_lite0 -p init imagenet`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -50,24 +49,13 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from the implementation that it used. Running the page again with the same
-// parameters and code continues where the run was.
+// What the paper does not publish is taken from the implementation that it used. An interrupted run continues.
 
 // %%
 import * as lab from 'pathlab';
 
-const parameters = {
-  scale,
-  data,
-  backbone,
-  init,
-  epochs,
-  batchSize,
-  learningRate,
-  precision,
-  neighbors,
-  seed,
-};
+const training = { epochs, batchSize, learningRate, precision, neighbors };
+const parameters = { scale, data, backbone, init, ...training, seed };
 const experiment = lab.pretrainExperiment('11-pretrain-simclr', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -85,8 +73,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// SimCLR sees views of patches. The two views of a patch have to find each other among those of a whole batch. What views
-// change, the features learn to ignore.
+// The two views of a patch have to find each other among those of a batch. What views change, features learn to ignore.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -94,8 +81,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is NT-Xent: how hard it is to find the other view. The lower panels are measured on held-out patches and do
-// not influence it. An interrupt of the kernel leaves a checkpoint, from which running the cell again continues.
+// The loss is NT-Xent: how hard it is to find the other view. The lower panels are measured on held-out patches.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -35,7 +35,8 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a safetensors file
+let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
+let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step, each in two views
 let learningRate: number | undefined; // at its peak
@@ -53,7 +54,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const parameters = { scale, data, init, epochs, batchSize, learningRate, precision, neighbors, seed };
+const training = { epochs, batchSize, learningRate, precision, neighbors };
+const parameters = { scale, data, backbone, init, ...training, seed };
 const experiment = lab.pretrainExperiment('13-pretrain-byol', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

@@ -35,7 +35,7 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a safetensors file
+let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a file of weights
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step, each in several views
 let learningRate: number | undefined; // at its peak
@@ -53,7 +53,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const parameters = { scale, data, init, epochs, batchSize, learningRate, precision, neighbors, seed };
+const training = { epochs, batchSize, learningRate, precision, neighbors };
+const parameters = { scale, data, init, ...training, seed };
 const experiment = lab.pretrainExperiment('14-pretrain-dino', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

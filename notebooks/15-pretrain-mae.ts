@@ -21,7 +21,7 @@
 // ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on segPANDA200; MoCo v2's ResNet-50 has 63.53 %.
 //
 // **What this page shows.** What MAE paints, and whether its features tell held-out patches apart better than the same network
-// before training, and than color alone. The small scales train a small network for a minute.
+// before training, and than color alone. MAE takes long: after a minute a small network paints color and little structure.
 //
 // | scale | what it is | on two CPU cores |
 // | --- | --- | --- |
@@ -32,7 +32,7 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a safetensors file
+let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a file of weights
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step
 let learningRate: number | undefined; // at its peak
@@ -50,7 +50,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const parameters = { scale, data, init, epochs, batchSize, learningRate, precision, neighbors, seed };
+const training = { epochs, batchSize, learningRate, precision, neighbors };
+const parameters = { scale, data, init, ...training, seed };
 const experiment = lab.pretrainExperiment('15-pretrain-mae', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

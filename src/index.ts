@@ -77,6 +77,7 @@ export {
   type Backbone,
   backbone,
   fromTorch,
+  loadWeights,
   mlp,
   type Network,
   resnet,

@@ -6,6 +6,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -46,18 +47,18 @@ def take(folder: Path) -> None:
 
 
 def pictures() -> dict[str, Image.Image]:
-    import skimage
-    import sklearn
+    def folder(package: str) -> Path:
+        return Path(find_spec(package).submodule_search_locations[0])
 
-    shown = Path(skimage.__file__).parent / "data"
+    shown = folder("skimage") / "data"
     natural = {
         "cat": shown / "chelsea.png",
         "coffee": shown / "coffee.png",
         "rocket": shown / "rocket.jpg",
         "motorcycle": shown / "motorcycle_left.png",
         "astronaut": shown / "astronaut.png",
-        "flower": Path(sklearn.__file__).parent / "datasets" / "images" / "flower.jpg",
-        "temple": Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg",
+        "flower": folder("sklearn") / "datasets" / "images" / "flower.jpg",
+        "temple": folder("sklearn") / "datasets" / "images" / "china.jpg",
     }
     patches = HERE.parents[2] / "shared" / "data" / "patches" / "nct-crc-nine"
     return {

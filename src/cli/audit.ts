@@ -94,7 +94,7 @@ export async function audit(words: readonly string[]): Promise<number> {
       }
       const { auditPage, comparedText } = await import('../report/audit-page.js');
       console.log(comparedText(audited));
-      const warnings = apart.flatMap((what) => namesWarning(audited, what));
+      const warnings = [...apart.flatMap((what) => namesWarning(audited, what)), ...(await knownOf(where))];
       for (const warning of warnings) console.log(`Warning: ${warning}`);
       if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
       else if (report) {
@@ -176,6 +176,13 @@ async function auditsOf(
   const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('pictures') };
   const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
   return { audited, audits: [asDivided(audited, { apart, near, distance })] };
+}
+
+/** What a compiled dataset's report says that a reader must know, such as what stands for patients. */
+async function knownOf(where: string): Promise<string[]> {
+  if (!existsSync(join(where, 'index.arrow'))) return [];
+  const { knownFaults = [] }: Partial<CompileReport> = await readReport(where);
+  return knownFaults.map((fault) => fault.replace(/\.$/, ''));
 }
 
 function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'near' | 'distance'>): NamedAudit {

@@ -17,7 +17,8 @@ Writes the backbone that a finished pretraining run (its folder) left, with a mo
 
   --to timm         model.safetensors and config.json: timm.create_model('local-dir:FOLDER', pretrained=True)
   --to torchvision  model.safetensors, for torchvision's network of the same name
-  --to savedmodel   a TensorFlow SavedModel that gives the features of a batch of normalized images
+  --to savedmodel   a TensorFlow SavedModel that gives the features of a batch of normalized images; tf2onnx makes
+                    ONNX of it, as its card says
   --out FOLDER      where to; it must be empty, or not there yet
   --batch N         images at a time that a SavedModel takes (1)
 `;
@@ -77,7 +78,8 @@ model.eval()`,
       code: `import tensorflow as tf
 
 infer = tf.saved_model.load('${folder}').signatures['serving_default']
-features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${view.size}, 3], normalized`,
+features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${view.size}, 3], normalized
+# to ONNX: python -m tf2onnx.convert --saved-model ${folder} --output model.onnx --opset 18  (pip install tf2onnx)`,
     }),
   },
 };

@@ -33,6 +33,7 @@ export {
   chanceAccuracy,
   collapseMonitor,
   type Monitor,
+  MonitoredFeatures,
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';

@@ -35,6 +35,33 @@ export interface Monitor {
 export interface MonitorOptions {
   everySteps: number;
   signal?: AbortSignal;
+  /** Shared by monitors that look at the same patches at the same steps; by default each has its own. */
+  features?: MonitoredFeatures;
+}
+
+/** Features for monitors, of each source once for each state of a backbone. */
+export class MonitoredFeatures {
+  private extractor: FeatureExtractor | undefined;
+  private readonly found = new Map<BatchSource, { weights: number; features: Promise<Features> }>();
+
+  constructor(private readonly signal?: AbortSignal) {}
+
+  of({ backbone, model, view }: Encoder, source: BatchSource): Promise<Features> {
+    this.extractor ??= new FeatureExtractor(backbone, view);
+    // A step makes new tensors.
+    const weights = Object.values(model.parameters)[0]!.id;
+    const known = this.found.get(source);
+    if (known?.weights === weights) return known.features;
+    const features = this.extractor.extract(model, source, { signal: this.signal });
+    this.found.set(source, { weights, features });
+    return features;
+  }
+
+  dispose(): void {
+    this.extractor?.dispose();
+    this.extractor = undefined;
+    this.found.clear();
+  }
 }
 
 /**
@@ -47,9 +74,9 @@ export interface MonitorOptions {
 export function accuracyMonitor(
   options: MonitorOptions & { bank: BatchSource; queries: BatchSource; neighbors?: number },
 ): Monitor {
-  const { bank, queries, neighbors, everySteps, signal } = options;
+  const { bank, queries, neighbors } = options;
   const classes = bank.dataset.classNames.length;
-  return monitorOf(everySteps, signal, {
+  return monitorOf(options, {
     panel: {
       title: 'accuracy',
       metrics: ['knnAccuracy', 'linearAccuracy'],
@@ -70,10 +97,10 @@ export function accuracyMonitor(
  * Whether features collapse: their standard deviation, their effective rank and how evenly they lie (see
  * `featureStd`, `rankMe` and `uniformity`).
  */
-export function collapseMonitor({ patches, everySteps, signal }: MonitorOptions & { patches: BatchSource }): Monitor {
-  return monitorOf(everySteps, signal, {
+export function collapseMonitor(options: MonitorOptions & { patches: BatchSource }): Monitor {
+  return monitorOf(options, {
     panel: { title: 'RankMe', metrics: ['rankMe'] },
-    sources: [patches],
+    sources: [options.patches],
     measure: async ([features]) => ({
       embeddingStd: featureStd(features!),
       rankMe: rankMe(features!),
@@ -128,27 +155,21 @@ export function chanceAccuracy({ labels, dataset }: BatchSource): number {
 }
 
 function monitorOf(
-  everySteps: number,
-  signal: AbortSignal | undefined,
+  { everySteps, signal, features: all = new MonitoredFeatures(signal) }: MonitorOptions,
   options: {
     panel: MonitorPanel;
     sources: readonly BatchSource[];
     measure: (features: readonly Features[]) => Promise<Record<string, number>>;
   },
 ): Monitor {
-  let extractor: FeatureExtractor | undefined;
   return {
     everySteps,
     panel: options.panel,
-    async run({ backbone, model, view }) {
-      extractor ??= new FeatureExtractor(backbone, view);
+    async run(encoder) {
       const features: Features[] = [];
-      for (const source of options.sources) features.push(await extractor.extract(model, source, { signal }));
+      for (const source of options.sources) features.push(await all.of(encoder, source));
       return options.measure(features);
     },
-    dispose() {
-      extractor?.dispose();
-      extractor = undefined;
-    },
+    dispose: () => all.dispose(),
   };
 }

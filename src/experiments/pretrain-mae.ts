@@ -1,4 +1,4 @@
-import type { ViewRecipe } from '../augment/index.js';
+import { imageNetColors, type ViewRecipe } from '../augment/index.js';
 import { type Vit, vit, vitLarge16 } from '../models/index.js';
 import { mae } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
@@ -18,7 +18,7 @@ const views = (size: number): ViewRecipe => ({
 
 const paper = (): PretrainRecipe => ({
   method: mae({
-    backbone: vit({ ...vitLarge16, positions: 'fixed' }),
+    backbone: vit({ ...vitLarge16, colors: imageNetColors, positions: 'fixed' }),
     views: views(224),
     maskRatio: 0.75,
     decoder: { width: 512, depth: 8, heads: 16 },
@@ -41,7 +41,8 @@ const paper = (): PretrainRecipe => ({
 });
 
 /** 64 patches of 8 px, of which 16 are seen; 0.5 million parameters. */
-const smallVit = (): Vit => vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, positions: 'fixed' });
+const smallVit = (): Vit =>
+  vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, colors: imageNetColors, positions: 'fixed' });
 
 /** Trains in about a minute on two cores. */
 const demo = (): PretrainRecipe => ({
@@ -55,7 +56,7 @@ const demo = (): PretrainRecipe => ({
   }),
   settings: {
     ...paper().settings,
-    ...{ epochs: undefined, steps: 1200 },
+    ...{ epochs: undefined, steps: 800 },
     // In proportion to the batch it would not move a small network in a minute.
     learningRate: 2e-3,
     warmup: 0.1,

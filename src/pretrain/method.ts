@@ -1,4 +1,4 @@
-import { applyViews, drawViewParameters, imageNetColors, normalize, type ViewRecipe } from '../augment/index.js';
+import { applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
 import type { Key } from '../base/index.js';
 import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
@@ -74,7 +74,7 @@ export function objectiveOf<Name extends string>(
     loss(model, loaded, context) {
       const { images, labels } = source.decode(loaded);
       const views = method.views.map((recipe, view) =>
-        normalize(applyViews(images, subTensors(loaded, `view${view}.`), recipe), imageNetColors),
+        normalize(applyViews(images, subTensors(loaded, `view${view}.`), recipe), method.backbone.colors),
       );
       return method.loss(model, { views, labels }, context);
     },

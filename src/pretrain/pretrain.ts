@@ -1,4 +1,3 @@
-import { imageNetColors } from '../augment/index.js';
 import { canonicalJson, key, sha256 } from '../base/index.js';
 import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
 import type { Encoder, Monitor } from '../evaluate/index.js';
@@ -121,7 +120,7 @@ export function pretrainedEncoder<Name extends string>(
   { settings: { evaluationCrop } }: Pick<PretrainOptions, 'settings'>,
   model: ModelTensors,
 ): Encoder {
-  return { backbone, model, view: { size: views[0]!.size, crop: evaluationCrop, colors: imageNetColors } };
+  return { backbone, model, view: { size: views[0]!.size, crop: evaluationCrop, colors: backbone.colors } };
 }
 
 /** What a pretraining will take, from steps that were measured and thrown away. */

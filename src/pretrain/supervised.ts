@@ -1,5 +1,5 @@
 import type { ViewRecipe } from '../augment/index.js';
-import { dense, dropout, getTensor, randomUniform, tf } from '../engine/index.js';
+import { dense, dropout, getTensor, randomUniform, tf, withPrefix } from '../engine/index.js';
 import { classWeights } from '../input/index.js';
 import { type Backbone, copyModel, joinModels, type ModelTensors, subModel } from '../models/index.js';
 import type { Method, MethodStart } from './method.js';
@@ -48,13 +48,9 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       const { parameters, state } = subModel(model, 'head');
       const features = dropout(encoded.features, rate, random.fold('dropout'));
       const logits = dense(features, getTensor(parameters, 'weight'), parameters.bias);
-      const { state: left } = joinModels({
-        backbone: { parameters: {}, state: encoded.state },
-        head: { parameters: {}, state },
-      });
       return {
         loss: weightedCrossEntropy(logits, labels, getTensor(state, 'weights'), labelSmoothing),
-        state: left,
+        state: { ...model.state, ...withPrefix(encoded.state, 'backbone.') },
         metrics: { accuracy: logits.argMax(1).toInt().equal(labels).toFloat().mean() },
       };
     },

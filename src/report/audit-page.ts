@@ -45,11 +45,15 @@ export async function auditPage(
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>Audit of ${text(audited.name)}</title>
 <style>
-body { margin: 0 auto; padding: 2rem 1rem; max-width: 70rem; color: #1f2933; background: #fff;
+:root { color-scheme: light dark; --ink: #1f2933; --paper: #fff; --line: #d9dfe5; --good: #0b6b4d; --bad: #a63200; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6ebf0; --paper: #14181d; --line: #343d47; --good: #5fd0a5;
+  --bad: #ff9d73; } }
+h1 { overflow-wrap: anywhere; line-height: 1.2; }
+body { margin: 0 auto; padding: 2rem 1rem; max-width: 70rem; color: var(--ink); background: var(--paper);
   font: 1rem/1.5 system-ui, "Segoe UI", "Source Sans 3", "DejaVu Sans", sans-serif; }
 table { border-collapse: collapse; font-size: .85rem; } td, th { padding: .2rem .8rem .2rem 0; vertical-align: top;
-  overflow-wrap: anywhere; border-bottom: 1px solid #d9dfe5; }
-img { max-width: 100%; height: auto; } .clean { color: #0b6b4d; } .leaks { color: #a63200; }
+  overflow-wrap: anywhere; border-bottom: 1px solid var(--line); }
+img { max-width: 100%; height: auto; background: #fff; } .clean { color: var(--good); } .leaks { color: var(--bad); }
 </style>
 </head>
 <body>

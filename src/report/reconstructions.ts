@@ -1,4 +1,4 @@
-import { centerView, imageNetColors, imagesOfDecoded, normalize } from '../augment/index.js';
+import { centerView, imagesOfDecoded, normalize } from '../augment/index.js';
 import { key } from '../base/index.js';
 import { tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
@@ -20,17 +20,17 @@ export async function showReconstructions(
   patches: BatchSource,
   { seed, save, most = 8 }: { seed: number; save?: string; most?: number },
 ): Promise<void> {
-  const { reconstruct, views, name } = method;
+  const { reconstruct, views, name, backbone } = method;
   if (!reconstruct) throw new Error(`${name} reconstructs no images`);
   const { dataset, size: imageSize } = patches;
   const rows = sampleRows(dataset, most, patches.rows);
   const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
   const loaded = await source.load(0);
   const size = views[0]!.size;
-  const { mean, std } = imageNetColors;
+  const { mean, std } = backbone.colors;
   const shown = tf.tidy(() => {
     const images = centerView(imagesOfDecoded(source.decode(loaded).images), { size });
-    const made = reconstruct(model, normalize(images, imageNetColors), key(seed).fold('reconstructed'));
+    const made = reconstruct(model, normalize(images, backbone.colors), key(seed).fold('reconstructed'));
     const inColor = [made.masked, made.reconstruction].map((image) =>
       image.mul(tf.tensor1d([...std])).add(tf.tensor1d([...mean])),
     );

@@ -1,6 +1,6 @@
 import { interruptSignal, key } from '../base/index.js';
 import type { Monitor } from '../evaluate/index.js';
-import { accuracyMonitor, alignmentMonitor, collapseMonitor } from '../evaluate/index.js';
+import { accuracyMonitor, alignmentMonitor, collapseMonitor, MonitoredFeatures } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { type PretrainOptions, trainingSteps } from '../pretrain/index.js';
 import { type Run, TensorBoardLog } from '../runs/index.js';
@@ -58,9 +58,9 @@ function monitorsOf(
   { method, settings, neighbors, monitorEvery: everySteps }: PretrainExperiment,
   { bank, heldOut }: PretrainingData,
 ): Monitor[] {
-  const signal = interruptSignal();
-  const collapse = collapseMonitor({ patches: heldOut, everySteps, signal });
+  const shared = { everySteps, features: new MonitoredFeatures(interruptSignal()) };
+  const collapse = collapseMonitor({ ...shared, patches: heldOut });
   const views = { patches: heldOut, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
   const always = [collapse, alignmentMonitor({ ...views, everySteps })];
-  return bank ? [accuracyMonitor({ bank, queries: heldOut, neighbors, everySteps, signal }), ...always] : always;
+  return bank ? [accuracyMonitor({ ...shared, bank, queries: heldOut, neighbors }), ...always] : always;
 }

@@ -12,6 +12,7 @@ import {
   FeatureExtractor,
   groupsOf,
   knnClassify,
+  MonitoredFeatures,
 } from '../../src/evaluate/index.js';
 import { BatchSource, readImages } from '../../src/input/index.js';
 import { resnet } from '../../src/models/index.js';
@@ -64,6 +65,20 @@ describe('extractFeatures', () => {
     extractor.dispose();
     const cropped = await extractFeatures({ ...one, view: { ...one.view, crop: 0.5 } }, source);
     expect(cropped.values).not.toEqual(first.values);
+  });
+
+  it('is done once for monitors that share features, and again for other weights and other patches', async () => {
+    const shared = new MonitoredFeatures();
+    const [source, others] = [patches, patches.slice(0, 5)].map(
+      (rows) => new BatchSource(dataset, { patches: rows, batchSize: rows.length }),
+    ) as [BatchSource, BatchSource];
+    const [one, other] = [encoderOf(1), encoderOf(2)];
+    const first = await shared.of(one, source);
+    expect(first.values).toEqual((await extractFeatures(one, source)).values);
+    expect(await shared.of({ ...one, model: { ...one.model } }, source)).toBe(first);
+    expect((await shared.of(one, others)).count).toBe(5);
+    expect((await shared.of(other, source)).values).toEqual((await extractFeatures(other, source)).values);
+    shared.dispose();
   });
 
   it('stops when asked to, refuses a shuffled source, and leaves no tensors behind', async () => {

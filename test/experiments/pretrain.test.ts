@@ -26,6 +26,30 @@ describe('a pretraining experiment', () => {
     expect({ batchSize, imageSize, synthetic }).toEqual({ batchSize: 512, imageSize: 512, synthetic: null });
   });
 
+  it('has the published settings of supervised pretraining and of MAE at paper scale', () => {
+    const named = pretrainExperiment('10-pretrain-supervised', { scale: 'paper' });
+    expect(named.method.backbone.name).toBe('resnet50');
+    expect(named.method.settings).toEqual({ dropout: 0.4, labelSmoothing: 0, weighted: false });
+    expect(named.method.views).toMatchObject([{ size: 224, crop: { scale: [0.8, 1] } }]);
+    expect(named.method.views[0]).not.toHaveProperty('grayscale');
+    // 1e-4 for 512 images, one epoch of warm-up of 40.
+    expect(named.settings).toMatchObject({
+      ...{ epochs: 40, optimizer: 'adamw', learningRate: 1e-4, warmup: 1 / 40, weightDecay: 5e-5, clipNorm: 1 },
+    });
+    const painting = pretrainExperiment('15-pretrain-mae', { scale: 'paper' });
+    expect(painting.method.backbone.name).toMatch(/patch 16, width 1024, depth 24/);
+    expect(painting.method.settings).toEqual({
+      ...{ maskRatio: 0.75, decoder: { width: 512, depth: 8, heads: 16 }, normalizeTargets: true },
+    });
+    expect(painting.method.views).toEqual([
+      { size: 224, crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] }, flips: { horizontal: 0.5, vertical: 0 } },
+    ]);
+    // 1.5e-4 for 256 images.
+    expect(painting.settings).toMatchObject({
+      ...{ optimizer: 'adamw', learningRate: 3e-4, betas: [0.9, 0.95], weightDecay: 0.05, warmup: 40 / 800 },
+    });
+  });
+
   it('has the settings of MoCo v2, BYOL and DINO at paper scale', () => {
     const moco = pretrainExperiment('12-pretrain-mocov2', { scale: 'paper' });
     expect(moco.method.settings).toMatchObject({
@@ -79,6 +103,18 @@ describe('a pretraining experiment', () => {
       pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...asked }).settings;
     expect(settingsOf({ init: 'results/runs/one' }).init).toBe('results/runs/one');
     expect(settingsOf({})).not.toHaveProperty('init');
+  });
+
+  it('takes a backbone by its name where its method takes any', () => {
+    const methodOf = (notebook: string) =>
+      pretrainExperiment(notebook, { scale: 'smoke', backbone: 'efficientnet_lite0' }).method;
+    for (const notebook of ['10-pretrain-supervised', '11-pretrain-simclr', '12-pretrain-mocov2', '13-pretrain-byol']) {
+      expect(methodOf(notebook).backbone.name).toBe('efficientnet_lite0');
+    }
+    expect(() => methodOf('15-pretrain-mae')).toThrow(/15-pretrain-mae comes with its own backbone alone/);
+    expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', backbone: 'none' })).toThrow(
+      /there is no backbone "none"; known are resnet18/,
+    );
   });
 
   it('is of a notebook that there is', () => {

@@ -151,7 +151,7 @@ test('a rejection that nobody awaits is shown under its cell, and fails the run'
   const cell = (id: string, source: string) => ({
     ...{ cell_type: 'code', id, source, metadata: {}, outputs: [], execution_count: null },
   });
-  const late = (text: string, ms: number) => `setTimeout(() => Promise.reject(new Error('${text}')), ${ms});`;
+  const late = (text: string, ms: number) => `void setTimeout(() => Promise.reject(new Error('${text}')), ${ms});`;
   const cells = [
     cell('a', late('while another cell ran', 1000)),
     cell('b', "await new Promise((resolve) => setTimeout(resolve, 2000));\nconsole.log('went on');"),

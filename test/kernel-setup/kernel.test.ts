@@ -82,6 +82,20 @@ describe('one kernel', () => {
       expect(deep!.content.traceback.join('\n')).toMatch(/at In\[\d+\]:6:1/);
     });
 
+    test("a misspelt key of a chart's specification is red", async () => {
+      const chart = (text: string) =>
+        `import type { VegaLiteSpec } from 'pathlab/report';\nconst chart: VegaLiteSpec = { data: { values: [] }, ${text} };`;
+      const right = "mark: 'bar', encoding: { x: { field: 'a', type: 'quantitative' } }";
+      expect((await kernel.run(chart(right))).reply.status).toBe('ok');
+      for (const wrong of [
+        right.replace('mark', 'mrk'),
+        right.replace('field', 'feild'),
+        right.replace('tive', 'tiv'),
+      ]) {
+        expect((await kernel.run(chart(wrong))).reply).toMatchObject({ status: 'error', ename: 'TypeScriptError' });
+      }
+    });
+
     test('what is thrown need not be an error', async () => {
       const { outputs } = await kernel.run("throw 'just words';");
       expect(ofType(outputs, 'error')[0]!.content).toMatchObject({ ename: 'Thrown', evalue: 'just words' });

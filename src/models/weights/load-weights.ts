@@ -39,7 +39,9 @@ export interface LoadedWeights {
 }
 
 /** Parts of other networks that checkpoints hold beside the backbone. */
-const passedOver = [/^mask_token$/, /^pooler\./, /^decoder_/, /(^|\.)num_batches_tracked$/];
+const passedOver = [/^mask_token$/, /^pooler\./, /^decoder_/];
+/** Of batch norm, which nothing uses. */
+const isCounter = /(^|\.)num_batches_tracked$/;
 /** MoCo's projection takes the classifier's place and name. */
 const ofMoco = /(encoder_q|base_encoder)\.$/;
 const isClassifier = /^(fc|head|head\.fc|classifier)\.(weight|bias)$/;
@@ -70,7 +72,7 @@ export async function loadWeights(
     const missing = targets.filter((name) => !stored.has(name));
     const unknown = missing.filter((name) => !beginsWith(name, mayBeMissing));
     refuse('lacks', unknown, understood, 'mayBeMissing');
-    const leftOver = [...stored.keys()].filter((name) => !targets.includes(name));
+    const leftOver = [...stored.keys()].filter((name) => !targets.includes(name) && !isCounter.test(name));
     const isExpected = (name: string) =>
       passedOver.some((pattern) => pattern.test(name)) ||
       (ofMoco.test(prefix) && /^(fc|head)\./.test(name)) ||
