@@ -18,8 +18,8 @@ export interface CardFacts {
 
 interface DataFacts {
   name: string;
-  origin: { name: string; url?: string };
-  licence: { name: string; url?: string };
+  origin: string;
+  licence: string;
   synthetic: boolean;
   sha256: string;
 }
@@ -77,7 +77,9 @@ ${table(
     ['seed', run.seed],
     [
       'first weights',
-      inputs.length === 0 ? 'random' : inputs.map(([name, hash]) => `${name} (SHA-256 ${hash})`).join(', '),
+      inputs.length === 0
+        ? 'random'
+        : inputs.map(([name, hash]) => `${name.replace('first weights: ', '')} (SHA-256 ${hash})`).join(', '),
     ],
     ['notebook', run.notebook],
     ['command', `\`${run.command}\``],
@@ -91,13 +93,7 @@ ${table(
 
 ${table(
   ['dataset', 'origin', 'licence', 'synthetic', 'SHA-256 of its index'],
-  data.map(({ name, origin, licence, synthetic, sha256 }) => [
-    name,
-    origin.name,
-    licence.name,
-    synthetic ? 'yes' : 'no',
-    sha256,
-  ]),
+  data.map(({ name, origin, licence, synthetic, sha256 }) => [name, origin, licence, synthetic ? 'yes' : 'no', sha256]),
 )}
 
 ${Object.entries(run.splits)
@@ -115,7 +111,7 @@ ${table(
 
 ## Licence
 
-The weights follow from the data: ${data.map(({ name, licence }) => `${name}, ${licence.name}${licence.url ? ` (${licence.url})` : ''}`).join('; ')}. What these allow is what may be done with the weights.
+The weights follow from the data: ${data.map(({ name, licence }) => `${name}, ${licence}`).join('; ')}. What these allow is what may be done with the weights.
 
 ## Intended use
 

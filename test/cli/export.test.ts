@@ -20,11 +20,10 @@ async function finishedRun(backbone: string | undefined): Promise<string> {
   const run = await openRun({ notebook, parameters, out: join(folder, `run-${backbone}`) });
   const path = run.file('backbone.safetensors');
   await writeSafetensors(path, toTorch(method.backbone.initialize(key(1))));
-  const licence = { name: 'CC0-1.0', url: 'https://creativecommons.org/publicdomain/zero/1.0/' };
   await run.keep({
     seed: 1,
     device: {},
-    data: [{ name: 'slides', origin: { name: 'a scanner' }, licence, synthetic: true, sha256: 'd'.repeat(64) }],
+    data: [{ name: 'slides', origin: 'a scanner', licence: 'CC0-1.0', synthetic: true, sha256: 'd'.repeat(64) }],
     splits: { 'training and held-out patches': 'e'.repeat(64) },
     weights: { 'backbone.safetensors': await digestOfFile(path), 'first weights: net.pth': 'f'.repeat(64) },
     metrics: [{ name: 'kNN accuracy', value: 61.5, unit: '%', about: 'held-out patches' }],
@@ -65,10 +64,10 @@ describe('pathlab export', () => {
       runHash,
       'd'.repeat(64),
       'e'.repeat(64),
-      `first weights: net.pth (SHA-256 ${'f'.repeat(64)})`,
+      `| first weights | net.pth (SHA-256 ${'f'.repeat(64)}) |`,
       'smoke scale',
       'drawn, not on real tissue',
-      'CC0-1.0',
+      '| slides | a scanner | CC0-1.0 | yes |',
       '| kNN accuracy | 61.5 % | held-out patches |',
       "timm.create_model('tf_efficientnet_lite0', num_classes=0)",
       await digestOfFile(join(out, 'model.safetensors')),

@@ -134,7 +134,7 @@ describe('the weights that a pretraining begins with', () => {
 
   it('are refused where there are none or others are wanted, by name', async () => {
     await expect(initialWeights(join(top, 'none'), backbone)).rejects.toThrow(
-      /init is "random", a run folder or .*none/,
+      /init is "random", "imagenet", a run folder or .*none/,
     );
     await expect(initialWeights(top, resnet({ depth: 18, width: 0.25 }))).rejects.toThrow(
       /does not fit resnet18.*in another shape conv1\.weight \[8,3,7,7\] instead of \[16,3,7,7\], .* and \d+ more/,
