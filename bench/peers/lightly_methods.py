@@ -12,7 +12,6 @@ from pathlib import Path
 
 import timm
 import torch
-import torchvision
 from lightly.loss import DINOLoss, NegativeCosineSimilarity, NTXentLoss
 from lightly.models.modules.heads import (
     BYOLPredictionHead,
@@ -34,10 +33,18 @@ def views_of(step):
     return [views[f"{step}.{view}"].permute(0, 3, 1, 2).contiguous() for view in range(settings["views"])]
 
 
-def resnet():
-    network = torchvision.models.resnet18(weights=None)
-    network.fc = nn.Identity()
-    network.load_state_dict(under("backbone."), strict=False)
+def vit():
+    sizes = settings["backbone"]
+    network = timm.models.VisionTransformer(
+        img_size=sizes["imageSize"],
+        patch_size=sizes["patchSize"],
+        embed_dim=sizes["width"],
+        depth=sizes["depth"],
+        num_heads=sizes["heads"],
+        num_classes=0,
+        dynamic_img_size=True,
+    )
+    network.load_state_dict(under("backbone."))
     return network
 
 
@@ -68,8 +75,8 @@ def rising(base, step):
 
 
 def simclr():
-    head = fill(SimCLRProjectionHead(512, options["hiddenSize"], options["outputSize"]), under("head."))
-    network = nn.Sequential(resnet(), head)
+    head = fill(SimCLRProjectionHead(settings["backbone"]["width"], options["hiddenSize"], options["outputSize"]), under("head."))
+    network = nn.Sequential(vit(), head)
     matrices = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim == 1]
     groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
@@ -85,8 +92,8 @@ def simclr():
 
 
 def mocov2():
-    head = MoCoProjectionHead(512, options["hiddenSize"], options["outputSize"], num_layers=2, batch_norm=False)
-    network = nn.Sequential(resnet(), fill(head, under("head.")))
+    head = MoCoProjectionHead(settings["backbone"]["width"], options["hiddenSize"], options["outputSize"], num_layers=2, batch_norm=False)
+    network = nn.Sequential(vit(), fill(head, under("head.")))
     slow = copy.deepcopy(network)
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
     criterion = NTXentLoss(options["temperature"], memory_bank_size=(options["queueSize"], options["outputSize"]))
@@ -108,7 +115,7 @@ def mocov2():
 
 def byol():
     hidden, outputs = options["hiddenSize"], options["outputSize"]
-    network = nn.Sequential(resnet(), fill(without_last_bias(BYOLProjectionHead(512, hidden, outputs)), under("head.")))
+    network = nn.Sequential(vit(), fill(without_last_bias(BYOLProjectionHead(settings["backbone"]["width"], hidden, outputs)), under("head.")))
     predictor = fill(without_last_bias(BYOLPredictionHead(outputs, hidden, outputs)), under("predictor."))
     target = copy.deepcopy(network)
     parameters = [*network.parameters(), *predictor.parameters()]
@@ -133,19 +140,9 @@ def byol():
 
 
 def dino():
-    sizes = settings["backbone"]
-    backbone = timm.models.VisionTransformer(
-        img_size=sizes["imageSize"],
-        patch_size=sizes["patchSize"],
-        embed_dim=sizes["width"],
-        depth=sizes["depth"],
-        num_heads=sizes["heads"],
-        num_classes=0,
-        dynamic_img_size=True,
-    )
-    backbone.load_state_dict(under("backbone."))
+    backbone, width = vit(), settings["backbone"]["width"]
     head = DINOProjectionHead(
-        sizes["width"],
+        width,
         options["hiddenSize"],
         options["bottleneckSize"],
         options["outputSize"],
@@ -159,7 +156,7 @@ def dino():
     models = [backbone, head]
     # Heads with weight_norm cannot be deep-copied.
     slow_head = DINOProjectionHead(
-        sizes["width"], options["hiddenSize"], options["bottleneckSize"], options["outputSize"], batch_norm=False
+        width, options["hiddenSize"], options["bottleneckSize"], options["outputSize"], batch_norm=False
     )
     slow_head.load_state_dict(head.state_dict())
     teacher = [copy.deepcopy(backbone), slow_head]

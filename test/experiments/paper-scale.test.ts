@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { disposeTensors } from '../../src/engine/index.js';
 import { extractFeatures } from '../../src/evaluate/index.js';
 import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
-import { measureCost, pretrain } from '../../src/pretrain/index.js';
+import { pretrain } from '../../src/pretrain/index.js';
 import type { TrainingEvent } from '../../src/training/index.js';
 
 const notebooks: [notebook: string, batchSize: number, featureSize: number, optimizer: string][] = [
@@ -26,10 +26,6 @@ it.each(notebooks)(
     const { method } = experiment;
     const settings = { ...experiment.settings, epochs: undefined, steps: 3 };
     expect(settings).toMatchObject({ optimizer, precision: 'bfloat16' });
-    const cost = await measureCost(method, { settings: experiment.settings, batches: train });
-    expect(cost.steps).toBe(40 * Math.floor(train.count / batchSize));
-    expect(cost.peakGibibytes).toBeGreaterThan(1);
-
     const losses: number[] = [];
     const onEvent = (event: TrainingEvent) => void (event.kind === 'step' && losses.push(event.loss));
     const { encoder } = await pretrain(method, { settings, batches: train, onEvent });
