@@ -323,10 +323,10 @@ const { format } = await sharp(Buffer.from(svg)).metadata();
     });
 
     test('a room of pathlab is found by its name, type-checked and completed', async () => {
-      const { outputs } = await kernel.run("import { Generator } from 'pathlab/runs';\ntypeof Generator");
+      const { outputs } = await kernel.run("import { Generator } from 'pathlab/base';\ntypeof Generator");
       expect(result(outputs)).toBe("'function'");
-      expect((await kernel.run("import { absent } from 'pathlab/runs';")).reply.ename).toBe('TypeScriptError');
-      const { reply } = await kernel.complete("import * as runs from 'pathlab/runs';\nruns.Gener");
+      expect((await kernel.run("import { absent } from 'pathlab/base';")).reply.ename).toBe('TypeScriptError');
+      const { reply } = await kernel.complete("import * as base from 'pathlab/base';\nbase.Gener");
       expect(reply.matches).toEqual(['Generator']);
     });
 
