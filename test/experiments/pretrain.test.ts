@@ -37,7 +37,7 @@ describe('a pretraining experiment', () => {
       ...{ epochs: 40, optimizer: 'adamw', learningRate: 1e-4, warmup: 1 / 40, weightDecay: 5e-5, clipNorm: 1 },
     });
     const painting = pretrainExperiment('15-pretrain-mae', { scale: 'paper' });
-    expect(painting.method.backbone.name).toMatch(/patch 16, width 1024, depth 24/);
+    expect(painting.method.backbone.name).toMatch(/^vit_large_patch16_224/);
     expect(painting.method.settings).toEqual({
       ...{ maskRatio: 0.75, decoder: { width: 512, depth: 8, heads: 16 }, normalizeTargets: true },
     });
