@@ -14,6 +14,8 @@ interface Reference {
     input: [batch: number, height: number, width: number];
     inference: Digest;
     training: Digest;
+    /** The worst error of PyTorch's own gradients in float32. */
+    inFloat32: number;
     gradients: Record<string, Digest>;
     statistics: Record<string, Digest>;
   }[];
@@ -92,14 +94,14 @@ export function expectTimmShapes(backbone: Backbone, name: string): void {
 }
 
 /**
- * Expects of every input of the fixture timm's features in inference and training within 1e-4, its gradients and its running
- * statistics, relative to each tensor's size.
+ * Expects of every input of the fixture timm's features in inference and training and its running statistics within 1e-4, and
+ * its gradients within 1e-3, relative to each tensor's size.
  *
- * @param gradientTolerance 1e-3; more for networks with relu: of a million values before relus a few stand so near 0 that
- *   float32 and float64 disagree on their side, in PyTorch as here, and each moves the gradients before it. What the gradients
- *   are without that, `expectExactGradients` compares
+ * @param rectified of a million values before relus a few stand so near 0 that float32 and float64 disagree on their side, in
+ *   PyTorch as here, and each moves the gradients before it: then 2e-2 is allowed, or twice what PyTorch's own gradients in
+ *   float32 are off. `expectExactGradients` compares gradients without that
  */
-export function expectTimmValues(backbone: Backbone, name: string, gradientTolerance = 1e-3): void {
+export function expectTimmValues(backbone: Backbone, name: string, { rectified = false } = {}): void {
   const { shapes, cases } = timmReference(name);
   for (const reference of cases) {
     tf.tidy(() => {
@@ -111,7 +113,11 @@ export function expectTimmValues(backbone: Backbone, name: string, gradientToler
       const { gradients, extra } = trained(backbone, model, images);
       const { features, ...statistics } = extra;
       expect(disagreement(features!, reference.training)).toBeLessThan(1e-4);
-      expectAgreement(toTorch({ parameters: gradients, state: {} }), reference.gradients, gradientTolerance);
+      expectAgreement(
+        toTorch({ parameters: gradients, state: {} }),
+        reference.gradients,
+        rectified ? Math.max(2e-2, 2 * reference.inFloat32) : 1e-3,
+      );
       expectAgreement(statistics, reference.statistics, 1e-4);
     });
   }
