@@ -73,7 +73,6 @@ const cases: Record<string, Case> = {
   'max pool': [[image], ([x]) => maxPool(x!, { size: 3, stride: 2, padding: 1 })],
   'max pool of TensorFlow': [[image], ([x]) => composedMaxPool(x!, { size: 3, stride: 2, padding: 1 })],
   relu: [[[2, 5]], ([x]) => relu(x!)],
-  relu6: [[[2, 5]], ([x]) => relu6(x!)],
   'bilinear resize': [[image], ([x]) => resizeBilinear(x!, [3, 9])],
   'bicubic resize': [[image], ([x]) => resizeBicubic(x!, [3, 9])],
   silu: [[[2, 5]], ([x]) => silu(x!)],
