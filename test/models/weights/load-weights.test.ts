@@ -9,7 +9,11 @@ import { mapTensors, type Tensors, tf, withPrefix, writeSafetensors } from '../.
 import { type Backbone, type LoadedWeights, loadWeights, resnet, toTorch, vit } from '../../../src/models/index.js';
 import { understandNames } from '../../../src/models/weights/naming.js';
 import { hashUniform } from '../../fixtures/hash-uniform.js';
-import { relativeError } from '../torch-resnet.js';
+
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  const values = Array.from(expected);
+  return Math.hypot(...values.map((value, at) => actual[at]! - value)) / Math.hypot(...values);
+}
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/foreign-weights/${name}`, import.meta.url));
 const json = (name: string) => JSON.parse(readFileSync(fixture(name), 'utf8'));
