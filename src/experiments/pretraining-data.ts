@@ -52,7 +52,7 @@ export async function pretrainingData(
     );
   }
   const trained = method.supervised ? labelled(split.train) : split.train;
-  const withControlDependencies = (rows: Int32Array, most: number, name: string) =>
+  const inOrder = (rows: Int32Array, most: number, name: string) =>
     new BatchSource(dataset, {
       patches: drawRows(rows, most, root.fold('evaluated').fold(name)),
       batchSize: Math.min(64, rows.length),
@@ -63,12 +63,8 @@ export async function pretrainingData(
     understood,
     split,
     train: new BatchSource(dataset, { patches: trained, batchSize, imageSize, balanced, key: root.fold('order') }),
-    bank: hasClasses ? withControlDependencies(labelled(split.train), evaluated.bank, 'bank') : null,
-    heldOut: withControlDependencies(
-      hasClasses ? labelled(split.heldOut) : split.heldOut,
-      evaluated.heldOut,
-      'held out',
-    ),
+    bank: hasClasses ? inOrder(labelled(split.train), evaluated.bank, 'bank') : null,
+    heldOut: inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out'),
   };
 }
 

@@ -58,8 +58,8 @@ export function trainingStep<Name extends string>(
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
       let gradients = replicas.mean(result.gradients);
-      const withControlDependencies = mapTensors(tensors.parameters, (_, name) => getTensor(gradients, name));
-      const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(withControlDependencies) };
+      const ordered = mapTensors(tensors.parameters, (_, name) => getTensor(gradients, name));
+      const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(ordered) };
       const norm = squares.gradients.sum().sqrt() as Tensor;
       metrics.gradientNorm = lossScale ? norm.div(lossScale) : norm;
       if (clipNorm !== undefined) {

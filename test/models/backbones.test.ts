@@ -20,11 +20,11 @@ import { expectTimmShapes, expectTimmValues } from './timm-reference.js';
 
 describe.each(Object.entries(timmBackbones))("%s with timm's or torchvision's weights", (name, backbone) => {
   it('has its names and shapes', () => expectTimmShapes(backbone, name));
-  it(
-    'gives its features, gradients and statistics',
-    () => expectTimmValues(backbone, name, { rectified: true }),
-    180_000,
-  );
+  it('gives its features, gradients and statistics', () => {
+    // Inception's last maps have few values, over which batch norm makes rounding grow; in float64 they agree.
+    const training = name.startsWith('inception') ? 2e-4 : 1e-4;
+    expectTimmValues(backbone, name, { rectified: !name.startsWith('vit'), training });
+  }, 180_000);
 });
 
 it("vit_small_patch16_224 gives timm's features and gradients", () => {

@@ -180,10 +180,8 @@ describe('pretraining with SimCLR', () => {
     await expect(wrong({ microBatches: 2 })).rejects.toThrow(/negatives are the other images of the batch/);
     await expect(wrong({ steps: 3 })).rejects.toThrow(/has epochs or steps; got epochs 3 and steps 3/);
     await expect(wrong({ optimizer: 'adam' })).rejects.toThrow(/optimizer is sgd, lars, adamw; got "adam"/);
-    const withControlDependencies = new BatchSource(dataset, { batchSize: 8 });
-    await expect(pretrain(method, { settings, batches: withControlDependencies })).rejects.toThrow(
-      /takes shuffled batches/,
-    );
+    const inOrder = new BatchSource(dataset, { batchSize: 8 });
+    await expect(pretrain(method, { settings, batches: inOrder })).rejects.toThrow(/takes shuffled batches/);
   });
 
   it('trains in float16 with a scaled loss', async () => {
