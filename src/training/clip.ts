@@ -1,4 +1,5 @@
-import { mapTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { type Tensor, type Tensors, tf } from '../engine/index.js';
+import { squaresOf } from './not-finite.js';
 
 /**
  * Scales gradients down to a norm of at most `largest`: their global norm, as torch.nn.utils.clip_grad_norm_, or the norm
@@ -6,25 +7,23 @@ import { mapTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
  *
  * @param largest a number, or a scalar
  * @param of whose norm
+ * @param squares those of the gradients, where they are known (see `squaresOf`)
  * @returns the gradients, and the global norm that they had, a scalar (worth a metric)
  */
 export function clipGradients(
   gradients: Tensors,
   largest: number | Tensor,
   of: 'all' | 'each' = 'all',
+  squares = squaresOf(gradients),
 ): { gradients: Tensors; norm: Tensor } {
   if (typeof largest === 'number' && !(largest > 0))
     throw new RangeError(`clipGradients: the largest norm is above 0; got ${largest}`);
   return tf.tidy(() => {
-    const squares = mapTensors(gradients, (gradient) => gradient.square().sum());
-    const norm = tf.sqrt(tf.addN(Object.values(squares)));
+    const norm = squares.sum().sqrt() as Tensor;
     const scaleOf = (norm: Tensor) => tf.minimum(tf.div(largest, norm.add(1e-6)), 1);
     const scale = scaleOf(norm);
-    return {
-      norm,
-      gradients: mapTensors(gradients, (gradient, name) =>
-        gradient.mul(of === 'all' ? scale : scaleOf(tf.sqrt(squares[name]!))),
-      ),
-    };
+    const own = of === 'each' ? tf.unstack(scaleOf(squares.sqrt())) : undefined;
+    const scaled = Object.entries(gradients).map(([name, gradient], at) => [name, gradient.mul(own?.[at] ?? scale)]);
+    return { norm, gradients: Object.fromEntries(scaled) as Tensors };
   });
 }

@@ -57,15 +57,15 @@ export function trainingStep<Name extends string>(
         objective.loss(model, part, contextOf(microBatches > 1 ? random.fold(number) : random)),
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
-      let gradients = replicas.mean(result.gradients);
-      const ordered = mapTensors(tensors.parameters, (_, name) => getTensor(gradients, name));
-      const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(ordered) };
+      const means = replicas.mean(result.gradients);
+      let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
+      const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };
       const norm = squares.gradients.sum().sqrt() as Tensor;
       metrics.gradientNorm = lossScale ? norm.div(lossScale) : norm;
       if (clipNorm !== undefined) {
         // Scaled gradients are clipped at a scaled norm.
         const largest = lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm;
-        gradients = clipGradients(gradients, largest, clipOf).gradients;
+        gradients = clipGradients(gradients, largest, clipOf, squares.gradients).gradients;
       }
       const updated = optimizer.update(tensors.parameters, gradients, tensors.optimizer, scheduled);
       const after = { parameters: updated.parameters, state: result.state };
