@@ -1,4 +1,4 @@
-// Code that is stopped from outside (requestListener.cjs) must not be in the middle of Node's own bookkeeping.
+// Code that is stopped from outside (request-listener.cjs) must not be in the middle of Node's own bookkeeping.
 //
 // Node counts the callbacks that it is in, and ends the process when the count is wrong after one of them was stopped.
 // So just before that the count is cleared, as Node itself does for an uncaught exception. And V8 forgets the stop where
