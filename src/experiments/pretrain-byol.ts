@@ -2,7 +2,7 @@ import { byolViews } from '../augment/index.js';
 import { type Backbone, resnet } from '../models/index.js';
 import { byol } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallCrop, smallScaled } from './small-scale.js';
+import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -64,12 +64,7 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   imageSize: 64,
 });
 
-/** Every step of the page, in seconds. */
-const smoke = (backbone?: Backbone): PretrainRecipe => ({
-  ...demo(backbone),
-  settings: { ...demo().settings, steps: 32, learningRate: 0.01 },
-  batchSize: 8,
-});
+const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone), { learningRate: 0.01 });
 
 /** Of notebook 13. */
 export const byolRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -2,7 +2,7 @@ import { dinoViews, imageNetColors } from '../augment/index.js';
 import { resnet, vit, vitSmall16 } from '../models/index.js';
 import { dino } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallScaled } from './small-scale.js';
+import { smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -79,12 +79,7 @@ const demo = (): PretrainRecipe => ({
   imageSize: 64,
 });
 
-/** Every step of the page, in seconds. */
-const smoke = (): PretrainRecipe => ({
-  ...demo(),
-  settings: { ...demo().settings, steps: 32 },
-  batchSize: 8,
-});
+const smoke = () => smokeScaled(demo());
 
 /** Of notebook 14. */
 export const dinoRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -2,6 +2,7 @@ import { imageNetColors, type ViewRecipe } from '../augment/index.js';
 import { type Vit, vit, vitLarge16 } from '../models/index.js';
 import { mae } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
+import { smokeScaled } from './small-scale.js';
 
 /*
  * The settings of MAE's authors (arXiv 2111.06377), for as many epochs as "Large-scale pretraining on pathological images
@@ -67,12 +68,7 @@ const demo = (): PretrainRecipe => ({
   imageSize: 64,
 });
 
-/** Every step of the page, in seconds. */
-const smoke = (): PretrainRecipe => ({
-  ...demo(),
-  settings: { ...demo().settings, steps: 32 },
-  batchSize: 8,
-});
+const smoke = () => smokeScaled(demo());
 
 /** Of notebook 15. */
 export const maeRecipes: PretrainRecipes = { smoke, demo, paper };

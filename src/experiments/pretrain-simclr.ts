@@ -2,7 +2,7 @@ import { selfSupervisedViews } from '../augment/index.js';
 import { type Backbone, resnet } from '../models/index.js';
 import { simclr } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallViews } from './small-scale.js';
+import { smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -61,12 +61,7 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   imageSize: 64,
 });
 
-/** Every step of the page, in seconds. */
-const smoke = (backbone?: Backbone): PretrainRecipe => ({
-  ...demo(backbone),
-  settings: { ...demo().settings, steps: 32, learningRate: 0.01 },
-  batchSize: 8,
-});
+const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone), { learningRate: 0.01 });
 
 /** Of notebook 11. */
 export const simclrRecipes: PretrainRecipes = { smoke, demo, paper };

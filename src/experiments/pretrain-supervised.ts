@@ -2,7 +2,7 @@ import { supervisedViews } from '../augment/index.js';
 import { type Backbone, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallViews } from './small-scale.js';
+import { smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -56,12 +56,7 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   balanced: true,
 });
 
-/** Every step of the page, in seconds. */
-const smoke = (backbone?: Backbone): PretrainRecipe => ({
-  ...demo(backbone),
-  settings: { ...demo().settings, steps: 32 },
-  batchSize: 8,
-});
+const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone));
 
 /** Of notebook 10. */
 export const supervisedRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -1,5 +1,6 @@
 import { selfSupervisedViews, type ViewRecipe } from '../augment/index.js';
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
+import type { PretrainRecipe } from './pretrain-recipe.js';
 
 /** The scales on which a page takes seconds or minutes on two cores. */
 export type SmallScale = 'smoke' | 'demo';
@@ -32,3 +33,8 @@ export const smallCrop: ViewRecipe['crop'] = { scale: [0.3, 1], ratio: [3 / 4, 4
 
 /** Views of 64 px, for self-supervised trainings of minutes. */
 export const smallViews: ViewRecipe = { ...smallScaled(selfSupervisedViews(64)), crop: smallCrop };
+
+/** Every step of a page, in seconds: the demo cut short. */
+export function smokeScaled(demo: PretrainRecipe, settings: Partial<PretrainRecipe['settings']> = {}): PretrainRecipe {
+  return { ...demo, settings: { ...demo.settings, steps: 32, ...settings }, batchSize: 8 };
+}
