@@ -87,7 +87,7 @@ try {
       { what: 'the slowest of these', milliseconds: shown(Math.max(...sending)) },
       { what: `${stepsPerEvaluation} steps more in the log synced, for a checkpoint`, milliseconds: syncing },
       { what: 'the history read from the log, once when a training resumes', milliseconds: reading },
-      { what: 'the last drawing, with its picture', milliseconds: finishing },
+      { what: 'the last drawing, with its image', milliseconds: finishing },
     ],
     value: median(sending),
     unit: 'ms',

@@ -1,6 +1,6 @@
 // npm run campaign -- weights-exchange: weights go out to timm and torchvision, whose strict load_state_dict takes them, and
 // come back bit for bit; and EfficientNet-Lite0 with the weights that a package ships, trained on ImageNet, gives what timm's
-// gives. What it sees in pictures says which normalization the weights expect.
+// gives. What it sees in images says which normalization the weights expect.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -97,7 +97,7 @@ peer('lite0', published.path, folder);
 const answersOfLite0 = JSON.parse(readFileSync(join(folder, 'answers.json'), 'utf8'));
 const lite0 = backbone('efficientnet_lite0');
 const { model, classifier } = await loadWeights(lite0, published.path, { classes: 1000 });
-const pictures = await readAll(await openWeights(join(folder, 'pictures.npz')));
+const images = await readAll(await openWeights(join(folder, 'images.npz')));
 const normalizations = {
   half: [
     [0.5, 0.5, 0.5],
@@ -109,7 +109,7 @@ const normalizations = {
   ],
 };
 const lite0Rows = [];
-for (const [picture, pixels] of Object.entries(pictures)) {
+for (const [image, pixels] of Object.entries(images)) {
   for (const [normalization, [mean, deviation]] of Object.entries(normalizations)) {
     const [features, logits] = tf.tidy(() => {
       const images = pixels.toFloat().div(255).sub(mean).div(deviation).expandDims(0);
@@ -118,15 +118,15 @@ for (const [picture, pixels] of Object.entries(pictures)) {
         x.dataSync().slice(),
       );
     });
-    const theirs = answersOfLite0[picture][normalization];
+    const theirs = answersOfLite0[image][normalization];
     const difference = Math.max(relativeError(features, theirs.features), relativeError(logits, theirs.logits));
-    lite0Rows.push({ picture, normalization, difference, top: theirs.top, holds: difference < bound });
+    lite0Rows.push({ image, normalization, difference, top: theirs.top, holds: difference < bound });
     const top = theirs.top
       .slice(0, 3)
       .map(([name, share]) => `${name} ${share}`)
       .join(', ');
     console.log(
-      `lite0 ${picture.padEnd(11)}${normalization.padEnd(9)} differs by ${difference.toExponential(1)}: ${top}`,
+      `lite0 ${image.padEnd(11)}${normalization.padEnd(9)} differs by ${difference.toExponential(1)}: ${top}`,
     );
   }
 }

@@ -31,7 +31,7 @@ const reasons = {
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
   'fast-png': 'gives the index that a PNG with a palette holds, where others give its color: the classes of masks',
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',
-  sharp: 'reads and writes pictures; draws charts to PNG',
+  sharp: 'reads and writes images; draws charts to PNG',
   tslab: 'the TypeScript kernel; the launcher rests on its internals, so it is pinned exactly',
   typescript: "compiles src/; cells are compiled by tslab's own TypeScript 5.0.4",
   'umap-js': 'embedding maps',

@@ -144,7 +144,7 @@ export {
   pretrainingData,
 } from './experiments/index.js';
 
-// Charts, pictures, tables, and what the pages are made of.
+// Charts, images, tables, and what the pages are made of.
 
 export {
   auditSplits,
@@ -165,9 +165,9 @@ export {
   showDatasetCard,
   showDefinition,
   showFeatureMap,
+  showFigure,
+  showImageGrid,
   showPatches,
-  showPicture,
-  showPictureGrid,
   showPretrainingData,
   showProvenance,
   showRealSlide,

@@ -8,7 +8,7 @@ import { openSlide } from '../../dist/slides/index.js';
 const tile = 256;
 
 /**
- * Writes a tiled JPEG pyramid of any size, sparsely: every tile of tissue is one of eight pictures, cut from a synthetic
+ * Writes a tiled JPEG pyramid of any size, sparsely: every tile of tissue is one of eight images, cut from a synthetic
  * slide, and every tile of glass is the same one. Levels are a quarter of each other, as in scanners' files. An ellipse
  * of tissue fills about half of the slide.
  *
@@ -17,20 +17,20 @@ const tile = 256;
  * @param {number} height level-0 px
  */
 export async function writeBigSlide(folder, width, height) {
-  const pictures = await tilePictures(join(folder, 'tissue'));
+  const images = await tileImages(join(folder, 'tissue'));
   const levels = [];
   for (let scale = 1; scale === 1 || width / scale >= 2000; scale *= 4) {
     levels.push([Math.ceil(width / scale), Math.ceil(height / scale)]);
   }
   const places = (at) =>
-    pictures.map((_, index) => at + pictures.slice(0, index).reduce((sum, one) => sum + one.length, 0));
+    images.map((_, index) => at + images.slice(0, index).reduce((sum, one) => sum + one.length, 0));
   const tiff = (at) =>
-    tiffOf(levels.map(([across, down], level) => directoryOf(across, down, level, pictures, places(at))));
+    tiffOf(levels.map(([across, down], level) => directoryOf(across, down, level, images, places(at))));
   const path = join(folder, 'big.tif');
   const file = await open(path, 'w');
   try {
     const head = tiff(tiff(0).length);
-    await file.writeFile(Buffer.concat([head, ...pictures]));
+    await file.writeFile(Buffer.concat([head, ...images]));
   } finally {
     await file.close();
   }
@@ -38,10 +38,10 @@ export async function writeBigSlide(folder, width, height) {
 }
 
 /** JPEGs of glass, and of eight places in tissue. */
-async function tilePictures(folder) {
+async function tileImages(folder) {
   const jpeg = (image) => image.jpeg({ quality: 80, chromaSubsampling: '4:4:4' }).toBuffer();
   const glass = sharp({ create: { width: tile, height: tile, channels: 3, background: '#f0f0f2' } });
-  const pictures = [await jpeg(glass)];
+  const images = [await jpeg(glass)];
   const options = { kind: 'ptcga200', patients: 1, classes: 1, columns: 4, rows: 2 };
   const { slides } = await syntheticDataset(options, key('big slide'), { folder });
   const slide = await openSlide(slides[0].path);
@@ -50,15 +50,15 @@ async function tilePictures(folder) {
     for (const [column, row] of [-2, -1, 0, 1].flatMap((x) => [-1, 0].map((y) => [x, y]))) {
       const region = { x: left + column * 350, y: top + row * 350, level: 0, width: tile, height: tile };
       const { pixels } = await slide.readRegion(region);
-      pictures.push(await jpeg(sharp(pixels, { raw: { width: tile, height: tile, channels: 3 } })));
+      images.push(await jpeg(sharp(pixels, { raw: { width: tile, height: tile, channels: 3 } })));
     }
   } finally {
     await slide.close();
   }
-  return pictures;
+  return images;
 }
 
-function directoryOf(width, height, level, pictures, places) {
+function directoryOf(width, height, level, images, places) {
   const [columns, rows] = [Math.ceil(width / tile), Math.ceil(height / tile)];
   const random = key('tiles').fold(level).generator();
   const picked = Array.from({ length: columns * rows }, (_, index) => {
@@ -66,7 +66,7 @@ function directoryOf(width, height, level, pictures, places) {
       (2 * ((index % columns) + 0.5)) / columns - 1,
       (2 * (Math.floor(index / columns) + 0.5)) / rows - 1,
     ];
-    return x * x + y * y < 0.65 ? 1 + random.integer(pictures.length - 1) : 0;
+    return x * x + y * y < 0.65 ? 1 + random.integer(images.length - 1) : 0;
   });
   const [short, long] = [3, 4];
   return [
@@ -79,8 +79,8 @@ function directoryOf(width, height, level, pictures, places) {
     [277, short, [3]],
     [322, long, [tile]],
     [323, long, [tile]],
-    [324, long, picked.map((picture) => places[picture])],
-    [325, long, picked.map((picture) => pictures[picture].length)],
+    [324, long, picked.map((image) => places[image])],
+    [325, long, picked.map((image) => images[image].length)],
   ];
 }
 

@@ -37,7 +37,7 @@ async function nextViews() {
   }
 }
 
-// Two batches are being made while one is used, so that every core has work while the last pictures of a batch decode.
+// Two batches are being made while one is used, so that every core has work while the last images of a batch decode.
 const ahead = [nextViews(), nextViews()];
 async function take() {
   ahead.push(nextViews());

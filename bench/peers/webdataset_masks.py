@@ -13,7 +13,7 @@ import webdataset as wds
 shards = sorted(glob.glob(f"{sys.argv[1]}/*.tar"))
 found = []
 for sample in wds.WebDataset(shards, shardshuffle=False).decode("pil"):
-    # The decoder makes every picture RGB; a gray mask's channels are all its class numbers.
+    # The decoder makes every image RGB; a gray mask's channels are all its class numbers.
     mask = sample["mask.png"]
     red, green, blue = (list(mask.getchannel(channel).getdata()) for channel in "RGB")
     assert red == green == blue

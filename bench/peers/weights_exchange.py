@@ -1,7 +1,7 @@
 """timm's and torchvision's side of `npm run campaign -- weights-exchange`.
 
     weights_exchange.py take FOLDER           FOLDER/networks.json lists networks that pathlab has exported
-    weights_exchange.py lite0 WEIGHTS FOLDER  what timm's EfficientNet-Lite0 makes of pictures with the port's weights
+    weights_exchange.py lite0 WEIGHTS FOLDER  what timm's EfficientNet-Lite0 makes of images with the port's weights
 """
 
 import json
@@ -46,7 +46,7 @@ def take(folder: Path) -> None:
         print(json.dumps(answer), flush=True)
 
 
-def pictures() -> dict[str, Image.Image]:
+def images() -> dict[str, Image.Image]:
     def folder(package: str) -> Path:
         return Path(find_spec(package).submodule_search_locations[0])
 
@@ -76,9 +76,9 @@ def lite0(weights: Path, folder: Path) -> None:
     model.eval()
     arrays, answers = {}, {}
     normalizations = {"half": ([0.5] * 3, [0.5] * 3), "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])}
-    for name, picture in pictures().items():
-        scale = 256 / min(picture.size)
-        resized = picture.resize([round(side * scale) for side in picture.size], Image.BICUBIC)
+    for name, image in images().items():
+        scale = 256 / min(image.size)
+        resized = image.resize([round(side * scale) for side in image.size], Image.BICUBIC)
         left, top = (resized.width - 224) // 2, (resized.height - 224) // 2
         arrays[name] = np.asarray(resized.crop((left, top, left + 224, top + 224)))
         answers[name] = {}
@@ -89,7 +89,7 @@ def lite0(weights: Path, folder: Path) -> None:
             best = logits.softmax(0).topk(5)
             named = [[_IMAGENET_CATEGORIES[i], round(p, 3)] for p, i in zip(best.values.tolist(), best.indices.tolist())]
             answers[name][kind] = {"features": features[0].tolist(), "logits": logits.tolist(), "top": named}
-    np.savez(folder / "pictures.npz", **arrays)
+    np.savez(folder / "images.npz", **arrays)
     (folder / "answers.json").write_text(json.dumps(answers))
 
 

@@ -2,18 +2,18 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { key, writeFileAtomic } from '../base/index.js';
 import {
-  type AuditedPictures,
+  type AuditedImages,
   auditGivenSides,
   auditRules,
   auditText,
   type CompileReport,
   type GroupBy,
   type GroupKey,
+  type ImageFacts,
+  imagesOfFolder,
+  imagesOfShards,
+  imagesOfTable,
   leakTable,
-  type PictureFacts,
-  picturesOfFolder,
-  picturesOfShards,
-  picturesOfTable,
   type RuleAudits,
   readReport,
   type SplitRule,
@@ -25,25 +25,25 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
 
-Checks that no patient, slide or site (as asked) and no picture's very bytes are on two sides of a split, and lists the
-pictures on two sides that look alike, which count for the verdict with --apart near only. Patients, slides and sites are
+Checks that no patient, slide or site (as asked) and no image's very bytes are on two sides of a split, and lists the
+images on two sides that look alike, which count for the verdict with --apart near only. Patients, slides and sites are
 compared by their names as given: those that differ in case, zeros before a number or a ".0" alone count as two, with a
 warning. WHERE is
   a folder that \`pathlab compile\` made   as its table divides it, else by its definition's rule or --by
-  a folder of pictures                  with a folder for each side in it: train, val or validation, test; and no others
-  a table (.csv) of pictures            with the columns path and side, and those of id, slide, patient, site there are
+  a folder of images                  with a folder for each side in it: train, val or validation, test; and no others
+  a table (.csv) of images            with the columns path and side, and those of id, slide, patient, site there are
 
-  --apart LIST       what must be apart: slide, patient, site, near (pictures that look alike), with commas; none: the
+  --apart LIST       what must be apart: slide, patient, site, near (images that look alike), with commas; none: the
                      same bytes alone (patient)
-  --distance N       pictures look alike whose hashes differ in at most N of 256 bits (24)
-  --patient PATTERN  finds the patient in a picture's path: a regular expression with one group
-  --report FILE      writes all that was found: .json, or .html with the pictures of each pair side by side
+  --distance N       images look alike whose hashes differ in at most N of 256 bits (24)
+  --patient PATTERN  finds the patient in an image's path: a regular expression with one group
+  --report FILE      writes all that was found: .json, or .html with the images of each pair side by side
 of a compiled dataset:
-  --by WHAT          kept on one side: slide, patient, patient-and-doubles (patients that share a picture count as one),
+  --by WHAT          kept on one side: slide, patient, patient-and-doubles (patients that share an image count as one),
                      site; by default the definition's
   --validation X, --test X, --folds N   shares and folds; by default the definition's
   --seed TEXT        decides the draws (1234)
-  --most N           reads and compares at most about N pictures, as many of each slide (100000); patients, slides and
+  --most N           reads and compares at most about N images, as many of each slide (100000); patients, slides and
                      sites are those of all, but with fewer than all it is not known that no bytes are on two sides
 
 The exit code is 0 when nothing that must be apart is on two sides, 2 when something is, or is not known to be apart (some
@@ -83,7 +83,7 @@ export async function audit(words: readonly string[]): Promise<number> {
         const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
         if (placed < audited.total) {
           console.log(
-            `  ${audited.total - placed} pictures are on no side: what they would be divided by is not known of them`,
+            `  ${audited.total - placed} images are on no side: what they would be divided by is not known of them`,
           );
         }
         const leaks = leakTable(found).objects() as Record<string, string>[];
@@ -101,7 +101,7 @@ export async function audit(words: readonly string[]): Promise<number> {
         const found = audits.map(({ name, audit: each }) => ({ name, ...each }));
         const facts = {
           name: audited.name,
-          compared: audited.pictures.length,
+          compared: audited.images.length,
           total: audited.total,
           warnings,
           audits: found,
@@ -129,12 +129,12 @@ async function auditsOf(
   where: string,
   values: ReturnType<typeof parsed>['values'],
   { apart, near, distance, signal }: Asked,
-): Promise<{ audited: AuditedPictures; audits: NamedAudit[] }> {
+): Promise<{ audited: AuditedImages; audits: NamedAudit[] }> {
   const stat = statSync(where, { throwIfNoEntry: false });
   if (!stat) throw new UsageError(`there is no folder or table ${where}`);
   if (stat.isDirectory() && existsSync(join(where, 'index.arrow'))) {
     if (values.patient !== undefined) {
-      throw new UsageError('--patient is for pictures of your own: a compiled dataset says of which patient each is');
+      throw new UsageError('--patient is for images of your own: a compiled dataset says of which patient each is');
     }
     const rule = await ruleOf(where, values);
     const by = divisionOf(values.by ?? rule.by);
@@ -142,14 +142,14 @@ async function auditsOf(
     const division = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
     const dividesAnew = forCompiled.some((name) => name !== 'most' && values[name] !== undefined);
     let isDivided = false;
-    const check = (patches: readonly PictureFacts[]) => {
+    const check = (patches: readonly ImageFacts[]) => {
       requireKnown(patches, apart, notInShards);
       const without = patches.filter(({ side }) => side === null).length;
       isDivided = without < patches.length && !dividesAnew;
       if (!isDivided) {
         requireDivisible(patches, by);
         refuseImpossible(
-          auditRules({ name: where, pictures: [], unread: patches, total: patches.length }, rule, division),
+          auditRules({ name: where, images: [], unread: patches, total: patches.length }, rule, division),
         );
       } else if (without > 0) {
         throw new UsageError(
@@ -157,7 +157,7 @@ async function auditsOf(
         );
       }
     };
-    const audited = await picturesOfShards(where, { most, signal, check, onProgress: progressLogger('shards') });
+    const audited = await imagesOfShards(where, { most, signal, check, onProgress: progressLogger('shards') });
     if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
     const found = auditRules(audited, rule, division);
     refuseImpossible(found);
@@ -172,9 +172,9 @@ async function auditsOf(
   if (!stat.isDirectory() && !/\.csv$/i.test(where)) {
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
-  const check = (pictures: readonly PictureFacts[]) => requireKnown(pictures, apart, notInPictures);
-  const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('pictures') };
-  const audited = await (stat.isDirectory() ? picturesOfFolder : picturesOfTable)(where, options);
+  const check = (images: readonly ImageFacts[]) => requireKnown(images, apart, notInImages);
+  const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('images') };
+  const audited = await (stat.isDirectory() ? imagesOfFolder : imagesOfTable)(where, options);
   return { audited, audits: [asDivided(audited, { apart, near, distance })] };
 }
 
@@ -185,7 +185,7 @@ async function knownOf(where: string): Promise<string[]> {
   return knownFaults.map((fault) => fault.replace(/\.$/, ''));
 }
 
-function asDivided(audited: AuditedPictures, asked: Pick<Asked, 'apart' | 'near' | 'distance'>): NamedAudit {
+function asDivided(audited: AuditedImages, asked: Pick<Asked, 'apart' | 'near' | 'distance'>): NamedAudit {
   return { name: 'as it is divided', audit: auditGivenSides(audited, asked) };
 }
 
@@ -236,19 +236,19 @@ function patternOf(text: string | undefined): RegExp | undefined {
   throw new UsageError(`--patient takes a regular expression with one group; got "${text}"`);
 }
 
-/** What no picture says cannot be proven of any. */
+/** What no image says cannot be proven of any. */
 function requireKnown(
-  pictures: readonly PictureFacts[],
+  images: readonly ImageFacts[],
   apart: readonly GroupKey[],
   message: (what: GroupKey) => string,
 ): void {
-  const missing = apart.find((what) => pictures.every((picture) => picture[what] === null));
+  const missing = apart.find((what) => images.every((image) => image[what] === null));
   if (missing !== undefined) throw new UsageError(`${message(missing)}, or leave ${missing} out of --apart`);
 }
 
-function notInPictures(what: GroupKey): string {
+function notInImages(what: GroupKey): string {
   const help = what === 'patient' ? ': name a pattern with --patient that finds it in the paths,' : ':';
-  return `no picture says of which ${what} it is${help} give a table with the column "${what}"`;
+  return `no image says of which ${what} it is${help} give a table with the column "${what}"`;
 }
 
 function notInShards(what: GroupKey): string {
@@ -259,7 +259,7 @@ function notInShards(what: GroupKey): string {
 }
 
 /** Where none is known, there is nothing to divide. */
-function requireDivisible(patches: readonly PictureFacts[], by: GroupBy): void {
+function requireDivisible(patches: readonly ImageFacts[], by: GroupBy): void {
   const what = by === 'patient and doubles' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
   throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
@@ -280,8 +280,8 @@ function progressLogger(what: string): (done: number, total: number) => void {
 }
 
 /** Two ways to write one name hide that it is on two sides. */
-function namesWarning({ pictures, unread }: AuditedPictures, what: GroupKey): string[] {
-  const pairs = writtenAlike([...pictures, ...unread].map((picture) => picture[what]));
+function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string[] {
+  const pairs = writtenAlike([...images, ...unread].map((image) => image[what]));
   if (pairs.length === 0) return [];
   const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));
   const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';

@@ -18,8 +18,8 @@ interface Output {
 }
 
 /**
- * Renders an executed notebook to one HTML file that needs nothing else: pictures inside, no script, no request. Code is
- * folded; charts are SVG and pictures WebP.
+ * Renders an executed notebook to one HTML file that needs nothing else: images inside, no script, no request. Code is
+ * folded; charts are SVG and images WebP.
  *
  * @param options.gallery address of the gallery from the page, if the page is in it
  * @throws Error with nbconvert's own words if it fails
@@ -27,7 +27,7 @@ interface Output {
 export async function writePage(notebook: string, page: string, options: { gallery?: string } = {}): Promise<void> {
   const light = `${temporaryName(notebook)}.ipynb`;
   try {
-    await writeFileAtomic(light, JSON.stringify(await withLightPictures(notebook)));
+    await writeFileAtomic(light, JSON.stringify(await withLightImages(notebook)));
     const { stdout } = await promisify(execFile)(
       pythonProgram('jupyter-nbconvert'),
       [
@@ -60,8 +60,8 @@ function contentsOf(page: string): string {
   return items.length > 1 ? `<nav aria-label="Contents"><ol>${items.join('')}</ol></nav>` : '';
 }
 
-/** An executed notebook, with the address of a lighter picture in the metadata of each output that has a PNG. */
-async function withLightPictures(path: string): Promise<object> {
+/** An executed notebook, with the address of a lighter image in the metadata of each output that has a PNG. */
+async function withLightImages(path: string): Promise<object> {
   const notebook = JSON.parse(await readFile(path, 'utf8')) as { cells: { outputs?: Output[] }[] };
   for (const output of notebook.cells.flatMap(({ outputs = [] }) => outputs)) {
     if (output.data?.['image/png'] === undefined) continue;
@@ -74,7 +74,7 @@ async function withLightPictures(path: string): Promise<object> {
   return notebook;
 }
 
-/** A chart of thousands of marks is smaller as a picture. */
+/** A chart of thousands of marks is smaller as an image. */
 const maxSvg = 300_000; // letters
 
 async function chartSrc(spec: VegaLiteSpec, png: string): Promise<string> {

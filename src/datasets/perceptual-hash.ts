@@ -1,6 +1,6 @@
-import { type PictureSource, pictureLimits, readPicture } from '../slides/index.js';
+import { type ImageSource, imageLimits, readImageFile } from '../slides/index.js';
 
-/** A picture is scaled to this side, px, and so many of its lowest frequencies across and down are kept. */
+/** An image is scaled to this side, px, and so many of its lowest frequencies across and down are kept. */
 const scaledSide = 64;
 const frequencies = 16;
 /** Bits of a perceptual hash. */
@@ -12,25 +12,25 @@ const cosines = Float64Array.from({ length: frequencies * scaledSide }, (_, inde
 );
 
 /**
- * Hash of how a picture looks (pHash, after Zauner: Implementation and benchmarking of perceptual image hash functions,
+ * Hash of how an image looks (pHash, after Zauner: Implementation and benchmarking of perceptual image hash functions,
  * 2010): is each of the 16 x 16 lowest frequencies of its brightness above their median? Of 120 real breast patches of
  * 50 px, 99 of 100 copies that were recompressed (JPEG 50), halved, doubled or tinted differ in at most 24 of the 256
- * bits, and different patches in at least 90 (`test/datasets/splits.test.ts`). The frequencies of a nearly blank picture
+ * bits, and different patches in at least 90 (`test/datasets/splits.test.ts`). The frequencies of a nearly blank image
  * are noise, which recompressing changes more.
  *
- * @param picture path of a file or encoded bytes: JPEG, PNG, TIFF or WebP
+ * @param image path of a file or encoded bytes: JPEG, PNG, TIFF or WebP
  * @returns eight whole numbers of 32 bits
  * @throws Error when it cannot be read
  */
-export async function perceptualHash(picture: PictureSource): Promise<Uint32Array> {
-  const name = typeof picture === 'string' ? picture : 'the picture';
-  return hashOfBrightness((await readPicture(picture, hashedForm, name)).data);
+export async function perceptualHash(image: ImageSource): Promise<Uint32Array> {
+  const name = typeof image === 'string' ? image : 'the image';
+  return hashOfBrightness((await readImageFile(image, hashedForm, name)).data);
 }
 
-/** What a picture is read as to be hashed. */
-export const hashedForm = { as: 'gray', side: scaledSide, of: 'picture', limits: pictureLimits } as const;
+/** What an image is read as to be hashed. */
+export const hashedForm = { as: 'gray', side: scaledSide, of: 'image', limits: imageLimits } as const;
 
-/** See `perceptualHash`; of a picture that was read as `hashedForm` says, or as that of tissue. */
+/** See `perceptualHash`; of an image that was read as `hashedForm` says, or as that of tissue. */
 export function hashOfBrightness(gray: Uint8Array): Uint32Array {
   // Across, then down: `[row, frequency]`, then `[frequency down, frequency across]`.
   const across = new Float64Array(scaledSide * frequencies);
@@ -78,7 +78,7 @@ export interface NearPair {
 
 /**
  * Pairs of hashes that differ in at most so many bits, nearest first: all pairs of different hashes, and of those that are
- * equal each with the first. Thousands of blank pictures hash alike, and their pairs among one another would be the square
+ * equal each with the first. Thousands of blank images hash alike, and their pairs among one another would be the square
  * of that; which items hang together, and whether two sides share any, is the same without them.
  *
  * Two hashes at distance `most` agree wholly in at least one of `most + 1` parts, so that only hashes that share a part

@@ -1,32 +1,32 @@
 import { inParallel, type Key, throwIfInterrupted } from '../base/index.js';
-import { type AuditedPictures, patientsWithDoubles } from '../datasets/index.js';
-import { pictureLimits, readPicture } from '../slides/index.js';
+import { type AuditedImages, patientsWithDoubles } from '../datasets/index.js';
+import { imageLimits, readImageFile } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';
 
-/** How often a picture's colors alone tell something of it, by the pictures that are nearest in color. */
+/** How often an image's colors alone tell something of it, by the images that are nearest in color. */
 export interface ColorQuestion extends Interval {
-  /** What is asked, and of whom the pictures are that may answer. */
+  /** What is asked, and of whom the images are that may answer. */
   name: string;
   what: 'site' | 'class';
-  /** No picture of the same patient, or of the same site, may answer. */
+  /** No image of the same patient, or of the same site, may answer. */
   answersFrom: 'other patients' | 'other sites';
   /** Share of right answers. */
   value: number;
   /** Share that naming the commonest would get right. */
   chance: number;
-  pictures: number;
+  images: number;
 }
 
-/** How much more often the class is told rightly where patches of the same site may answer, of the same pictures. */
+/** How much more often the class is told rightly where patches of the same site may answer, of the same images. */
 export interface ClassGap extends Interval {
   /** Share of right answers where other patients answer, less that where other sites do. */
   value: number;
   fromOtherPatients: number;
   fromOtherSites: number;
-  pictures: number;
+  images: number;
 }
 
 export interface SiteLeakage {
@@ -37,7 +37,7 @@ export interface SiteLeakage {
 export interface SiteLeakageOptions {
   /** Of the division of patients, and of the intervals. */
   key: Key;
-  /** Side that pictures are scaled to, px: small ones mix the colors of what lies close together. */
+  /** Side that images are scaled to, px: small ones mix the colors of what lies close together. */
   side?: number;
   neighbors?: number;
   signal?: AbortSignal;
@@ -52,22 +52,22 @@ const acrossSites: Question = { what: 'class', answersFrom: 'other sites' };
 const parts = 5;
 
 /**
- * Measures how much the sites' stains and scanners give away. Each picture's site, and its class, are guessed by its
+ * Measures how much the sites' stains and scanners give away. Each image's site, and its class, are guessed by its
  * nearest neighbors among color histograms. Where classes come from few sites, who knows the site has half told the class:
  * then class is guessed better from other patients, of the same sites among them, than from other sites; the gap is what a
- * split by patient flatters. Both are asked of every picture, so that the gap is one of pairs, and has an interval of its
+ * split by patient flatters. Both are asked of every image, so that the gap is one of pairs, and has an interval of its
  * own. Where classes differ in color too, part of it is that other sites hold fewer patients of a class. Patients that
- * share pictures that look alike count as one.
+ * share images that look alike count as one.
  *
- * @returns null where it cannot be asked: of one site, one class, few patients, or pictures that do not say theirs
+ * @returns null where it cannot be asked: of one site, one class, few patients, or images that do not say theirs
  */
-export async function siteLeakage(audited: AuditedPictures, options: SiteLeakageOptions): Promise<SiteLeakage | null> {
+export async function siteLeakage(audited: AuditedImages, options: SiteLeakageOptions): Promise<SiteLeakage | null> {
   const patients = patientsWithDoubles(audited);
-  const known = [...audited.pictures.keys()].filter((place) => {
-    const { site, class: name } = audited.pictures[place]!;
+  const known = [...audited.images.keys()].filter((place) => {
+    const { site, class: name } = audited.images[place]!;
     return site !== null && name !== null && patients[place] !== null;
   });
-  const of = (column: 'site' | 'class') => known.map((place) => audited.pictures[place]![column]!);
+  const of = (column: 'site' | 'class') => known.map((place) => audited.images[place]![column]!);
   const columns = { site: of('site'), class: of('class'), patient: known.map((place) => patients[place]!) };
   const several = (column: 'site' | 'class') => new Set(columns[column]).size > 1;
   if (!several('site') || !several('class') || new Set(columns.patient).size < parts) return null;
@@ -81,7 +81,7 @@ export async function siteLeakage(audited: AuditedPictures, options: SiteLeakage
       value: near.question.value - far.question.value,
       fromOtherPatients: near.question.value,
       fromOtherSites: far.question.value,
-      pictures: known.length,
+      images: known.length,
       ...pairedDifferenceInterval(far.correct, near.correct, columns.patient, {
         clusters: 'patients',
         key: options.key.fold('gap'),
@@ -131,21 +131,21 @@ async function ask(
     answersFrom,
     value: correct.filter(Boolean).length / correct.length,
     chance: Math.max(...counts) / labels.length,
-    pictures: labels.length,
+    images: labels.length,
     ...clusterBootstrapInterval(correct, columns.patient, { clusters: 'patients', key: key.fold(what) }),
   };
   return { question, correct };
 }
 
 async function colorsOf(
-  audited: AuditedPictures,
+  audited: AuditedImages,
   places: readonly number[],
   { side = 256, signal }: SiteLeakageOptions,
 ): Promise<Features> {
   const rows = await inParallel(places, async (place) => {
     throwIfInterrupted(signal, 'comparing colors');
-    const form = { as: 'rgb', side, limits: pictureLimits } as const;
-    const { data: images } = await readPicture(await audited.read(place), form, audited.pictures[place]!.id);
+    const form = { as: 'rgb', side, limits: imageLimits } as const;
+    const { data: images } = await readImageFile(await audited.read(place), form, audited.images[place]!.id);
     return colorHistogramFeatures({ images, count: 1, size: side }).values;
   });
   const width = rows[0]!.length;

@@ -1,12 +1,6 @@
-import {
-  type AuditedPictures,
-  auditText,
-  leakTable,
-  nearDuplicatePictures,
-  type SplitAudit,
-} from '../datasets/index.js';
+import { type AuditedImages, auditText, leakTable, nearDuplicateImages, type SplitAudit } from '../datasets/index.js';
 import { escapeMarkup as text } from './html.js';
-import { drawPictureGrid } from './picture-grid.js';
+import { drawImageGrid } from './image-grid.js';
 import { tableBundle } from './table.js';
 
 /** An audit with the name of what was audited: a fold, or a division that was there. */
@@ -19,11 +13,11 @@ export interface NamedAudit {
 const maxPairs = 24;
 
 /**
- * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the pictures of
+ * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the images of
  * near-duplicates side by side, the nearest first; above them what to beware of.
  */
 export async function auditPage(
-  audited: AuditedPictures,
+  audited: AuditedImages,
   audits: readonly NamedAudit[],
   warnings: readonly string[] = [],
 ): Promise<string> {
@@ -66,25 +60,25 @@ ${sections.join('\n')}
 `;
 }
 
-/** How many pictures were compared, and what was not. */
-export function comparedText({ pictures, total, otherFiles }: AuditedPictures): string {
+/** How many images were compared, and what was not. */
+export function comparedText({ images, total, otherFiles }: AuditedImages): string {
   const compared =
-    pictures.length === total
-      ? `All ${total} pictures were compared.`
-      : `${pictures.length} of ${total} pictures were read, some of each slide. Sides, slides, patients and sites are those of ` +
-        `all; ${total - pictures.length} were not compared, so whether they are exact duplicates, or look alike, is not known.`;
-  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are no pictures by their names.`;
+    images.length === total
+      ? `All ${total} images were compared.`
+      : `${images.length} of ${total} images were read, some of each slide. Sides, slides, patients and sites are those of ` +
+        `all; ${total - images.length} were not compared, so whether they are exact duplicates, or look alike, is not known.`;
+  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are no images by their names.`;
 }
 
-async function pairsOf(audited: AuditedPictures, { nearDuplicates: near }: SplitAudit): Promise<string> {
+async function pairsOf(audited: AuditedImages, { nearDuplicates: near }: SplitAudit): Promise<string> {
   if (near.length === 0) return '';
-  const pictures = await nearDuplicatePictures(near, (place) => audited.read(place), {
+  const images = await nearDuplicateImages(near, (place) => audited.read(place), {
     most: maxPairs,
-    mark: (place) => (audited.pictures[place]!.synthetic ? 'SYNTHETIC' : undefined),
+    mark: (place) => (audited.images[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
   const shown = Math.min(maxPairs, near.length);
-  const alt = `the nearest ${shown} of ${near.length} pairs of pictures on two sides that look alike, side by side`;
-  const { png, width, height } = await drawPictureGrid(pictures, { columns: 4, cell: 250, alt });
+  const alt = `the nearest ${shown} of ${near.length} pairs of images on two sides that look alike, side by side`;
+  const { png, width, height } = await drawImageGrid(images, { columns: 4, cell: 250, alt });
   const data = Buffer.from(png).toString('base64');
   return `<p>${text(alt)}:</p><img width="${width}" height="${height}" alt="${text(alt)}" src="data:image/png;base64,${data}">`;
 }

@@ -13,7 +13,7 @@ export type VegaLiteLayer = Extract<TopLevelSpec, { layer: unknown }>['layer'][n
 export interface ChartOptions {
   /** What the chart shows, in words, with its main numbers; for readers who cannot see it. */
   alt: string;
-  /** Also writes the picture to this PNG file. */
+  /** Also writes the image to this PNG file. */
   save?: string;
 }
 
@@ -21,7 +21,7 @@ export interface ChartOptions {
 const schema = 'https://vega.github.io/schema/vega-lite/v5.json';
 export const vegaLiteType = 'application/vnd.vegalite.v5+json';
 
-/** Draws a Vega-Lite specification as a picture. */
+/** Draws a Vega-Lite specification as an image. */
 export async function drawChart(spec: VegaLiteSpec): Promise<Figure> {
   return drawSvg(await chartSvg(spec));
 }
@@ -49,7 +49,7 @@ function measureTextOf(vega: object): void {
     0.5 * String(text ?? '').length * (item.fontSize ?? 11);
 }
 
-/** Shows a chart: live where the front end draws Vega-Lite, a picture elsewhere, in words where neither works. */
+/** Shows a chart: live where the front end draws Vega-Lite, an image elsewhere, in words where neither works. */
 export async function showChart(spec: VegaLiteSpec, options: ChartOptions): Promise<void> {
   showBundle(...(await chartOutput(spec, options)));
 }
@@ -62,7 +62,7 @@ export async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Pr
   return [{ ...bundle, ...vegaLiteBundle(spec, options.alt) }, metadata];
 }
 
-/** A chart as an output without a picture, which costs next to nothing; the front end draws it. */
+/** A chart as an output without an image, which costs next to nothing; the front end draws it. */
 export function vegaLiteBundle(spec: VegaLiteSpec, alt: string): MimeBundle {
   return { 'text/plain': alt, [vegaLiteType]: withHouseStyle(spec) };
 }

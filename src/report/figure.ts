@@ -3,10 +3,10 @@ import { writeFileAtomic } from '../base/index.js';
 import { useOwnFont } from '../slides/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 
-/** The font of every picture; the project brings it, because a bare machine has none and would draw empty boxes. */
+/** The font of every image; the project brings it, because a bare machine has none and would draw empty boxes. */
 export const fontFamily = 'Source Sans 3';
 
-/** Pixels of a picture for each CSS px, so that it is sharp on a dense screen. */
+/** Pixels of an image for each CSS px, so that it is sharp on a dense screen. */
 export const pixelRatio = 2;
 
 /** A drawing ready to be shown. */
@@ -46,7 +46,7 @@ export function figureBundle({ png, width, height }: Figure, alt: string): [Mime
  * @param options.save also writes it to this file
  * @param options.width CSS px; by default one for every `pixelRatio` pixels
  */
-export async function showPicture(
+export async function showFigure(
   png: Uint8Array,
   options: { alt: string; save?: string; width?: number },
 ): Promise<void> {

@@ -5,17 +5,17 @@ export { compileWithProgress, prepareDataset } from './compile-dataset.js';
 export { showCompiled, showCounts, showDatasetCard, showDefinition, showSlideList } from './dataset-page.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { showFeatureMap } from './feature-map.js';
-export { type Figure, showPicture } from './figure.js';
+export { type Figure, showFigure } from './figure.js';
 export { writeGallery } from './gallery.js';
+export {
+  drawImageGrid,
+  type GridImage,
+  type ImageGridOptions,
+  showImageGrid,
+  toGridImages,
+} from './image-grid.js';
 export { type LiveTrainingChart, liveTrainingChart } from './live-training-chart.js';
 export { modelTable } from './model-table.js';
-export {
-  drawPictureGrid,
-  type GridPicture,
-  type PictureGridOptions,
-  picturesOf,
-  showPictureGrid,
-} from './picture-grid.js';
 export { openPretrainingData, showPretrainingData } from './pretraining-data.js';
 export { compareWithBaselines, pretrainingFacts, showCost } from './pretraining-results.js';
 export { duration, type Progress, progress } from './progress.js';

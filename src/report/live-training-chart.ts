@@ -8,7 +8,7 @@ import { TrainingHistory, trainingHistory } from './training-history.js';
 export interface LiveTrainingChart {
   /** Takes what `train` reports. */
   add(event: TrainingEvent): Promise<void>;
-  /** Draws the whole training, also as a picture, which the notebook file keeps. Before the first event, nothing. */
+  /** Draws the whole training, also as an image, which the notebook file keeps. Before the first event, nothing. */
   finish(): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export interface LiveTrainingChart {
 const everyMilliseconds = 2000;
 
 /**
- * While the training runs, the front end draws: an update sends a specification of at most 2,000 points, and no picture
+ * While the training runs, the front end draws: an update sends a specification of at most 2,000 points, and no image
  * is made. Those who see no Vega-Lite read the same in words.
  *
  * @param options.log `events.jsonl` of the run: a training that resumes shows its earlier steps from there

@@ -3,10 +3,10 @@ import { groupsOf } from '../evaluate/index.js';
 import { type PretrainExperiment, type PretrainingData, pretrainingData } from '../experiments/index.js';
 import type { Run } from '../runs/index.js';
 import { escapeMarkup } from './html.js';
-import { showPictureGrid } from './picture-grid.js';
+import { showImageGrid } from './image-grid.js';
 import { type Progress, progress } from './progress.js';
 import { display, html } from './show.js';
-import { patchPictures, sampleRows } from './show-patches.js';
+import { patchGridImages, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
 
 /** Opens the data of an experiment (see `pretrainingData`), and shows how far drawing and cutting are. */
@@ -36,8 +36,8 @@ export async function showPretrainingData(data: PretrainingData, options: { save
   const sentences = [...understood, ...split.notes, `In training: ${train.storage}.`];
   await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));
   const rows = sampleRows(dataset, 10, split.train);
-  const pictures = (await patchPictures(dataset, rows)).map(([image]) => image!);
-  await showPictureGrid(pictures, {
+  const images = (await patchGridImages(dataset, rows)).map(([image]) => image!);
+  await showImageGrid(images, {
     columns: Math.min(5, rows.length),
     cell: 150,
     alt: `${rows.length} patches of ${dataset.report.dataset} from the training split, as its shards hold them`,

@@ -4,7 +4,7 @@ import { tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
-import { picturesOf, showPictureGrid } from './picture-grid.js';
+import { showImageGrid, toGridImages } from './image-grid.js';
 import { aboutPatch, sampleRows } from './show-patches.js';
 import { imageBytes } from './views.js';
 
@@ -37,12 +37,12 @@ export async function showReconstructions(
     return [images, ...inColor];
   });
   try {
-    const pictures = [];
+    const gridImages = [];
     for (const [row, images] of shown.entries()) {
       const about = row === 0 ? (index: number) => aboutPatch(dataset, rows[index]!) : undefined;
-      pictures.push(...picturesOf(await imageBytes(images), { height: size, width: size }, about));
+      gridImages.push(...toGridImages(await imageBytes(images), { height: size, width: size }, about));
     }
-    await showPictureGrid(pictures, {
+    await showImageGrid(gridImages, {
       columns: rows.length,
       rowTitles: ['patch', 'what is seen', 'painted'],
       cell: 96,

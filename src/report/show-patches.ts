@@ -1,7 +1,7 @@
 import { inParallel } from '../base/index.js';
 import { type CompiledDataset, openShardDataset, readEncoded, type ShardDataset } from '../datasets/index.js';
-import { pictureLimits, readPicture } from '../slides/index.js';
-import { type GridPicture, showPictureGrid } from './picture-grid.js';
+import { imageLimits, readImageFile } from '../slides/index.js';
+import { type GridImage, showImageGrid } from './image-grid.js';
 import { maskColor } from './style.js';
 
 const maskBytes = Array.from({ length: 256 }, (_, number) => Buffer.from(maskColor(number).slice(1), 'hex'));
@@ -18,9 +18,9 @@ export async function showPatches(
 ): Promise<void> {
   const dataset = await openShardDataset(folder);
   const hasMasks = dataset.mask.length.some((bytes) => bytes > 0);
-  const patches = await patchPictures(dataset, sampleRows(dataset, hasMasks ? 15 : 20));
+  const patches = await patchGridImages(dataset, sampleRows(dataset, hasMasks ? 15 : 20));
   const columns = hasMasks ? 6 : [5, 4].find((count) => patches.length % count === 0);
-  await showPictureGrid(patches.flat(), {
+  await showImageGrid(patches.flat(), {
     columns: columns ?? 5,
     cell: 150,
     alt: `${patches.length} patches of ${dataset.report.dataset} as its shards hold them${hasMasks ? ', each with its mask' : ''}`,
@@ -48,7 +48,7 @@ export function sampleRows(dataset: ShardDataset, most: number, from?: ArrayLike
   return names.flatMap((name) => spread(rowsOf.get(name)!, each));
 }
 
-/** A patch's class, or else its patient or slide, for below its picture; drawn ones are marked. */
+/** A patch's class, or else its patient or slide, for below its image; drawn ones are marked. */
 export function aboutPatch(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
   const { classNames, labels, patients, slides, synthetic } = dataset;
   const caption =
@@ -57,7 +57,7 @@ export function aboutPatch(dataset: ShardDataset, row: number): { caption: strin
 }
 
 /** Patches as their shards hold them: the image, and the mask if there is one. */
-export function patchPictures(dataset: ShardDataset, rows: readonly number[]): Promise<GridPicture[][]> {
+export function patchGridImages(dataset: ShardDataset, rows: readonly number[]): Promise<GridImage[][]> {
   return inParallel(rows, async (row) => {
     const [encoded] = await readEncoded(dataset, [row]);
     const about = aboutPatch(dataset, row);
@@ -73,8 +73,8 @@ function spread(rows: readonly number[], count: number): number[] {
 }
 
 async function decoded(encoded: Uint8Array, name: string) {
-  const form = { as: 'rgb', limits: pictureLimits } as const;
-  const { data, facts } = await readPicture(encoded, form, `a patch of ${name}`);
+  const form = { as: 'rgb', limits: imageLimits } as const;
+  const { data, facts } = await readImageFile(encoded, form, `a patch of ${name}`);
   return { pixels: data, width: facts.width, height: facts.height };
 }
 

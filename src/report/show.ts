@@ -1,6 +1,6 @@
 import type { VegaLiteSpec } from './chart.js';
 import { type DisplayMetadata, type MimeBundle, type Output, showBundle } from './display.js';
-import { isEncodedPicture, isRawPicture, isSharp } from './values/recognize-picture.js';
+import { isEncodedImage, isRawImage, isSharp } from './values/recognize-image.js';
 import { isFrame, isTable } from './values/recognize-table.js';
 import { isTensor } from './values/recognize-tensor.js';
 
@@ -8,7 +8,7 @@ import { isTensor } from './values/recognize-tensor.js';
 const ownDisplay = Symbol.for('pathlab.display');
 
 /**
- * Shows a value as what it is: tables of arquero and danfojs, tensors, Vega-Lite specifications, pictures (of sharp,
+ * Shows a value as what it is: tables of arquero and danfojs, tensors, Vega-Lite specifications, images (of sharp,
  * encoded as PNG or JPEG, or as `{pixels, width, height}`), `html(...)`, MIME bundles; anything else in words.
  *
  * A bundle is shown at once; await the others, so that they come in order.
@@ -35,8 +35,8 @@ export async function outputOf(value: unknown): Promise<Output | undefined> {
   if (typeof own === 'function') return [whole((await own.call(value)) as Record<string, unknown>), {}];
   if (isTensor(value)) return (await import('./values/tensor.js')).tensorOutput(value);
   if (isTable(value) || isFrame(value)) return (await import('./values/table.js')).tableOutput(value);
-  if (isSharp(value) || isEncodedPicture(value) || isRawPicture(value)) {
-    return (await import('./values/picture.js')).pictureOutput(value);
+  if (isSharp(value) || isEncodedImage(value) || isRawImage(value)) {
+    return (await import('./values/image.js')).imageOutput(value);
   }
   if (isVegaLite(value)) {
     return (await import('./chart.js')).chartOutput(value as unknown as VegaLiteSpec, { alt: wordsOfChart(value) });

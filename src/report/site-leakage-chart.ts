@@ -61,9 +61,9 @@ export function siteLeakageChart(
 
 /** What was compared and what follows from it, by the numbers. */
 export function gapInWords(gap: ClassGap): string {
-  const { low, high, pictures, fromOtherPatients, fromOtherSites } = gap;
+  const { low, high, images, fromOtherPatients, fromOtherSites } = gap;
   const compared =
-    `Each of the same ${pictures} patches is asked for its class twice. Where patches of other patients answer, those of its ` +
+    `Each of the same ${images} patches is asked for its class twice. Where patches of other patients answer, those of its ` +
     `own site among them, ${percent(fromOtherPatients)} are right; where only patches of other sites answer, ` +
     `${percent(fromOtherSites)}. The difference is ${points(gap.value)} percentage points ${interval(gap)}.`;
   if (low > 0) {

@@ -10,7 +10,7 @@ import {
 } from '../datasets/index.js';
 import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
 import { showText } from './display.js';
-import { showPicture } from './figure.js';
+import { showFigure } from './figure.js';
 import { maskColor } from './style.js';
 import { inWords, showTable } from './table.js';
 
@@ -40,7 +40,7 @@ export async function showSlideCut(
       ...(labels ? ['its mask'] : []),
     ];
     const name = `${record.id}${record.synthetic ? ' (synthetic)' : ''}`;
-    await showPicture(png, { alt: `${name} with the outline of its tissue, ${parts.join(', ')}`, save });
+    await showFigure(png, { alt: `${name} with the outline of its tissue, ${parts.join(', ')}`, save });
     showText(
       'Yellow is the outline of the tissue, which is told from glass before anything is cut. Blue frames are patches; ' +
         'where there is some tissue and no patch, the color gives the reason.' +

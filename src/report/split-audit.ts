@@ -1,14 +1,14 @@
 import { interruptSignal } from '../base/index.js';
 import {
-  type AuditedPictures,
+  type AuditedImages,
   auditRules,
   type CompiledDataset,
   type CompileReport,
   type FoldAudit,
   type GroupBy,
-  nearDuplicatePictures,
+  imagesOfShards,
+  nearDuplicateImages,
   type PlantedFinding,
-  picturesOfShards,
   plantedFindings,
   type RuleAudits,
   type SplitRule,
@@ -16,14 +16,14 @@ import {
 import type { ExperimentDataset } from '../experiments/index.js';
 import type { Run } from '../runs/index.js';
 import { showText } from './display.js';
-import { showPictureGrid } from './picture-grid.js';
+import { showImageGrid } from './image-grid.js';
 import { withProgress } from './progress.js';
 import { inWords, showTable } from './table.js';
 
 /** What is known of the splits of a compiled dataset. */
 export interface SplitAuditResult {
   report: CompileReport;
-  patches: AuditedPictures;
+  patches: AuditedImages;
   /** The rule whose shares were used. */
   rule: SplitRule;
   audits: RuleAudits;
@@ -36,7 +36,7 @@ export async function auditSplits(
   { folder, report }: CompiledDataset,
 ): Promise<SplitAuditResult> {
   const patches = await withProgress('shards compared', (onProgress) =>
-    picturesOfShards(folder, { onProgress, signal: interruptSignal() }),
+    imagesOfShards(folder, { onProgress, signal: interruptSignal() }),
   );
   const audits = auditRules(patches, split);
   return { report, patches, rule: split, audits, planted: plantedFindings(planted, patches, audits) };
@@ -150,7 +150,7 @@ async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<voi
 
 /** Pairs across splits that look alike, side by side: of the fold with the most of the first rule that has any. */
 async function showNearDuplicates(
-  audited: AuditedPictures,
+  audited: AuditedImages,
   { folds, distance }: RuleAudits,
   nameOf: (by: GroupBy) => string,
   save: string,
@@ -164,11 +164,11 @@ async function showNearDuplicates(
   const own = folds.filter(({ by }) => by === first.by);
   const worst = own.reduce((best, fold) => (near(fold).length > near(best).length ? fold : best));
   const maxPairs = 6;
-  const pictures = await nearDuplicatePictures(near(worst), (place) => audited.read(place), {
+  const images = await nearDuplicateImages(near(worst), (place) => audited.read(place), {
     most: maxPairs,
-    mark: (place) => (audited.pictures[place]!.synthetic ? 'SYNTHETIC' : undefined),
+    mark: (place) => (audited.images[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
-  await showPictureGrid(pictures, {
+  await showImageGrid(images, {
     columns: 4,
     cell: 230,
     title: `Split by ${nameOf(worst.by)}, fold ${worst.fold}: pairs across splits that look alike`,

@@ -3,7 +3,7 @@ import { key } from '../base/index.js';
 import { subTensors, type Tensor, tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { type AnyMethod, drawViews } from '../pretrain/index.js';
-import { picturesOf, showPictureGrid } from './picture-grid.js';
+import { showImageGrid, toGridImages } from './image-grid.js';
 import { aboutPatch, sampleRows } from './show-patches.js';
 
 /**
@@ -29,12 +29,12 @@ export async function showViews(
   });
   try {
     const size = { height: source.size, width: source.size };
-    const pictures = picturesOf(await imageBytes(images!), size, (index) => aboutPatch(dataset, rows[index]!));
+    const gridImages = toGridImages(await imageBytes(images!), size, (index) => aboutPatch(dataset, rows[index]!));
     for (const [view, made] of views.entries()) {
       const side = method.views[view]!.size;
-      pictures.push(...picturesOf(await imageBytes(made), { height: side, width: side }));
+      gridImages.push(...toGridImages(await imageBytes(made), { height: side, width: side }));
     }
-    await showPictureGrid(pictures, {
+    await showImageGrid(gridImages, {
       columns: rows.length,
       rowTitles: ['patch', ...views.map((_, view) => `view ${view + 1}`)],
       cell: 96,

@@ -1,3 +1,15 @@
+export {
+  type DecodedImage,
+  type ImageFacts,
+  type ImageForm,
+  type ImageLimits,
+  type ImageOutcome,
+  type ImageSource,
+  imageLimits,
+  readImageFile,
+  readImageFiles,
+  requireImage,
+} from './image-files.js';
 export * from './labels/index.js';
 export { isPixelSize, leastMpp, type Magnification, maxMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
@@ -9,18 +21,6 @@ export {
   type PatchIndex,
   paperGeometry,
 } from './patch-grid.js';
-export {
-  type PictureFacts,
-  type PictureForm,
-  type PictureLimits,
-  type PictureOutcome,
-  type PictureSource,
-  pictureLimits,
-  type ReadPicture,
-  readPicture,
-  readPictures,
-  requirePicture,
-} from './pictures.js';
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';

@@ -190,7 +190,7 @@ function entryWidth(words: string): number {
   return 50 + 13 * words.length;
 }
 
-/** An entry that is wider than the picture, as several. */
+/** An entry that is wider than the image, as several. */
 function cutToWidth({ color, words }: LegendEntry, width: number): LegendEntry[] {
   const lines = [''];
   for (const word of words.split(' ')) {

@@ -2,7 +2,7 @@
 export const ownDisplay = Symbol.for('pathlab.display');
 
 /**
- * Has a notebook show a value as a picture (PNG), or in words alone where it cannot be drawn: its slide may be closed.
+ * Has a notebook show a value as an image (PNG), or in words alone where it cannot be drawn: its slide may be closed.
  *
  * @returns the value; its own fields stay as they are
  */
@@ -10,7 +10,7 @@ export function shownAs<Value extends object>(value: Value, words: string, draw:
   const show = () =>
     draw().then(
       (png) => ({ 'text/plain': words, 'image/png': Buffer.from(png).toString('base64') }),
-      (error: Error) => ({ 'text/plain': `${words}; no picture: ${error.message}` }),
+      (error: Error) => ({ 'text/plain': `${words}; no image: ${error.message}` }),
     );
   return Object.defineProperty(value, ownDisplay, { value: show });
 }

@@ -75,7 +75,7 @@ export class Slide {
   readonly vendor: string;
   readonly levels: readonly SlideLevel[];
   readonly properties: Readonly<Record<string, string>>;
-  /** Sizes of the pictures that come with the slide: label, macro, thumbnail. */
+  /** Sizes of the images that come with the slide: label, macro, thumbnail. */
   readonly associatedImages: Readonly<Record<string, { width: number; height: number }>>;
   /** Shown where the slide has no pixels: the file's background color, or white. */
   readonly background: readonly [red: number, green: number, blue: number];
@@ -158,7 +158,7 @@ export class Slide {
     }
     checkSize(width, height, this.path);
     const [left, top] = [Math.round(x / downsample), Math.round(y / downsample)];
-    return this.readPicture({ do: 'region', level, x: left, y: top, width, height }, width, height);
+    return this.readImageFile({ do: 'region', level, x: left, y: top, width, height }, width, height);
   }
 
   /**
@@ -175,7 +175,7 @@ export class Slide {
     checkMpp(mpp);
     const level = this.levelFor(mpp);
     const box = this.boxOn(level, region);
-    return this.readPicture({ do: 'boxes', level, boxes: [box], width, height, margin: false }, width, height);
+    return this.readImageFile({ do: 'boxes', level, boxes: [box], width, height, margin: false }, width, height);
   }
 
   /**
@@ -217,7 +217,7 @@ export class Slide {
     return this.mpp * this.levels[level]!.downsample;
   }
 
-  /** Reads a picture that comes with the slide. */
+  /** Reads an image that comes with the slide. */
   async readAssociatedImage(name: string): Promise<RgbImage> {
     const size = Object.hasOwn(this.associatedImages, name) ? this.associatedImages[name] : undefined;
     if (!size) {
@@ -225,7 +225,7 @@ export class Slide {
       throw new RangeError(`${this.path} has no associated image "${name}"; it has: ${names}`);
     }
     checkSize(size.width, size.height, this.path);
-    return this.readPicture({ do: 'associated', name }, size.width, size.height);
+    return this.readImageFile({ do: 'associated', name }, size.width, size.height);
   }
 
   /** Closes the slide once reads in flight have ended; a second call waits for the same. */
@@ -253,7 +253,7 @@ export class Slide {
     return box;
   }
 
-  private async readPicture(request: SlideRequest, width: number, height: number): Promise<RgbImage> {
+  private async readImageFile(request: SlideRequest, width: number, height: number): Promise<RgbImage> {
     const [pixels] = await this.read(request);
     return { pixels: pixels!, width, height };
   }

@@ -28,7 +28,7 @@ export interface Thumbnail extends RgbImage {
 const readSide = 2048;
 
 /**
- * The whole slide as a picture whose longer side is at most `maxSize` pixels; never larger than the slide. It is read
+ * The whole slide as an image whose longer side is at most `maxSize` pixels; never larger than the slide. It is read
  * in blocks, so that a slide with one huge level takes time but not memory.
  */
 export async function thumbnail(slide: ThumbnailSource, maxSize: number): Promise<Thumbnail> {

@@ -13,7 +13,7 @@ const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Smooth blobs of color, `n` different ones. */
-async function picture(n: number): Promise<Buffer> {
+async function testImage(n: number): Promise<Buffer> {
   const generator = key('picture').fold(n).generator();
   const data = Uint8Array.from({ length: 8 * 8 * 3 }, () => generator.integer(256));
   return sharp(data, { raw: { width: 8, height: 8, channels: 3 } })
@@ -42,35 +42,35 @@ async function run(...words: string[]): Promise<{ code: number; said: string }> 
 }
 
 const patient = ['--patient', '(p\\d+)_'];
-let pictures: Buffer[];
+let images: Buffer[];
 beforeAll(async () => {
-  pictures = await Promise.all([1, 2, 3, 4, 5].map(picture));
+  images = await Promise.all([1, 2, 3, 4, 5].map(testImage));
 });
 
 describe("pathlab audit of a user's own folder", () => {
   it('is clean where patients and bytes are apart', async () => {
     const where = await write('clean', {
-      'train/tumor/p1_1.png': pictures[0]!,
-      'train/normal/p1_2.png': pictures[1]!,
-      'val/tumor/p2_1.png': pictures[2]!,
-      'test/tumor/p3_1.png': pictures[3]!,
+      'train/tumor/p1_1.png': images[0]!,
+      'train/normal/p1_2.png': images[1]!,
+      'val/tumor/p2_1.png': images[2]!,
+      'test/tumor/p3_1.png': images[3]!,
       'test/tumor/notes.txt': Buffer.from('text'),
-      // What a Mac leaves beside a picture that it copied.
+      // What a Mac leaves beside an image that it copied.
       'test/tumor/._p3_1.png': Buffer.from('resource fork'),
     });
     const { code, said } = await run(where, ...patient);
     expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
-    expect(said).toMatch(/All 4 pictures were compared\. 2 other files are no pictures/);
+    expect(said).toMatch(/All 4 images were compared\. 2 other files are no images/);
   });
 
-  it('finds a patient, the same bytes, and a recompressed picture on two sides, and reports them', async () => {
+  it('finds a patient, the same bytes, and a recompressed image on two sides, and reports them', async () => {
     const where = await write('leaking', {
-      'train/p1_1.png': pictures[0]!,
-      'train/p1_2.png': pictures[1]!,
-      'train/p2_1.png': pictures[2]!,
-      'valid/p1_3.png': pictures[3]!,
-      'test/p3_1.png': pictures[1]!,
-      'test/p4_1.jpg': await sharp(pictures[2]!).jpeg({ quality: 60 }).toBuffer(),
+      'train/p1_1.png': images[0]!,
+      'train/p1_2.png': images[1]!,
+      'train/p2_1.png': images[2]!,
+      'valid/p1_3.png': images[3]!,
+      'test/p3_1.png': images[1]!,
+      'test/p4_1.jpg': await sharp(images[2]!).jpeg({ quality: 60 }).toBuffer(),
     });
     const page = join(folder, 'audit.html');
     const { code, said } = await run(where, ...patient, '--report', page);
@@ -92,10 +92,10 @@ describe("pathlab audit of a user's own folder", () => {
     ]);
   });
 
-  it('asks for what it is asked: pictures that look alike count only where near is among it', async () => {
+  it('asks for what it is asked: images that look alike count only where near is among it', async () => {
     const where = await write('alike', {
-      'train/p1_1.png': pictures[0]!,
-      'test/p2_1.jpg': await sharp(pictures[0]!).jpeg({ quality: 60 }).toBuffer(),
+      'train/p1_1.png': images[0]!,
+      'test/p2_1.jpg': await sharp(images[0]!).jpeg({ quality: 60 }).toBuffer(),
     });
     expect((await run(where, ...patient)).code).toBe(0);
     expect((await run(where, '--apart', 'none')).code).toBe(0);
@@ -108,8 +108,8 @@ describe("pathlab audit of a user's own folder", () => {
   });
 
   it('takes a table with sides, patients and sites, and does not vouch for rows that do not say', async () => {
-    const place = await write('table', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
-    const table = join(place, 'pictures.csv');
+    const place = await write('table', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'images.csv');
     const lines = ['path,side,patient,site', 'images/0.png,train,007,A', 'images/1.png,test,7,A'];
     writeFileSync(table, lines.join('\n'));
     expect((await run(table)).code).toBe(0);
@@ -119,11 +119,11 @@ describe("pathlab audit of a user's own folder", () => {
     expect([code, said]).toEqual([2, expect.stringMatching(/NOT KNOWN to be clean: .*\(1 rows do not say\)/)]);
   });
 
-  it('is not clean of what lies beside the sides: a folder or picture on no side is an error that names it', async () => {
+  it('is not clean of what lies beside the sides: a folder or image on no side is an error that names it', async () => {
     const where = await write('beside', {
-      'Train/p1_1.png': pictures[0]!,
-      'val/p2_1.png': pictures[1]!,
-      'test/p3_1.png': pictures[2]!,
+      'Train/p1_1.png': images[0]!,
+      'val/p2_1.png': images[1]!,
+      'test/p3_1.png': images[2]!,
       'notes/how.txt': Buffer.from('text'),
       'labels.csv': Buffer.from('text'),
     });
@@ -132,20 +132,20 @@ describe("pathlab audit of a user's own folder", () => {
       0,
       expect.stringMatching(/Sides: train 1, test 1, validation 1[\s\S]*2 other files are no/),
     ]);
-    await write('beside', { 'external_test/site_b/p9_1.png': pictures[0]!, 'p8_1.png': pictures[3]! });
+    await write('beside', { 'external_test/site_b/p9_1.png': images[0]!, 'p8_1.png': images[3]! });
     await expect(run(where, ...patient)).rejects.toThrow(
-      /beside has pictures that are on no side: external_test \(1 pictures\), p8_1\.png\. Move each into the folder of a side/,
+      /beside has images that are on no side: external_test \(1 images\), p8_1\.png\. Move each into the folder of a side/,
     );
-    const linked = await write('beside-link', { 'train/p1_1.png': pictures[0]!, 'val/p2_1.png': pictures[1]! });
+    const linked = await write('beside-link', { 'train/p1_1.png': images[0]!, 'val/p2_1.png': images[1]! });
     symlinkSync(join(where, 'test'), join(linked, 'test'));
     await expect(run(linked, ...patient)).rejects.toThrow(/test is a link that names no image/);
-    const oneSide = await write('one-side', { 'val/p1_1.png': pictures[0]!, 'validation/p2_1.png': pictures[1]! });
+    const oneSide = await write('one-side', { 'val/p1_1.png': images[0]!, 'validation/p2_1.png': images[1]! });
     await expect(run(oneSide, ...patient)).rejects.toThrow(/is not divided: it has val, validation/);
   });
 
   it('takes the words for sides that compile takes, whatever their case, and no others', async () => {
-    const place = await write('words', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
-    const table = join(place, 'pictures.csv');
+    const place = await write('words', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'images.csv');
     const lines = ['path,side,patient', 'images/0.png,train,a', 'images/1.png,Train,a', 'images/2.png,VAL,b'];
     writeFileSync(table, lines.join('\n'));
     const { code, said } = await run(table);
@@ -153,14 +153,12 @@ describe("pathlab audit of a user's own folder", () => {
     writeFileSync(table, lines.slice(0, 3).join('\n'));
     await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
     writeFileSync(table, [...lines, 'images/3.png,held out,c'].join('\n'));
-    await expect(run(table)).rejects.toThrow(
-      /pictures\.csv, row 4: "held out" is no side of a split; there are train, /,
-    );
+    await expect(run(table)).rejects.toThrow(/images\.csv, row 4: "held out" is no side of a split; there are train, /);
   });
 
   it('warns of patients whose names differ in case alone, which count as two', async () => {
-    const place = await write('case', Object.fromEntries(pictures.map((bytes, n) => [`images/${n}.png`, bytes])));
-    const table = join(place, 'pictures.csv');
+    const place = await write('case', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
+    const table = join(place, 'images.csv');
     writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,P1\nimages/2.png,test,p2\n');
     const facts = join(folder, 'case.json');
     const { code, said } = await run(table, '--report', facts);
@@ -176,10 +174,10 @@ describe("pathlab audit of a user's own folder", () => {
   });
 
   it('says what is wrong with what it was given', async () => {
-    const where = await write('wrong', { 'train/a.png': pictures[0]!, 'test/b.png': pictures[1]! });
+    const where = await write('wrong', { 'train/a.png': images[0]!, 'test/b.png': images[1]! });
     await expect(run()).rejects.toThrow(/takes one WHERE/);
     await expect(run(join(folder, 'nowhere'))).rejects.toThrow(/there is no folder or table .*nowhere/);
-    await expect(run(where)).rejects.toThrow(/no picture says of which patient it is: name a pattern with --patient/);
+    await expect(run(where)).rejects.toThrow(/no image says of which patient it is: name a pattern with --patient/);
     await expect(run(where, '--patient', 'p')).rejects.toThrow(/regular expression with one group; got "p"/);
     await expect(run(where, ...patient)).rejects.toThrow(/test\/b\.png has no patient in it/);
     await expect(run(where, '--apart', 'hospital')).rejects.toThrow(
@@ -190,12 +188,12 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(join(where, 'train'))).rejects.toThrow(/is not divided: it has a\.png, and not two folders/);
     await write('wrong', { 'test/c.png': Buffer.from('text') });
     await expect(run(where, '--apart', 'none')).rejects.toThrow(
-      /wrong\/test\/c\.png is no jpeg, png, tiff, webp picture/,
+      /wrong\/test\/c\.png is no jpeg, png, tiff, webp image/,
     );
-    const linked = await write('linked', { 'train/a.png': pictures[0]!, 'test/b.png': pictures[1]! });
+    const linked = await write('linked', { 'train/a.png': images[0]!, 'test/b.png': images[1]! });
     symlinkSync(where, join(linked, 'test', 'more'));
     await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link that names no image/);
-    const table = join(linked, 'pictures.csv');
+    const table = join(linked, 'images.csv');
     writeFileSync(table, 'path,side\n../wrong/train/a.png,train\ntest/b.png,test\n');
     await expect(run(table, '--apart', 'none')).rejects.toThrow(/no relative path inside/);
     writeFileSync(table, 'path,side\ntrain/a.png,train\ntest/b.png,train\n');
@@ -228,7 +226,7 @@ describe('pathlab audit of a compiled dataset', () => {
     const words = ['audit', compiled, '--by', 'slide', '--validation', '0.3', '--test', '.2'];
     const bySlide = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' });
     expect([bySlide.status, bySlide.stdout]).toEqual([2, expect.stringMatching(/by slide, fold 1 of 1: NOT CLEAN/)]);
-    // Before any picture is read: here there is none.
+    // Before any image is read: here there is none.
     const indexAlone = await write('index-alone', {});
     mkdirSync(indexAlone, { recursive: true });
     for (const name of ['index.arrow', 'report.json']) copyFileSync(join(compiled, name), join(indexAlone, name));
@@ -236,6 +234,6 @@ describe('pathlab audit of a compiled dataset', () => {
     await expect(run(indexAlone)).rejects.toThrow(/\.tar is gone/);
     await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
     await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a share/);
-    await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for pictures of your own/);
+    await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for images of your own/);
   });
 });

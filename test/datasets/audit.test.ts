@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import {
-  type AuditedPictures,
+  type AuditedImages,
   auditRules,
   type CompiledDataset,
   compileDataset,
   type FoldAudit,
   type GroupBy,
-  picturesOfShards,
+  imagesOfShards,
   plantedFindings,
   type SplitRule,
   type SyntheticDataset,
@@ -21,7 +21,7 @@ const folder = temporaryFolder();
 const shares: SplitRule = { by: 'slide', validation: 0.2, test: 0.1, folds: 3, stratified: false };
 let dataset: SyntheticDataset;
 let compiled: CompiledDataset;
-let audited: AuditedPictures;
+let audited: AuditedImages;
 
 beforeAll(async () => {
   dataset = await syntheticDataset(
@@ -42,7 +42,7 @@ beforeAll(async () => {
     { definition: dataset.definition, slides: dataset.slides },
     { data: join(folder, 'data'), geometry: { micrometers: 200, pixels: 256 } },
   );
-  audited = await picturesOfShards(compiled.folder);
+  audited = await imagesOfShards(compiled.folder);
 }, 180_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -119,7 +119,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     expect(folds.flatMap((fold) => leaksOf(fold, 'site'))).toEqual([]);
     const oneSite = {
       ...audited,
-      pictures: audited.pictures.map((picture) => ({ ...picture, site: 'one' })),
+      images: audited.images.map((image) => ({ ...image, site: 'one' })),
     };
     const none = auditRules(oneSite, shares, { by: ['site'] });
     expect(none.folds).toEqual([]);
@@ -129,19 +129,19 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
   });
 
   it('compares as many patches of each slide where there are more than it may', async () => {
-    const some = await picturesOfShards(compiled.folder, { most: compiled.report.slides.length });
+    const some = await imagesOfShards(compiled.folder, { most: compiled.report.slides.length });
     expect(some.total).toBe(compiled.report.counts.patches);
-    expect(some.pictures.map(({ slide }) => slide)).toEqual(compiled.report.slides.map(({ slide }) => slide));
-    expect(some.unread.length).toBe(some.total - some.pictures.length);
+    expect(some.images.map(({ slide }) => slide)).toEqual(compiled.report.slides.map(({ slide }) => slide));
+    expect(some.unread.length).toBe(some.total - some.images.length);
     // All are divided, and what the index tells is found in all.
-    const known = (of: AuditedPictures) =>
+    const known = (of: AuditedImages) =>
       auditRules(of, shares, { by: ['slide', 'patient', 'site'] }).folds.map(({ audit: { counts, leaks } }) => [
         counts,
         leaks.filter(({ kind }) => kind !== 'exact duplicate').map(({ value, sides }) => [value, sides]),
       ]);
     expect(some.unread.length).toBeGreaterThan(0);
     expect(known(some)).toEqual(known(audited));
-    const last = some.pictures.length - 1;
+    const last = some.images.length - 1;
     expect((await some.read(last)).length).toBeGreaterThan(1000);
   });
 });

@@ -11,8 +11,8 @@ import {
   type DatasetSlide,
   describePlan,
   type EncodedPatch,
+  imagesOfShards,
   openShardDataset,
-  picturesOfShards,
   planCompile,
   readEncoded,
   readShard,
@@ -22,7 +22,7 @@ import {
   type SlideFacts,
 } from '../../src/datasets/index.js';
 import { openSlide, patchGrid, readers, tissueMask } from '../../src/slides/index.js';
-import { tiffOf, tiledPicture } from '../slides/tiff-file.js';
+import { tiffOf, tiledImage } from '../slides/tiff-file.js';
 import { digests, smallDataset, temporaryFolder } from './small-dataset.js';
 
 let dataset: SlideDataset;
@@ -56,12 +56,12 @@ describe('compileDataset', () => {
     expect(last.facts.scores.tissue).toBeCloseTo(index.tissue.at(-1)!, 5);
     expect(['acinar', 'nested', 'diffuse', 'papillary']).toContain(last.facts.class);
 
-    const picture = await slide.readAt({ x: last.facts.x, y: last.facts.y, width: 64, height: 64, mpp: 200 / 64 });
+    const image = await slide.readAt({ x: last.facts.x, y: last.facts.y, width: 64, height: 64, mpp: 200 / 64 });
     await slide.close();
     const jpeg = readFileSync(shard).subarray(last.image.offset, last.image.offset + last.image.length);
     expect(await sharp(jpeg).metadata()).toMatchObject({ format: 'jpeg', width: 64, chromaSubsampling: '4:4:4' });
     const decoded = await sharp(jpeg).raw().toBuffer();
-    const error = decoded.reduce((sum, value, place) => sum + (value - picture.pixels[place]!) ** 2, 0);
+    const error = decoded.reduce((sum, value, place) => sum + (value - image.pixels[place]!) ** 2, 0);
     expect(Math.sqrt(error / decoded.length)).toBeLessThan(6);
   });
 
@@ -178,8 +178,8 @@ describe('compileDataset', () => {
     const loaded = await openShardDataset(folder);
     expect(loaded.shardNames).toEqual([`${first.id}.tar`, `${second.id}.tar`]);
     expect((await readAll(loaded)).length).toBe(report.counts.patches);
-    const audited = await picturesOfShards(folder);
-    expect(new Set(audited.pictures.map(({ slide }) => slide))).toEqual(new Set([first.id, second.id]));
+    const audited = await imagesOfShards(folder);
+    expect(new Set(audited.images.map(({ slide }) => slide))).toEqual(new Set([first.id, second.id]));
 
     writeFileSync(join(folder, 'mine.tar'), 'not of pathlab');
     const cleared = await compileDataset(fewer, { data, removeOrphans: true });
@@ -219,8 +219,8 @@ describe('compileDataset', () => {
     await sharp({ create: { width: 600, height: 600, channels: 3, background: '#ffffff' } })
       .tiff({ tile: true, compression: 'jpeg', tileWidth: 256, tileHeight: 256 })
       .toFile(file('glass.tif'));
-    writeFileSync(file('levels.tif'), tiffOf(Array(600).fill(tiledPicture(256, 256)), { tail: 9 }));
-    writeFileSync(file('huge.tif'), tiffOf([tiledPicture(2 ** 20, 2 ** 20)]));
+    writeFileSync(file('levels.tif'), tiffOf(Array(600).fill(tiledImage(256, 256)), { tail: 9 }));
+    writeFileSync(file('huge.tif'), tiffOf([tiledImage(2 ** 20, 2 ** 20)]));
     symlinkSync(good.path, file('link.tif'));
     const slide = (id: string, name: string, mpp?: number) => ({
       ...good,
@@ -250,7 +250,7 @@ describe('compileDataset', () => {
       short: expect.any(String),
       'no-mpp': expect.stringMatching(/size of a pixel is not known.*a table of slides takes a column mpp/),
       glass: expect.stringMatching(/gives no patch/),
-      levels: expect.stringMatching(/claims more than 512 pictures/),
+      levels: expect.stringMatching(/claims more than 512 images/),
       huge: expect.stringMatching(/claims to be 1048576 x 1048576 px/),
       link: expect.stringMatching(/link\.tif is a symbolic link/),
     });

@@ -560,7 +560,7 @@ describe("a user's own data", () => {
 });
 
 describe('PANDA', () => {
-  async function picture(name: string, id: string, size = 128): Promise<Buffer> {
+  async function testImage(name: string, id: string, size = 128): Promise<Buffer> {
     const generator = key(name).generator();
     const coarse = Buffer.from(Uint8Array.from({ length: 6 * 6 * 3 }, () => generator.integer(200)));
     const enlarged = await sharp(coarse, { raw: { width: 6, height: 6, channels: 3 } })
@@ -576,12 +576,12 @@ describe('PANDA', () => {
     const rows = [...'abcdefg'].map((id) => `${id},${id === 'c' ? 'karolinska' : 'radboud'}`);
     write({
       'panda/train.csv': `image_id,data_provider\n${rows.join('\n')}\n`,
-      'panda/train_images/a.tiff': await picture('one', 'a'),
-      'panda/train_images/b.tiff': await picture('two', 'b'),
-      'panda/train_images/c.tiff': await picture('three', 'c'),
-      'panda/train_images/d.tiff': await picture('one', 'd', 200),
-      'panda/train_images/e.tiff': 'no picture',
-      'panda/train_images/f.tiff': await picture('four', 'f'),
+      'panda/train_images/a.tiff': await testImage('one', 'a'),
+      'panda/train_images/b.tiff': await testImage('two', 'b'),
+      'panda/train_images/c.tiff': await testImage('three', 'c'),
+      'panda/train_images/d.tiff': await testImage('one', 'd', 200),
+      'panda/train_images/e.tiff': 'no image',
+      'panda/train_images/f.tiff': await testImage('four', 'f'),
     });
     for (const id of ['a', 'b', 'c', 'd', 'e']) write({ [`panda/train_label_masks/${id}_mask.tiff`]: `mask of ${id}` });
     const from = join(folder, 'panda');
@@ -593,7 +593,7 @@ describe('PANDA', () => {
     ]);
     expect(ready[0]!.mask).toBe(join(from, 'train_label_masks/a_mask.tiff'));
     expect(lock.excluded).toEqual([
-      { id: 'e', reason: expect.stringMatching(/is no jpeg, png, tiff, webp picture/), fault: true },
+      { id: 'e', reason: expect.stringMatching(/is no jpeg, png, tiff, webp image/), fault: true },
       { id: 'f', reason: 'it has no mask in train_label_masks' },
       { id: 'g', reason: 'train.csv: there is no file train_images/g.tiff', fault: true },
     ]);

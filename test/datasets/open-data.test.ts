@@ -14,7 +14,7 @@ import {
   shardFolder,
 } from '../../src/datasets/index.js';
 import { writeSmallSlide } from '../slides/small-slide.js';
-import { picture, smallDataset, temporaryFolder } from './small-dataset.js';
+import { smallDataset, temporaryFolder, testImage } from './small-dataset.js';
 
 let folder: string;
 beforeEach(() => {
@@ -32,8 +32,8 @@ function write(name: string, content: Buffer | string): string {
   return path;
 }
 
-async function pictures(...names: string[]): Promise<void> {
-  for (const name of names) write(name, await picture(name, 32));
+async function images(...names: string[]): Promise<void> {
+  for (const name of names) write(name, await testImage(name, 32));
 }
 
 /** Opens data of the test's folder, and tells how many shards were compiled for it. */
@@ -96,7 +96,7 @@ describe('a folder of slides', () => {
 
 describe('a table of patches', () => {
   it('opens by the usual names of its columns, whatever their case, and says what it took them for', async () => {
-    await pictures('a.jpg', 'b.jpg', 'c.jpg');
+    await images('a.jpg', 'b.jpg', 'c.jpg');
     write(
       'mine.csv',
       'Image_Path,Diagnosis,Patient ID,Hospital,Split,age\na.jpg,1,007,north,train,50\nb.jpg,0,008,south,val,51\nc.jpg,1,007,,test,52\n',
@@ -129,7 +129,7 @@ describe('a table of patches', () => {
   });
 
   it('is compiled once, and again only when its files or its list change', async () => {
-    await pictures('a.jpg', 'b.jpg');
+    await images('a.jpg', 'b.jpg');
     write('mine.csv', 'file,label\na.jpg,x\nb.jpg,y\n');
     const first = await open('mine.csv');
     expect(first.compiled).toBe(1);
@@ -138,7 +138,7 @@ describe('a table of patches', () => {
     expect(again.understood).toEqual(first.understood);
     rmSync(join(first.dataset.folder, first.dataset.shardNames[0]!));
     expect((await open('mine.csv')).compiled).toBe(1);
-    write('b.jpg', await picture('another', 32));
+    write('b.jpg', await testImage('another', 32));
     const changed = await open('mine.csv');
     expect(changed.compiled).toBe(1);
     expect(changed.dataset.indexSha256).not.toBe(first.dataset.indexSha256);
@@ -148,7 +148,7 @@ describe('a table of patches', () => {
   });
 
   it('without patients takes what stands for them, and says so on the page and on the card', async () => {
-    await pictures('a.jpg', 'b.jpg', 'c.jpg');
+    await images('a.jpg', 'b.jpg', 'c.jpg');
     write('index.csv', 'file,tile\na.jpg,t1\nb.jpg,t1\nc.jpg,t2\n');
     const { dataset, understood } = await open('.');
     expect(rowsOf(dataset.patients)).toEqual(['t1', 't1', 't2']);
@@ -168,7 +168,7 @@ describe('a table of patches', () => {
   });
 
   it('without anything of patients says loudly what that means', async () => {
-    await pictures('a.jpg', 'b.jpg');
+    await images('a.jpg', 'b.jpg');
     write('plain.csv', 'path\na.jpg\nb.jpg\n');
     const { dataset, understood } = await open('plain.csv');
     expect(rowsOf(dataset.patients)).toEqual([null, null]);
@@ -182,7 +182,7 @@ describe('a table of patches', () => {
       sharp(Buffer.alloc(1024, value), { raw: { width: 32, height: 32, channels: 1 } })
         .png()
         .toBuffer();
-    await pictures('set/Images/a.jpg', 'set/Images/b, c.jpg');
+    await images('set/Images/a.jpg', 'set/Images/b, c.jpg');
     write('set/masks/a_mask.png', await mask(2));
     write('set/masks/b, c.png', await mask(7));
     const { dataset, understood } = await open('set');
@@ -196,7 +196,7 @@ describe('a table of patches', () => {
       sharp(values, { raw: { width: 32, height: 32, channels: 1 } })
         .png()
         .toBuffer();
-    await pictures('a.jpg', 'b.jpg', 'c.jpg');
+    await images('a.jpg', 'b.jpg', 'c.jpg');
     write('a.png', await mask(Buffer.alloc(1024, 10).fill(2, 0, 100)));
     write('b.png', await mask(Buffer.alloc(1024, 255).fill(2, 0, 1000)));
     write('t.csv', 'image,mask,grade,label\na.jpg,a.png,1,x\nb.jpg,b.png,2,x\nc.jpg,,2,x\n');
@@ -290,9 +290,9 @@ describe('a table of patches', () => {
   });
 
   it('of patches that differ in size opens at the size that is asked for', async () => {
-    write('a.jpg', await picture('a', 32));
-    write('b.jpg', await picture('b', 48));
-    write('wide.jpg', await picture('wide', 48, 'jpeg', 32));
+    write('a.jpg', await testImage('a', 32));
+    write('b.jpg', await testImage('b', 48));
+    write('wide.jpg', await testImage('wide', 48, 'jpeg', 32));
     write('t.csv', 'file\na.jpg\nb.jpg\nwide.jpg\n');
     const { dataset, understood } = await open('t.csv', { size: 24 });
     expect([dataset.size, dataset.count]).toEqual([24, 2]);
@@ -306,7 +306,7 @@ describe('a table of patches', () => {
 
 describe('a folder of class folders', () => {
   it('opens with its folders as classes; hidden folders and other files are none', async () => {
-    await pictures('set/tumor/a.jpg', 'set/tumor/b.jpg', 'set/normal/a.jpg', 'set/.ipynb_checkpoints/a.jpg');
+    await images('set/tumor/a.jpg', 'set/tumor/b.jpg', 'set/normal/a.jpg', 'set/.ipynb_checkpoints/a.jpg');
     write('set/notes.txt', 'mine');
     const { dataset, understood } = await open('set');
     expect(dataset.classNames).toEqual(['normal', 'tumor']);
@@ -320,7 +320,7 @@ describe('a folder of class folders', () => {
   });
 
   it('does not meet another of the same name', async () => {
-    await pictures('one/set/x/a.jpg', 'other/set/x/b.jpg');
+    await images('one/set/x/a.jpg', 'other/set/x/b.jpg');
     const [one, other] = [await open('one/set'), await open('other/set')];
     expect(one.definition!.name).toMatch(/^set-[0-9a-f]{8}$/);
     expect(one.definition!.name).not.toBe(other.definition!.name);
@@ -353,7 +353,7 @@ describe('a folder of class folders', () => {
     ['a table beside images', ['patients.csv', 'a.jpg'], /it has 1 images and patients\.csv/],
   ])('is refused with %s', async (_, names, message) => {
     mkdirSync(join(folder, 'set'));
-    for (const name of names) write(`set/${name}`, await picture(name, 8));
+    for (const name of names) write(`set/${name}`, await testImage(name, 8));
     await expect(open('set')).rejects.toThrow(message);
   });
 });
@@ -410,7 +410,7 @@ describe('a definition, a name, or shards', () => {
   });
 
   it('stop when they are asked to', async () => {
-    await pictures('set/x/a.jpg');
+    await images('set/x/a.jpg');
     await expect(open('set', { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'InterruptedError' });
   });
 });
@@ -421,7 +421,7 @@ describe('pathlab compile', () => {
     const errors: string[] = [];
     vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)));
     vi.spyOn(console, 'error').mockImplementation((line) => void errors.push(String(line)));
-    await pictures('set/x/a.jpg', 'set/y/b.jpg');
+    await images('set/x/a.jpg', 'set/y/b.jpg');
     const words = [join(folder, 'set'), '--data', join(folder, 'data'), '--source', join(folder, 'source')];
     expect(await compile(words)).toBe(0);
     const { dataset, compiled, understood } = await open('set');

@@ -25,7 +25,7 @@ import { BatchSource, readImages } from '../../src/input/index.js';
 import { writeSection } from '../../src/slides/index.js';
 import { pngFile } from '../slides/png-file.js';
 import { smallSection } from '../slides/small-slide.js';
-import { digests, picture, temporaryFolder } from './small-dataset.js';
+import { digests, temporaryFolder, testImage } from './small-dataset.js';
 
 let folder: string;
 beforeEach(() => {
@@ -76,7 +76,7 @@ async function compiled(path: string, options: Options = {}): Promise<CompiledDa
 describe('precut patches in class folders', () => {
   beforeEach(async () => {
     for (const [place, name] of ['0/p1_a', '0/p2_b', '1/p1_c', '1/p3_d'].entries()) {
-      write(`files/${name}.${place === 3 ? 'png' : 'jpg'}`, await picture(name, 48, place === 3 ? 'png' : 'jpeg'));
+      write(`files/${name}.${place === 3 ? 'png' : 'jpg'}`, await testImage(name, 48, place === 3 ? 'png' : 'jpeg'));
     }
   });
 
@@ -146,7 +146,7 @@ describe('precut patches in class folders', () => {
   });
 
   it('are resized where a size is asked for, and else must be alike', async () => {
-    write('files/0/p9_large.jpg', await picture('large', 96));
+    write('files/0/p9_large.jpg', await testImage('large', 96));
     const path = define();
     const { report } = await compiled(path);
     expect(report.failures).toEqual([
@@ -163,10 +163,10 @@ describe('precut patches in class folders', () => {
   });
 
   it('that are damaged fail with their own reasons, and the rest compiles', async () => {
-    const whole = await picture('cut');
+    const whole = await testImage('cut');
     write('files/0/p4_cut.jpg', whole.subarray(0, whole.length / 2));
-    write('files/0/p5_text.png', 'this is no picture');
-    write('files/1/p6_wide.jpg', await picture('wide', 64, 'jpeg', 48));
+    write('files/0/p5_text.png', 'this is no image');
+    write('files/1/p6_wide.jpg', await testImage('wide', 64, 'jpeg', 48));
     write('files/1/p7_svg.png', '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"/>');
     write('elsewhere.jpg', whole);
     symlinkSync(join(folder, 'elsewhere.jpg'), join(folder, 'files/1/p8_link.jpg'));
@@ -186,16 +186,16 @@ describe('precut patches in class folders', () => {
     expect(report.counts.patches).toBe(4);
     expect(report.failures).toEqual([
       { slide: '0-p4_cut', reason: expect.stringMatching(/p4_cut\.jpg cannot be decoded/) },
-      { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is no jpeg, png, tiff, webp picture/) },
+      { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is no jpeg, png, tiff, webp image/) },
       { slide: '1-p6_wide', reason: expect.stringMatching(/is 64 x 48 px; patches are square/) },
-      { slide: '1-p7_svg', reason: expect.stringMatching(/is no jpeg, png, tiff, webp picture/) },
+      { slide: '1-p7_svg', reason: expect.stringMatching(/is no jpeg, png, tiff, webp image/) },
     ]);
     expect(JSON.stringify(report)).not.toContain(folder);
   });
 
   it('are compiled anew only where they changed, to the same bytes whatever the number of workers', async () => {
-    // More than one shard's worth; the smallest pictures there are.
-    const tiny = await picture('tiny', 8);
+    // More than one shard's worth; the smallest images there are.
+    const tiny = await testImage('tiny', 8);
     rmSync(join(folder, 'files'), { recursive: true });
     for (let index = 0; index < 1100; index++) write(`files/${index % 2}/p${index}_x.jpg`, tiny);
     const path = define();
@@ -311,7 +311,7 @@ describe('images of any shape', () => {
 
 describe('precut patches in a table', () => {
   it('keep patient, site and side', async () => {
-    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nb.jpg,1,008,south,val\nc.jpg,1,,,\n');
     const { folder: made, report } = await compiled(define({ source: table }));
     expect(report.counts).toMatchObject({
@@ -335,7 +335,7 @@ describe('precut patches in a table', () => {
 
   it('are audited as their table divides them, unless they are to be divided anew', async () => {
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
-    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     const head = 'file,label,patient,hospital,set\na.jpg,0,p1,north,train\nb.jpg,1,p1,north,test\n';
     const audited = async (last: string, ...words: string[]) => {
       write('table.csv', `${head}${last}\n`);
@@ -350,12 +350,12 @@ describe('precut patches in a table', () => {
   });
 
   it('without patients are no split to audit by patient, which is said before any is read', async () => {
-    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', 'file,label\na.jpg,0\nb.jpg,1\n');
     const source = { ...table, columns: { path: 'file', class: 'label' } };
     const split = { by: 'patient', validation: 0, test: 0.5, folds: 1, stratified: false };
     const { folder: shards } = await compiled(define({ source, split }));
-    // Nothing of its pictures can be read.
+    // Nothing of its images can be read.
     const tars = readdirSync(shards).filter((name) => name.endsWith('.tar'));
     expect(tars.length).toBe(1);
     for (const name of tars) rmSync(join(shards, name));
@@ -370,7 +370,7 @@ describe('precut patches in a table', () => {
   it('are audited all by what the index says, however few are read, and are not called clean for it', async () => {
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
-    for (const name of names) write(`files/${name}.jpg`, await picture(name));
+    for (const name of names) write(`files/${name}.jpg`, await testImage(name));
     const audited = async (patientOfLast: string, ...words: string[]) => {
       const rows = names.map((name, n) => {
         const patient = name === 'f' ? patientOfLast : `p${n}`;
@@ -388,7 +388,7 @@ describe('precut patches in a table', () => {
       /NOT CLEAN: 1 patient on two sides, .*\(4 rows were not compared\).* Sides: train 3, test 3/,
     );
     expect(leak.said).toMatch(/patient p1: test 1, train 1 \(b\/\d, f\/\d\)/);
-    expect(leak.said).toMatch(/2 of 6 pictures were read.*; 4 were not compared, so whether they are exact duplicates/);
+    expect(leak.said).toMatch(/2 of 6 images were read.*; 4 were not compared, so whether they are exact duplicates/);
     const none = await audited('p5', '--most', '2');
     expect([none.code, none.said]).toEqual([
       2,
@@ -401,7 +401,7 @@ describe('precut patches in a table', () => {
     const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
     expect(await sides('--most', '2')).toBe(await sides());
     const unknown = await audited('', ...anew);
-    expect(unknown.said).toMatch(/1 pictures are on no side: what they would be divided by is not known of them/);
+    expect(unknown.said).toMatch(/1 images are on no side: what they would be divided by is not known of them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
     const page = join(folder, 'audit.json');
     await audited('p1', ...anew, '--by', 'patient-and-doubles', '--most', '2', '--report', page);
@@ -415,7 +415,7 @@ describe('precut patches in a table', () => {
       sharp(bytes, { raw: { width: side, height: side, channels: 1 } })
         .png()
         .toBuffer();
-    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) write(`files/${name}.jpg`, await testImage(name));
     write('files/a.png', await mask(values, 48));
     write('files/b.png', await mask(Buffer.alloc(32 * 32, 3), 32));
     write('files/c.png', await mask(Buffer.alloc(48 * 48, 9), 48));
@@ -452,7 +452,7 @@ describe('precut patches in a table', () => {
     ['a file twice', 'c.jpg,0\nc.jpg,0', /left out: c: its id is there 2 times/],
     ['a path that leaves', '../b.jpg,0', /left out: \.\.\/b\.jpg: table\.csv, row 3: .* is no relative path inside/],
   ])('compile without %s', async (_, rows, message) => {
-    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', `file,label\na.jpg,0\nb.jpg,1\n${rows}\n`);
     const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'exclude' };
     const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } }, labels });
@@ -468,7 +468,7 @@ describe('precut patches in a table', () => {
   });
 
   it('are refused by the command with a class that is unknown, unless the definition leaves such out', async () => {
-    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await picture(name));
+    for (const name of ['a', 'b']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', 'file,label\na.jpg,0\nb.jpg,7\n');
     const path = define({ source: { ...table, columns: { path: 'file', class: 'label' } } });
     await expect(compile([path, '--data', join(folder, 'data'), '--source', join(folder, 'source')])).rejects.toThrow(
@@ -485,7 +485,7 @@ describe('precut patches in a table', () => {
 });
 
 it('pathlab init writes the definition that a folder stands for, which compiles, and overwrites none', async () => {
-  for (const name of ['tumor/a', 'normal/b']) write(`files/${name}.jpg`, await picture(name));
+  for (const name of ['tumor/a', 'normal/b']) write(`files/${name}.jpg`, await testImage(name));
   const said = vi.spyOn(console, 'log').mockImplementation(() => {});
   const file = join(folder, 'written.json');
   expect(await init([join(folder, 'files'), '--out', file])).toBe(0);
@@ -498,15 +498,15 @@ it('pathlab init writes the definition that a folder stands for, which compiles,
 it('the example of a patient pattern in environment.md finds the patient, and not the whole name', async () => {
   const text = readFileSync(join(projectRoot, 'environment.md'), 'utf8');
   const source = JSON.parse(/`(\{ "kind": "folder".*?\})`/s.exec(text)![1]!);
-  for (const name of ['0/p1_left_3', '0/p1_right_4', '1/p2_5']) write(`patches/${name}.jpg`, await picture(name));
+  for (const name of ['0/p1_left_3', '0/p1_right_4', '1/p2_5']) write(`patches/${name}.jpg`, await testImage(name));
   const { report } = await compiled(define({ source }));
   expect(report.counts.byPatient).toEqual({ p1: 2, p2: 1 });
 });
 
 describe('pathlab compile of precut patches', () => {
   it('plans, compiles, and says which patches failed', async () => {
-    for (const name of ['a', 'b']) write(`files/0/p1_${name}.jpg`, await picture(name));
-    write('files/1/p2_bad.jpg', 'no picture');
+    for (const name of ['a', 'b']) write(`files/0/p1_${name}.jpg`, await testImage(name));
+    write('files/1/p2_bad.jpg', 'no image');
     const said: string[] = [];
     const errors: string[] = [];
     vi.spyOn(console, 'log').mockImplementation((line) => void said.push(String(line)));

@@ -62,8 +62,8 @@ export async function smallDataset(slides: number): Promise<SlideDataset> {
   return { definition: { ...smallDefinition }, slides: await Promise.all(drawn) };
 }
 
-/** A square picture of noise. */
-export async function picture(
+/** A square image of noise. */
+export async function testImage(
   name: string,
   side = 48,
   format: 'jpeg' | 'png' = 'jpeg',

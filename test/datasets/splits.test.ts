@@ -12,7 +12,7 @@ import {
   groupsOf,
   hashDistance,
   leakTable,
-  nearDuplicatePictures,
+  nearDuplicateImages,
   nearPairs,
   perceptualHash,
   resolveDataset,
@@ -23,7 +23,7 @@ import {
   splitSlides,
 } from '../../src/datasets/index.js';
 import { pairsAmong } from '../../src/datasets/perceptual-hash.js';
-import { drawPictureGrid } from '../../src/report/index.js';
+import { drawImageGrid } from '../../src/report/index.js';
 import { facts, gdcHits, rowsOf } from './facts.js';
 
 /** 600 slides of 200 patients at ten sites, in three classes of which one is rare. */
@@ -166,7 +166,7 @@ describe('auditSplit', () => {
 });
 
 /** Smooth blobs of colour, `n` different ones. */
-async function picture(n: number, change: (image: sharp.Sharp) => sharp.Sharp = (image) => image): Promise<Buffer> {
+async function testImage(n: number, change: (image: sharp.Sharp) => sharp.Sharp = (image) => image): Promise<Buffer> {
   const generator = key('picture').fold(n).generator();
   const data = Uint8Array.from({ length: 8 * 8 * 3 }, () => generator.integer(256));
   const image = sharp(data, { raw: { width: 8, height: 8, channels: 3 } }).resize(160, 160, { kernel: 'cubic' });
@@ -175,17 +175,17 @@ async function picture(n: number, change: (image: sharp.Sharp) => sharp.Sharp = 
     .toBuffer();
 }
 
-const hashesOf = (pictures: readonly (string | Buffer)[]) => Promise.all(pictures.map(perceptualHash));
+const hashesOf = (images: readonly (string | Buffer)[]) => Promise.all(images.map(perceptualHash));
 
 describe('near-duplicates', () => {
-  it('are pictures that were recompressed, scaled or tinted, and not others', async () => {
+  it('are images that were recompressed, scaled or tinted, and not others', async () => {
     const [original, other] = await Promise.all(
-      [picture(1), picture(2)].map(async (made) => perceptualHash(await made)),
+      [testImage(1), testImage(2)].map(async (made) => perceptualHash(await made)),
     );
     const changed = await Promise.all([
-      picture(1, (image) => image.resize(97, 97)),
-      picture(1, (image) => image.linear(0.95, 5)),
-      sharp(await picture(1))
+      testImage(1, (image) => image.resize(97, 97)),
+      testImage(1, (image) => image.linear(0.95, 5)),
+      sharp(await testImage(1))
         .jpeg({ quality: 60 })
         .toBuffer(),
     ]);
@@ -215,7 +215,7 @@ describe('near-duplicates', () => {
     ).toEqual(expected.sort());
   });
 
-  it('of equal hashes are each paired with the first: no square of blank pictures, and the same groups and sides', () => {
+  it('of equal hashes are each paired with the first: no square of blank images, and the same groups and sides', () => {
     const blank = new Uint32Array(8);
     const many = nearPairs(new Array<Uint32Array>(20_000).fill(blank), 24);
     expect(many.length).toBe(19_999);
@@ -251,29 +251,29 @@ describe('near-duplicates', () => {
     }
   });
 
-  it('on two sides are listed, with pictures for a grid', async () => {
-    const pictures = [
-      await picture(1),
-      await picture(2),
-      await picture(1, (image) => image.resize(120, 120)),
-      await picture(3),
+  it('on two sides are listed, with images for a grid', async () => {
+    const images = [
+      await testImage(1),
+      await testImage(2),
+      await testImage(1, (image) => image.resize(120, 120)),
+      await testImage(3),
     ];
     const rows = table({ id: ['a', 'b', 'c', 'd'], side: ['train', 'train', 'test', 'test'] });
-    const audit = auditSplit(rows, { apart: [], hashes: await hashesOf(pictures) });
+    const audit = auditSplit(rows, { apart: [], hashes: await hashesOf(images) });
     expect(audit.nearDuplicates.map(({ ids, sides }) => [ids, sides])).toEqual([
       [
         ['a', 'c'],
         ['train', 'test'],
       ],
     ]);
-    const shown = await nearDuplicatePictures(audit.nearDuplicates, (row) => pictures[row]!, {
+    const shown = await nearDuplicateImages(audit.nearDuplicates, (row) => images[row]!, {
       mark: () => 'SYNTHETIC',
     });
     expect(shown.map(({ width, caption, mark }) => [width, caption.split(' (')[0], mark])).toEqual([
       [160, 'train: a', 'SYNTHETIC'],
       [120, 'test: c', 'SYNTHETIC'],
     ]);
-    const figure = await drawPictureGrid(shown, { columns: 2, alt: 'pairs' });
+    const figure = await drawImageGrid(shown, { columns: 2, alt: 'pairs' });
     expect(figure.png.length).toBeGreaterThan(1000);
   });
 
@@ -299,11 +299,11 @@ describe('near-duplicates', () => {
   it.skipIf(!existsSync(idc))('are found among real patches, where one was planted (shared data)', async () => {
     const rows = readFileSync(join(idc, 'index.csv'), 'utf8').trim().split(/\r?\n/).slice(1, 301);
     const files = rows.map((row) => join(idc, row.split(',')[0]!));
-    const pictures = [...files, await sharp(files[5]!).jpeg({ quality: 80 }).toBuffer()];
-    const sides = pictures.map((_, n) => (n < 200 ? 'train' : 'test'));
-    const audit = auditSplit(table({ id: pictures.map((_, n) => `${n}`), side: sides }), {
+    const images = [...files, await sharp(files[5]!).jpeg({ quality: 80 }).toBuffer()];
+    const sides = images.map((_, n) => (n < 200 ? 'train' : 'test'));
+    const audit = auditSplit(table({ id: images.map((_, n) => `${n}`), side: sides }), {
       apart: [],
-      hashes: await hashesOf(pictures),
+      hashes: await hashesOf(images),
     });
     expect(audit.nearDuplicates.map(({ ids }) => ids)).toContainEqual(['5', '300']);
     expect(audit.nearDuplicates.length).toBeLessThan(5);

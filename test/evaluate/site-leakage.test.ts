@@ -1,16 +1,16 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import type { AuditedPicture, AuditedPictures } from '../../src/datasets/index.js';
+import type { AuditedImage, AuditedImages } from '../../src/datasets/index.js';
 import { type SiteLeakage, siteLeakage } from '../../src/evaluate/index.js';
 import { gapInWords } from '../../src/report/site-leakage-chart.js';
 
 const sites = ['A', 'B', 'C', 'D'];
 
-/** Pictures of one color each, their site's, with noise; `mostly` of a class's patients are from one site. */
-async function colored(mostly: number): Promise<AuditedPictures> {
+/** Images of one color each, their site's, with noise; `mostly` of a class's patients are from one site. */
+async function colored(mostly: number): Promise<AuditedImages> {
   const generator = key('colors').generator();
-  const rows: { picture: AuditedPicture; bytes: Uint8Array }[] = [];
+  const rows: { image: AuditedImage; bytes: Uint8Array }[] = [];
   for (let patient = 0; patient < 48; patient++) {
     const itsClass = patient % 4;
     const site = generator.integer(100) < 100 * mostly ? itsClass : generator.integer(4);
@@ -23,12 +23,12 @@ async function colored(mostly: number): Promise<AuditedPictures> {
       const id = `p${patient}/${place}`;
       const hash = Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32));
       const known = { id, side: null, slide: id, patient: `p${patient}`, site: sites[site]!, class: `c${itsClass}` };
-      rows.push({ picture: { ...known, synthetic: true, sha256: id, hash }, bytes });
+      rows.push({ image: { ...known, synthetic: true, sha256: id, hash }, bytes });
     }
   }
-  const pictures = rows.map(({ picture }) => picture);
+  const images = rows.map(({ image }) => image);
   return {
-    ...{ name: 'colors', pictures, unread: [], total: pictures.length, otherFiles: 0 },
+    ...{ name: 'colors', images, unread: [], total: images.length, otherFiles: 0 },
     read: async (place) => rows[place]!.bytes,
   };
 }
@@ -53,7 +53,7 @@ describe('siteLeakage', () => {
     expect(same.method).toMatch(/over 48 patients/);
     const { gap } = leakage;
     expect(gap.value).toBeCloseTo(same.value - other.value, 12);
-    expect([gap.fromOtherPatients, gap.fromOtherSites, gap.pictures]).toEqual([same.value, other.value, 144]);
+    expect([gap.fromOtherPatients, gap.fromOtherSites, gap.images]).toEqual([same.value, other.value, 144]);
     expect(gap.low).toBeGreaterThan(0.3);
     expect(gap.high).toBeGreaterThan(gap.value);
     expect(gap.method).toMatch(/over 48 patients \(144 patches\)/);
@@ -72,13 +72,10 @@ describe('siteLeakage', () => {
     );
   });
 
-  it('does not ask of one site, of few patients, or of pictures that do not say', async () => {
+  it('does not ask of one site, of few patients, or of images that do not say', async () => {
     const audited = await colored(0.8);
-    const changed = (of: (picture: AuditedPicture) => Partial<AuditedPicture>) =>
-      siteLeakage(
-        { ...audited, pictures: audited.pictures.map((each) => ({ ...each, ...of(each) })) },
-        { key: key(1) },
-      );
+    const changed = (of: (image: AuditedImage) => Partial<AuditedImage>) =>
+      siteLeakage({ ...audited, images: audited.images.map((each) => ({ ...each, ...of(each) })) }, { key: key(1) });
     expect(await changed(() => ({ site: 'A' }))).toBeNull();
     expect(await changed(() => ({ patient: null }))).toBeNull();
     expect(await changed(({ id }) => ({ patient: id < 'p2' ? 'p1' : 'p2' }))).toBeNull();

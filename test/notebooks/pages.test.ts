@@ -22,18 +22,18 @@ interface Executed {
   cells: { cell_type: string; metadata: { tags?: string[] }; outputs?: Output[] }[];
 }
 
-/** Charts (drawn from a Vega-Lite specification), other pictures, and tables or progress in HTML that a notebook must show. */
-const expected: Record<string, { charts: number; pictures: number; tables: number; progress?: boolean }> = {
-  '01-compile-ptcga200': { charts: 4, pictures: 5, tables: 11 },
-  '02-compile-pcam200': { charts: 3, pictures: 3, tables: 9 },
-  '03-compile-segpanda200': { charts: 3, pictures: 3, tables: 9 },
+/** Charts (drawn from a Vega-Lite specification), other images, and tables or progress in HTML that a notebook must show. */
+const expected: Record<string, { charts: number; images: number; tables: number; progress?: boolean }> = {
+  '01-compile-ptcga200': { charts: 4, images: 5, tables: 11 },
+  '02-compile-pcam200': { charts: 3, images: 3, tables: 9 },
+  '03-compile-segpanda200': { charts: 3, images: 3, tables: 9 },
   // Its progress does not count: data that an earlier test compiled are not compiled again.
-  '10-pretrain-supervised': { charts: 3, pictures: 2, tables: 6, progress: false },
-  '11-pretrain-simclr': { charts: 3, pictures: 2, tables: 6, progress: false },
-  '12-pretrain-mocov2': { charts: 3, pictures: 2, tables: 6, progress: false },
-  '13-pretrain-byol': { charts: 3, pictures: 2, tables: 6, progress: false },
-  '14-pretrain-dino': { charts: 3, pictures: 2, tables: 6, progress: false },
-  '15-pretrain-mae': { charts: 3, pictures: 3, tables: 6, progress: false },
+  '10-pretrain-supervised': { charts: 3, images: 2, tables: 6, progress: false },
+  '11-pretrain-simclr': { charts: 3, images: 2, tables: 6, progress: false },
+  '12-pretrain-mocov2': { charts: 3, images: 2, tables: 6, progress: false },
+  '13-pretrain-byol': { charts: 3, images: 2, tables: 6, progress: false },
+  '14-pretrain-dino': { charts: 3, images: 2, tables: 6, progress: false },
+  '15-pretrain-mae': { charts: 3, images: 3, tables: 6, progress: false },
 };
 
 describe.each(names)('%s at smoke scale', (name) => {
@@ -58,12 +58,12 @@ describe.each(names)('%s at smoke scale', (name) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test('keeps each chart live, as a picture and in words', () => {
-    const withPicture = outputs.filter((output) => output.data?.['image/png']);
-    const charts = withPicture.filter((output) => output.data?.['application/vnd.vegalite.v5+json']);
+  test('keeps each chart live, as an image and in words', () => {
+    const withImage = outputs.filter((output) => output.data?.['image/png']);
+    const charts = withImage.filter((output) => output.data?.['application/vnd.vegalite.v5+json']);
     expect(charts).toHaveLength(expected[name]!.charts);
-    expect(withPicture).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
-    for (const { data, metadata } of withPicture) {
+    expect(withImage).toHaveLength(expected[name]!.charts + expected[name]!.images);
+    for (const { data, metadata } of withImage) {
       const words = [data!['text/plain']].flat().join('');
       expect(words.length).toBeGreaterThan(20);
       expect(metadata?.['image/png']?.alt).toBe(words);
@@ -110,7 +110,7 @@ describe.each(names)('%s at smoke scale', (name) => {
   }, 120_000);
 
   test.skipIf(!browserPath)(
-    'shows every picture in a browser, with its words (needs Chromium)',
+    'shows every image in a browser, with its words (needs Chromium)',
     { timeout: 60_000 },
     async () => {
       const browser = await chromium.launch({ executablePath: browserPath!, args: ['--no-sandbox'] });
@@ -126,7 +126,7 @@ describe.each(names)('%s at smoke scale', (name) => {
             clientWidth,
           })),
         );
-        expect(images).toHaveLength(expected[name]!.charts + expected[name]!.pictures);
+        expect(images).toHaveLength(expected[name]!.charts + expected[name]!.images);
         for (const { alt, naturalWidth, clientWidth } of images) {
           expect(alt.length).toBeGreaterThan(20);
           expect(alt).not.toContain('No description');

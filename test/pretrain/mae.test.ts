@@ -33,17 +33,17 @@ const [images] = randomImages(1, 4, [32]) as [Tensor];
 
 describe("MAE's loss", () => {
   it.each(cases)('equals PyTorch, with its gradient (case %#)', (reference) => {
-    const [pictures, mask] = [tf.tensor4d(reference.images), tf.tensor2d(reference.mask)];
-    const compute = (predicted: Tensor) => maeLoss(predicted, pictures, mask, reference).asScalar();
+    const [images, mask] = [tf.tensor4d(reference.images), tf.tensor2d(reference.mask)];
+    const compute = (predicted: Tensor) => maeLoss(predicted, images, mask, reference).asScalar();
     const { value, grad } = tf.valueAndGrad(compute)(tf.tensor3d(reference.predicted));
     expect(Math.abs(value.dataSync()[0]! / reference.loss - 1)).toBeLessThan(1e-5);
     expect(relativeError(grad, reference.gradient.flat())).toBeLessThan(1e-5);
   });
 
   it('is of the masked patches alone', () => {
-    const { images: pictures, mask, predicted, ...options } = cases[0]!;
+    const { images, mask, predicted, ...options } = cases[0]!;
     const lossOf = (predicted: Tensor) =>
-      maeLoss(predicted, tf.tensor4d(pictures), tf.tensor2d(mask), options).dataSync()[0]!;
+      maeLoss(predicted, tf.tensor4d(images), tf.tensor2d(mask), options).dataSync()[0]!;
     const own = tf.tensor3d(predicted);
     const weights = tf.tensor2d(mask).expandDims(2);
     // Anything may stand where a patch was seen, and nothing else where one was masked.
@@ -65,10 +65,10 @@ describe("MAE's loss", () => {
   });
 
   it('flattens a patch by row, column, channel', () => {
-    const picture = tf.range(0, 4 * 4 * 3).reshape([1, 4, 4, 3]) as Tensor;
-    const patches = patchify(picture, 2).squeeze([0]).arraySync() as number[][];
+    const image = tf.range(0, 4 * 4 * 3).reshape([1, 4, 4, 3]) as Tensor;
+    const patches = patchify(image, 2).squeeze([0]).arraySync() as number[][];
     expect(patches[1]).toEqual([6, 7, 8, 9, 10, 11, 18, 19, 20, 21, 22, 23]);
-    expect(valuesOf(unpatchify(patchify(picture, 2), 2))).toEqual(valuesOf(picture));
+    expect(valuesOf(unpatchify(patchify(image, 2), 2))).toEqual(valuesOf(image));
   });
 });
 

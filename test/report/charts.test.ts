@@ -5,7 +5,7 @@ import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, TrainingHistory } from '../../src/report/index.js';
 import { siteLeakageChart } from '../../src/report/site-leakage-chart.js';
 import { trainingChart } from '../../src/report/training-chart.js';
-import { expectPicture, pictureDifference, tolerance } from './pictures.js';
+import { expectFigure, figureDifference, tolerance } from './figures.js';
 
 /** Half a second a step, an evaluation after every twentieth; the loss ends where all views look alike. */
 function trained(steps: number): TrainingHistory {
@@ -44,11 +44,11 @@ const intervals = [
 
 describe('charts look as they did when they were last looked at', () => {
   test('training', async () => {
-    await expectPicture(await drawChart(trainingChart(trained(120), training).spec), 'training');
+    await expectFigure(await drawChart(trainingChart(trained(120), training).spec), 'training');
   });
 
   test('a training that is running', async () => {
-    await expectPicture(await drawChart(trainingChart(trained(41), training, true).spec), 'training-running');
+    await expectFigure(await drawChart(trainingChart(trained(41), training, true).spec), 'training-running');
   });
 
   test('intervals', async () => {
@@ -58,14 +58,14 @@ describe('charts look as they did when they were last looked at', () => {
       valueTitle: 'accuracy',
       chance: 1 / 6,
     });
-    await expectPicture(await drawChart(chart.spec), 'intervals');
+    await expectFigure(await drawChart(chart.spec), 'intervals');
   });
 
   test('site leakage', async () => {
     const method = 'percentile bootstrap over 40 patients (200 patches), 10000 resamples';
     const question = (name: string, value: number, chance: number) => ({
       ...{ name, value, chance, low: value - 0.06, high: value + 0.07, level: 0.95, method },
-      ...{ what: 'class' as const, answersFrom: 'other sites' as const, pictures: 200 },
+      ...{ what: 'class' as const, answersFrom: 'other sites' as const, images: 200 },
     });
     const questions = [
       question('site, from other patients', 0.88, 0.2),
@@ -73,10 +73,10 @@ describe('charts look as they did when they were last looked at', () => {
       question('class, from other sites', 0.12, 0.1),
     ];
     const gap = { value: 0.09, low: -0.02, high: 0.19, level: 0.95, method };
-    const leakage = { questions, gap: { ...gap, fromOtherPatients: 0.21, fromOtherSites: 0.12, pictures: 200 } };
+    const leakage = { questions, gap: { ...gap, fromOtherPatients: 0.21, fromOtherSites: 0.12, images: 200 } };
     const { spec, alt } = siteLeakageChart(leakage, { subtitle: 'SYNTHETIC slides' });
     expect(alt).toContain('what the site adds for the class +9.0 (95 % interval -2.0 to +19.0; percentile');
-    await expectPicture(await drawChart(spec), 'site-leakage');
+    await expectFigure(await drawChart(spec), 'site-leakage');
   });
 
   test('embedding', async () => {
@@ -99,15 +99,15 @@ describe('charts look as they did when they were last looked at', () => {
       slide: `slide ${index % 5}`,
     }));
     const chart = embeddingChart(rows, { title: 'Held-out patches', subtitle: 'UMAP', emphasis: 'real' });
-    await expectPicture(await drawChart(chart.spec), 'embedding');
+    await expectFigure(await drawChart(chart.spec), 'embedding');
   });
 });
 
-test('a chart of other numbers is another picture', async () => {
+test('a chart of other numbers is another image', async () => {
   const [one, other] = await Promise.all(
     [120, 100].map((steps) => drawChart(trainingChart(trained(steps), training).spec)),
   );
-  expect(await pictureDifference(one!.png, other!.png)).toBeGreaterThan(tolerance);
+  expect(await figureDifference(one!.png, other!.png)).toBeGreaterThan(tolerance);
 });
 
 test('the words beside a chart give its numbers', () => {
@@ -135,8 +135,8 @@ test('letters are drawn as letters: without a font all would be the same empty b
     ),
   );
   const [h, o, mu] = await Promise.all(drawn);
-  expect(await pictureDifference(h!.png, o!.png)).toBeGreaterThan(0.02);
-  expect(await pictureDifference(o!.png, mu!.png)).toBeGreaterThan(0.02);
+  expect(await figureDifference(h!.png, o!.png)).toBeGreaterThan(0.02);
+  expect(await figureDifference(o!.png, mu!.png)).toBeGreaterThan(0.02);
 });
 
 test('counts keep the order that they are given in, also of names that are numbers', () => {

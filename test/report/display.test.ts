@@ -11,7 +11,7 @@ import {
   newLiveDisplay,
   progress,
   showChart,
-  showPictureGrid,
+  showImageGrid,
 } from '../../src/report/index.js';
 import { EventLog } from '../../src/runs/index.js';
 
@@ -52,7 +52,7 @@ const trainingStep = (step: number) => ({
 describe('in a notebook', () => {
   beforeEach(openKernel);
 
-  test('a chart goes out once, as Vega-Lite 5, as a picture with its size, and in words', async () => {
+  test('a chart goes out once, as Vega-Lite 5, as an image with its size, and in words', async () => {
     const rows = [{ name: 'features', value: 0.5, low: 0.4, high: 0.6 }];
     const { spec, alt } = intervalChart(rows, { title: 'kNN', valueTitle: 'accuracy' });
     const save = join(folder, 'chart.png');
@@ -71,7 +71,7 @@ describe('in a notebook', () => {
     expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([2 * width, 2 * height]);
   });
 
-  test('a training is one display; a picture is made of its last state alone, however fast steps come', async () => {
+  test('a training is one display; an image is made of its last state alone, however fast steps come', async () => {
     const chart = liveTrainingChart(training);
     for (const step of [1, 2, 3]) await chart.add(trainingStep(step));
     await chart.finish();
@@ -124,9 +124,9 @@ describe('in a notebook', () => {
     expect(messages[1]?.data['text/html']).not.toContain('<b>');
   });
 
-  test('a picture grid brings its words along', async () => {
-    const picture = { pixels: new Uint8Array(48), width: 4, height: 4 };
-    await showPictureGrid([picture], { columns: 1, alt: 'a black square' });
+  test('an image grid brings its words along', async () => {
+    const image = { pixels: new Uint8Array(48), width: 4, height: 4 };
+    await showImageGrid([image], { columns: 1, alt: 'a black square' });
     expect(messages[0]?.data['text/plain']).toBe('a black square');
     expect(messages[0]?.metadata).toMatchObject({ 'image/png': { alt: 'a black square' } });
   });

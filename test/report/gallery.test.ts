@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeGallery } from '../../src/report/index.js';
 
 let root: string;
-const png = readFileSync(new URL('../fixtures/pictures/training.png', import.meta.url)).toString('base64');
+const png = readFileSync(new URL('../fixtures/figures/training.png', import.meta.url)).toString('base64');
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pathlab-gallery-'));
@@ -65,7 +65,7 @@ async function gallery(): Promise<string> {
   return readFileSync(path, 'utf8');
 }
 
-test('a run shows its title, page, picture with words, numbers with intervals, and how long it took', async () => {
+test('a run shows its title, page, image with words, numbers with intervals, and how long it took', async () => {
   const accuracy = {
     name: 'kNN accuracy',
     value: 83.217,

@@ -10,8 +10,8 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import type { GridPicture } from '../../src/report/index.js';
-import { patchPictures, sampleRows } from '../../src/report/show-patches.js';
+import type { GridImage } from '../../src/report/index.js';
+import { patchGridImages, sampleRows } from '../../src/report/show-patches.js';
 import { maskColor } from '../../src/report/style.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
@@ -52,10 +52,9 @@ async function compilePatches(rows: readonly string[], labels: object) {
 
 const sampleOf = async ({ folder }: CompiledDataset, most: number) => {
   const dataset = await openShardDataset(folder);
-  return patchPictures(dataset, sampleRows(dataset, most));
+  return patchGridImages(dataset, sampleRows(dataset, most));
 };
-const brightest = ({ pixels }: GridPicture) =>
-  ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
+const brightest = ({ pixels }: GridImage) => ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
 
 it('precut patches are sampled by class, as many of each', async () => {
   const rows: string[] = [];
@@ -79,7 +78,7 @@ it('precut patches with masks come with theirs, in the colors of its classes', a
   await write('a.png', 3, [30, 220, 30]);
   await write('a-mask.png', 1, [5]);
   const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer' } } };
-  const [[patch, mask]] = (await sampleOf(await compilePatches(['a.png,,a-mask.png,a'], labels), 1)) as [GridPicture[]];
+  const [[patch, mask]] = (await sampleOf(await compilePatches(['a.png,,a-mask.png,a'], labels), 1)) as [GridImage[]];
   expect([patch!.caption, brightest(patch!), mask!.caption]).toEqual(['cancer', 'green', 'its mask']);
   expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColor(1).slice(1).toLowerCase());
 });

@@ -24,7 +24,7 @@ function shown(): any {
   expect(messages).toHaveLength(1);
   return messages[0].data;
 }
-const pictureOf = (data: Record<string, unknown>) => sharp(Buffer.from(String(data['image/png']), 'base64'));
+const imageOf = (data: Record<string, unknown>) => sharp(Buffer.from(String(data['image/png']), 'base64'));
 
 test('a long arquero table: its size and its first rows, as text that is no markup', async () => {
   const rows = Array.from({ length: 1500 }, (_, at) => at);
@@ -65,7 +65,7 @@ test('a small tensor: dtype, shape, range, values, and how many are not finite',
   expect((await outputOf(tf.tensor(['a', 'b'])))![0]['text/plain']).toBe('Tensor string[2]\n[a, b]');
 });
 
-test('a batch of images has a picture of the right colours', async () => {
+test('a batch of images has an image of the right colours', async () => {
   const red = tf.fill([1, 16, 16, 1], 1);
   const none = tf.zeros([1, 16, 16, 1]);
   const batch = tf.concat([tf.concat([red, none, none], 3), tf.concat([none, none, red], 3)], 0);
@@ -73,7 +73,7 @@ test('a batch of images has a picture of the right colours', async () => {
   const data = shown();
   expect(data['text/plain']).toBe('Tensor float32[2, 16, 16, 3], 0 to 1, mean 0.3333');
   expect(data['text/html']).toContain('<img');
-  const { data: pixels, info } = await pictureOf(data).raw().toBuffer({ resolveWithObject: true });
+  const { data: pixels, info } = await imageOf(data).raw().toBuffer({ resolveWithObject: true });
   expect([info.width, info.height]).toEqual([228, 112]);
   expect([...pixels.subarray(0, 3)]).toEqual([255, 0, 0]);
   expect([...pixels.subarray(pixels.length - 3)]).toEqual([0, 0, 255]);
@@ -83,11 +83,11 @@ test('a range below zero is stretched, and said so', async () => {
   await display(tf.linspace(-2, 2, 64).reshape([8, 8]));
   const data = shown();
   expect(data['text/plain']).toContain('black is the least and white the greatest value');
-  const pixels = await pictureOf(data).greyscale().raw().toBuffer();
+  const pixels = await imageOf(data).greyscale().raw().toBuffer();
   expect([pixels[0], pixels.at(-1)]).toEqual([0, 255]);
 });
 
-test('a Vega-Lite specification: live, as a picture, in words', async () => {
+test('a Vega-Lite specification: live, as an image, in words', async () => {
   await display({
     data: { values: [{ a: 'x', b: 2 }] },
     mark: 'bar',
@@ -95,7 +95,7 @@ test('a Vega-Lite specification: live, as a picture, in words', async () => {
   });
   const data = shown();
   expect(data['application/vnd.vegalite.v5+json'].$schema).toContain('vega-lite/v5');
-  expect((await pictureOf(data).metadata()).format).toBe('png');
+  expect((await imageOf(data).metadata()).format).toBe('png');
   expect(data['text/plain']).toBe('Chart (bar): x a, y b');
 });
 
@@ -121,14 +121,14 @@ test('dates of arquero and danfojs are shown by ISO 8601', async () => {
   }
 });
 
-test('pictures: of sharp, encoded, and as pixels', async () => {
+test('images: of sharp, encoded, and as pixels', async () => {
   const teal = sharp({ create: { width: 900, height: 300, channels: 3, background: 'teal' } });
   const jpeg = await teal.clone().resize(40).jpeg().toBuffer();
   for (const [value, words, width] of [
-    [teal, 'Picture, 900 x 300 px, RGB', 512],
-    [jpeg, 'Picture, 40 x 13 px, RGB', 40],
-    [{ pixels: new Uint8ClampedArray(4 * 6 * 4), width: 6, height: 4 }, 'Picture, 6 x 4 px, RGBA', 6],
-    [{ pixels: new Uint8Array(4 * 6), width: 6, height: 4 }, 'Picture, 6 x 4 px, gray', 6],
+    [teal, 'Image, 900 x 300 px, RGB', 512],
+    [jpeg, 'Image, 40 x 13 px, RGB', 40],
+    [{ pixels: new Uint8ClampedArray(4 * 6 * 4), width: 6, height: 4 }, 'Image, 6 x 4 px, RGBA', 6],
+    [{ pixels: new Uint8Array(4 * 6), width: 6, height: 4 }, 'Image, 6 x 4 px, gray', 6],
   ] as const) {
     messages = [];
     await display(value);

@@ -14,7 +14,7 @@ import { openSlideIn } from '../../src/slides/slide.js';
 import { parseTiff, type Tiff } from '../../src/slides/tiff/parse.js';
 import { samplePath } from './sample.js';
 import { writeSmallSlide } from './small-slide.js';
-import { tiffOf, tiledPicture } from './tiff-file.js';
+import { tiffOf, tiledImage } from './tiff-file.js';
 
 let folder: string;
 let whole: string;
@@ -32,46 +32,46 @@ const write = (name: string, content: Uint8Array | string) => {
 const region = { x: 0, y: 0, level: 0, width: 300, height: 300 };
 
 describe('what a file claims is checked before native code sees it', () => {
-  const one = tiledPicture(256, 256);
+  const one = tiledImage(256, 256);
   it.each<[string, Buffer, RegExp]>([
-    ['levels without end', tiffOf(Array(600).fill(one), { tail: 9 }), /claims more than 512 pictures/],
+    ['levels without end', tiffOf(Array(600).fill(one), { tail: 9 }), /claims more than 512 images/],
     ['directories in a circle', tiffOf([one, one], { endsAt: 8, tail: 9 }), /lead back to one another \(at byte 8\)/],
-    ['2^40 pixels', tiffOf([tiledPicture(2 ** 20, 2 ** 20)]), /claims to be 1048576 x 1048576 px; a slide has/],
-    ['a side of 2^32 pixels', tiffOf([tiledPicture(2 ** 32 - 1, 9)]), /claims to be 4294967295 x 9 px/],
-    ['no pixels', tiffOf([tiledPicture(0, 9)]), /claims to be 0 x 9 px/],
+    ['2^40 pixels', tiffOf([tiledImage(2 ** 20, 2 ** 20)]), /claims to be 1048576 x 1048576 px; a slide has/],
+    ['a side of 2^32 pixels', tiffOf([tiledImage(2 ** 32 - 1, 9)]), /claims to be 4294967295 x 9 px/],
+    ['no pixels', tiffOf([tiledImage(0, 9)]), /claims to be 0 x 9 px/],
     [
       'fewer tiles than its size asks for',
-      tiffOf([tiledPicture(9000, 9000)]),
+      tiffOf([tiledImage(9000, 9000)]),
       /so has 1296 tiles, but it lists 1 places/,
     ],
     [
       'a billion tiles',
-      tiffOf([tiledPicture(256, 256, [{ tag: 324, type: 4, values: [8, 8], count: 2 ** 30 }])]),
+      tiffOf([tiledImage(256, 256, [{ tag: 324, type: 4, values: [8, 8], count: 2 ** 30 }])]),
       /claims 1073741824 values of tileOffsets in directory 0/,
     ],
     [
       'a list beyond the end of the file',
-      tiffOf([tiledPicture(256, 256, [{ tag: 324, type: 4, values: [8, 8], count: 5000 }])]),
+      tiffOf([tiledImage(256, 256, [{ tag: 324, type: 4, values: [8, 8], count: 5000 }])]),
       /is cut short: tileOffsets of directory 0 would end at byte \d+, and the file has \d+/,
     ],
     [
       'a huge tile',
-      tiffOf([tiledPicture(256, 256, [{ tag: 322, type: 4, values: [2 ** 20] }])]),
+      tiffOf([tiledImage(256, 256, [{ tag: 322, type: 4, values: [2 ** 20] }])]),
       /claims tiles of 1048576 x 256 px; the most is 8192 px/,
     ],
     [
       'a tile of gigabytes',
-      tiffOf([tiledPicture(256, 256, [{ tag: 325, type: 4, values: [2 ** 31] }])]),
-      /tile 0 of the picture of directory 0 claims 2147483648 bytes/,
+      tiffOf([tiledImage(256, 256, [{ tag: 325, type: 4, values: [2 ** 31] }])]),
+      /tile 0 of the image of directory 0 claims 2147483648 bytes/,
     ],
     [
       'a tile beyond the end of the file',
-      tiffOf([tiledPicture(256, 256, [{ tag: 325, type: 4, values: [5000] }])]),
-      /is cut short: tile 0 of the picture of directory 0 ends at byte 5008/,
+      tiffOf([tiledImage(256, 256, [{ tag: 325, type: 4, values: [5000] }])]),
+      /is cut short: tile 0 of the image of directory 0 ends at byte 5008/,
     ],
     ['a directory beyond the end', tiffOf([one], { endsAt: 10 ** 6 }), /is cut short: directory 1 would end at/],
     ['a header only', tiffOf([one]).subarray(0, 6), /is cut short within its header/],
-    ['no picture', Buffer.from([0x49, 0x49, 42, 0, 0, 0, 0, 0]), /is a TIFF without a picture/],
+    ['no image', Buffer.from([0x49, 0x49, 42, 0, 0, 0, 0, 0]), /is a TIFF without an image/],
   ])('%s', async (name, content, expected) => {
     const path = write(`${name.replace(/\W/g, '-')}.svs`, content);
     await expect(openSlide(path)).rejects.toThrow(expected);
@@ -80,8 +80,8 @@ describe('what a file claims is checked before native code sees it', () => {
 
   it('a tile too short to be a JPEG', async () => {
     for (const bytes of [1, 2]) {
-      const picture = tiledPicture(256, 256, [{ tag: 325, type: 4, values: [bytes] }]);
-      const slide = await openSlide(write(`short-${bytes}.tif`, tiffOf([picture])), { mpp: 0.5 });
+      const image = tiledImage(256, 256, [{ tag: 325, type: 4, values: [bytes] }]);
+      const slide = await openSlide(write(`short-${bytes}.tif`, tiffOf([image])), { mpp: 0.5 });
       await expect(slide.readRegion({ ...region, width: 9, height: 9 })).rejects.toThrow(
         /short-\d\.tif: level 0: tile 0 cannot be decoded/,
       );
@@ -93,8 +93,8 @@ describe('what a file claims is checked before native code sees it', () => {
     const jpegTables = { tag: 347, type: 3 as const, values: [1, 2, 3] };
     const [little, big] = await Promise.all(
       [false, true].map(async (bigEndian) => {
-        const pictures = [[...tiledPicture(300, 200), jpegTables], tiledPicture(70_000, 100)];
-        const file = await open(write(`order-${bigEndian}.tif`, tiffOf(pictures, { bigEndian })));
+        const images = [[...tiledImage(300, 200), jpegTables], tiledImage(70_000, 100)];
+        const file = await open(write(`order-${bigEndian}.tif`, tiffOf(images, { bigEndian })));
         const parsed = await parseTiff(file);
         await file.close();
         return parsed!;
@@ -160,7 +160,7 @@ it('a format that was not tested is said once, when its first slide is opened', 
   try {
     const text = (tag: number, words: string) => ({ tag, type: 2 as const, values: [...Buffer.from(`${words}\0`)] });
     // Trestle's scanners are known by their software's name.
-    const trestle = [...tiledPicture(256, 256), text(270, 'Background Color = F0F0F0;'), text(305, 'MedScan')];
+    const trestle = [...tiledImage(256, 256), text(270, 'Background Color = F0F0F0;'), text(305, 'MedScan')];
     trestle.sort((one, other) => one.tag - other.tag);
     for (const name of ['one.tif', 'two.tif']) {
       const slide = await openSlide(write(name, tiffOf([trestle])), { mpp: 0.5 });

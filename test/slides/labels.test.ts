@@ -6,14 +6,14 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  imageLimits,
   openLabelImage,
   openSlide,
   patchGrid,
-  pictureLimits,
   polygonLabels,
   rasterizePolygon,
+  readImageFile,
   readLabelPatch,
-  readPicture,
   readPolygons,
   type Slide,
   tissueMask,
@@ -275,9 +275,9 @@ describe('labels of a slide', () => {
       { length: width * height },
       (_, pixel) => ((pixel % width) + Math.floor(pixel / width)) % 6,
     );
-    const picture = sharp(data, { raw: { width, height, channels: 1 } });
-    await picture.clone().png().toFile(join(folder, 'mask.png'));
-    await picture.clone().tiff({ tile: true, compression: 'deflate', pyramid: true }).toFile(join(folder, 'mask.tif'));
+    const image = sharp(data, { raw: { width, height, channels: 1 } });
+    await image.clone().png().toFile(join(folder, 'mask.png'));
+    await image.clone().tiff({ tile: true, compression: 'deflate', pyramid: true }).toFile(join(folder, 'mask.tif'));
     for (const name of ['mask.png', 'mask.tif']) {
       const labels = await openLabelImage(join(folder, name), slide, { background: 9 });
       const read = await labels.read({ x: 1588, y: 402, width: 5, height: 2, pixelSize: 3 });
@@ -350,35 +350,35 @@ describe('labels of a slide', () => {
       const path = write('palette.tif', tiff);
       const opened = tile
         ? openLabelImage(path, slide)
-        : readPicture(path, { as: 'labels', tolerant: true, limits: pictureLimits }, path);
+        : readImageFile(path, { as: 'labels', tolerant: true, limits: imageLimits }, path);
       await expect(opened).rejects.toThrow(/palette\.tif.* has a palette, which is read of a PNG only/);
     }
   });
 
   it('label images of another size, lossy ones, and ones of many bits are errors', async () => {
-    const picture = (width: number, height: number) =>
+    const testImage = (width: number, height: number) =>
       sharp({ create: { width, height, channels: 3, background: '#020000' } });
-    await picture(400, 200).png().toFile(join(folder, 'other.png'));
+    await testImage(400, 200).png().toFile(join(folder, 'other.png'));
     await expect(openLabelImage(join(folder, 'other.png'), slide)).rejects.toThrow(
       /other\.png is 400 x 200 px and does not fit the slide .* of 1600 x 1200 px/,
     );
-    await picture(1600, 1200).tiff({ tile: true, compression: 'jpeg' }).toFile(join(folder, 'lossy.tif'));
+    await testImage(1600, 1200).tiff({ tile: true, compression: 'jpeg' }).toFile(join(folder, 'lossy.tif'));
     await expect(openLabelImage(join(folder, 'lossy.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
-    await picture(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
+    await testImage(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
     await expect(openLabelImage(join(folder, 'deep.png'), slide)).rejects.toThrow(/holds ushort values/);
     // OpenSlide would give the upper byte of each value: 0.
-    await picture(1600, 1200)
+    await testImage(1600, 1200)
       .toColourspace('rgb16')
       .tiff({ tile: true, compression: 'deflate' })
       .toFile(join(folder, 'deep.tif'));
     await expect(openLabelImage(join(folder, 'deep.tif'), slide)).rejects.toThrow(/deep\.tif holds values of 16 bits/);
-    await picture(1600, 1200)
+    await testImage(1600, 1200)
       .toColourspace('b-w')
       .tiff({ tile: true, compression: 'jpeg' })
       .toFile(join(folder, 'gray.tif'));
     await expect(openLabelImage(join(folder, 'gray.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
-    await expect(openLabelImage(write('no.png', 'no picture'), slide)).rejects.toThrow(
-      /no\.png is no jpeg, png, tiff, webp picture/,
+    await expect(openLabelImage(write('no.png', 'no image'), slide)).rejects.toThrow(
+      /no\.png is no jpeg, png, tiff, webp image/,
     );
   });
 });

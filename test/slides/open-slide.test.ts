@@ -131,8 +131,8 @@ describe('openSlide', () => {
     expect(small.umPerPixel).toBeCloseTo(8, 6);
     const [shown] = (await outputOf(slide))!;
     expect(shown['text/plain']).toMatch(/\.tif: \d+ x \d+ px, [\d.]+ um\/px, \d+ levels, /);
-    const picture = await sharp(Buffer.from(shown['image/png'] as string, 'base64')).metadata();
-    expect(Math.max(picture.width, picture.height)).toBe(512);
+    const image = await sharp(Buffer.from(shown['image/png'] as string, 'base64')).metadata();
+    expect(Math.max(image.width, image.height)).toBe(512);
     await slide.close();
   });
 });

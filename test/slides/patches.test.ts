@@ -187,14 +187,14 @@ describe('slideOverview', () => {
         slideOverview(own, ownMask, grid),
       ],
     ];
-    for (const [value, words, picture] of values) {
+    for (const [value, words, image] of values) {
       const [shown] = (await outputOf(value))!;
       expect(shown['text/plain']).toMatch(words);
-      expect(Buffer.from(shown['image/png']!, 'base64')).toEqual(Buffer.from(await picture));
+      expect(Buffer.from(shown['image/png']!, 'base64')).toEqual(Buffer.from(await image));
     }
     await own.close();
     expect((await outputOf(grid))![0]).toEqual({
-      'text/plain': expect.stringMatching(/^Patch grid: .*; no picture: /),
+      'text/plain': expect.stringMatching(/^Patch grid: .*; no image: /),
     });
   });
 

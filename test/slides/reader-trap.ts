@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /**
  * Node arguments for a reader process in which files with "crash" in their name end it as a fault in a native library
- * does, and files with "hang" keep it for good: no picture is known that does so to the decoders as they are now.
+ * does, and files with "hang" keep it for good: no image is known that does so to the decoders as they are now.
  *
  * @param folder for the program
  */

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import sharp from 'sharp';
-import { tiffOf, tiledPicture } from './tiff-file.js';
+import { tiffOf, tiledImage } from './tiff-file.js';
 
 /**
  * Writes a pyramid of any size in which all tiles are one and the same JPEG: levels a quarter of each other, down to
@@ -26,7 +26,7 @@ export async function writeSparsePyramid(path: string, width: number, height: nu
     tiffOf(
       levels.map(([across, down], level) => {
         const tiles = Math.ceil(across / 256) * Math.ceil(down / 256);
-        return tiledPicture(across, down, [
+        return tiledImage(across, down, [
           // Reduced-resolution image.
           { tag: 254, type: 4, values: [level > 0 ? 1 : 0] },
           { tag: 324, type: 4, values: Array<number>(tiles).fill(at) },

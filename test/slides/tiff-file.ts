@@ -47,8 +47,8 @@ export function tiffOf(directories: TestTag[][], { endsAt = 0, tail = 0, bigEndi
 const short = (tag: number, ...values: number[]): TestTag => ({ tag, type: 3, values });
 const long = (tag: number, ...values: number[]): TestTag => ({ tag, type: 4, values });
 
-/** A picture of tiles of 256 px; what is given takes the place of its tags. */
-export function tiledPicture(width: number, height: number, changes: TestTag[] = []): TestTag[] {
+/** An image of tiles of 256 px; what is given takes the place of its tags. */
+export function tiledImage(width: number, height: number, changes: TestTag[] = []): TestTag[] {
   const usual = [
     long(254, 0),
     long(256, width),

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openSlide } from '../../src/slides/index.js';
 import { openSlideLibrary } from '../../src/slides/library.js';
-import { tiffOf, tiledPicture } from './tiff-file.js';
+import { tiffOf, tiledImage } from './tiff-file.js';
 
 let folder: string;
 beforeAll(() => {
@@ -41,7 +41,7 @@ const withAdobe = (jpeg: Buffer, transform: number) =>
 function slideOf(name: string, tile: Buffer, photometric: number): string {
   const tags = (at: number) =>
     tiffOf([
-      tiledPicture(side, side, [
+      tiledImage(side, side, [
         { tag: 262, type: 3, values: [photometric] },
         { tag: 324, type: 4, values: [at] },
         { tag: 325, type: 4, values: [tile.length] },

@@ -14,7 +14,7 @@ type Range = [least: number, most: number];
 const none: Range = [0, 0.04];
 const little: Range = [0, 0.2];
 
-/** What the pictures' names say is in them. Tissue that is mostly fat or full of gaps counts where there is any stroma. */
+/** What the images' names say is in them. Tissue that is mostly fat or full of gaps counts where there is any stroma. */
 const cases: Record<string, { tissue: Range; pen?: Range }> = {
   'almost-white-1': { tissue: none },
   'almost-white-2': { tissue: none },
@@ -64,10 +64,10 @@ describe.skipIf(!folder)('the 39 tissue, glass and pen cases', () => {
       .flatten({ background: '#ffffff' })
       .raw()
       .toBuffer({ resolveWithObject: true });
-    const picture = { pixels: data, width: info.width, height: info.height };
-    // As if at the mask's own scale; the smallest pictures are single crops, in which nothing is a fragment.
+    const image = { pixels: data, width: info.width, height: info.height };
+    // As if at the mask's own scale; the smallest images are single crops, in which nothing is a fragment.
     const settings = { ...tissuePresets.pathlab, ...(info.width < 60 && { minimumArea: 0 }) };
-    const found = await findTissue(picture, settings.umPerPixel, settings);
+    const found = await findTissue(image, settings.umPerPixel, settings);
     expect(share(found.tissue)).toBeGreaterThanOrEqual(tissue[0]);
     expect(share(found.tissue)).toBeLessThanOrEqual(tissue[1]);
     expect(share(found.pen)).toBeGreaterThanOrEqual(pen[0]);

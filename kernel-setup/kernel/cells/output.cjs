@@ -75,7 +75,7 @@ class CellOutput {
   }
 }
 
-/** A bundle in which bytes are base64, as Jupyter wants pictures. */
+/** A bundle in which bytes are base64, as Jupyter wants images. */
 function inBase64(data) {
   const entries = Object.entries(data).map(([type, value]) => [
     type,

@@ -1,5 +1,5 @@
 // The value of a cell's last expression as Jupyter shows it: by pathlab's display() where it is a table, a tensor, a
-// picture or the like, otherwise in words.
+// image or the like, otherwise in words.
 const { existsSync } = require('node:fs');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');

@@ -25,7 +25,7 @@ struct Number<Bfloat16> {
   static constexpr TF_DataType dtype = TF_BFLOAT16;
 };
 
-// Of pictures, and of places in a window.
+// Of images, and of places in a window.
 template <>
 struct Number<uint8_t> {
   static constexpr TF_DataType dtype = TF_UINT8;

@@ -125,7 +125,7 @@ FAST void AcrossRows(const uint8_t* source, size_t stride, uint8_t* target, cons
 
 }  // namespace
 
-// Brings the rectangle (left, top) to (right, bottom) of an RGB picture to another size by Lanczos' kernel of three
+// Brings the rectangle (left, top) to (right, bottom) of an RGB image to another size by Lanczos' kernel of three
 // lobes; the rectangle's edges may lie within pixels. The same values as Pillow's resize(size, LANCZOS, box).
 EXPORT void pathlab_resample(const uint8_t* source, int width, int height, double left, double top, double right,
                              double bottom, uint8_t* target, int target_width, int target_height) {
@@ -200,7 +200,7 @@ EXPORT void pathlab_over_background(const uint8_t* bgra, int64_t pixels, int red
   }
 }
 
-// Copies a rectangle of RGB pixels between two pictures whose rows are `stride` bytes apart.
+// Copies a rectangle of RGB pixels between two images whose rows are `stride` bytes apart.
 EXPORT void pathlab_copy(const uint8_t* source, int64_t source_offset, int64_t source_stride, uint8_t* target,
                          int64_t target_offset, int64_t target_stride, int width, int height) {
   for (int row = 0; row < height; row++) {

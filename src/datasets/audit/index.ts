@@ -6,9 +6,9 @@ export {
   patientsWithDoubles,
   type RuleAuditOptions,
   type RuleAudits,
-} from './audit-pictures.js';
+} from './audit-images.js';
+export type { AuditedImage, AuditedImages, ImageFacts } from './images.js';
 export { writtenAlike } from './names-alike.js';
-export { picturesOfShards, type ShardPicturesOptions } from './of-shards.js';
-export { picturesOfFolder, picturesOfTable, type UserPicturesOptions } from './of-user.js';
-export type { AuditedPicture, AuditedPictures, PictureFacts } from './pictures.js';
+export { imagesOfShards, type ShardImagesOptions } from './of-shards.js';
+export { imagesOfFolder, imagesOfTable, type UserImagesOptions } from './of-user.js';
 export { type PlantedFinding, plantedFindings } from './planted.js';

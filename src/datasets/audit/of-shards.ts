@@ -2,16 +2,16 @@ import { basename } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { readEncoded } from '../read-encoded.js';
 import { type CodedColumn, openShardDataset, type ShardDataset } from '../shard-dataset.js';
-import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
+import { type AuditedImage, type AuditedImages, fingerprints, type ImageFacts } from './images.js';
 
-export interface ShardPicturesOptions {
+export interface ShardImagesOptions {
   /**
-   * Reads and compares at most about so many pictures, as many of each slide; a slide's are spread over it. Of the others
+   * Reads and compares at most about so many images, as many of each slide; a slide's are spread over it. Of the others
    * the index tells all but the bytes.
    */
   most?: number;
-  /** Called with what is known of all pictures before any is read; may throw. */
-  check?: (pictures: readonly PictureFacts[]) => void;
+  /** Called with what is known of all images before any is read; may throw. */
+  check?: (images: readonly ImageFacts[]) => void;
   /** Called after each shard. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -21,18 +21,18 @@ export interface ShardPicturesOptions {
 const defaultMost = 100_000;
 
 /**
- * The pictures of a compiled dataset, for an audit.
+ * The images of a compiled dataset, for an audit.
  *
  * @param folder with `index.arrow` and `report.json`
  * @throws Error when the folder is not a compiled dataset; InterruptedError when `signal` aborts
  */
-export async function picturesOfShards(folder: string, options: ShardPicturesOptions = {}): Promise<AuditedPictures> {
+export async function imagesOfShards(folder: string, options: ShardImagesOptions = {}): Promise<AuditedImages> {
   const dataset = await openShardDataset(folder);
   const rows = rowsToCompare(dataset, options.most ?? defaultMost);
   const { slides, patients, sites, splits, labels, classNames, synthetic } = dataset;
   const numbers = dataset.index.array('patch') as ArrayLike<number>;
   const nameAt = (column: CodedColumn | null, row: number) => column?.names[column.codes[row]!] ?? null;
-  const factsOf = (row: number): PictureFacts => {
+  const factsOf = (row: number): ImageFacts => {
     const slide = nameAt(slides, row);
     return {
       id: `${slide}/${numbers[row]}`,
@@ -48,22 +48,22 @@ export async function picturesOfShards(folder: string, options: ShardPicturesOpt
   options.check?.(facts);
   let done = 0;
   const ofShards = await inParallel(rows, async (ofShard) => {
-    throwIfInterrupted(options.signal, 'comparing pictures');
+    throwIfInterrupted(options.signal, 'comparing images');
     const encoded = await readEncoded(dataset, ofShard);
-    const images = encoded.map(({ image }) => image);
-    const pictures: AuditedPicture[] = [];
+    const encodedImages = encoded.map(({ image }) => image);
+    const images: AuditedImage[] = [];
     const nameOf = (place: number) => `the patch ${facts[ofShard[place]!]!.id}`;
-    for await (const seen of fingerprints(images, nameOf, options.signal)) {
-      pictures.push({ ...facts[ofShard[pictures.length]!]!, ...seen });
+    for await (const seen of fingerprints(encodedImages, nameOf, options.signal)) {
+      images.push({ ...facts[ofShard[images.length]!]!, ...seen });
     }
     options.onProgress?.(++done, rows.length);
-    return pictures;
+    return images;
   });
   const all = rows.flat();
   const read = new Set(all);
   return {
     name: `${dataset.report.dataset}, ${basename(folder)}`,
-    pictures: ofShards.flat(),
+    images: ofShards.flat(),
     unread: facts.filter((_, row) => !read.has(row)),
     total: dataset.count,
     otherFiles: 0,

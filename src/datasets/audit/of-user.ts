@@ -4,27 +4,27 @@ import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { isImage } from '../resolve/folder.js';
 import { checkLocalFile } from '../resolve/local-file.js';
 import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';
-import { type AuditedPicture, type AuditedPictures, fingerprints, type PictureFacts } from './pictures.js';
+import { type AuditedImage, type AuditedImages, fingerprints, type ImageFacts } from './images.js';
 
-export interface UserPicturesOptions {
-  /** Finds the patient in a picture's path: a regular expression with one group. */
+export interface UserImagesOptions {
+  /** Finds the patient in an image's path: a regular expression with one group. */
   patientPattern?: RegExp;
-  /** Called with what is known of all pictures before any is read; may throw. */
-  check?: (pictures: readonly PictureFacts[]) => void;
+  /** Called with what is known of all images before any is read; may throw. */
+  check?: (images: readonly ImageFacts[]) => void;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-type Facts = PictureFacts & { path: string };
+type Facts = ImageFacts & { path: string };
 
 /**
- * The pictures of a folder of the user's that is divided already: a folder for each side (train, val or validation,
- * test), with pictures in it at any depth. The folder that a picture lies in is its class, where that is not the side's.
+ * The images of a folder of the user's that is divided already: a folder for each side (train, val or validation,
+ * test), with images in it at any depth. The folder that an image lies in is its class, where that is not the side's.
  *
- * @throws Error when there are not two sides, there are pictures beside them, a picture cannot be read, or a path holds no
+ * @throws Error when there are not two sides, there are images beside them, an image cannot be read, or a path holds no
  *   patient by the pattern
  */
-export async function picturesOfFolder(folder: string, options: UserPicturesOptions = {}): Promise<AuditedPictures> {
+export async function imagesOfFolder(folder: string, options: UserImagesOptions = {}): Promise<AuditedImages> {
   const place = resolve(folder);
   const entries = await entriesOf(place);
   const sides = entries.filter((entry) => entry.isDirectory() && sideOfWord(entry.name));
@@ -59,12 +59,12 @@ export async function picturesOfFolder(folder: string, options: UserPicturesOpti
 }
 
 /**
- * The pictures of a table of the user's: a CSV with the columns `path` (from the table's folder) and `side`, and of `id`,
+ * The images of a table of the user's: a CSV with the columns `path` (from the table's folder) and `side`, and of `id`,
  * `slide`, `patient`, `site` and `class` those that there are.
  *
  * @throws Error that names the table, the row and what is wrong in it
  */
-export async function picturesOfTable(table: string, options: UserPicturesOptions = {}): Promise<AuditedPictures> {
+export async function imagesOfTable(table: string, options: UserImagesOptions = {}): Promise<AuditedImages> {
   const rows = await readRows(resolve(table));
   for (const column of ['path', 'side']) {
     if (rows.columnNames().includes(column)) continue;
@@ -99,26 +99,26 @@ async function lookedAt(
   from: string,
   folder: string,
   facts: readonly Facts[],
-  { signal, check, onProgress }: UserPicturesOptions,
-): Promise<AuditedPictures> {
-  if (facts.length === 0) throw new Error(`${from} has no pictures (png, jpg, tif, webp)`);
+  { signal, check, onProgress }: UserImagesOptions,
+): Promise<AuditedImages> {
+  if (facts.length === 0) throw new Error(`${from} has no images (png, jpg, tif, webp)`);
   check?.(facts);
   await inParallel(facts, async ({ path }, index) => {
-    throwIfInterrupted(signal, 'comparing pictures');
-    await checkLocalFile(folder, path, `${from}, picture ${index + 1}`);
+    throwIfInterrupted(signal, 'comparing images');
+    await checkLocalFile(folder, path, `${from}, image ${index + 1}`);
   });
   const paths = facts.map(({ path }) => join(folder, path));
-  const pictures: AuditedPicture[] = [];
+  const images: AuditedImage[] = [];
   for await (const seen of fingerprints(paths, (place) => paths[place]!, signal)) {
-    const { path: _, ...known } = facts[pictures.length]!;
-    pictures.push({ ...known, ...seen });
-    onProgress?.(pictures.length, facts.length);
+    const { path: _, ...known } = facts[images.length]!;
+    images.push({ ...known, ...seen });
+    onProgress?.(images.length, facts.length);
   }
   return {
     name: basename(from),
-    pictures,
+    images,
     unread: [],
-    total: pictures.length,
+    total: images.length,
     otherFiles: 0,
     read: (place) => readFile(join(folder, facts[place]!.path)),
   };
@@ -127,7 +127,7 @@ async function lookedAt(
 /**
  * Counts the files beside the folders of sides.
  *
- * @throws Error when there are pictures among them: they would be on no side, and what they leak not looked for
+ * @throws Error when there are images among them: they would be on no side, and what they leak not looked for
  */
 async function filesBesideSides(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
   const strays: string[] = [];
@@ -140,14 +140,14 @@ async function filesBesideSides(place: string, entries: Awaited<ReturnType<typeo
     const { images, others } = entry.isDirectory()
       ? await filesIn(place, entry.name)
       : { images: isImage.test(entry.name) ? [entry.name] : [], others: isImage.test(entry.name) ? 0 : 1 };
-    if (images.length > 0) strays.push(entry.isDirectory() ? `${entry.name} (${images.length} pictures)` : entry.name);
+    if (images.length > 0) strays.push(entry.isDirectory() ? `${entry.name} (${images.length} images)` : entry.name);
     count += others;
   }
   if (strays.length === 0) return count;
   throw new Error(
-    `${place} has pictures that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
+    `${place} has images that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
       `a side, give its folder the name of one (${sideWords}), move it elsewhere if it is no part of the split, or name a ` +
-      'table (.csv) with the side of each picture',
+      'table (.csv) with the side of each image',
   );
 }
 

@@ -1,13 +1,13 @@
 import type { PlantedLeak } from '../cohort/index.js';
 import { hashDistance } from '../perceptual-hash.js';
-import type { GroupBy, RuleAudits } from './audit-pictures.js';
-import type { AuditedPictures } from './pictures.js';
+import type { GroupBy, RuleAudits } from './audit-images.js';
+import type { AuditedImages } from './images.js';
 
 /** A leak that was planted, and what an audit knows of it. */
 export interface PlantedFinding extends PlantedLeak {
-  /** Bits in which the most alike of the two slides' pictures differ; null where one of the slides is not among them. */
+  /** Bits in which the most alike of the two slides' images differ; null where one of the slides is not among them. */
   nearest: number | null;
-  /** Pairs of their pictures that the audit takes for near-duplicates, on whatever sides. */
+  /** Pairs of their images that the audit takes for near-duplicates, on whatever sides. */
   alike: number;
   /** Folds of each division in which such a pair is on two sides. */
   folds: Readonly<Partial<Record<GroupBy, number>>>;
@@ -16,13 +16,13 @@ export interface PlantedFinding extends PlantedLeak {
 /** Looks for planted leaks in an audit. */
 export function plantedFindings(
   planted: readonly PlantedLeak[],
-  { pictures }: AuditedPictures,
+  { images }: AuditedImages,
   { folds, distance }: RuleAudits,
 ): PlantedFinding[] {
   return planted.map((leak) => {
-    const [originals, doubles] = leak.slides.map((id) => pictures.filter(({ slide }) => slide === id));
+    const [originals, doubles] = leak.slides.map((id) => images.filter(({ slide }) => slide === id));
     const distances = originals!.flatMap(({ hash }) => doubles!.map((double) => hashDistance(hash, double.hash)));
-    const isIts = (place: number) => leak.slides.includes(pictures[place]!.slide ?? '');
+    const isIts = (place: number) => leak.slides.includes(images[place]!.slide ?? '');
     const found: Partial<Record<GroupBy, number>> = {};
     for (const { by, audit } of folds) {
       const isThere = audit.nearDuplicates.some(({ rows }) => rows.every(isIts));

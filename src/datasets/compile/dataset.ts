@@ -38,7 +38,7 @@ export interface CutSettings {
 /** What can be asked for otherwise than the definition says. */
 export type CutOptions = Partial<PatchLimits> &
   Partial<Omit<CutSettings, 'limits'>> & {
-    /** Of precut patches only: side of the images, px; pictures of another size are resized. */
+    /** Of precut patches only: side of the images, px; images of another size are resized. */
     size?: number;
     /** Of images that are to be cut into patches: side of a patch and from one to the next, px, and what becomes of the rest. */
     tile?: number;

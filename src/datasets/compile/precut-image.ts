@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
-import { type PictureFacts, type PictureOutcome, type ReadPicture, readPictures } from '../../slides/index.js';
+import { type DecodedImage, type ImageFacts, type ImageOutcome, readImageFiles } from '../../slides/index.js';
 import { jpegQuality } from '../shards/index.js';
 
-/** Of a patch's file, which is one picture: whatever it claims beyond this is not decoded. */
+/** Of a patch's file, which is one image: whatever it claims beyond this is not decoded. */
 const limits = { side: 8192, pixels: 8192 ** 2 };
 
 /** What libvips calls values of more than 8 bits. */
@@ -11,7 +11,7 @@ const depthWords: Record<string, string> = {
   ...{ float: 'floating-point values', double: 'floating-point values' },
 };
 
-/** Formats of pictures that may change values; WebP does not say in its header which of the two it is. */
+/** Formats of images that may change values; WebP does not say in its header which of the two it is. */
 const lossy = ['jpeg', 'webp'];
 
 /** A patch's image that was decoded, so that it is known to be whole. */
@@ -19,7 +19,7 @@ export interface PrecutImage {
   image: Uint8Array;
   /** Whether these are the file's own bytes; else it was encoded anew. */
   copied: boolean;
-  /** Side of the file's picture, px. */
+  /** Side of the file's image, px. */
   side: number;
 }
 
@@ -35,10 +35,10 @@ export class PatchFault extends Error {
   override name = 'PatchFault';
 }
 
-/** Side of a patch's picture by its header, px; nothing is decoded. */
+/** Side of a patch's image by its header, px; nothing is decoded. */
 export async function sideOf(path: string): Promise<number> {
-  for await (const outcome of readPictures([path], { as: 'facts', limits })) {
-    return checkPicture(path, pictureOf(path, outcome).facts);
+  for await (const outcome of readImageFiles([path], { as: 'facts', limits })) {
+    return checkImage(path, imageOf(path, outcome).facts);
   }
   throw new Error(`${path} was not read`);
 }
@@ -49,7 +49,7 @@ export async function sideOf(path: string): Promise<number> {
  * is taken as it is, and anything else becomes one.
  *
  * @param pixels side of the images, px
- * @param mayResize whether pictures of another size are resized (Lanczos); else they are refused
+ * @param mayResize whether images of another size are resized (Lanczos); else they are refused
  * @yields for each path its image, or what is wrong with it
  * @throws InterruptedError when `signal` aborts; system errors as they are, when a file cannot be read
  */
@@ -69,9 +69,9 @@ export async function* precutImages(
     quality: jpegQuality,
     limits,
   } as const;
-  yield* outcomesOf(paths, readPictures(paths, form, { signal }), (path, { facts, data }) => {
+  yield* outcomesOf(paths, readImageFiles(paths, form, { signal }), (path, { facts, data }) => {
     requireBytes(path, facts);
-    const side = checkPicture(path, facts);
+    const side = checkImage(path, facts);
     if (side !== pixels && !mayResize) {
       throw new PatchFault(
         `${basename(path)} is ${side} x ${side} px and the first patch ${pixels} x ${pixels} px: ask for a size (--size), ` +
@@ -83,7 +83,7 @@ export async function* precutImages(
 }
 
 /** An image that patches are to be cut from. */
-export interface WholePicture {
+export interface WholeImage {
   /** RGB, `[height, width, 3]`. */
   pixels: Uint8Array;
   width: number;
@@ -95,13 +95,13 @@ export interface WholePicture {
  *
  * @yields for each path its pixels, or what is wrong with it
  */
-export function wholePictures(
+export function wholeImages(
   paths: readonly string[],
   signal?: AbortSignal,
-): AsyncGenerator<WholePicture | PatchFault, void, undefined> {
-  return outcomesOf(paths, readPictures(paths, { as: 'rgb', limits }, { signal }), (path, { facts, data }) => {
+): AsyncGenerator<WholeImage | PatchFault, void, undefined> {
+  return outcomesOf(paths, readImageFiles(paths, { as: 'rgb', limits }, { signal }), (path, { facts, data }) => {
     requireBytes(path, facts);
-    if (facts.pages > 1) throw new PatchFault(`${basename(path)} holds ${facts.pages} pictures; a patch is of one`);
+    if (facts.pages > 1) throw new PatchFault(`${basename(path)} holds ${facts.pages} images; a patch is of one`);
     return { pixels: data, width: facts.width, height: facts.height };
   });
 }
@@ -115,7 +115,7 @@ export function precutMasks(
   paths: readonly string[],
   signal?: AbortSignal,
 ): AsyncGenerator<PrecutMask | PatchFault, void, undefined> {
-  const outcomes = readPictures(paths, { as: 'labels', tolerant: true, limits }, { signal });
+  const outcomes = readImageFiles(paths, { as: 'labels', tolerant: true, limits }, { signal });
   return outcomesOf(paths, outcomes, (path, { facts: { format, depth, width, height }, data }) => {
     if (depth !== 'uchar') throw new PatchFault(`its mask ${basename(path)} holds ${depth} values; labels are bytes`);
     if (lossy.includes(format)) {
@@ -128,7 +128,7 @@ export function precutMasks(
 /**
  * A mask's values at another size, nearest neighbour.
  *
- * @param side of the patch's own picture, px, which the mask must have too
+ * @param side of the patch's own image, px, which the mask must have too
  * @param pixels side asked for, px
  */
 export function valuesOf(
@@ -150,14 +150,14 @@ export function valuesOf(
 
 async function* outcomesOf<Result>(
   paths: readonly string[],
-  outcomes: AsyncIterable<PictureOutcome>,
-  resultOf: (path: string, read: ReadPicture) => Result,
+  outcomes: AsyncIterable<ImageOutcome>,
+  resultOf: (path: string, read: DecodedImage) => Result,
 ): AsyncGenerator<Result | PatchFault, void, undefined> {
   let place = 0;
   for await (const outcome of outcomes) {
     const path = paths[place++]!;
     try {
-      yield resultOf(path, pictureOf(path, outcome));
+      yield resultOf(path, imageOf(path, outcome));
     } catch (error) {
       if (!(error instanceof PatchFault)) throw error;
       yield error;
@@ -165,7 +165,7 @@ async function* outcomesOf<Result>(
   }
 }
 
-function pictureOf(path: string, outcome: PictureOutcome): ReadPicture {
+function imageOf(path: string, outcome: ImageOutcome): DecodedImage {
   if ('facts' in outcome) return outcome;
   if ('fault' in outcome) throw new PatchFault(`${basename(path)} ${outcome.fault}`);
   const { code, message } = outcome.unreadable;
@@ -176,7 +176,7 @@ function pictureOf(path: string, outcome: PictureOutcome): ReadPicture {
   throw Object.assign(new Error(message), { code });
 }
 
-function requireBytes(path: string, { depth }: PictureFacts): void {
+function requireBytes(path: string, { depth }: ImageFacts): void {
   if (depth === 'uchar') return;
   throw new PatchFault(
     `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: write it so, from the range that its ` +
@@ -184,8 +184,8 @@ function requireBytes(path: string, { depth }: PictureFacts): void {
   );
 }
 
-function checkPicture(path: string, { width, height, pages }: PictureFacts): number {
-  if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} pictures; a patch is one`);
+function checkImage(path: string, { width, height, pages }: ImageFacts): number {
+  if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} images; a patch is one`);
   if (width !== height) {
     throw new PatchFault(
       `${basename(path)} is ${width} x ${height} px; patches are square: with --tile PX such images are cut into patches`,

@@ -12,8 +12,8 @@ import {
   precutMasks,
   sideOf,
   valuesOf,
-  type WholePicture,
-  wholePictures,
+  type WholeImage,
+  wholeImages,
 } from './precut-image.js';
 import type { SlideFailure } from './report.js';
 import { type Tile, type TileSettings, tilesOf } from './tiles.js';
@@ -58,7 +58,7 @@ export function precutGroups(patches: readonly DatasetSlide[], most = patchesOfS
     .map(([group, members]) => ({ id: name(group), patches: members }));
 }
 
-/** Side that all patches must have where none is asked for: that of the first, by id, that is a picture. */
+/** Side that all patches must have where none is asked for: that of the first, by id, that is an image. */
 export async function commonSide(patches: readonly DatasetSlide[]): Promise<number> {
   let fault: unknown;
   for (const { path } of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
@@ -77,7 +77,7 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
  *
  * @param path of the shard
  * @param job.pixels side of the images, px
- * @param job.mayResize whether pictures of another size are resized
+ * @param job.mayResize whether images of another size are resized
  * @param job.tiles how images are cut into patches; undefined: each is one
  * @param job.lossless whether images are kept as PNG
  * @returns the patches that failed
@@ -100,7 +100,7 @@ export async function compilePatches(
   await removeUnfinished(path);
   const writer = await ShardWriter.create(path, id, inputHash);
   const fromMasks = labels.from === 'mask';
-  const images = tiles ? wholePictures(pathsOf(patches), signal) : precutImages(pathsOf(patches), job);
+  const images = tiles ? wholeImages(pathsOf(patches), signal) : precutImages(pathsOf(patches), job);
   const masks = precutMasks(fromMasks ? masksOf(patches) : [], signal);
   try {
     const counts = { copied: 0, encoded: 0 };
@@ -170,7 +170,7 @@ export async function compilePatches(
 /** The mask of an image that is cut into patches. */
 function fittingMask(
   patch: DatasetSlide,
-  { width, height }: WholePicture,
+  { width, height }: WholeImage,
   mask: PrecutMask | PatchFault | undefined,
 ): PrecutMask | undefined {
   if (!mask) return undefined;

@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { findTissue, tissuePresets } from '../../slides/index.js';
 import { jpegQuality } from '../shards/index.js';
-import type { PrecutMask, WholePicture } from './precut-image.js';
+import type { PrecutMask, WholeImage } from './precut-image.js';
 
 /** How images that are larger than a patch become patches. */
 export interface TileSettings {
@@ -61,7 +61,7 @@ export function tileStarts(length: number, { side, stride, edge }: TileSettings)
 
 /** The tiles of an image that have enough tissue, row by row, each encoded as patches of slides are, or as PNG. */
 export async function* tilesOf(
-  { pixels, width, height }: WholePicture,
+  { pixels, width, height }: WholeImage,
   mask: PrecutMask | undefined,
   { lossless, ...settings }: TileSettings & { lossless: boolean },
 ): AsyncGenerator<Tile> {
@@ -81,8 +81,8 @@ export async function* tilesOf(
   }
 }
 
-function encoded(picture: Sharp, lossless: boolean): Sharp {
-  return lossless ? picture.png() : picture.jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' });
+function encoded(image: Sharp, lossless: boolean): Sharp {
+  return lossless ? image.png() : image.jpeg({ quality: jpegQuality, chromaSubsampling: '4:4:4' });
 }
 
 function cutOut(

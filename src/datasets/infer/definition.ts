@@ -146,17 +146,17 @@ async function ofImagesWithMasks(
       name.replace(/\.[^.]*$/, '').replace(/[_-](masks?|labels?|gt|segmentation|seg)$/i, '');
     return new Map(files.map((name) => [stem(name), `${part}/${name}`]));
   };
-  const [pictures, labels] = await Promise.all([stemsIn(images), stemsIn(masks)]);
-  const alone = [...pictures].filter(([stem]) => !labels.has(stem)).map(([, path]) => path);
-  const idle = [...labels].filter(([stem]) => !pictures.has(stem)).map(([, path]) => path);
-  if (pictures.size === 0 || alone.length > 0 || idle.length > 0) {
+  const [imagePaths, labels] = await Promise.all([stemsIn(images), stemsIn(masks)]);
+  const alone = [...imagePaths].filter(([stem]) => !labels.has(stem)).map(([, path]) => path);
+  const idle = [...labels].filter(([stem]) => !imagePaths.has(stem)).map(([, path]) => path);
+  if (imagePaths.size === 0 || alone.length > 0 || idle.length > 0) {
     const some = [...alone.map((path) => `${path} has no mask`), ...idle.map((path) => `${path} is of no image`)];
     throw new Error(
       `${folder}: the files of ${images}/ and ${masks}/ do not go together by their names: ` +
         `${some.slice(0, 3).join('; ') || 'there is no image'}. Name a table (.csv) with the columns image and mask`,
     );
   }
-  const rows = [...pictures].map(([stem, path]) => [path, labels.get(stem)!]);
+  const rows = [...imagePaths].map(([stem, path]) => [path, labels.get(stem)!]);
   const found = await labelsOfMasks(
     folder,
     rows.map(([, mask]) => mask!),

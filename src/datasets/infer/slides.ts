@@ -8,7 +8,7 @@ import { quantity } from '../quantity.js';
 import { classesOf } from './class-names.js';
 import { define, type InferredDefinition } from './define.js';
 
-/** Formats of slides alone; a TIFF may be a slide, or a picture that OpenSlide does not open. */
+/** Formats of slides alone; a TIFF may be a slide, or an image that OpenSlide does not open. */
 const isSlide = /^(?!\.).*\.(svs|ndpi|mrxs|scn|vms|vmu|svslide|bif)$/i;
 const isTiff = /^(?!\.).*\.tiff?$/i;
 

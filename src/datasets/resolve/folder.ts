@@ -8,7 +8,7 @@ import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
 /**
- * By a file's name. Hidden ones are none: `._name.png` beside each `name.png` of a folder that a Mac copied holds no picture.
+ * By a file's name. Hidden ones are none: `._name.png` beside each `name.png` of a folder that a Mac copied holds no image.
  * Nor are hidden folders classes: `.ipynb_checkpoints` holds copies.
  */
 export const isImage = /^(?!\.).*\.(png|jpe?g|tiff?|webp)$/i;
@@ -25,7 +25,7 @@ export async function listFolder(source: FolderSource, base: string, digests: Fi
   const there = (await entries(folder)).filter(({ name }) => !name.startsWith('.'));
   for (const entry of there) {
     const { name: id } = entry;
-    // Behind it may be a class's pictures: that it is not read must not go by unseen.
+    // Behind it may be a class's images: that it is not read must not go by unseen.
     if (entry.isSymbolicLink()) list.excluded.push(faultOf(id, new Error('a symbolic link, which is not followed')));
     else if (!entry.isDirectory() && isImage.test(id)) list.excluded.push({ id, reason: 'in no class folder' });
   }
@@ -48,7 +48,7 @@ export async function listFolder(source: FolderSource, base: string, digests: Fi
       const file = await localFile(folder, path, word, digests);
       return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
     };
-    // A picture that is wrong costs itself and not the rest.
+    // An image that is wrong costs itself and not the rest.
     const outcomes = await inParallel(
       names.filter((name) => isImage.test(name)),
       (name) => read(`${word}/${name}`, name).catch((error: Error) => faultOf(`${word}/${name}`, error)),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { inParallel } from '../../base/index.js';
-import { readPicture } from '../../slides/index.js';
+import { readImageFile } from '../../slides/index.js';
 import type { PandaSource } from '../definition.js';
 import { groupsOf, hashedForm, hashOfBrightness, nearPairs } from '../perceptual-hash.js';
 import type { FileDigests } from './file-digests.js';
@@ -65,5 +65,5 @@ export async function listPanda(source: PandaSource, base: string, digests: File
 /** Hash of the smallest level without the glass around the tissue, which is alike in all. */
 async function thumbnailHash(path: string): Promise<Uint32Array> {
   const form = { ...hashedForm, of: 'tissue', limits: wholeSlide } as const;
-  return hashOfBrightness((await readPicture(path, form, path)).data);
+  return hashOfBrightness((await readImageFile(path, form, path)).data);
 }

@@ -11,11 +11,11 @@ export interface AuditOptions {
   apart: readonly GroupKey[];
   /** Whether near-duplicates must not be on two sides either; by default they are listed only. */
   near?: boolean;
-  /** The rows' perceptual hashes, in the rows' order; null for a row without a picture. */
+  /** The rows' perceptual hashes, in the rows' order; null for a row without an image. */
   hashes?: readonly (Uint32Array | null)[];
   /** In place of hashes: the pairs of rows within `nearDistance`, which do not depend on the sides (`nearPairs`). */
   pairs?: readonly NearPair[];
-  /** Pictures whose hashes differ in at most this many of 256 bits are near-duplicates. */
+  /** Images whose hashes differ in at most this many of 256 bits are near-duplicates. */
   nearDistance?: number;
 }
 
@@ -44,11 +44,11 @@ export interface SplitAudit {
   apart: readonly GroupKey[];
   leaks: readonly Leak[];
   /**
-   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Every picture that
+   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Every image that
    * looks like one on another side is in a pair; of many with one hash, as blank ones have, not all pairs are listed.
    */
   nearDuplicates: readonly NearDuplicate[];
-  /** How near; null where pictures were not compared. */
+  /** How near; null where images were not compared. */
   nearDistance: number | null;
   /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
   unknown: Readonly<Record<string, number>>;
@@ -73,7 +73,7 @@ export const defaultNearDistance = 24;
  * Proves that a split keeps apart what it must, or lists what it does not.
  *
  * @param rows a row a slide or a patch, with the columns `id` and `side`, and those of `slide`, `patient`, `site` and
- *   `sha256` (of the file's or picture's bytes) that are to be checked
+ *   `sha256` (of the file's or image's bytes) that are to be checked
  * @throws Error when a column that is asked for is missing
  */
 export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit {

@@ -10,7 +10,7 @@ export {
   type NearDuplicate,
   type SplitAudit,
 } from './audit.js';
-export { nearDuplicatePictures, type PairPicture } from './pictures.js';
+export { nearDuplicateImages, type PairImage } from './near-duplicate-images.js';
 export { paperSeed, type RuleLeak, ruleLeaks, ruleLeaksIfEnough } from './rules.js';
 export { type PatchSplit, type PatchSplitBy, type SplitPatchesOptions, splitPatches } from './split-patches.js';
 export {

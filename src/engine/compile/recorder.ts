@@ -18,7 +18,7 @@ import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js'
 const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
 
 /**
- * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient, and pictures,
+ * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient, and images,
  * which decodeJpegs hands on to EnsureShape.
  */
 const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5, DecodeJpeg: 0 };

@@ -7,10 +7,10 @@ import type { TensorLike } from './recognize-tensor.js';
 /** Values of more than this are not brought from the device just to be described. */
 const maxValues = 2 ** 24;
 const maxPrinted = 64;
-const maxPictures = 8;
+const maxImages = 8;
 const cellSide = 112; // px
 
-/** A tensor: dtype, shape, range, its values if they are few, and a small picture if it can be one. */
+/** A tensor: dtype, shape, range, its values if they are few, and a small image if it can be one. */
 export async function tensorOutput(tensor: TensorLike): Promise<Output> {
   const name = `Tensor ${tensor.dtype}[${tensor.shape.join(', ')}]`;
   const inText = (words: string): Output => [{ 'text/plain': words }, {}];
@@ -25,7 +25,7 @@ export async function tensorOutput(tensor: TensorLike): Promise<Output> {
   const numbers = values as ArrayLike<number>;
   const range = rangeOf(numbers);
   const words = `${name}, ${describeRange(range, numbers.length)}`;
-  const layout = pictureLayout(tensor.shape);
+  const layout = imageLayout(tensor.shape);
   if (!layout || range.finite === 0)
     return inText(words + (tensor.size > 1 && tensor.size <= maxPrinted ? printed() : ''));
   return drawn(numbers, layout, range, words);
@@ -82,8 +82,8 @@ interface Layout {
   channels: 1 | 3 | 4;
 }
 
-/** How a shape reads as pictures: `[height, width]`, `[height, width, channels]` or `[batch, height, width, channels]`. */
-function pictureLayout(shape: readonly number[]): Layout | undefined {
+/** How a shape reads as images: `[height, width]`, `[height, width, channels]` or `[batch, height, width, channels]`. */
+function imageLayout(shape: readonly number[]): Layout | undefined {
   const [count, height, width, channels] =
     shape.length === 2 ? [1, ...shape, 1] : shape.length === 3 ? [1, ...shape] : shape;
   if (shape.length < 2 || shape.length > 4) return undefined;
@@ -100,10 +100,10 @@ function toneOf({ least, most }: Range): { tone: (value: number) => number; note
   return { tone: (value) => (value - least) * scale, note: '; black is the least and white the greatest value' };
 }
 
-/** The first pictures side by side, by nearest neighbour. */
+/** The first images side by side, by nearest neighbour. */
 async function drawn(values: ArrayLike<number>, layout: Layout, range: Range, words: string): Promise<Output> {
   const { height, width, channels } = layout;
-  const count = Math.min(layout.count, maxPictures);
+  const count = Math.min(layout.count, maxImages);
   const side = count === 1 ? 2 * cellSide : cellSide;
   const scale = side / Math.max(height, width);
   const [cellHeight, cellWidth] = [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
@@ -111,12 +111,12 @@ async function drawn(values: ArrayLike<number>, layout: Layout, range: Range, wo
   const total = count * (cellWidth + gap) - gap;
   const { tone, note } = toneOf(range);
   const pixels = new Uint8ClampedArray(cellHeight * total * channels).fill(255);
-  for (let picture = 0; picture < count; picture++) {
+  for (let image = 0; image < count; image++) {
     for (let y = 0; y < cellHeight; y++) {
-      const row = (picture * height + Math.min(height - 1, Math.floor(y / scale))) * width;
+      const row = (image * height + Math.min(height - 1, Math.floor(y / scale))) * width;
       for (let x = 0; x < cellWidth; x++) {
         const from = (row + Math.min(width - 1, Math.floor(x / scale))) * channels;
-        const to = (y * total + picture * (cellWidth + gap) + x) * channels;
+        const to = (y * total + image * (cellWidth + gap) + x) * channels;
         for (let channel = 0; channel < channels; channel++) pixels[to + channel] = tone(values[from + channel]!);
       }
     }
@@ -127,6 +127,6 @@ async function drawn(values: ArrayLike<number>, layout: Layout, range: Range, wo
   const which = count < layout.count ? `; the first ${count}` : '';
   const alt = words + which + note;
   const [bundle, metadata] = figureBundle({ png, width: total, height: cellHeight }, alt);
-  const picture = `<img alt="" width="${total}" height="${cellHeight}" src="data:image/png;base64,${bundle['image/png']}">`;
-  return [{ ...bundle, 'text/html': `<div>${alt}</div>${picture}` }, metadata];
+  const image = `<img alt="" width="${total}" height="${cellHeight}" src="data:image/png;base64,${bundle['image/png']}">`;
+  return [{ ...bundle, 'text/html': `<div>${alt}</div>${image}` }, metadata];
 }

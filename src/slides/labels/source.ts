@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
+import { readImageFile } from '../image-files.js';
 import type { PatchIndex } from '../patch-grid.js';
-import { readPicture } from '../pictures.js';
 import { openSlide, type Slide } from '../slide.js';
 import { slideLimits } from '../tiff/limits.js';
 import { paletteColor, parseTiff } from '../tiff/parse.js';
@@ -104,17 +104,17 @@ async function openTiff(path: string): Promise<LabelImage> {
 async function requireLabels(path: string, { width, height }: SlideSize): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const pictures = (await parseTiff(file))?.directories ?? [];
-    const picture = pictures.find((each) => each.width === width && each.height === height);
-    if (!picture) return;
-    const bits = Math.max(...picture.bitsPerSample);
+    const images = (await parseTiff(file))?.directories ?? [];
+    const image = images.find((each) => each.width === width && each.height === height);
+    if (!image) return;
+    const bits = Math.max(...image.bitsPerSample);
     if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; labels are bytes`);
-    if (picture.photometric === paletteColor) {
+    if (image.photometric === paletteColor) {
       throw new Error(
         `the mask ${path} has a palette, which is read of a PNG only: write it as PNG, or as gray values`,
       );
     }
-    if (jpegCompressions.includes(picture.compression)) {
+    if (jpegCompressions.includes(image.compression)) {
       throw new Error(`the mask ${path} is JPEG, which changes labels; write it with a lossless compression`);
     }
   } finally {
@@ -127,7 +127,7 @@ const pngLimits = { side: slideLimits.side, pixels: 2 ** 28 };
 
 async function openPng(path: string): Promise<LabelImage> {
   const form = { as: 'labels', tolerant: false, limits: pngLimits } as const;
-  const { facts, data: labels } = await readPicture(path, form, `the mask ${path}`);
+  const { facts, data: labels } = await readImageFile(path, form, `the mask ${path}`);
   const { width, height, depth } = facts;
   if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; labels are bytes`);
   return {

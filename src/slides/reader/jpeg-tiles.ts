@@ -12,7 +12,7 @@ const photometricYcbcr = 6;
 /** JPEG's markers, each after 0xff (ITU-T T.81, table B.1). */
 const [startOfScan, application0, application14, comment] = [0xda, 0xe0, 0xee, 0xfe];
 
-/** Whether a picture is tiles of 8-bit RGB or YCbCr JPEG, none of them missing. */
+/** Whether an image is tiles of 8-bit RGB or YCbCr JPEG, none of them missing. */
 export function isJpegTiled(directory: TiffDirectory): boolean {
   return (
     directory.tile !== undefined &&

@@ -30,39 +30,39 @@ export type SlideRequest =
   | { do: 'boxes'; level: number; boxes: Box[]; width: number; height: number; margin: boolean; jpegQuality?: number }
   | { do: 'associated'; name: string };
 
-/** A picture in a file, in part of one (a patch in its shard), or in the slot, where the asking process put it. */
-export type PicturePlace = { path: string; part?: { offset: number; length: number } } | { inSlot: number };
+/** An image in a file, in part of one (a patch in its shard), or in the slot, where the asking process put it. */
+export type ImageLocation = { path: string; part?: { offset: number; length: number } } | { inSlot: number };
 
-/** What pictures are to become. */
-export type PictureForm =
+/** What images are to become. */
+export type ImageForm =
   /** What the header says, and nothing else. */
-  | { as: 'facts'; limits: PictureLimits }
+  | { as: 'facts'; limits: ImageLimits }
   /**
-   * A square picture as an RGB JPEG: its own bytes where it is one already, else one of that quality, without chroma
+   * A square image as an RGB JPEG: its own bytes where it is one already, else one of that quality, without chroma
    * subsampling, transparent places white. One of another side is resized (Lanczos), or only its facts come back.
    */
-  | { as: 'jpeg' | 'png'; side: number; resize: boolean; quality: number; limits: PictureLimits }
+  | { as: 'jpeg' | 'png'; side: number; resize: boolean; quality: number; limits: ImageLimits }
   /** The first channel's bytes: labels, or a palette's colors. With damage that the decoder only warns of, or without. */
-  | { as: 'labels'; tolerant: boolean; limits: PictureLimits }
+  | { as: 'labels'; tolerant: boolean; limits: ImageLimits }
   /** RGB, transparent places white, of its own size or scaled to a side whatever its proportions. */
-  | { as: 'rgb'; side?: number; limits: PictureLimits }
+  | { as: 'rgb'; side?: number; limits: ImageLimits }
   /** Brightness, scaled to a side; `tissue` of a slide's smallest level, without the glass around it. */
-  | { as: 'gray'; side: number; of: 'picture' | 'tissue'; limits: PictureLimits };
+  | { as: 'gray'; side: number; of: 'image' | 'tissue'; limits: ImageLimits };
 
-/** What a picture may claim in its header. */
-export interface PictureLimits {
+/** What an image may claim in its header. */
+export interface ImageLimits {
   /** Along a side, px. */
   side: number;
   /** In all, px. */
   pixels: number;
 }
 
-/** What is known of a picture by its header. */
-export interface PictureFacts {
+/** What is known of an image by its header. */
+export interface ImageFacts {
   format: string;
   width: number;
   height: number;
-  /** Pictures in the file. */
+  /** Images in the file. */
   pages: number;
   /** Of a value, as libvips names it: `uchar` is a byte. */
   depth: string;
@@ -73,27 +73,27 @@ export interface PictureFacts {
 }
 
 /**
- * Of one picture: what it is, with as many bytes in the slot; what is wrong with it, to be read after its name; or why its
+ * Of one image: what it is, with as many bytes in the slot; what is wrong with it, to be read after its name; or why its
  * file cannot be read.
  */
-export type PictureAnswer =
-  | { facts: PictureFacts; bytes: number }
+export type ImageAnswer =
+  | { facts: ImageFacts; bytes: number }
   | { fault: string }
   | { unreadable: { code: string; message: string } };
 
-/** The answer may be of the first pictures only: then they were large, or took long. */
-export interface PicturesRequest {
-  do: 'pictures';
-  places: PicturePlace[];
-  form: PictureForm;
+/** The answer may be of the first images only: then they were large, or took long. */
+export interface ImagesRequest {
+  do: 'images';
+  places: ImageLocation[];
+  form: ImageForm;
 }
 
 export type Question = { id: number; slot: number } & (
   | { slide: SlideFile; request: SlideRequest }
-  | { slide?: undefined; request: PicturesRequest }
+  | { slide?: undefined; request: ImagesRequest }
 );
 
 export type Answer = { id: number } & (
   | { error: string }
-  | { facts?: SlideFacts; lengths?: number[]; pictures?: PictureAnswer[] }
+  | { facts?: SlideFacts; lengths?: number[]; images?: ImageAnswer[] }
 );

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { lstat, open, realpath } from 'node:fs/promises';
 import { type OpenSlideLibrary, openSlideLibrary } from '../library.js';
 import { checkTiff } from '../tiff/check.js';
-import { checkPictureSize, slideLimits } from '../tiff/limits.js';
+import { checkImageSize, slideLimits } from '../tiff/limits.js';
 import { parseTiff, type Tiff } from '../tiff/parse.js';
 import { isJpegTiled, JpegTiles } from './jpeg-tiles.js';
 import type { SlideFacts } from './messages.js';
@@ -103,7 +103,7 @@ async function openChecked(
     const words = JSON.stringify(start.toString('latin1', 0, bytesRead));
     throw new Error(
       `${path} is in no slide format that OpenSlide knows; it ${tiff ? kindOfTiff(tiff) : `begins with ${words}`}. ` +
-        '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" makes a slide of a picture; to cut pictures into patches ' +
+        '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" makes a slide of an image; to cut images into patches ' +
         'as they are, "pathlab compile FOLDER --tile PX"',
     );
   }
@@ -164,7 +164,7 @@ function readFacts(library: OpenSlideLibrary, handle: unknown, vendor: string): 
   }
   const levels = Array.from({ length: count }, (_, level) => {
     const size = dimensions((width, height) => library.levelDimensions(handle, level, width, height));
-    checkPictureSize(size.width, size.height, `level ${level}`);
+    checkImageSize(size.width, size.height, `level ${level}`);
     return { ...size, downsample: library.levelDownsample(handle, level), reader: 'openslide' as const };
   });
   const properties = Object.fromEntries(
@@ -173,7 +173,7 @@ function readFacts(library: OpenSlideLibrary, handle: unknown, vendor: string): 
   const associatedImages = Object.fromEntries(
     library.strings(library.associatedImageNames(handle)).map((name) => {
       const size = dimensions((width, height) => library.associatedImageDimensions(handle, name, width, height));
-      checkPictureSize(size.width, size.height, `associated image ${name}`);
+      checkImageSize(size.width, size.height, `associated image ${name}`);
       return [name, size];
     }),
   );
@@ -181,7 +181,7 @@ function readFacts(library: OpenSlideLibrary, handle: unknown, vendor: string): 
   return { vendor, levels, properties, associatedImages, background };
 }
 
-/** For each level the reader of its tiles, where the file has one picture of the level's size and it is JPEG tiles. */
+/** For each level the reader of its tiles, where the file has one image of the level's size and it is JPEG tiles. */
 function jpegLevels(
   path: string,
   file: FileHandle,
@@ -192,10 +192,10 @@ function jpegLevels(
   const turbo = turboJpeg();
   if (!tiff || !turbo || !plainlyTiled.includes(facts.vendor)) return [];
   return facts.levels.map((level, index) => {
-    const pictures = tiff.directories.filter(({ width, height }) => width === level.width && height === level.height);
-    if (pictures.length !== 1 || !isJpegTiled(pictures[0]!)) return undefined;
+    const images = tiff.directories.filter(({ width, height }) => width === level.width && height === level.height);
+    if (images.length !== 1 || !isJpegTiled(images[0]!)) return undefined;
     level.reader = 'jpeg';
-    return new JpegTiles(file, turbo, pictures[0]!, `${path}: level ${index}`, facts.background, cache);
+    return new JpegTiles(file, turbo, images[0]!, `${path}: level ${index}`, facts.background, cache);
   });
 }
 

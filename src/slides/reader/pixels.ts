@@ -53,7 +53,7 @@ export interface Box {
 }
 
 /**
- * Brings part of a picture to another size with Lanczos' kernel of three lobes: the values of Pillow's
+ * Brings part of an image to another size with Lanczos' kernel of three lobes: the values of Pillow's
  * `resize((width, height), LANCZOS, box)`, bit for bit.
  */
 export function resample(source: Pixels, box: Box, target: Pixels): void {
@@ -87,7 +87,7 @@ export function overBackground(bgra: Buffer, background: readonly [number, numbe
   library().overBackground(bgra, pixels, ...background, target);
 }
 
-/** Copies `width` x `height` pixels from one picture to another. */
+/** Copies `width` x `height` pixels from one image to another. */
 export function copyPixels(
   source: Pixels,
   from: { x: number; y: number },
@@ -96,15 +96,15 @@ export function copyPixels(
   width: number,
   height: number,
 ): void {
-  const fits = ({ x, y }: { x: number; y: number }, picture: Pixels) =>
-    x >= 0 && y >= 0 && x + width <= picture.width && y + height <= picture.height;
-  if (!fits(from, source) || !fits(to, target)) throw new RangeError('pixels copied from or to outside a picture');
+  const fits = ({ x, y }: { x: number; y: number }, image: Pixels) =>
+    x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height;
+  if (!fits(from, source) || !fits(to, target)) throw new RangeError('pixels copied from or to outside an image');
   check(source);
   check(target);
-  const place = (picture: Pixels, { x, y }: { x: number; y: number }) => [
-    picture.data,
-    3 * (y * picture.width + x),
-    3 * picture.width,
+  const place = (image: Pixels, { x, y }: { x: number; y: number }) => [
+    image.data,
+    3 * (y * image.width + x),
+    3 * image.width,
   ];
   library().copy(...place(source, from), ...place(target, to), width, height);
 }

@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
-import { PictureError } from './picture-header.js';
+import { ImageError } from './image-header.js';
 
 /** Color types of PNG (W3C PNG, 11.2.1), in the byte behind its depth. */
 const gray = 0;
 const palette = 3;
 
 /**
- * Values of a PNG as they are stored, where decoders of pictures give others: the index and not the color of a palette, and
+ * Values of a PNG as they are stored, where decoders of images give others: the index and not the color of a palette, and
  * gray values of fewer than eight bits without stretching them to 255.
  *
- * @param input the picture's bytes, or the path of its file; its header was checked
- * @returns `[height, width]`; undefined where the picture is no such PNG
- * @throws PictureError when it cannot be decoded
+ * @param input the image's bytes, or the path of its file; its header was checked
+ * @returns `[height, width]`; undefined where the image is no such PNG
+ * @throws ImageError when it cannot be decoded
  */
 export async function pngLabels(input: Buffer | string): Promise<Buffer | undefined> {
   const file = typeof input === 'string' ? await readFile(input) : input;
@@ -22,13 +22,13 @@ export async function pngLabels(input: Buffer | string): Promise<Buffer | undefi
   // Of the PNG libraries it is the one that gives indices; sharp and pngjs give colors.
   const { decode } = await import('fast-png');
   const isInterlaced = file[28] !== 0;
-  if (isInterlaced && depth < 8) throw new PictureError('is interlaced: save it without interlacing');
+  if (isInterlaced && depth < 8) throw new ImageError('is interlaced: save it without interlacing');
   try {
     requireSize(file, isInterlaced ? 2 : 1);
     const { data, width, height } = decode(file, { checkCrc: true });
     return depth === 8 ? Buffer.from(data as Uint8Array) : unpacked(data as Uint8Array, { width, height, depth });
   } catch (error) {
-    throw new PictureError(`cannot be decoded: ${(error as Error).message}`);
+    throw new ImageError(`cannot be decoded: ${(error as Error).message}`);
   }
 }
 

@@ -53,8 +53,8 @@ export class ReaderPool {
   constructor(
     readonly size: number,
     { memoryLimit = maxMemory, cacheBytes = maxCache, nodeArguments }: Partial<ReaderLimits> = {},
-    /** Milliseconds that one picture may take. */
-    readonly pictureTime = 60_000,
+    /** Milliseconds that one image may take. */
+    readonly imageTime = 60_000,
   ) {
     this.limits = { memoryLimit, cacheBytes, nodeArguments };
   }
@@ -131,7 +131,7 @@ export class ReaderPool {
 let memory = defaultReaderMemory;
 let shared: ReaderPool | undefined;
 
-/** The pool that slides and pictures are read through. */
+/** The pool that slides and images are read through. */
 export function readerPool(): ReaderPool {
   if (!shared) {
     const { processes, cacheBytes } = readersWithin(memory);
@@ -146,13 +146,13 @@ export function useReaderPool(pool: ReaderPool | undefined): void {
   shared = pool;
 }
 
-/** What the processes that read slides and pictures are allowed, and how many that gives. */
+/** What the processes that read slides and images are allowed, and how many that gives. */
 export function readers(): { processes: number; memory: number } {
   return { processes: readersWithin(memory).processes, memory };
 }
 
 /**
- * Sets how much memory the processes that read slides and pictures usually hold, all together: as many run as there are
+ * Sets how much memory the processes that read slides and images usually hold, all together: as many run as there are
  * cores, or as fit. More lets more run, and keeps more decoded tiles. To be called before a slide is opened.
  *
  * @param bytes 640 MiB where this is not called

@@ -1,11 +1,11 @@
-// A reader process: opens slides and pictures and reads them for the process that started it, and ends with it. A file
+// A reader process: opens slides and images and reads them for the process that started it, and ends with it. A file
 // that crashes or hangs a native library takes this process with it, and no other.
 import { readSync, writeSync } from 'node:fs';
 import type { Answer, Question, SlideFile, SlideRequest } from './messages.js';
 import { type OpenFile, openFile, slideCaches } from './open-file.js';
 import type { Pixels } from './pixels.js';
 import { readBoxes } from './read-boxes.js';
-import { readPictures } from './read-pictures.js';
+import { readImages } from './read-images.js';
 
 /** File descriptors of the slots' shared files. */
 const firstSlot = 4;
@@ -14,10 +14,10 @@ const caches = slideCaches(Number(process.argv[2]));
 const open = new Map<number, Promise<OpenFile>>();
 let scratch = Buffer.alloc(0);
 
-/** Room for an RGB picture, used again for the next one. */
+/** Room for an RGB image, used again for the next one. */
 function room(width: number, height: number): Pixels {
   const bytes = width * height * 3;
-  // A large picture's memory is given back.
+  // A large image's memory is given back.
   if (bytes > 2 ** 26) return { data: Buffer.allocUnsafeSlow(bytes), width, height };
   if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(bytes);
   return { data: scratch, width, height };
@@ -27,7 +27,7 @@ async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
   const { slide, request } = question;
   const slot = firstSlot + question.slot;
   if (!slide) {
-    return readPictures(request, {
+    return readImages(request, {
       read: (at, length) => readAll(slot, at, length),
       write: (data, at) => writeAll(slot, data, at),
     });
@@ -53,7 +53,7 @@ function opened(slide: SlideFile): Promise<OpenFile> {
   return file;
 }
 
-/** Reads into a slot's file; returns how many bytes each picture has. */
+/** Reads into a slot's file; returns how many bytes each image has. */
 async function read(file: OpenFile, request: SlideRequest, slot: number): Promise<number[]> {
   if (request.do === 'boxes') return readBoxes(file, request, { room, write: (data, at) => writeAll(slot, data, at) });
   if (request.do !== 'region' && request.do !== 'associated') throw new Error('an unknown request');

@@ -6,14 +6,14 @@ import { turboJpeg } from './turbojpeg.js';
 
 type BoxesRequest = Extract<SlideRequest, { do: 'boxes' }>;
 
-/** Lanczos' kernel reaches this many pixels, times the factor by which a picture shrinks. */
+/** Lanczos' kernel reaches this many pixels, times the factor by which an image shrinks. */
 const reach = 3;
 
 /**
  * Reads boxes of a level, resamples each to one size, and writes them one after the other.
  *
- * @param options.room gives room for a picture that the next box may use again
- * @returns bytes of each picture that was written
+ * @param options.room gives room for an image that the next box may use again
+ * @returns bytes of each image that was written
  */
 export async function readBoxes(
   file: OpenFile,
@@ -62,10 +62,10 @@ export function planRead(
   };
 }
 
-async function encode(picture: Pixels, quality: number): Promise<Buffer> {
+async function encode(image: Pixels, quality: number): Promise<Buffer> {
   const turbo = turboJpeg();
-  if (turbo) return turbo.encode(picture, quality);
-  const { data, width, height } = picture;
+  if (turbo) return turbo.encode(image, quality);
+  const { data, width, height } = image;
   const sharp = await sharpModule();
   return sharp(data, { raw: { width, height, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: '4:4:4' })

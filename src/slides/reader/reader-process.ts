@@ -2,28 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../base/index.js';
-import { isOutOfMemory } from './decode-picture.js';
-import type {
-  Answer,
-  PictureAnswer,
-  PicturesRequest,
-  Question,
-  SlideFacts,
-  SlideFile,
-  SlideRequest,
-} from './messages.js';
+import { isOutOfMemory } from './decode-image.js';
+import type { Answer, ImageAnswer, ImagesRequest, Question, SlideFacts, SlideFile, SlideRequest } from './messages.js';
 import { SlotFile } from './slot-file.js';
 
 /** What a reader process is asked. */
 export type Asked =
   | { slide: SlideFile; request: SlideRequest }
-  /** `given`: bytes of the pictures that are in this process's memory, in their order. */
-  | { slide?: undefined; request: PicturesRequest; given: readonly Uint8Array[] };
+  /** `given`: bytes of the images that are in this process's memory, in their order. */
+  | { slide?: undefined; request: ImagesRequest; given: readonly Uint8Array[] };
 
 /** An answer, while the slot's file still holds the pixels. */
 export interface Taken {
   facts?: SlideFacts;
-  pictures?: PictureAnswer[];
+  images?: ImageAnswer[];
   lengths: number[];
   read(target: Uint8Array, at: number): void;
 }
@@ -122,7 +114,7 @@ export class ReaderProcess {
     });
   }
 
-  /** Puts pictures into a slot. Where its memory has no room for them, they alone fail. */
+  /** Puts images into a slot. Where its memory has no room for them, they alone fail. */
   private handOver(given: readonly Uint8Array[], slot: number, job: Job): boolean {
     try {
       this.slots[slot]!.write(given);

@@ -2,7 +2,7 @@ import type { default as Sharp } from 'sharp';
 
 let loaded: typeof Sharp | undefined;
 
-/** sharp, loaded when there is a picture to decode: slides are read without it. */
+/** sharp, loaded when there is an image to decode: slides are read without it. */
 export async function sharpModule(): Promise<typeof Sharp> {
   if (loaded) return loaded;
   const { default: sharp } = await import('sharp');

@@ -7,7 +7,7 @@ const keptBytes = 2 ** 24;
 
 /**
  * A file in memory through which a reader process hands over pixels: it writes, this process reads them straight to
- * where they belong. Pictures that are in this process's memory go to the reader the same way. The file has no name, so that nothing is left when both have ended.
+ * where they belong. Images that are in this process's memory go to the reader the same way. The file has no name, so that nothing is left when both have ended.
  */
 export class SlotFile {
   readonly descriptor: number;

@@ -12,7 +12,7 @@ const severeError = 1;
 /** libjpeg-turbo's TurboJPEG API: decodes and encodes RGB. */
 export interface TurboJpeg {
   /**
-   * Decodes into `target`, which must be of the picture's size.
+   * Decodes into `target`, which must be of the image's size.
    *
    * @throws Error when the stream is damaged, cut short or of another size
    */

@@ -12,9 +12,9 @@ export async function slideTiff(
   options: { umPerPixel: number; jpegQuality: number; blurPixels: number; description: string },
 ): Promise<Buffer> {
   const pixelsPerMillimeter = 1000 / options.umPerPixel;
-  let picture = sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false });
-  if (options.blurPixels) picture = picture.blur(options.blurPixels);
-  const tiff = await picture
+  let image = sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  if (options.blurPixels) image = image.blur(options.blurPixels);
+  const tiff = await image
     .tiff({
       compression: 'jpeg',
       quality: options.jpegQuality,

@@ -1,15 +1,15 @@
-import { checkPictureSize, slideLimits } from './limits.js';
+import { checkImageSize, slideLimits } from './limits.js';
 import type { Tiff, TiffDirectory } from './parse.js';
 
-/** Holds what a TIFF claims of its pictures against the limits and the file's size, so that native code need not. */
+/** Holds what a TIFF claims of its images against the limits and the file's size, so that native code need not. */
 export function checkTiff(tiff: Tiff): void {
   for (const [index, directory] of tiff.directories.entries()) {
-    const what = `the picture of directory ${index}`;
-    checkPictureSize(directory.width, directory.height, what);
+    const what = `the image of directory ${index}`;
+    checkImageSize(directory.width, directory.height, what);
     if (!(directory.samples >= 1 && directory.samples <= 16)) {
       throw new Error(`${what} claims ${directory.samples} values a pixel`);
     }
-    // An NDPI's picture is one strip of a JPEG of any length.
+    // An NDPI's image is one strip of a JPEG of any length.
     if (!tiff.ndpi) checkParts(directory, tiff.fileBytes, what);
   }
 }

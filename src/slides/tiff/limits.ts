@@ -16,8 +16,8 @@ export const slideLimits = {
   decodedBytes: 2 ** 30,
 } as const;
 
-/** Throws where a picture in a slide claims to be larger than any is. */
-export function checkPictureSize(width: number, height: number, what: string): void {
+/** Throws where an image in a slide claims to be larger than any is. */
+export function checkImageSize(width: number, height: number, what: string): void {
   const { side, pixels } = slideLimits;
   if (width > 0 && height > 0 && width <= side && height <= side && width * height <= pixels) return;
   throw new Error(

@@ -43,10 +43,10 @@ const typeSizes: Record<number, number> = {
   18: 8,
 };
 
-/** Photometric interpretation of pictures whose values are indices of colors. */
+/** Photometric interpretation of images whose values are indices of colors. */
 export const paletteColor = 3;
 
-/** One picture of a TIFF, as its directory describes it. Lists that are not there are empty. */
+/** One image of a TIFF, as its directory describes it. Lists that are not there are empty. */
 export interface TiffDirectory {
   width: number;
   height: number;
@@ -55,7 +55,7 @@ export interface TiffDirectory {
   compression: number;
   photometric: number;
   planar: number;
-  /** Undefined when the picture is in strips. */
+  /** Undefined when the image is in strips. */
   tile: { width: number; height: number } | undefined;
   rowsPerStrip: number;
   /** Of each tile or strip, where its bytes begin and how many there are. */
@@ -106,14 +106,14 @@ export async function parseTiff(file: TiffBytes): Promise<Tiff | undefined> {
     if (seen.has(next)) throw new Error(`has directories that lead back to one another (at byte ${next})`);
     seen.add(next);
     if (directories.length === slideLimits.directories) {
-      throw new Error(`claims more than ${slideLimits.directories} pictures (levels, labels, thumbnails)`);
+      throw new Error(`claims more than ${slideLimits.directories} images (levels, labels, thumbnails)`);
     }
     const { values, after, ndpi } = await readDirectory(reader, next, directories.length);
     directories.push(directoryOf(values, directories.length));
     if (ndpi) return { directories, ndpi, fileBytes };
     next = after;
   }
-  if (directories.length === 0) throw new Error('is a TIFF without a picture');
+  if (directories.length === 0) throw new Error('is a TIFF without an image');
   return { directories, ndpi: false, fileBytes };
 }
 
@@ -164,7 +164,7 @@ function directoryOf(values: Values, index: number): TiffDirectory {
   const height = one('imageLength', 0);
   const tiled = values.tileWidth !== undefined || values.tileOffsets !== undefined;
   if (values.imageWidth === undefined || values.imageLength === undefined) {
-    throw new Error(`does not say how large the picture of directory ${index} is`);
+    throw new Error(`does not say how large the image of directory ${index} is`);
   }
   return {
     width,

@@ -64,7 +64,7 @@ export function isBlack(rgb: Uint8Array): Uint8Array {
 /**
  * 1 where a color is that of ink and not of a stain, by which of red, green and blue the place absorbs. Hematoxylin,
  * eosin and DAB absorb green more than red; hematoxylin and eosin absorb blue at most 0.65 times as much as green.
- * The numbers were chosen on the pen and tissue pictures of histolab's test data, which are also what the tests look at:
+ * The numbers were chosen on the pen and tissue images of histolab's test data, which are also what the tests look at:
  * how often they err on other slides is not known. Look at a slide's overview, where pen shows in green.
  */
 export function isInk(rgb: Uint8Array, glass: Glass): Uint8Array {

@@ -5,7 +5,7 @@ import { areasAtEdge, type Bitmap, closeGaps, dilate, fillHoles, removeSmallArea
 import { otsuThreshold } from './otsu.js';
 import type { TissueChannel, TissueSettings } from './settings.js';
 
-/** What each pixel of a picture shows; 1 or 0, row by row, `[height, width]`. */
+/** What each pixel of an image shows; 1 or 0, row by row, `[height, width]`. */
 export interface TissueMap {
   tissue: Uint8Array;
   /** Under ink of any color. */
@@ -21,16 +21,16 @@ export interface TissueMap {
 /** Smaller spots of an ink's color are not pen marks, mm2; pen marks reach this much beyond their color, um. */
 const leastPenArea = 0.004;
 const penFringe = 24;
-/** Pixels beside black in which a smaller picture mixes it with what is there, to a dark gray as an ink's. */
+/** Pixels beside black in which a smaller image mixes it with what is there, to a dark gray as an ink's. */
 const blended = 2;
 
 /**
- * Tells tissue, pen marks and black from glass in a picture of a slide.
+ * Tells tissue, pen marks and black from glass in an image of a slide.
  *
- * @param umPerPixel size of the picture's pixels, um, which may differ from the settings' own
+ * @param umPerPixel size of the image's pixels, um, which may differ from the settings' own
  */
-export async function findTissue(picture: RgbImage, umPerPixel: number, settings: TissueSettings): Promise<TissueMap> {
-  const { pixels: rgb, width, height } = picture;
+export async function findTissue(image: RgbImage, umPerPixel: number, settings: TissueSettings): Promise<TissueMap> {
+  const { pixels: rgb, width, height } = image;
   const pixelsOf = (micrometers: number) => Math.round(micrometers / umPerPixel);
   const pixelsOfArea = (squareMillimeters: number) => squareMillimeters * (1000 / umPerPixel) ** 2;
   const glass = glassColor(rgb);
@@ -84,7 +84,7 @@ const channelNames: Record<TissueChannel['of'], string> = {
 const shown = (area: number) => Number(area.toPrecision(3));
 
 function penMarks(ink: Bitmap, black: Uint8Array, leastArea: number, fringe: number): Uint8Array {
-  // Black that reaches the picture's edge is a scanner's fill.
+  // Black that reaches the image's edge is a scanner's fill.
   const fill = dilate(areasAtEdge({ ...ink, data: black }), blended).data;
   for (let pixel = 0; pixel < fill.length; pixel++) if (fill[pixel]) ink.data[pixel] = 0;
   const marks = dilate(removeSmallAreas(ink, leastArea), fringe).data;
@@ -150,10 +150,10 @@ async function smoothed(
   if (!blurs && window < 2) return values;
   const bytes = new Uint8ClampedArray(values.length);
   for (let pixel = 0; pixel < values.length; pixel++) bytes[pixel] = (values[pixel]! * 255) / maxSmoothed;
-  let picture = sharp(bytes, { raw: { width, height, channels: 1 } });
-  if (window >= 2) picture = picture.median(window);
-  if (blurs) picture = picture.blur(sigma);
-  const result = await picture.extractChannel(0).raw().toBuffer();
+  let image = sharp(bytes, { raw: { width, height, channels: 1 } });
+  if (window >= 2) image = image.median(window);
+  if (blurs) image = image.blur(sigma);
+  const result = await image.extractChannel(0).raw().toBuffer();
   const smooth = new Float32Array(values.length);
   for (let pixel = 0; pixel < values.length; pixel++) smooth[pixel] = (result[pixel]! * maxSmoothed) / 255;
   return smooth;

@@ -66,7 +66,7 @@ function brightness(rgb: Uint8Array): Float32Array {
   return result;
 }
 
-/** Adds a block, whose picture has a margin of one pixel, to the map. */
+/** Adds a block, whose image has a margin of one pixel, to the map. */
 function addLaplacian(map: FocusMap, light: Float32Array, width: number, block: GridBlock): void {
   for (let y = 0; y < block.down * cellPixels; y++) {
     const cellRow = (block.row + Math.floor(y / cellPixels)) * map.columns + block.column;

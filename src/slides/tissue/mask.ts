@@ -23,7 +23,7 @@ export interface TissueMask {
 }
 
 /**
- * Finds tissue, pen marks and black on a small picture of the slide.
+ * Finds tissue, pen marks and black on a small image of the slide.
  *
  * @param options.preset settings by name: `pathlab` unless said otherwise
  * @param options.settings single settings that differ from the preset's

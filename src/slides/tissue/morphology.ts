@@ -56,7 +56,7 @@ export function removeSmallAreas(bitmap: Bitmap, least: number): Bitmap {
   return { ...bitmap, data };
 }
 
-/** Sets groups of touching 0s that have at most `most` pixels and do not reach the picture's edge to 1. */
+/** Sets groups of touching 0s that have at most `most` pixels and do not reach the image's edge to 1. */
 export function fillHoles(bitmap: Bitmap, most: number): Bitmap {
   const data = Uint8Array.from(bitmap.data);
   forEachArea(bitmap, 0, (members, touchesEdge) => {
@@ -65,7 +65,7 @@ export function fillHoles(bitmap: Bitmap, most: number): Bitmap {
   return { ...bitmap, data };
 }
 
-/** Keeps the groups of touching 1s that reach the picture's edge. */
+/** Keeps the groups of touching 1s that reach the image's edge. */
 export function areasAtEdge(bitmap: Bitmap): Bitmap {
   const data = new Uint8Array(bitmap.data.length);
   forEachArea(bitmap, 1, (members, touchesEdge) => {

@@ -35,8 +35,8 @@ export interface TissueChannel {
  * Settings by name.
  *
  * - `pathlab`: the default. The thresholds' ranges keep a slide of tissue only, or of glass only, from being cut in two.
- *   Ranges, sizes and what counts as ink were chosen on the 39 pictures that the tests look at, so those say nothing of
- *   how well they do elsewhere; no other pictures with known answers were at hand.
+ *   Ranges, sizes and what counts as ink were chosen on the 39 images that the tests look at, so those say nothing of
+ *   how well they do elsewhere; no other images with known answers were at hand.
  * - `clam`: the defaults of CLAM's create_patches_fp.py: saturation above 8 of 255 after a median of 7 px and a closing
  *   by 4 px at downsample 64, pieces of at least 100 and holes up to 16 squares of 512 px; lengths as on a 40x slide
  *   (0.25 um/px). CLAM also limits the number of holes in a piece, which is left out here.

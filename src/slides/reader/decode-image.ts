@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { paletteColor, parseTiff } from '../tiff/parse.js';
-import type { PictureFacts, PictureForm } from './messages.js';
-import { asFile, PictureError, pictureFormats } from './picture-header.js';
+import { asFile, ImageError, imageFormats } from './image-header.js';
+import type { ImageFacts, ImageForm } from './messages.js';
 import { pngLabels } from './png-labels.js';
 import { sharpModule } from './sharp-module.js';
 
@@ -10,16 +10,16 @@ import { sharpModule } from './sharp-module.js';
 const smallestLevel = 2 ** 28;
 
 /**
- * Decodes a picture whose header was checked.
+ * Decodes an image whose header was checked.
  *
- * @param input the picture's bytes, or the path of its file
- * @returns without data where the picture is not as it was asked for
- * @throws PictureError when it cannot be decoded
+ * @param input the image's bytes, or the path of its file
+ * @returns without data where the image is not as it was asked for
+ * @throws ImageError when it cannot be decoded
  */
-export async function decodePicture(
+export async function decodeImage(
   input: Buffer | string,
-  form: PictureForm,
-): Promise<{ facts: PictureFacts; data: Buffer | undefined }> {
+  form: ImageForm,
+): Promise<{ facts: ImageFacts; data: Buffer | undefined }> {
   const sharp = await sharpModule();
   const opened = (page?: number) => sharp(input, { ...optionsOf(form), ...(page !== undefined && { page }) });
   const metadata = await opened()
@@ -28,15 +28,15 @@ export async function decodePicture(
       if (isOutOfMemory(error)) throw error;
       return undefined;
     });
-  if (metadata?.format === undefined || !pictureFormats.includes(metadata.format)) {
-    throw new PictureError(`is no ${pictureFormats.join(', ')} picture`);
+  if (metadata?.format === undefined || !imageFormats.includes(metadata.format)) {
+    throw new ImageError(`is no ${imageFormats.join(', ')} image`);
   }
   const { format, width, height, depth, pages = 1 } = metadata;
-  const facts: PictureFacts = { format, width, height, depth, pages };
-  const bytesOf = (picture: Sharp) =>
-    picture.toBuffer().catch((error: Error) => {
+  const facts: ImageFacts = { format, width, height, depth, pages };
+  const bytesOf = (image: Sharp) =>
+    image.toBuffer().catch((error: Error) => {
       if (isOutOfMemory(error)) throw error;
-      throw new PictureError(`cannot be decoded: ${error.message}`);
+      throw new ImageError(`cannot be decoded: ${error.message}`);
     });
   switch (form.as) {
     case 'facts':
@@ -47,7 +47,7 @@ export async function decodePicture(
       const { side, quality } = form;
       const rgb = opened().autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb');
       const sized = width === side ? rgb : rgb.resize(side, side, { fit: 'fill', kernel: 'lanczos3' });
-      // Decoded in either case: a picture that is cut short shows only then.
+      // Decoded in either case: an image that is cut short shows only then.
       const pixels = await bytesOf(sized.removeAlpha().raw());
       if (isPlain(metadata, form.as) && width === side && typeof input !== 'string') {
         return { facts: { ...facts, copied: true }, data: input };
@@ -68,8 +68,8 @@ export async function decodePicture(
       return { facts, data: await bytesOf(sized.raw()) };
     }
     case 'gray': {
-      const picture = form.of === 'picture' ? opened() : sharp(await bytesOf(await tissueOf(opened(pages - 1))));
-      const gray = picture.flatten({ background: '#fff' }).grayscale();
+      const image = form.of === 'image' ? opened() : sharp(await bytesOf(await tissueOf(opened(pages - 1))));
+      const gray = image.flatten({ background: '#fff' }).grayscale();
       return { facts, data: await bytesOf(gray.resize(form.side, form.side, { fit: 'fill' }).raw()) };
     }
   }
@@ -78,11 +78,11 @@ export async function decodePicture(
 /**
  * Labels where they are not the red channel of what libvips gives: of a palette, and of fewer than eight bits.
  *
- * @throws PictureError for a palette in another format than PNG
+ * @throws ImageError for a palette in another format than PNG
  */
 async function storedValues(input: Buffer | string, { format }: Metadata): Promise<Buffer | undefined> {
   if (format === 'tiff' && (await hasPalette(input))) {
-    throw new PictureError('has a palette, which is read of a PNG only: write it as PNG, or as gray values');
+    throw new ImageError('has a palette, which is read of a PNG only: write it as PNG, or as gray values');
   }
   return format === 'png' ? pngLabels(input) : undefined;
 }
@@ -101,12 +101,12 @@ async function hasPalette(input: Buffer | string): Promise<boolean> {
 async function tissueOf(level: Sharp): Promise<Sharp> {
   const { width, height } = await level.metadata();
   if (width * height > smallestLevel) {
-    throw new PictureError(`has no small level: its smallest is ${width} x ${height} px`);
+    throw new ImageError(`has no small level: its smallest is ${width} x ${height} px`);
   }
   return level.trim({ background: '#fff', threshold: 20 }).png();
 }
 
-function optionsOf({ as, limits, ...form }: PictureForm): SharpOptions {
+function optionsOf({ as, limits, ...form }: ImageForm): SharpOptions {
   const options = { limitInputPixels: limits.pixels };
   if (as === 'rgb' || as === 'gray') return options;
   // A color profile is passed over, as slides' are; it would change labels as it changes colors.

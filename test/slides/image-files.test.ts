@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { key, sha256 } from '../../src/base/index.js';
-import { type PictureOutcome, pictureLimits, readPicture, readPictures } from '../../src/slides/index.js';
+import { type ImageOutcome, imageLimits, readImageFile, readImageFiles } from '../../src/slides/index.js';
 import { ReaderPool, readersWithin, useReaderPool } from '../../src/slides/reader/pool.js';
 import { readerTrap } from './reader-trap.js';
-import { tiffOf, tiledPicture } from './tiff-file.js';
+import { tiffOf, tiledImage } from './tiff-file.js';
 
 let folder: string;
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'pathlab-pictures-'));
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-images-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 afterEach(() => useReaderPool(undefined));
@@ -27,20 +27,22 @@ const noise = (width: number, height: number) => {
   return sharp(pixels, { raw: { width, height, channels: 3 } });
 };
 
-const rgb = { as: 'rgb', limits: pictureLimits } as const;
+const rgb = { as: 'rgb', limits: imageLimits } as const;
 
-async function outcomes(sources: Parameters<typeof readPictures>[0], form: Parameters<typeof readPictures>[1] = rgb) {
-  const found: PictureOutcome[] = [];
-  for await (const outcome of readPictures(sources, form)) found.push(outcome);
+async function outcomes(
+  sources: Parameters<typeof readImageFiles>[0],
+  form: Parameters<typeof readImageFiles>[1] = rgb,
+) {
+  const found: ImageOutcome[] = [];
+  for await (const outcome of readImageFiles(sources, form)) found.push(outcome);
   return found;
 }
 
-const faultOf = (outcome: PictureOutcome) =>
-  'fault' in outcome ? outcome.fault : JSON.stringify(outcome).slice(0, 200);
+const faultOf = (outcome: ImageOutcome) => ('fault' in outcome ? outcome.fault : JSON.stringify(outcome).slice(0, 200));
 
-/** A picture's bytes with its size, which is `was` px wide and high, changed. */
-function claiming(picture: Buffer, was: number, width: number, height: number, bytes: 2 | 4): Buffer {
-  const changed = Buffer.from(picture);
+/** An image's bytes with its size, which is `was` px wide and high, changed. */
+function claiming(image: Buffer, was: number, width: number, height: number, bytes: 2 | 4): Buffer {
+  const changed = Buffer.from(image);
   const size = Buffer.alloc(2 * bytes);
   size.writeUIntBE(was, 0, bytes);
   size.writeUIntBE(was, bytes, bytes);
@@ -50,7 +52,7 @@ function claiming(picture: Buffer, was: number, width: number, height: number, b
   return changed;
 }
 
-describe('pictures', () => {
+describe('images', () => {
   it('come in order, from files, parts of files and memory, of every format alike', async () => {
     const formats = ['png', 'tiff', 'webp'] as const;
     const pixels = await noise(40, 30).raw().toBuffer();
@@ -72,7 +74,7 @@ describe('pictures', () => {
       expect([outcome.facts.width, outcome.facts.height]).toEqual([40, 30]);
       if (place !== 7) expect(Buffer.compare(outcome.data, pixels)).toBe(0);
     }
-    const gray = await readPicture(encoded[0]!, { as: 'gray', side: 8, of: 'picture', limits: pictureLimits }, 'it');
+    const gray = await readImageFile(encoded[0]!, { as: 'gray', side: 8, of: 'image', limits: imageLimits }, 'it');
     expect([gray.data.length, gray.facts.sha256]).toEqual([64, sha256(encoded[0]!)]);
   });
 
@@ -86,7 +88,7 @@ describe('pictures', () => {
     const claims = [
       claiming(png, 16, side, side, 4),
       claiming(jpeg, 16, 65_535, 65_535, 2),
-      tiffOf([tiledPicture(side, side)]),
+      tiffOf([tiledImage(side, side)]),
       claiming(png, 16, 0, 16, 4),
       webp,
     ];
@@ -111,10 +113,10 @@ describe('pictures', () => {
       write('start.jpg', (await noise(9, 9).jpeg().toBuffer()).subarray(0, 30)),
     ];
     truncateSync(write('vast.jpg', await noise(9, 9).jpeg().toBuffer()), 2 ** 28 + 1);
-    const gray = { as: 'gray', side: 8, of: 'picture', limits: pictureLimits } as const;
+    const gray = { as: 'gray', side: 8, of: 'image', limits: imageLimits } as const;
     const [vast] = await outcomes([join(folder, 'vast.jpg')], gray);
     expect(faultOf(vast!)).toBe('is too large for a patch: 268435457 bytes');
-    const none = 'is no jpeg, png, tiff, webp picture';
+    const none = 'is no jpeg, png, tiff, webp image';
     expect((await outcomes(sources)).map(faultOf)).toEqual([
       none,
       'is empty (0 bytes)',
@@ -128,8 +130,8 @@ describe('pictures', () => {
       'ELOOP',
       'ENOENT',
     ]);
-    await expect(readPicture(join(folder, 'nothing.png'), rgb, 'my picture')).rejects.toThrow(
-      /my picture cannot be read: ENOENT/,
+    await expect(readImageFile(join(folder, 'nothing.png'), rgb, 'my image')).rejects.toThrow(
+      /my image cannot be read: ENOENT/,
     );
   });
 
@@ -137,7 +139,7 @@ describe('pictures', () => {
     const limits = { memoryLimit: 300 * 2 ** 20, nodeArguments: readerTrap(folder) };
     useReaderPool(new ReaderPool(2, limits, 8000));
     const small = await noise(9, 9).png().toBuffer();
-    // Of an interlaced picture all must be in memory.
+    // Of an interlaced image all must be in memory.
     const create = { width: 8000, height: 8000, channels: 4 as const, background: '#ffffffff' };
     const bomb = await sharp({ create }).png({ progressive: true, compressionLevel: 2 }).toBuffer();
     expect(bomb.length).toBeLessThan(2 ** 21);

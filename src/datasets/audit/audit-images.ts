@@ -14,12 +14,12 @@ import {
   splitSlides,
   TooFewError,
 } from '../splits/index.js';
-import type { AuditedPicture, AuditedPictures, PictureFacts } from './pictures.js';
+import type { AuditedImage, AuditedImages, ImageFacts } from './images.js';
 
-/** What a division keeps on one side; `patient and doubles` also the patients that share pictures that look alike. */
+/** What a division keeps on one side; `patient and doubles` also the patients that share images that look alike. */
 export type GroupBy = SplitRule['by'] | 'patient and doubles';
 
-/** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the pictures. */
+/** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the images. */
 export interface FoldAudit {
   by: GroupBy;
   /** From 1. */
@@ -28,10 +28,10 @@ export interface FoldAudit {
   audit: SplitAudit;
 }
 
-/** Audits of several divisions of the same pictures. */
+/** Audits of several divisions of the same images. */
 export interface RuleAudits {
   name: string;
-  /** Pictures whose bytes and looks were compared, and that there are: all of them are divided. */
+  /** Images whose bytes and looks were compared, and that there are: all of them are divided. */
   compared: number;
   total: number;
   /** All pairs that look alike, whatever their sides: at most `distance` of 256 bits differ. */
@@ -47,7 +47,7 @@ export interface RuleAuditOptions {
   by?: readonly GroupBy[];
   /** What is looked for on two sides beside exact duplicates; by default slides, patients and sites. */
   apart?: readonly GroupKey[];
-  /** Whether pictures that look alike must be on one side, too, for a division to be clean; by default they are listed only. */
+  /** Whether images that look alike must be on one side, too, for a division to be clean; by default they are listed only. */
   near?: boolean;
   distance?: number;
   /** Of the draws; by default the paper's seed. */
@@ -57,24 +57,24 @@ export interface RuleAuditOptions {
 const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and doubles', 'site'];
 
 /**
- * Divides the slides of pictures by a rule's shares, once so that slides are kept whole, once patients, once patients
- * with those that share a picture, once sites, and lists what each division leaves on two sides. Where there are too few
+ * Divides the slides of images by a rule's shares, once so that slides are kept whole, once patients, once patients
+ * with those that share an image, once sites, and lists what each division leaves on two sides. Where there are too few
  * for the rule's folds, it takes as many folds as there can be.
  */
 export function auditRules(
-  audited: Omit<AuditedPictures, 'otherFiles' | 'read'>,
+  audited: Omit<AuditedImages, 'otherFiles' | 'read'>,
   rule: SplitRule,
   options: RuleAuditOptions = {},
 ): RuleAudits {
-  const { pictures, unread, name, total } = audited;
+  const { images, unread, name, total } = audited;
   const { distance = defaultNearDistance, apart = ['slide', 'patient', 'site'], near } = options;
-  const pairs = pairsOf(pictures, distance);
+  const pairs = pairsOf(images, distance);
   const folds: FoldAudit[] = [];
   const impossible: { by: GroupBy; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
-    const slides = slidesOf([...pictures, ...unread]);
+    const slides = slidesOf([...images, ...unread]);
     if (by === 'patient and doubles') {
-      const countedAs = patientOfDoubles(pictures, pairs);
+      const countedAs = patientOfDoubles(images, pairs);
       for (const slide of slides) slide.patient = countedAs(slide.patient);
     }
     const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
@@ -83,49 +83,49 @@ export function auditRules(
     else {
       split.folds.forEach((fold, index) => {
         const sides = splitNames(fold);
-        const sideOf = (picture: PictureFacts) => sides.get(slideOf(picture)) ?? null;
+        const sideOf = (image: ImageFacts) => sides.get(slideOf(image)) ?? null;
         const audit = auditSides(audited, sideOf, pairs, { apart, near, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
       });
     }
   }
-  return { name, compared: pictures.length, total, pairs: pairs.length, distance, folds, impossible };
+  return { name, compared: images.length, total, pairs: pairs.length, distance, folds, impossible };
 }
 
-/** Audits pictures that are on their sides already. */
+/** Audits images that are on their sides already. */
 export function auditGivenSides(
-  audited: AuditedPictures,
+  audited: AuditedImages,
   { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
 ): SplitAudit {
-  return auditSides(audited, ({ side }) => side, pairsOf(audited.pictures, distance), { apart, near, distance });
+  return auditSides(audited, ({ side }) => side, pairsOf(audited.images, distance), { apart, near, distance });
 }
 
-function pairsOf(pictures: readonly AuditedPicture[], distance: number): NearPair[] {
+function pairsOf(images: readonly AuditedImage[], distance: number): NearPair[] {
   return nearPairs(
-    pictures.map(({ hash }) => hash),
+    images.map(({ hash }) => hash),
     distance,
   );
 }
 
-/** The slide that a picture is of; a picture of no known slide stands for itself. */
-function slideOf({ slide, id }: PictureFacts): string {
+/** The slide that an image is of; an image of no known slide stands for itself. */
+function slideOf({ slide, id }: ImageFacts): string {
   return slide ?? id;
 }
 
 function auditSides(
-  { pictures, unread }: Pick<AuditedPictures, 'pictures' | 'unread'>,
-  sideOf: (picture: PictureFacts) => string | null,
+  { images, unread }: Pick<AuditedImages, 'images' | 'unread'>,
+  sideOf: (image: ImageFacts) => string | null,
   pairs: readonly NearPair[],
   { apart, near, distance }: { apart: readonly GroupKey[]; near: boolean | undefined; distance: number },
 ): SplitAudit {
-  const places = [...pictures.keys()].filter((place) => sideOf(pictures[place]!) !== null);
+  const places = [...images.keys()].filter((place) => sideOf(images[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
-  // The first rows are the pictures that were read, as the pairs count them.
-  const placed: (PictureFacts & Partial<AuditedPicture>)[] = places.map((place) => pictures[place]!);
-  for (const picture of unread) if (sideOf(picture) !== null) placed.push(picture);
+  // The first rows are the images that were read, as the pairs count them.
+  const placed: (ImageFacts & Partial<AuditedImage>)[] = places.map((place) => images[place]!);
+  for (const image of unread) if (sideOf(image) !== null) placed.push(image);
   const rows = table({
     id: placed.map(({ id }) => id),
-    side: placed.map((picture) => sideOf(picture)!),
+    side: placed.map((image) => sideOf(image)!),
     slide: placed.map(({ slide }) => slide),
     patient: placed.map(({ patient }) => patient),
     site: placed.map(({ site }) => site),
@@ -141,36 +141,36 @@ function auditSides(
   return { ...audit, nearDuplicates, clean: audit.clean && audit.unknown['exact duplicate'] === 0 };
 }
 
-function slidesOf(pictures: readonly PictureFacts[]): SplitItem[] {
+function slidesOf(images: readonly ImageFacts[]): SplitItem[] {
   const slides = new Map<string, SplitItem>();
-  for (const picture of pictures) {
-    const id = slideOf(picture);
-    if (!slides.has(id)) slides.set(id, { ...picture, id });
+  for (const image of images) {
+    const id = slideOf(image);
+    if (!slides.has(id)) slides.set(id, { ...image, id });
   }
   return [...slides.values()].map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }));
 }
 
 /**
- * The patient of each picture, where patients that share pictures that look alike count as one: whose the tissue is,
- * nobody knows. Null where a picture's patient is not known.
+ * The patient of each image, where patients that share images that look alike count as one: whose the tissue is,
+ * nobody knows. Null where an image's patient is not known.
  */
 export function patientsWithDoubles(
-  { pictures }: Pick<AuditedPictures, 'pictures'>,
-  pairs: readonly NearPair[] = pairsOf(pictures, defaultNearDistance),
+  { images }: Pick<AuditedImages, 'images'>,
+  pairs: readonly NearPair[] = pairsOf(images, defaultNearDistance),
 ): (string | null)[] {
-  const countedAs = patientOfDoubles(pictures, pairs);
-  return pictures.map(({ patient }) => countedAs(patient));
+  const countedAs = patientOfDoubles(images, pairs);
+  return images.map(({ patient }) => countedAs(patient));
 }
 
 /** The patient that a patient counts as. */
 function patientOfDoubles(
-  pictures: readonly AuditedPicture[],
+  images: readonly AuditedImage[],
   pairs: readonly NearPair[],
 ): (patient: string | null) => string | null {
-  const names = [...new Set(pictures.map(({ patient }) => patient))].sort();
+  const names = [...new Set(images.map(({ patient }) => patient))].sort();
   const numberOf = new Map(names.map((name, number) => [name, number]));
   const patientPairs = pairs
-    .map(({ one, other }) => ({ one: pictures[one]!.patient, other: pictures[other]!.patient }))
+    .map(({ one, other }) => ({ one: images[one]!.patient, other: images[other]!.patient }))
     .filter(({ one, other }) => one !== null && other !== null && one !== other)
     .map(({ one, other }) => ({ one: numberOf.get(one)!, other: numberOf.get(other)! }));
   const first = groupsOf(names.length, patientPairs);

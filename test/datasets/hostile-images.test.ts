@@ -6,7 +6,7 @@ import { key } from '../../src/base/index.js';
 import {
   compileDataset,
   type DatasetDefinition,
-  picturesOfFolder,
+  imagesOfFolder,
   readDefinition,
   resolveDataset,
   slidesOnDisk,
@@ -33,7 +33,7 @@ function write(name: string, content: Uint8Array | string): string {
   return join(folder, name);
 }
 
-async function picture(name: string): Promise<Buffer> {
+async function testImage(name: string): Promise<Buffer> {
   const generator = key(name).generator();
   const pixels = Uint8Array.from({ length: 48 * 48 * 3 }, () => generator.integer(256));
   return sharp(pixels, { raw: { width: 48, height: 48, channels: 3 } })
@@ -71,20 +71,20 @@ async function compilePatches(change: Partial<DatasetDefinition> & object, size?
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data'), size });
 }
 
-describe('pictures made to harm', () => {
+describe('images made to harm', () => {
   it('in class folders cost themselves, each with its reason, and the rest compiles to the same bytes', async () => {
     const labels = { from: 'slide', classes, values: { 0: 'benign', 1: 'cancer' }, unmapped: 'error' } as const;
     const source = { kind: 'folder', folder: 'files', patientPattern: null } as const;
-    for (let n = 0; n < 40; n++) write(`files/${n % 2}/good${n}.jpg`, await picture(`${n}`));
+    for (let n = 0; n < 40; n++) write(`files/${n % 2}/good${n}.jpg`, await testImage(`${n}`));
     const before = await compilePatches({ source, labels }, 48);
     expect(before.report.counts.patches).toBe(40);
-    const pictures = async () => (await digests(before.folder))['index.arrow'];
-    const index = await pictures();
-    write('files/0/crash.jpg', await picture('crash'));
-    write('files/1/hang.jpg', await picture('hang'));
+    const images = async () => (await digests(before.folder))['index.arrow'];
+    const index = await images();
+    write('files/0/crash.jpg', await testImage('crash'));
+    write('files/1/hang.jpg', await testImage('hang'));
     write('files/0/bomb.png', await bomb());
     write('files/1/huge.png', await huge());
-    write('files/1/cut.jpg', (await picture('cut')).subarray(0, 1500));
+    write('files/1/cut.jpg', (await testImage('cut')).subarray(0, 1500));
     const { report } = await compilePatches({ source, labels }, 48);
     expect(report.counts.patches).toBe(40);
     expect(report.failures).toEqual([
@@ -98,7 +98,7 @@ describe('pictures made to harm', () => {
       { slide: '1-huge', reason: expect.stringMatching(/^huge\.png claims to be 1048576 x 1048576 px; .* 8192 px/) },
     ]);
     expect(JSON.stringify(report)).not.toContain(folder);
-    expect(await pictures()).toBe(index);
+    expect(await images()).toBe(index);
   });
 
   it('as masks of patches cost the patch alone', async () => {
@@ -117,7 +117,7 @@ describe('pictures made to harm', () => {
     };
     const rows: string[] = [];
     for (const [name, bytes] of Object.entries(masks)) {
-      write(`files/${name[0]}-${rows.length}.jpg`, await picture(name));
+      write(`files/${name[0]}-${rows.length}.jpg`, await testImage(name));
       write(`files/${name}.png`, bytes);
       rows.push(`${name[0]}-${rows.length}.jpg,${name}.png`);
     }
@@ -166,7 +166,7 @@ describe('pictures made to harm', () => {
 
   it("in PANDA's folder cost the slide alone, when its list is made", async () => {
     const ids = ['good', 'crash', 'huge'];
-    const tiff = await sharp(await picture('panda'))
+    const tiff = await sharp(await testImage('panda'))
       .tiff()
       .toBuffer();
     for (const id of ids) {
@@ -184,10 +184,10 @@ describe('pictures made to harm', () => {
   });
 
   it('in an audited folder end the audit with their name, and not the process', async () => {
-    for (const side of ['train', 'test']) write(`split/${side}/a-${side}.jpg`, await picture(side));
-    expect((await picturesOfFolder(join(folder, 'split'))).pictures.length).toBe(2);
-    write('split/test/crash.jpg', await picture('crash'));
-    await expect(picturesOfFolder(join(folder, 'split'))).rejects.toThrow(
+    for (const side of ['train', 'test']) write(`split/${side}/a-${side}.jpg`, await testImage(side));
+    expect((await imagesOfFolder(join(folder, 'split'))).images.length).toBe(2);
+    write('split/test/crash.jpg', await testImage('crash'));
+    await expect(imagesOfFolder(join(folder, 'split'))).rejects.toThrow(
       /split\/test\/crash\.jpg cannot be read: the process that was reading it ended \(SIGSEGV\)/,
     );
   });

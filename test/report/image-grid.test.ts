@@ -1,10 +1,10 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { drawPictureGrid, picturesOf } from '../../src/report/index.js';
-import { expectPicture } from './pictures.js';
+import { drawImageGrid, toGridImages } from '../../src/report/index.js';
+import { expectFigure } from './figures.js';
 
-/** Flat colours, so that a pixel of the drawn grid tells which picture lies there. */
+/** Flat colours, so that a pixel of the drawn grid tells which image lies there. */
 function flat(width: number, height: number, color: readonly [number, number, number]): Uint8Array {
   return Uint8Array.from({ length: width * height * 3 }, (_, index) => color[(index % 3) as 0 | 1 | 2]);
 }
@@ -15,21 +15,21 @@ test('a grid of patches with row titles, captions and marks looks as it did', as
     { length: 6 * 32 * 32 * 3 },
     (_, index) => 120 + 60 * (Math.floor(index / 96) % 2) + noise.integer(40),
   );
-  const pictures = picturesOf(images, { height: 32, width: 32 }, (index) => ({
+  const gridImages = toGridImages(images, { height: 32, width: 32 }, (index) => ({
     caption: `patch <${index}>`,
     ...(index < 3 ? { mark: 'synthetic' } : {}),
   }));
-  const grid = await drawPictureGrid(pictures, {
+  const grid = await drawImageGrid(gridImages, {
     columns: 3,
     alt: 'six patches',
     title: 'Patches & views',
     rowTitles: ['patch', 'view'],
   });
-  await expectPicture(grid, 'picture-grid');
+  await expectFigure(grid, 'image-grid');
 });
 
-test('pictures come in rows, keep their proportions and their colours', async () => {
-  const grid = await drawPictureGrid(
+test('images come in rows, keep their proportions and their colours', async () => {
+  const grid = await drawImageGrid(
     [
       { pixels: flat(20, 20, [255, 0, 0]), width: 20, height: 20 },
       { pixels: flat(40, 20, [0, 255, 0]), width: 40, height: 20 },
@@ -48,11 +48,11 @@ test('pictures come in rows, keep their proportions and their colours', async ()
   expect(at(12 + 25, 12 + 56 + 25)).toEqual([0, 0, 255]);
 });
 
-test('a long caption ends where its picture does', async () => {
+test('a long caption ends where its image does', async () => {
   const cell = 230;
-  const picture = { pixels: flat(20, 20, [255, 0, 0]), width: 20, height: 20 };
-  const long = { ...picture, caption: 'test: synthetic_tumor_004_2-double-3/13 (20 bits)' };
-  const grid = await drawPictureGrid([long, long], { columns: 2, alt: 'two', cell });
+  const image = { pixels: flat(20, 20, [255, 0, 0]), width: 20, height: 20 };
+  const long = { ...image, caption: 'test: synthetic_tumor_004_2-double-3/13 (20 bits)' };
+  const grid = await drawImageGrid([long, long], { columns: 2, alt: 'two', cell });
   const { data, info } = await sharp(grid.png).removeAlpha().grayscale().raw().toBuffer({ resolveWithObject: true });
   const inkIn = (from: number, to: number) => {
     let least = 255;
@@ -69,8 +69,10 @@ test('a long caption ends where its picture does', async () => {
 });
 
 test('bytes that do not fit the size are refused', async () => {
-  expect(() => picturesOf(new Uint8Array(100), { height: 4, width: 4 })).toThrow('no whole number of 4 x 4 RGB images');
+  expect(() => toGridImages(new Uint8Array(100), { height: 4, width: 4 })).toThrow(
+    'no whole number of 4 x 4 RGB images',
+  );
   const short = { pixels: new Uint8Array(10), width: 4, height: 4 };
-  await expect(drawPictureGrid([short], { columns: 1, alt: '' })).rejects.toThrow('needs 48 bytes; got 10');
-  await expect(drawPictureGrid([], { columns: 1, alt: '' })).rejects.toThrow('at least one picture');
+  await expect(drawImageGrid([short], { columns: 1, alt: '' })).rejects.toThrow('needs 48 bytes; got 10');
+  await expect(drawImageGrid([], { columns: 1, alt: '' })).rejects.toThrow('at least one image');
 });

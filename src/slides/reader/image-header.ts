@@ -1,26 +1,26 @@
 import { checkTiff } from '../tiff/check.js';
 import { parseTiff, type TiffBytes } from '../tiff/parse.js';
-import type { PictureLimits } from './messages.js';
+import type { ImageLimits } from './messages.js';
 
-/** What is wrong with a picture, to be read after its name. */
-export class PictureError extends Error {
-  override name = 'PictureError';
+/** What is wrong with an image, to be read after its name. */
+export class ImageError extends Error {
+  override name = 'ImageError';
 }
 
-export const pictureFormats = ['jpeg', 'png', 'tiff', 'webp'];
+export const imageFormats = ['jpeg', 'png', 'tiff', 'webp'];
 
 /**
- * Holds what a picture's header claims against the limits, so that no decoder sees a picture that claims more: whatever
+ * Holds what an image's header claims against the limits, so that no decoder sees an image that claims more: whatever
  * size it makes room for, the header says.
  *
- * @param start of the picture: all of it, or as much as a header may take
+ * @param start of the image: all of it, or as much as a header may take
  * @param all of it: a TIFF's directories lie anywhere
- * @throws PictureError
+ * @throws ImageError
  */
-export async function checkHeader(start: Buffer, all: TiffBytes, limits: PictureLimits): Promise<void> {
+export async function checkHeader(start: Buffer, all: TiffBytes, limits: ImageLimits): Promise<void> {
   for (const { width, height } of await claimedSizes(start, all)) {
     if (width > 0 && height > 0 && Math.max(width, height) <= limits.side && width * height <= limits.pixels) continue;
-    throw new PictureError(
+    throw new ImageError(
       `claims to be ${width} x ${height} px; it may have 1 to ${limits.side} px along a side and at most ` +
         `${limits.pixels} in all`,
     );
@@ -48,15 +48,15 @@ async function claimedSizes(start: Buffer, all: TiffBytes): Promise<Size[]> {
     if (tiff) checkTiff(tiff);
     if (tiff) return tiff.directories;
   } catch (error) {
-    throw new PictureError((error as Error).message);
+    throw new ImageError((error as Error).message);
   }
-  throw new PictureError(`is no ${pictureFormats.join(', ')} picture`);
+  throw new ImageError(`is no ${imageFormats.join(', ')} image`);
 }
 
 /** PNG's signature, then the chunk IHDR with the size (W3C PNG, 5.2 and 11.2.2). */
 function pngSize(start: Buffer): Size | undefined {
   if (start.length < 24 || start.toString('latin1', 0, 8) !== '\x89PNG\r\n\x1a\n') return undefined;
-  if (start.toString('latin1', 12, 16) !== 'IHDR') throw new PictureError('is a PNG that does not begin with its size');
+  if (start.toString('latin1', 12, 16) !== 'IHDR') throw new ImageError('is a PNG that does not begin with its size');
   return { width: start.readUInt32BE(16), height: start.readUInt32BE(20) };
 }
 
@@ -75,7 +75,7 @@ function jpegSize(start: Buffer): Size | undefined {
     else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2;
     else at += 2 + start.readUInt16BE(at + 2);
   }
-  throw new PictureError('is a JPEG that does not say its size, or is cut short before it does');
+  throw new ImageError('is a JPEG that does not say its size, or is cut short before it does');
 }
 
 /** WebP's first chunk says the size: lossy, lossless or extended (RFC 9649, section 2). */
@@ -93,6 +93,6 @@ function webpSize(start: Buffer): Size | undefined {
     case 'VP8X':
       return { width: start.readUIntLE(24, 3) + 1, height: start.readUIntLE(27, 3) + 1 };
     default:
-      throw new PictureError('is a WebP that does not begin with its size');
+      throw new ImageError('is a WebP that does not begin with its size');
   }
 }

@@ -1,8 +1,8 @@
-import { type PictureSource, pictureLimits, readPicture } from '../../slides/index.js';
+import { type ImageSource, imageLimits, readImageFile } from '../../slides/index.js';
 import type { NearDuplicate } from './audit.js';
 
-/** A picture of a pair, as picture grids draw them: RGB, 0 to 255. */
-export interface PairPicture {
+/** An image of a pair, as image grids draw them: RGB, 0 to 255. */
+export interface PairImage {
   pixels: Uint8Array;
   width: number;
   height: number;
@@ -11,22 +11,22 @@ export interface PairPicture {
 }
 
 /**
- * The pictures of near-duplicates, two and two, for a picture grid of two columns.
+ * The images of near-duplicates, two and two, for an image grid of two columns.
  *
- * @param pictureOf file or encoded bytes of a row of the audited table
+ * @param imageOf file or encoded bytes of a row of the audited table
  * @param options.most so many pairs, the nearest
- * @param options.mark drawn over a row's picture, such as "SYNTHETIC"
+ * @param options.mark drawn over a row's image, such as "SYNTHETIC"
  */
-export async function nearDuplicatePictures(
+export async function nearDuplicateImages(
   pairs: readonly NearDuplicate[],
-  pictureOf: (row: number) => PictureSource | Promise<PictureSource>,
+  imageOf: (row: number) => ImageSource | Promise<ImageSource>,
   options: { most?: number; mark?: (row: number) => string | undefined } = {},
-): Promise<PairPicture[]> {
-  const shown: PairPicture[] = [];
+): Promise<PairImage[]> {
+  const shown: PairImage[] = [];
   for (const { rows, ids, sides, distance } of pairs.slice(0, options.most ?? 12)) {
     for (const place of [0, 1] as const) {
-      const picture = await pictureOf(rows[place]);
-      const { data, facts } = await readPicture(picture, { as: 'rgb', limits: pictureLimits }, ids[place]);
+      const image = await imageOf(rows[place]);
+      const { data, facts } = await readImageFile(image, { as: 'rgb', limits: imageLimits }, ids[place]);
       const mark = options.mark?.(rows[place]);
       shown.push({
         pixels: data,

@@ -1,7 +1,7 @@
 /**
- * Makes the README's picture from an executed page, as Chromium shows it, without the code between the outputs:
+ * Makes the README's image from an executed page, as Chromium shows it, without the code between the outputs:
  *
- *     node notebooks/pictures/make.mjs results/runs/11-pretrain-simclr-demo-0a1b2c3d
+ *     node notebooks/images/make.mjs results/runs/11-pretrain-simclr-demo-0a1b2c3d
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -33,8 +33,8 @@ try {
   const margin = 16;
   const clip = { x: 0, y: top.y - margin, width: 860, height: bottom.y - top.y };
   const shot = await tab.screenshot({ fullPage: true, clip });
-  const picture = await sharp(shot).png({ palette: true, colors: 192, effort: 10 }).toBuffer();
-  writeFileSync(join(here, 'simclr-demo.png'), picture);
+  const image = await sharp(shot).png({ palette: true, colors: 192, effort: 10 }).toBuffer();
+  writeFileSync(join(here, 'simclr-demo.png'), image);
 } finally {
   await browser.close();
 }

@@ -6,37 +6,37 @@ import { drawSvg, type Figure, figureBundle, fontFamily, pixelRatio } from './fi
 import { escapeMarkup } from './html.js';
 import { faintInk, ink } from './style.js';
 
-/** One picture of a grid. */
-export interface GridPicture extends RgbImage {
-  /** Below the picture. */
+/** One image of a grid. */
+export interface GridImage extends RgbImage {
+  /** Below the image. */
   caption?: string;
-  /** Drawn over the picture's corner; synthetic tissue is marked `synthetic`. */
+  /** Drawn over the image's corner; synthetic tissue is marked `synthetic`. */
   mark?: string;
 }
 
-export interface PictureGridOptions {
+export interface ImageGridOptions {
   columns: number;
-  /** What the pictures are, in words. */
+  /** What the images are, in words. */
   alt: string;
   title?: string;
   /** At the left of each row. */
   rowTitles?: readonly string[];
-  /** Side of a cell, CSS px; pictures are scaled to fit it. */
+  /** Side of a cell, CSS px; images are scaled to fit it. */
   cell?: number;
-  /** Also writes the picture to this PNG file. */
+  /** Also writes the image to this PNG file. */
   save?: string;
 }
 
 /**
- * Splits a batch into pictures for a grid.
+ * Splits a batch into images for a grid.
  *
  * @param images `[count, height, width, 3]` RGB, 0 to 255
  */
-export function picturesOf(
+export function toGridImages(
   images: Uint8Array,
   size: { height: number; width: number },
-  about: (index: number) => Pick<GridPicture, 'caption' | 'mark'> = () => ({}),
-): GridPicture[] {
+  about: (index: number) => Pick<GridImage, 'caption' | 'mark'> = () => ({}),
+): GridImage[] {
   const bytes = size.height * size.width * 3;
   if (images.length % bytes !== 0) {
     throw new RangeError(`${images.length} bytes are no whole number of ${size.height} x ${size.width} RGB images`);
@@ -48,9 +48,9 @@ export function picturesOf(
   }));
 }
 
-/** Shows pictures in rows of `columns`. */
-export async function showPictureGrid(pictures: readonly GridPicture[], options: PictureGridOptions): Promise<void> {
-  const figure = await drawPictureGrid(pictures, options);
+/** Shows images in rows of `columns`. */
+export async function showImageGrid(images: readonly GridImage[], options: ImageGridOptions): Promise<void> {
+  const figure = await drawImageGrid(images, options);
   if (options.save) await writeFileAtomic(options.save, figure.png);
   showBundle(...figureBundle(figure, options.alt));
 }
@@ -80,34 +80,32 @@ const gap = 6;
 const lineHeight = 15;
 const margin = 12;
 
-/** Draws pictures in rows of `columns`. */
-export async function drawPictureGrid(pictures: readonly GridPicture[], options: PictureGridOptions): Promise<Figure> {
+/** Draws images in rows of `columns`. */
+export async function drawImageGrid(images: readonly GridImage[], options: ImageGridOptions): Promise<Figure> {
   const { columns, cell = 112, rowTitles = [], title } = options;
-  if (pictures.length === 0) throw new RangeError('a picture grid needs at least one picture');
+  if (images.length === 0) throw new RangeError('an image grid needs at least one image');
   if (!Number.isInteger(columns) || columns < 1) throw new RangeError(`columns must be 1 or more; got ${columns}`);
-  const rows = Math.ceil(pictures.length / columns);
+  const rows = Math.ceil(images.length / columns);
   const left =
     margin + (rowTitles.length > 0 ? 8 + letterWidth * 13 * Math.max(...rowTitles.map((text) => text.length)) : 0);
   const top = margin + (title ? 28 : 0);
   const rowTops = [top];
   for (let row = 0; row < rows; row++) {
-    const captions = pictures
-      .slice(row * columns, (row + 1) * columns)
-      .map(({ caption }) => captionLines(caption, cell));
+    const captions = images.slice(row * columns, (row + 1) * columns).map(({ caption }) => captionLines(caption, cell));
     rowTops.push(rowTops[row]! + cell + gap + lineHeight * Math.max(...captions.map(({ length }) => length)));
   }
   const width = Math.ceil(left + columns * (cell + gap) - gap + margin);
   const height = rowTops[rows]! - gap + margin;
 
   const drawn = await Promise.all(
-    pictures.map(async (picture, index) => {
+    images.map(async (image, index) => {
       const x = left + (index % columns) * (cell + gap);
       const y = rowTops[Math.floor(index / columns)]!;
-      const { href, ...shown } = await scaledTo(picture, cell);
+      const { href, ...shown } = await scaledTo(image, cell);
       return (
         `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
-        (picture.mark ? markOver(picture.mark, x, y + shown.height) : '') +
-        captionLines(picture.caption, cell)
+        (image.mark ? markOver(image.mark, x, y + shown.height) : '') +
+        captionLines(image.caption, cell)
           .map(
             (line, at) =>
               `<text x="${x}" y="${y + cell + 13 + lineHeight * at}" font-size="${sizeOf(line, cell)}" fill="${faintInk}">${escapeMarkup(line)}</text>`,
@@ -131,12 +129,10 @@ export async function drawPictureGrid(pictures: readonly GridPicture[], options:
   );
 }
 
-/** A picture scaled to the cell with its proportions kept, as a data address. */
-async function scaledTo({ pixels, width, height }: GridPicture, cell: number) {
+/** An image scaled to the cell with its proportions kept, as a data address. */
+async function scaledTo({ pixels, width, height }: GridImage, cell: number) {
   if (pixels.length !== width * height * 3) {
-    throw new RangeError(
-      `a picture of ${width} x ${height} px needs ${width * height * 3} bytes; got ${pixels.length}`,
-    );
+    throw new RangeError(`an image of ${width} x ${height} px needs ${width * height * 3} bytes; got ${pixels.length}`);
   }
   const scale = cell / Math.max(width, height);
   const shown = { width: Math.round(width * scale), height: Math.round(height * scale) };
