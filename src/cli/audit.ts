@@ -39,7 +39,7 @@ warning. WHERE is
   --patient PATTERN  finds the patient in an image's path: a regular expression with one group
   --report FILE      writes all that was found: .json, or .html with the images of each pair side by side
 of a compiled dataset:
-  --by WHAT          kept on one side: slide, patient, patient-and-doubles (patients that share an image count as one),
+  --by WHAT          kept on one side: slide, patient, patient-and-duplicates (patients that share an image count as one),
                      site; by default the definition's
   --validation X, --test X, --folds N   shares and folds; by default the definition's
   --seed TEXT        decides the draws (1234)
@@ -210,7 +210,7 @@ async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values'
 const divisions: Readonly<Record<string, GroupBy>> = {
   slide: 'slide',
   patient: 'patient',
-  'patient-and-doubles': 'patient and doubles',
+  'patient-and-duplicates': 'patient and duplicates',
   site: 'site',
 };
 
@@ -260,7 +260,7 @@ function notInShards(what: GroupKey): string {
 
 /** Where none is known, there is nothing to divide. */
 function requireDivisible(patches: readonly ImageFacts[], by: GroupBy): void {
-  const what = by === 'patient and doubles' ? 'patient' : by;
+  const what = by === 'patient and duplicates' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
   throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
 }

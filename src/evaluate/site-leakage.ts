@@ -1,5 +1,5 @@
 import { inParallel, type Key, throwIfInterrupted } from '../base/index.js';
-import { type AuditedImages, patientsWithDoubles } from '../datasets/index.js';
+import { type AuditedImages, patientsWithDuplicates } from '../datasets/index.js';
 import { imageLimits, readImageFile } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';
@@ -62,7 +62,7 @@ const parts = 5;
  * @returns null where it cannot be asked: of one site, one class, few patients, or images that do not say theirs
  */
 export async function siteLeakage(audited: AuditedImages, options: SiteLeakageOptions): Promise<SiteLeakage | null> {
-  const patients = patientsWithDoubles(audited);
+  const patients = patientsWithDuplicates(audited);
   const known = [...audited.images.keys()].filter((place) => {
     const { site, class: name } = audited.images[place]!;
     return site !== null && name !== null && patients[place] !== null;

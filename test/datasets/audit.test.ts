@@ -80,8 +80,8 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     expect(new Set(found.map(({ value }) => value))).toEqual(twoSlides);
   });
 
-  it('finds none in the patient split that keeps doubles together', () => {
-    for (const fold of seeds.flatMap((seed) => foldsOf('patient and doubles', seed))) {
+  it('finds none in the patient split that keeps duplicates together', () => {
+    for (const fold of seeds.flatMap((seed) => foldsOf('patient and duplicates', seed))) {
       expect([leaksOf(fold, 'patient'), leaksOf(fold, 'exact duplicate'), fold.audit.nearDuplicates]).toEqual([
         [],
         [],
@@ -90,7 +90,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     }
   });
 
-  it('finds what patients alone do not keep apart: doubles that are filed under other patients', () => {
+  it('finds what patients alone do not keep apart: duplicates that are filed under other patients', () => {
     const folds = seeds.flatMap((seed) => foldsOf('patient', seed));
     expect(folds.flatMap((fold) => leaksOf(fold, 'patient'))).toEqual([]);
     expect(folds.some((fold) => alike(fold).size > 0)).toBe(true);
@@ -100,7 +100,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const found = plantedFindings(dataset.leaks, audited, auditRules(audited, shares));
     expect(found.map(({ kind }) => kind)).toEqual(['exact', 'near', 'rescanned']);
     for (const { kind, nearest, alike, folds } of found) {
-      expect(folds['patient and doubles']).toBe(0);
+      expect(folds['patient and duplicates']).toBe(0);
       if (kind === 'exact') expect([nearest, alike]).toEqual([0, 2]);
       if (kind === 'near') expect(alike).toBe(2);
       expect(nearest).toBeLessThanOrEqual(kind === 'rescanned' ? 60 : 24);

@@ -404,7 +404,7 @@ describe('precut patches in a table', () => {
     expect(unknown.said).toMatch(/1 images are on no side: what they would be divided by is not known of them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
     const page = join(folder, 'audit.json');
-    await audited('p1', ...anew, '--by', 'patient-and-doubles', '--most', '2', '--report', page);
+    await audited('p1', ...anew, '--by', 'patient-and-duplicates', '--most', '2', '--report', page);
     const { audits, compared, total } = JSON.parse(readFileSync(page, 'utf8'));
     expect([compared, total, audits[0].unknown]).toEqual([2, 6, { patient: 0, 'exact duplicate': 4 }]);
   });

@@ -93,12 +93,12 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
     expect(Object.keys(byKind).sort()).toEqual(['exact', 'near', 'rescanned']);
     const slide = (id: string) => dataset.slides.find((each) => each.id === id)!;
     for (const [kind, { slides, patients }] of Object.entries(byKind)) {
-      const [original, double] = slides.map(slide);
-      expect([original!.patient, double!.patient]).toEqual(patients);
+      const [original, duplicate] = slides.map(slide);
+      expect([original!.patient, duplicate!.patient]).toEqual(patients);
       expect(patients[0]).not.toBe(patients[1]);
-      expect(original!.sha256 === double!.sha256).toBe(kind === 'exact');
-      expect(original!.site === double!.site).toBe(kind !== 'rescanned');
-      expect(sectionOf(dataset, double!.id).tissue).toEqual(sectionOf(dataset, original!.id).tissue);
+      expect(original!.sha256 === duplicate!.sha256).toBe(kind === 'exact');
+      expect(original!.site === duplicate!.site).toBe(kind !== 'rescanned');
+      expect(sectionOf(dataset, duplicate!.id).tissue).toEqual(sectionOf(dataset, original!.id).tissue);
     }
   });
 
@@ -119,7 +119,7 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
     await expect(refused({ patients: 0 })).rejects.toThrow(/patients is a whole number from 1 to 99; got 0/);
     await expect(refused({ sites: 21 })).rejects.toThrow(/sites is a whole number from 1 to 20; got 21/);
     await expect(refused({ kind: 'pcam200' })).rejects.toThrow(/classes can be chosen for ptcga200 only/);
-    await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to double/);
+    await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to duplicate/);
     await expect(refused({ sites: 1 })).rejects.toThrow(/two sites or more/);
   });
 });

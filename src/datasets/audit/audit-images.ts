@@ -16,8 +16,8 @@ import {
 } from '../splits/index.js';
 import type { AuditedImage, AuditedImages, ImageFacts } from './images.js';
 
-/** What a division keeps on one side; `patient and doubles` also the patients that share images that look alike. */
-export type GroupBy = SplitRule['by'] | 'patient and doubles';
+/** What a division keeps on one side; `patient and duplicates` also the patients that share images that look alike. */
+export type GroupBy = SplitRule['by'] | 'patient and duplicates';
 
 /** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the images. */
 export interface FoldAudit {
@@ -54,7 +54,7 @@ export interface RuleAuditOptions {
   key?: Key;
 }
 
-const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and doubles', 'site'];
+const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
 
 /**
  * Divides the slides of images by a rule's shares, once so that slides are kept whole, once patients, once patients
@@ -73,11 +73,11 @@ export function auditRules(
   const impossible: { by: GroupBy; reason: string }[] = [];
   for (const by of options.by ?? everyDivision) {
     const slides = slidesOf([...images, ...unread]);
-    if (by === 'patient and doubles') {
-      const countedAs = patientOfDoubles(images, pairs);
+    if (by === 'patient and duplicates') {
+      const countedAs = patientOfDuplicates(images, pairs);
       for (const slide of slides) slide.patient = countedAs(slide.patient);
     }
-    const divided = { ...rule, by: by === 'patient and doubles' ? 'patient' : by } as const;
+    const divided = { ...rule, by: by === 'patient and duplicates' ? 'patient' : by } as const;
     const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
@@ -154,16 +154,16 @@ function slidesOf(images: readonly ImageFacts[]): SplitItem[] {
  * The patient of each image, where patients that share images that look alike count as one: whose the tissue is,
  * nobody knows. Null where an image's patient is not known.
  */
-export function patientsWithDoubles(
+export function patientsWithDuplicates(
   { images }: Pick<AuditedImages, 'images'>,
   pairs: readonly NearPair[] = pairsOf(images, defaultNearDistance),
 ): (string | null)[] {
-  const countedAs = patientOfDoubles(images, pairs);
+  const countedAs = patientOfDuplicates(images, pairs);
   return images.map(({ patient }) => countedAs(patient));
 }
 
 /** The patient that a patient counts as. */
-function patientOfDoubles(
+function patientOfDuplicates(
   images: readonly AuditedImage[],
   pairs: readonly NearPair[],
 ): (patient: string | null) => string | null {

@@ -3,7 +3,7 @@ export {
   auditRules,
   type FoldAudit,
   type GroupBy,
-  patientsWithDoubles,
+  patientsWithDuplicates,
   type RuleAuditOptions,
   type RuleAudits,
 } from './audit-images.js';

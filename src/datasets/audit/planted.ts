@@ -20,8 +20,10 @@ export function plantedFindings(
   { folds, distance }: RuleAudits,
 ): PlantedFinding[] {
   return planted.map((leak) => {
-    const [originals, doubles] = leak.slides.map((id) => images.filter(({ slide }) => slide === id));
-    const distances = originals!.flatMap(({ hash }) => doubles!.map((double) => hashDistance(hash, double.hash)));
+    const [originals, duplicates] = leak.slides.map((id) => images.filter(({ slide }) => slide === id));
+    const distances = originals!.flatMap(({ hash }) =>
+      duplicates!.map((duplicate) => hashDistance(hash, duplicate.hash)),
+    );
     const isIts = (place: number) => leak.slides.includes(images[place]!.slide ?? '');
     const found: Partial<Record<GroupBy, number>> = {};
     for (const { by, audit } of folds) {

@@ -15,7 +15,7 @@ export interface SyntheticDatasetOptions {
   /** Size of a slide's tissue, in patches of 200 um; of each core for segpanda200. */
   columns?: number;
   rows?: number;
-  /** Doubles to plant for an audit to find. */
+  /** Duplicates to plant for an audit to find. */
   leaks?: Partial<LeakCounts>;
 }
 

@@ -27,8 +27,8 @@ export interface PlantedLeak {
   /** The same file; the same slide scanned again on the same scanner; or on another site's. */
   kind: 'exact' | 'near' | 'rescanned';
   /** The original and its double. */
-  slides: readonly [original: string, double: string];
-  patients: readonly [original: string, double: string];
+  slides: readonly [original: string, duplicate: string];
+  patients: readonly [original: string, duplicate: string];
 }
 
 /** What makes one dataset's slides different from another's. */
@@ -104,7 +104,7 @@ function planSlide(
   };
 }
 
-/** Adds doubles of slides drawn by lot, each under a patient of its own. */
+/** Adds duplicates of slides drawn by lot, each under a patient of its own. */
 function plantLeaks(
   slides: readonly PlannedSlide[],
   sites: readonly SyntheticSite[],
@@ -115,7 +115,9 @@ function plantLeaks(
     new Array<PlantedLeak['kind']>(leaks[kind]).fill(kind),
   );
   if (wanted.length > slides.length) {
-    throw new RangeError(`${wanted.length} leaks were asked for, but there are only ${slides.length} slides to double`);
+    throw new RangeError(
+      `${wanted.length} leaks were asked for, but there are only ${slides.length} slides to duplicate`,
+    );
   }
   const originals = key
     .fold('leaks')
@@ -124,21 +126,21 @@ function plantLeaks(
     .slice(0, wanted.length);
   const planted = wanted.map((kind, index) => {
     const original = originals[index]!;
-    const double = doubleOf(original, kind, index + 1, sites);
+    const duplicate = duplicateOf(original, kind, index + 1, sites);
     const pair: PlantedLeak = {
       kind,
-      slides: [original.id, double.id],
-      patients: [original.patient, double.patient],
+      slides: [original.id, duplicate.id],
+      patients: [original.patient, duplicate.patient],
     };
-    return { double, pair };
+    return { duplicate, pair };
   });
   return {
-    slides: [...slides, ...planted.map(({ double }) => double)],
+    slides: [...slides, ...planted.map(({ duplicate }) => duplicate)],
     leaks: planted.map(({ pair }) => pair),
   };
 }
 
-function doubleOf(
+function duplicateOf(
   original: PlannedSlide,
   kind: PlantedLeak['kind'],
   number: number,

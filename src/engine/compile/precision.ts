@@ -1,11 +1,11 @@
-import { inDouble } from './double.js';
+import { inFloat64 } from './float64.js';
 import { type ArgDef, DataType, groupByArgument, opDefinition, type TensorInfo } from './native.js';
 import { castOp, firstFreeId, givenValues, type Program, type RecordedOp } from './program.js';
 
 /**
  * What a compiled step computes in. Its inputs, outputs and with them the weights stay float32. float16 is for GPUs
  * without bfloat16: its range is small, so a step takes its gradients with a scaled loss (`dynamicLossScaling`).
- * float64 is slow, and is for checking gradients (see `inDouble`).
+ * float64 is slow, and is for checking gradients (see `inFloat64`).
  */
 export type Precision = (typeof precisions)[number];
 
@@ -84,7 +84,7 @@ const customOps = 'Pathlab';
  */
 export function inPrecision(program: Program, precision: Precision): Program {
   if (precision === 'float32') return program;
-  if (precision === 'float64') return inDouble(program);
+  if (precision === 'float64') return inFloat64(program);
   const low = DataType[precision];
   const mayBeLow = (op: string) => precision === 'bfloat16' || !op.startsWith(customOps);
   const ops: RecordedOp[] = [];

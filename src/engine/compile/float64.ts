@@ -9,7 +9,7 @@ import { castOp, firstFreeId, givenValues, type Program, type RecordedOp } from 
  *
  * @throws CompileError for an op that TensorFlow defines without float64, naming its line
  */
-export function inDouble(program: Program): Program {
+export function inFloat64(program: Program): Program {
   const infos = new Map(givenValues(program).map((info) => [info.id, info]));
   /** The float64 value of a float32 value. */
   const doubleOf = new Map<number, TensorInfo>();
