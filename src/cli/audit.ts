@@ -43,7 +43,7 @@ of a compiled dataset:
                      site; by default the definition's
   --validation X, --test X, --folds N   shares and folds; by default the definition's
   --seed TEXT        decides the draws (1234)
-  --most N           reads and compares at most about N images, as many of each slide (100000); patients, slides and
+  --max-images N     reads and compares at most about N images, as many of each slide (100000); patients, slides and
                      sites are those of all, but with fewer than all it is not known that no bytes are on two sides
 
 The exit code is 0 when nothing that must be apart is on two sides, 2 when something is, or is not known to be apart (some
@@ -123,7 +123,7 @@ interface Asked {
 }
 
 /** Options that are for one kind of WHERE only. */
-const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'most'] as const;
+const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'max-images'] as const;
 
 async function auditsOf(
   where: string,
@@ -138,9 +138,9 @@ async function auditsOf(
     }
     const rule = await ruleOf(where, values);
     const by = divisionOf(values.by ?? rule.by);
-    const most = wholeNumber('most', values.most);
+    const maxImages = wholeNumber('max-images', values['max-images']);
     const division = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
-    const dividesAnew = forCompiled.some((name) => name !== 'most' && values[name] !== undefined);
+    const dividesAnew = forCompiled.some((name) => name !== 'max-images' && values[name] !== undefined);
     let isDivided = false;
     const check = (patches: readonly ImageFacts[]) => {
       requireKnown(patches, apart, notInShards);
@@ -157,7 +157,7 @@ async function auditsOf(
         );
       }
     };
-    const audited = await imagesOfShards(where, { most, signal, check, onProgress: progressLogger('shards') });
+    const audited = await imagesOfShards(where, { maxImages, signal, check, onProgress: progressLogger('shards') });
     if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
     const found = auditRules(audited, rule, division);
     refuseImpossible(found);
@@ -307,7 +307,7 @@ function parsed(words: readonly string[]) {
       test: text,
       folds: text,
       seed: text,
-      most: text,
+      'max-images': text,
     },
   });
 }

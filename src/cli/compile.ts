@@ -42,7 +42,7 @@ Several machines with one shared folder: run each of --part 1/N to --part N/N so
   --tissue SHARE     of a patch that must be tissue, 0 to 1: of slides (the definition's) and of tiles (0)
   --lossless         keeps precut patches as PNG, so that no value changes: shards become some five times as large
   --seed TEXT        decides which patches of a slide are drawn (0)
-  --most N           patches of a slide, at most (the definition's; "all" for no limit)
+  --max-patches N    patches of a slide, at most (the definition's; "all" for no limit)
   --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
   --source FOLDER    where \`pathlab fetch\` put the files (data/NAME/source)
   --from FOLDER      the folder that holds the files, for a dataset that its users download themselves
@@ -80,7 +80,7 @@ export async function compile(words: readonly string[]): Promise<number> {
     lossless: values.lossless,
     seed: seedOf(values.seed ?? '0'),
     removeOrphans: values['remove-orphans'],
-    maxPatchesPerSlide: values.most === 'all' ? null : wholeNumber('most', values.most),
+    maxPatchesPerSlide: values['max-patches'] === 'all' ? null : wholeNumber('max-patches', values['max-patches']),
     onProgress: ({ slide, outcome, reason, done, total }) =>
       console.error(`${done} of ${total}: ${slide} ${outcome}${reason === undefined ? '' : `: ${reason}`}`),
     onWait: (reason) => console.error(reason),
@@ -187,7 +187,7 @@ function parsed(words: readonly string[]) {
       part: text,
       finish: { type: 'boolean' },
       seed: text,
-      most: text,
+      'max-patches': text,
       size: text,
       tile: text,
       stride: text,

@@ -84,13 +84,13 @@ export interface NearPair {
  * Two hashes at distance `most` agree wholly in at least one of `most + 1` parts, so that only hashes that share a part
  * are compared (as in Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling, WWW 2007).
  */
-export function nearPairs(hashes: readonly Uint32Array[], most: number): NearPair[] {
-  if (!(Number.isSafeInteger(most) && most >= 0 && most < hashBits)) {
-    throw new RangeError(`a distance is a whole number from 0 to ${hashBits - 1} bits; got ${most}`);
+export function nearPairs(hashes: readonly Uint32Array[], maxDistance: number): NearPair[] {
+  if (!(Number.isSafeInteger(maxDistance) && maxDistance >= 0 && maxDistance < hashBits)) {
+    throw new RangeError(`a distance is a whole number from 0 to ${hashBits - 1} bits; got ${maxDistance}`);
   }
   const equal = bucketsBy(hashes.keys(), (index) => hashes[index]!.join());
   const pairs = equal.flatMap(([one, ...others]) => others.map((other) => ({ one: one!, other, distance: 0 })));
-  const parts = most + 1;
+  const parts = maxDistance + 1;
   for (let part = 0; part < parts; part++) {
     const first = Math.floor((part * hashBits) / parts);
     const end = Math.floor(((part + 1) * hashBits) / parts);
@@ -103,7 +103,7 @@ export function nearPairs(hashes: readonly Uint32Array[], most: number): NearPai
         for (let next = at + 1; next < bucket.length; next++) {
           const [one, other] = [bucket[at]!, bucket[next]!];
           const distance = hashDistance(hashes[one]!, hashes[other]!);
-          if (distance <= most) pairs.push({ one, other, distance });
+          if (distance <= maxDistance) pairs.push({ one, other, distance });
         }
       }
     }

@@ -17,7 +17,7 @@ export class BandwidthLimit {
   }
 }
 
-export interface LeastRate {
+export interface MinimumRate {
   /** Below this, averaged over `slowSeconds`, a stream counts as stuck. */
   minimumBytesPerSecond: number;
   slowSeconds: number;
@@ -34,7 +34,7 @@ export class RateWatch {
   private waited = 0;
   private waitingSince: number | undefined = performance.now();
 
-  constructor({ minimumBytesPerSecond, slowSeconds }: LeastRate, stop: () => void) {
+  constructor({ minimumBytesPerSecond, slowSeconds }: MinimumRate, stop: () => void) {
     const look = Math.max(10, Math.min(1000, (slowSeconds * 1000) / 4));
     this.timer = setInterval(() => {
       const now = performance.now();

@@ -2,10 +2,10 @@ import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest
 import { request as secureRequest } from 'node:https';
 import { checkAddress, shownAddress } from './address.js';
 import { TransferError } from './failures.js';
-import { type LeastRate, RateWatch } from './rate.js';
+import { type MinimumRate, RateWatch } from './rate.js';
 import { retryAfterSeconds } from './retry.js';
 
-export interface RequestOptions extends LeastRate {
+export interface RequestOptions extends MinimumRate {
   method?: 'GET' | 'POST' | 'HEAD';
   headers?: Readonly<Record<string, string>>;
   body?: string;
@@ -104,7 +104,7 @@ function answerOf(message: IncomingMessage, url: URL, options: RequestOptions): 
   };
 }
 
-async function* watched(message: IncomingMessage, url: URL, rate: LeastRate): AsyncGenerator<Buffer> {
+async function* watched(message: IncomingMessage, url: URL, rate: MinimumRate): AsyncGenerator<Buffer> {
   const watch = new RateWatch(rate, () => {
     const { slowSeconds, minimumBytesPerSecond } = rate;
     message.destroy(

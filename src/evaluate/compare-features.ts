@@ -25,7 +25,7 @@ export interface FeatureGain {
 }
 
 /** Of fewer groups a bootstrap says nothing. */
-const leastGroups = 5;
+const minGroups = 5;
 
 export interface FeatureComparison {
   /** In the order given. */
@@ -67,8 +67,7 @@ export async function compareFeatures(options: {
       typeof kind === 'function' ? kind : (patches: BatchSource) => extractFeatures(kind, patches, { signal });
     const [known, asked] = [await featuresOf(bank), await featuresOf(queries)];
     const { accuracy, correct } = await knnClassify(known, bank.labels, asked, queries.labels, { classes, neighbors });
-    const interval =
-      count < leastGroups ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
+    const interval = count < minGroups ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
     accuracies.push({ name, value: accuracy, correct, interval });
   }
   const [first, ...others] = accuracies as [FeatureAccuracy, ...FeatureAccuracy[]];
@@ -76,7 +75,7 @@ export async function compareFeatures(options: {
     name,
     value: first.value - value,
     interval:
-      count < leastGroups
+      count < minGroups
         ? null
         : pairedDifferenceInterval(correct, first.correct, groups.names, bootstrap('difference')),
   }));

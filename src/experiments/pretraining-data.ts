@@ -52,9 +52,9 @@ export async function pretrainingData(
     );
   }
   const trained = method.supervised ? labelled(split.train) : split.train;
-  const inOrder = (rows: Int32Array, most: number, name: string) =>
+  const inOrder = (rows: Int32Array, max: number, name: string) =>
     new BatchSource(dataset, {
-      patches: drawRows(rows, most, root.fold('evaluated').fold(name)),
+      patches: drawRows(rows, max, root.fold('evaluated').fold(name)),
       batchSize: Math.min(64, rows.length),
       imageSize,
     });
@@ -79,6 +79,6 @@ async function openNamed(
 }
 
 /** Some of the rows, drawn, in ascending order; all where there are no more. */
-function drawRows(rows: Int32Array, most: number, from: Key): Int32Array {
-  return rows.length <= most ? rows : from.generator().shuffle(rows.slice()).slice(0, most).sort();
+function drawRows(rows: Int32Array, max: number, from: Key): Int32Array {
+  return rows.length <= max ? rows : from.generator().shuffle(rows.slice()).slice(0, max).sort();
 }

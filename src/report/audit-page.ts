@@ -73,7 +73,7 @@ export function comparedText({ images, total, otherFiles }: AuditedImages): stri
 async function pairsOf(audited: AuditedImages, { nearDuplicates: near }: SplitAudit): Promise<string> {
   if (near.length === 0) return '';
   const images = await nearDuplicateImages(near, (place) => audited.read(place), {
-    most: maxPairs,
+    maxPairs,
     mark: (place) => (audited.images[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
   const shown = Math.min(maxPairs, near.length);

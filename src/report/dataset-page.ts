@@ -39,10 +39,10 @@ export async function showDefinition({ definition, understood }: CompileExperime
   ]);
 }
 
-function geometryInWords({ micrometers, pixels, maxPatchesPerSlide: most, minimumTissue }: DatasetGeometry): string {
+function geometryInWords({ micrometers, pixels, maxPatchesPerSlide: max, minimumTissue }: DatasetGeometry): string {
   return (
     `${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px); ` +
-    `${most === null ? 'all' : `at most ${most}`} of a slide, each with at least ${100 * minimumTissue} % tissue`
+    `${max === null ? 'all' : `at most ${max}`} of a slide, each with at least ${100 * minimumTissue} % tissue`
   );
 }
 

@@ -10,7 +10,7 @@ import { aboutPatch } from './show-patches.js';
 const maxClasses = 7;
 
 /** A map of fewer shows nothing. */
-const leastPatches = 8;
+const minPatches = 8;
 
 /**
  * Shows patches on a map on which those with similar features lie beside each other (UMAP), by class. Of many classes the
@@ -21,7 +21,7 @@ export async function showFeatureMap(
   patches: BatchSource,
   options: { seed: number; save?: string },
 ): Promise<void> {
-  if (patches.count < leastPatches) {
+  if (patches.count < minPatches) {
     await display(html(`<p>${patches.count} held-out patches are too few for a map.</p>`));
     return;
   }

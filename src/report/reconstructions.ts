@@ -18,12 +18,12 @@ export async function showReconstructions(
   method: AnyMethod,
   model: ModelTensors,
   patches: BatchSource,
-  { seed, save, most = 8 }: { seed: number; save?: string; most?: number },
+  { seed, save, maxPatches = 8 }: { seed: number; save?: string; maxPatches?: number },
 ): Promise<void> {
   const { reconstruct, views, name, backbone } = method;
   if (!reconstruct) throw new Error(`${name} reconstructs no images`);
   const { dataset, size: imageSize } = patches;
-  const rows = sampleRows(dataset, most, patches.rows);
+  const rows = sampleRows(dataset, maxPatches, patches.rows);
   const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
   const loaded = await source.load(0);
   const size = views[0]!.size;

@@ -35,7 +35,7 @@ export async function showPatches(
  * @param from rows of the index to choose from, by default all
  * @returns rows of the index, class by class in the order of their names
  */
-export function sampleRows(dataset: ShardDataset, most: number, from?: ArrayLike<number>): number[] {
+export function sampleRows(dataset: ShardDataset, maxPatches: number, from?: ArrayLike<number>): number[] {
   const rowsOf = new Map<string, number[]>();
   for (const row of from ? Array.from(from) : Array(dataset.count).keys()) {
     const { caption } = aboutPatch(dataset, row);
@@ -43,8 +43,8 @@ export function sampleRows(dataset: ShardDataset, most: number, from?: ArrayLike
     if (known) known.push(row);
     else rowsOf.set(caption, [row]);
   }
-  const each = Math.max(1, Math.floor(most / rowsOf.size));
-  const names = [...rowsOf.keys()].sort().slice(0, most);
+  const each = Math.max(1, Math.floor(maxPatches / rowsOf.size));
+  const names = [...rowsOf.keys()].sort().slice(0, maxPatches);
   return names.flatMap((name) => spread(rowsOf.get(name)!, each));
 }
 

@@ -165,7 +165,7 @@ async function showNearDuplicates(
   const worst = own.reduce((best, fold) => (near(fold).length > near(best).length ? fold : best));
   const maxPairs = 6;
   const images = await nearDuplicateImages(near(worst), (place) => audited.read(place), {
-    most: maxPairs,
+    maxPairs,
     mark: (place) => (audited.images[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
   await showImageGrid(images, {

@@ -14,11 +14,11 @@ import { aboutPatch, sampleRows } from './show-patches.js';
 export async function showViews(
   method: AnyMethod,
   patches: BatchSource,
-  options: { seed: number; save?: string; most?: number },
+  options: { seed: number; save?: string; maxPatches?: number },
 ): Promise<void> {
   const { dataset, size: imageSize } = patches;
-  const { seed, save, most = 8 } = options;
-  const rows = sampleRows(dataset, most, patches.rows);
+  const { seed, save, maxPatches = 8 } = options;
+  const rows = sampleRows(dataset, maxPatches, patches.rows);
   const source = new BatchSource(dataset, { patches: rows, batchSize: rows.length, imageSize });
   const loaded = await source.load(0);
   const [images, ...views] = tf.tidy(() => {

@@ -11,7 +11,7 @@ export {
   requireImage,
 } from './image-files.js';
 export * from './labels/index.js';
-export { isPixelSize, leastMpp, type Magnification, maxMpp, type Resampling, resampling } from './magnification.js';
+export { isPixelSize, type Magnification, maxMpp, minMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
 export { useOwnFont } from './own-font.js';
 export {

@@ -11,7 +11,7 @@ export interface Magnification {
 const mppOfObjective: Record<string, number> = { '40': 0.25, '20': 0.5, '10': 1, '5': 2 };
 
 /** Pixels outside this range, um, are not those of a microscope. */
-export const leastMpp = 0.02;
+export const minMpp = 0.02;
 export const maxMpp = 50;
 
 /** Scanners' pixels differ so much from the convention of their objective; more is a contradiction. */
@@ -31,7 +31,7 @@ export function magnificationOf(
   path: string,
 ): Magnification {
   if (callersMpp !== undefined && !isPixelSize(callersMpp)) {
-    throw new RangeError(`mpp must be between ${leastMpp} and ${maxMpp} um; got ${callersMpp}`);
+    throw new RangeError(`mpp must be between ${minMpp} and ${maxMpp} um; got ${callersMpp}`);
   }
   const said = [
     { source: 'mpp' as const, mpp: mppOfFile(properties, path), words: 'its pixels are' },
@@ -82,7 +82,7 @@ function unknownMagnification(properties: Readonly<Record<string, string>>, path
 
 /** Whether a number can be the size of a microscope's pixels, um. */
 export function isPixelSize(mpp: number): boolean {
-  return mpp >= leastMpp && mpp <= maxMpp;
+  return mpp >= minMpp && mpp <= maxMpp;
 }
 
 /** How pixels were brought from one size to another. */

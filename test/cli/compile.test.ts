@@ -82,15 +82,15 @@ describe('pathlab compile', () => {
   });
 
   it('plans, compiles, and finds what is there', () => {
-    const plan = compile('--plan', '--most', '5');
+    const plan = compile('--plan', '--max-patches', '5');
     expect(plan.stdout).toMatch(/slides {4}2, of which 0 have a shard\npatches {3}at most 10 \(200 um, 64 px\)/);
-    const first = compile('--most', '5', '--workers', '2');
+    const first = compile('--max-patches', '5', '--workers', '2');
     expect(first.stdout).toMatch(/^10 patches of 2 slides; 0 failed\n/);
     expect(first.status).toBe(0);
     const made = first.stdout.trim().split('\n').at(-1)!;
     const report = JSON.parse(readFileSync(join(made, 'report.json'), 'utf8')) as { counts: { byPatient: object } };
     expect(report.counts.byPatient).toEqual({ 'patient-0': 10 });
-    expect(compile('--most', '5').stderr).toMatch(/2 of 2: synthetic-0\d there already/);
+    expect(compile('--max-patches', '5').stderr).toMatch(/2 of 2: synthetic-0\d there already/);
   });
 
   it.skipIf(!canMount)(

@@ -129,7 +129,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
   });
 
   it('compares as many patches of each slide where there are more than it may', async () => {
-    const some = await imagesOfShards(compiled.folder, { most: compiled.report.slides.length });
+    const some = await imagesOfShards(compiled.folder, { maxImages: compiled.report.slides.length });
     expect(some.total).toBe(compiled.report.counts.patches);
     expect(some.images.map(({ slide }) => slide)).toEqual(compiled.report.slides.map(({ slide }) => slide));
     expect(some.unread.length).toBe(some.total - some.images.length);

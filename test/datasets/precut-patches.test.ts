@@ -382,29 +382,29 @@ describe('precut patches in a table', () => {
       return { code, said: said.mock.calls.flat().join('\n') };
     };
     // Of six, a and d are read; b and f are of one patient.
-    const leak = await audited('p1', '--most', '2');
+    const leak = await audited('p1', '--max-images', '2');
     expect(leak.code).toBe(2);
     expect(leak.said).toMatch(
       /NOT CLEAN: 1 patient on two sides, .*\(4 rows were not compared\).* Sides: train 3, test 3/,
     );
     expect(leak.said).toMatch(/patient p1: test 1, train 1 \(b\/\d, f\/\d\)/);
     expect(leak.said).toMatch(/2 of 6 images were read.*; 4 were not compared, so whether they are exact duplicates/);
-    const none = await audited('p5', '--most', '2');
+    const none = await audited('p5', '--max-images', '2');
     expect([none.code, none.said]).toEqual([
       2,
       expect.stringMatching(/NOT KNOWN to be clean: 0 patients on two sides/),
     ]);
-    expect((await audited('p5', '--most', '6')).code).toBe(0);
+    expect((await audited('p5', '--max-images', '6')).code).toBe(0);
 
     // They are divided as if all had been read.
     const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
     const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
-    expect(await sides('--most', '2')).toBe(await sides());
+    expect(await sides('--max-images', '2')).toBe(await sides());
     const unknown = await audited('', ...anew);
     expect(unknown.said).toMatch(/1 images are on no side: what they would be divided by is not known of them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
     const page = join(folder, 'audit.json');
-    await audited('p1', ...anew, '--by', 'patient-and-duplicates', '--most', '2', '--report', page);
+    await audited('p1', ...anew, '--by', 'patient-and-duplicates', '--max-images', '2', '--report', page);
     const { audits, compared, total } = JSON.parse(readFileSync(page, 'utf8'));
     expect([compared, total, audits[0].unknown]).toEqual([2, 6, { patient: 0, 'exact duplicate': 4 }]);
   });
@@ -518,7 +518,7 @@ describe('pathlab compile of precut patches', () => {
     expect(await compile(words)).toBe(1);
     expect(said[0]).toBe('2 patches (2 copied, 0 re-encoded); 1 failed');
     expect(errors.join('\n')).toMatch(/1-p2_bad failed: p2_bad\.jpg is no jpeg/);
-    await expect(compile([...words, '--most', '3'])).rejects.toThrow(/precut patches are taken as they are/);
+    await expect(compile([...words, '--max-patches', '3'])).rejects.toThrow(/precut patches are taken as they are/);
   });
 
   it('knows the folder before anything is read', async () => {

@@ -50,9 +50,9 @@ async function compilePatches(rows: readonly string[], labels: object) {
   return compileDataset({ definition: dataset.definition, slides: ready }, { data: join(folder, 'data') });
 }
 
-const sampleOf = async ({ folder }: CompiledDataset, most: number) => {
+const sampleOf = async ({ folder }: CompiledDataset, maxPatches: number) => {
   const dataset = await openShardDataset(folder);
-  return patchGridImages(dataset, sampleRows(dataset, most));
+  return patchGridImages(dataset, sampleRows(dataset, maxPatches));
 };
 const brightest = ({ pixels }: GridImage) => ['red', 'green', 'blue'][pixels.indexOf(Math.max(...pixels.slice(0, 3)))];
 

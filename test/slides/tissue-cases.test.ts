@@ -10,7 +10,7 @@ const folder = ['../../../shared/data/patches/tissue-cases/']
 
 const share = (plane: Uint8Array) => plane.reduce((sum, value) => sum + value, 0) / plane.length;
 
-type Range = [least: number, most: number];
+type Range = [min: number, max: number];
 const none: Range = [0, 0.04];
 const little: Range = [0, 0.2];
 

@@ -9,7 +9,7 @@ export interface ShardImagesOptions {
    * Reads and compares at most about so many images, as many of each slide; a slide's are spread over it. Of the others
    * the index tells all but the bytes.
    */
-  most?: number;
+  maxImages?: number;
   /** Called with what is known of all images before any is read; may throw. */
   check?: (images: readonly ImageFacts[]) => void;
   /** Called after each shard. */
@@ -18,7 +18,7 @@ export interface ShardImagesOptions {
 }
 
 /** More would take hours to hash and compare. */
-const defaultMost = 100_000;
+const defaultMaxImages = 100_000;
 
 /**
  * The images of a compiled dataset, for an audit.
@@ -28,7 +28,7 @@ const defaultMost = 100_000;
  */
 export async function imagesOfShards(folder: string, options: ShardImagesOptions = {}): Promise<AuditedImages> {
   const dataset = await openShardDataset(folder);
-  const rows = rowsToCompare(dataset, options.most ?? defaultMost);
+  const rows = rowsToCompare(dataset, options.maxImages ?? defaultMaxImages);
   const { slides, patients, sites, splits, labels, classNames, synthetic } = dataset;
   const numbers = dataset.index.array('patch') as ArrayLike<number>;
   const nameAt = (column: CodedColumn | null, row: number) => column?.names[column.codes[row]!] ?? null;
@@ -72,11 +72,11 @@ export async function imagesOfShards(folder: string, options: ShardImagesOptions
 }
 
 /** Rows of the index, shard by shard: all, or as many of each shard. */
-function rowsToCompare({ count, shards, shardNames }: ShardDataset, most: number): number[][] {
+function rowsToCompare({ count, shards, shardNames }: ShardDataset, maxImages: number): number[][] {
   const ofShard: number[][] = shardNames.map(() => []);
   for (let row = 0; row < count; row++) ofShard[shards[row]!]!.push(row);
-  if (count <= most) return ofShard;
-  const each = Math.max(1, Math.floor(most / shardNames.length));
+  if (count <= maxImages) return ofShard;
+  const each = Math.max(1, Math.floor(maxImages / shardNames.length));
   return ofShard.map((rows) => {
     const step = Math.max(1, rows.length / each);
     return Array.from({ length: Math.min(each, rows.length) }, (_, n) => rows[Math.floor(n * step)]!);

@@ -33,7 +33,7 @@ export function syntheticDatasetSettings(
   };
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(`${name} is a whole number from ${least} to ${most}; got ${value}`);
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${name} is a whole number from ${min} to ${max}; got ${value}`);
 }

@@ -44,8 +44,8 @@ const patchesOfShard = 500;
  * Deals patches out to shards of about 500. Which shard a patch is in depends on its id and the number of shards, so that
  * classes and patients are mixed in each, and a patch that comes or goes changes one shard only.
  */
-export function precutGroups(patches: readonly DatasetSlide[], most = patchesOfShard): PrecutGroup[] {
-  const count = Math.ceil(patches.length / most);
+export function precutGroups(patches: readonly DatasetSlide[], maxPatches = patchesOfShard): PrecutGroup[] {
+  const count = Math.ceil(patches.length / maxPatches);
   const groups = new Map<number, DatasetSlide[]>();
   for (const patch of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
     const group = Number.parseInt(sha256(patch.id).slice(0, 8), 16) % count;

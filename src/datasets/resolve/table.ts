@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type ColumnTable, table } from 'arquero';
 import { inParallel, sha256 } from '../../base/index.js';
-import { isPixelSize, leastMpp, maxMpp } from '../../slides/index.js';
+import { isPixelSize, maxMpp, minMpp } from '../../slides/index.js';
 import type { SplitName, TableSource } from '../definition.js';
 import { parseCsv } from './csv.js';
 import type { FileDigests } from './file-digests.js';
@@ -132,5 +132,5 @@ function mppOf(text: string | null, where: string): number | null {
   if (text === null) return null;
   const mpp = Number(text);
   if (isPixelSize(mpp)) return mpp;
-  throw new Error(`${where}: "${text}" is no size of a pixel, ${leastMpp} to ${maxMpp} um`);
+  throw new Error(`${where}: "${text}" is no size of a pixel, ${minMpp} to ${maxMpp} um`);
 }

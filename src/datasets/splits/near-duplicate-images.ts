@@ -14,16 +14,16 @@ export interface PairImage {
  * The images of near-duplicates, two and two, for an image grid of two columns.
  *
  * @param imageOf file or encoded bytes of a row of the audited table
- * @param options.most so many pairs, the nearest
+ * @param options.maxPairs so many pairs, the nearest
  * @param options.mark drawn over a row's image, such as "SYNTHETIC"
  */
 export async function nearDuplicateImages(
   pairs: readonly NearDuplicate[],
   imageOf: (row: number) => ImageSource | Promise<ImageSource>,
-  options: { most?: number; mark?: (row: number) => string | undefined } = {},
+  options: { maxPairs?: number; mark?: (row: number) => string | undefined } = {},
 ): Promise<PairImage[]> {
   const shown: PairImage[] = [];
-  for (const { rows, ids, sides, distance } of pairs.slice(0, options.most ?? 12)) {
+  for (const { rows, ids, sides, distance } of pairs.slice(0, options.maxPairs ?? 12)) {
     for (const place of [0, 1] as const) {
       const image = await imageOf(rows[place]);
       const { data, facts } = await readImageFile(image, { as: 'rgb', limits: imageLimits }, ids[place]);

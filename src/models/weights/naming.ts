@@ -148,14 +148,14 @@ export function understandNames(given: readonly string[], targets: readonly stri
     }
     return [...counts].map(([start, count]) => ({ naming, prefix: start, count, renamed }));
   });
-  const most = found.reduce((most, { count }) => Math.max(most, count), 0);
-  if (most < targets.length / 2) {
+  const highest = found.reduce((highest, { count }) => Math.max(highest, count), 0);
+  if (highest < targets.length / 2) {
     throw new Error(
       `its names are not the network's in any naming that pathlab knows (${Object.keys(namings).join(', ')})` +
         `${prefix === undefined ? '' : ` behind "${prefix}"`}: it has ${listed(given, 5)}`,
     );
   }
-  const best = found.filter(({ count }) => count === most);
+  const best = found.filter(({ count }) => count === highest);
   const naming = best.filter((each) => each.naming === best[0]!.naming);
   const choices =
     naming.length > 1 ? naming.filter((each) => preferred.some((pattern) => pattern.test(each.prefix))) : naming;
@@ -169,9 +169,9 @@ export function understandNames(given: readonly string[], targets: readonly stri
 }
 
 /** Names for an error: the first ones, and how many more there are. */
-export function listed(names: readonly string[], most = 10): string {
-  const more = names.length > most ? ` and ${names.length - most} more` : '';
-  return `${names.slice(0, most).join(', ')}${more}`;
+export function listed(names: readonly string[], maxNames = 10): string {
+  const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : '';
+  return `${names.slice(0, maxNames).join(', ')}${more}`;
 }
 
 /** Queries stand for all three parts, which are put together when they are read. */

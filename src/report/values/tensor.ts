@@ -32,31 +32,31 @@ export async function tensorOutput(tensor: TensorLike): Promise<Output> {
 }
 
 interface Range {
-  least: number;
-  most: number;
+  min: number;
+  max: number;
   mean: number;
   finite: number;
 }
 
 function rangeOf(values: ArrayLike<number>): Range {
-  let [least, most, sum, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
+  let [min, max, sum, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let at = 0; at < values.length; at++) {
     const value = values[at]!;
     if (!Number.isFinite(value)) continue;
-    if (value < least) least = value;
-    if (value > most) most = value;
+    if (value < min) min = value;
+    if (value > max) max = value;
     sum += value;
     finite++;
   }
-  return { least, most, mean: sum / finite, finite };
+  return { min, max, mean: sum / finite, finite };
 }
 
-function describeRange({ least, most, mean, finite }: Range, count: number): string {
+function describeRange({ min, max, mean, finite }: Range, count: number): string {
   const odd = count - finite;
   const oddWords = odd > 0 ? `, ${odd.toLocaleString('en')} of ${count.toLocaleString('en')} not finite` : '';
   if (finite === 0) return `no finite value${oddWords}`;
-  if (count === 1) return `${inWords(least)}`;
-  return `${inWords(least)} to ${inWords(most)}, mean ${inWords(mean)}${oddWords}`;
+  if (count === 1) return `${inWords(min)}`;
+  return `${inWords(min)} to ${inWords(max)}, mean ${inWords(mean)}${oddWords}`;
 }
 
 /** Nested brackets as the shape says. */
@@ -93,11 +93,11 @@ function imageLayout(shape: readonly number[]): Layout | undefined {
 }
 
 /** What each value is as a byte: 0 to 1 and 0 to 255 are taken as such, other ranges are stretched. */
-function toneOf({ least, most }: Range): { tone: (value: number) => number; note: string } {
-  if (least >= 0 && most <= 1) return { tone: (value) => value * 255, note: '' };
-  if (least >= 0 && most <= 255) return { tone: (value) => value, note: '' };
-  const scale = 255 / (most - least || 1);
-  return { tone: (value) => (value - least) * scale, note: '; black is the least and white the greatest value' };
+function toneOf({ min, max }: Range): { tone: (value: number) => number; note: string } {
+  if (min >= 0 && max <= 1) return { tone: (value) => value * 255, note: '' };
+  if (min >= 0 && max <= 255) return { tone: (value) => value, note: '' };
+  const scale = 255 / (max - min || 1);
+  return { tone: (value) => (value - min) * scale, note: '; black is the least and white the greatest value' };
 }
 
 /** The first images side by side, by nearest neighbour. */

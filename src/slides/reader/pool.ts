@@ -13,7 +13,7 @@ export const defaultReaderMemory = 640 * 2 ** 20;
  * decoded tiles: at least those of one read, at most some rows of a usual slide.
  */
 const bareProcess = 64 * 2 ** 20;
-const [leastCache, maxCache] = [24 * 2 ** 20, 128 * 2 ** 20];
+const [minCache, maxCache] = [24 * 2 ** 20, 128 * 2 ** 20];
 
 /**
  * As many reader processes as there are cores, or fewer, so that they all usually hold no more than so much.
@@ -26,7 +26,7 @@ export function readersWithin(
   memory: number,
   cores = availableParallelism(),
 ): { processes: number; cacheBytes: number } {
-  const least = bareProcess + leastCache;
+  const least = bareProcess + minCache;
   if (!(memory >= least)) {
     throw new RangeError(
       `reader processes need at least ${least / 2 ** 20} MiB of memory; got ${memory / 2 ** 20} MiB`,

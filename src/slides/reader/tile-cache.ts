@@ -13,7 +13,7 @@ export class TileCache {
   private bytes = 0;
   private levels = 0;
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly maxBytes: number) {}
 
   /** A number for a level, by which its tiles are known. */
   level(): number {
@@ -34,7 +34,7 @@ export class TileCache {
   room(bytes: number): Buffer {
     let freed: Buffer | undefined;
     for (const [key, { data }] of this.tiles) {
-      if (this.bytes + bytes <= this.most) break;
+      if (this.bytes + bytes <= this.maxBytes) break;
       this.tiles.delete(key);
       this.bytes -= data.length;
       freed = data;

@@ -43,8 +43,8 @@ export function saturation(rgb: Uint8Array, glass: Glass): Float32Array {
   const result = new Float32Array(rgb.length / 3);
   for (let pixel = 0, at = 0; pixel < result.length; pixel++, at += 3) {
     const [r, g, b] = [red[rgb[at]!]!, green[rgb[at + 1]!]!, blue[rgb[at + 2]!]!];
-    const most = Math.max(r, g, b);
-    result[pixel] = most > 0 ? (most - Math.min(r, g, b)) / most : 0;
+    const max = Math.max(r, g, b);
+    result[pixel] = max > 0 ? (max - Math.min(r, g, b)) / max : 0;
   }
   return result;
 }

@@ -19,7 +19,7 @@ export interface TissueMap {
 }
 
 /** Smaller spots of an ink's color are not pen marks, mm2; pen marks reach this much beyond their color, um. */
-const leastPenArea = 0.004;
+const minPenArea = 0.004;
 const penFringe = 24;
 /** Pixels beside black in which a smaller image mixes it with what is there, to a dark gray as an ink's. */
 const blended = 2;
@@ -38,7 +38,7 @@ export async function findTissue(image: RgbImage, umPerPixel: number, settings: 
   const pen = penMarks(
     { data: isInk(rgb, glass), width, height },
     black,
-    pixelsOfArea(leastPenArea),
+    pixelsOfArea(minPenArea),
     pixelsOf(penFringe),
   );
 
@@ -83,11 +83,11 @@ const channelNames: Record<TissueChannel['of'], string> = {
 
 const shown = (area: number) => Number(area.toPrecision(3));
 
-function penMarks(ink: Bitmap, black: Uint8Array, leastArea: number, fringe: number): Uint8Array {
+function penMarks(ink: Bitmap, black: Uint8Array, minArea: number, fringe: number): Uint8Array {
   // Black that reaches the image's edge is a scanner's fill.
   const fill = dilate(areasAtEdge({ ...ink, data: black }), blended).data;
   for (let pixel = 0; pixel < fill.length; pixel++) if (fill[pixel]) ink.data[pixel] = 0;
-  const marks = dilate(removeSmallAreas(ink, leastArea), fringe).data;
+  const marks = dilate(removeSmallAreas(ink, minArea), fringe).data;
   for (let pixel = 0; pixel < marks.length; pixel++) if (black[pixel] && !ink.data[pixel]) marks[pixel] = 0;
   return marks;
 }
@@ -127,11 +127,11 @@ function withoutMarked(values: Float32Array, pen: Uint8Array, black: Uint8Array)
 
 function thresholdOf(channel: TissueChannel, values: Float32Array): { threshold: number; words: string } {
   if ('fixed' in channel.threshold) return { threshold: channel.threshold.fixed, words: 'fixed' };
-  const [least, most] = channel.threshold.otsu;
+  const [min, max] = channel.threshold.otsu;
   const otsu = otsuThreshold(values);
   return {
-    threshold: Math.min(most, Math.max(least, otsu)),
-    words: `Otsu ${otsu.toFixed(3)}, kept within ${least} to ${most}`,
+    threshold: Math.min(max, Math.max(min, otsu)),
+    words: `Otsu ${otsu.toFixed(3)}, kept within ${min} to ${max}`,
   };
 }
 

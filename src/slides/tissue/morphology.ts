@@ -57,10 +57,10 @@ export function removeSmallAreas(bitmap: Bitmap, least: number): Bitmap {
 }
 
 /** Sets groups of touching 0s that have at most `most` pixels and do not reach the image's edge to 1. */
-export function fillHoles(bitmap: Bitmap, most: number): Bitmap {
+export function fillHoles(bitmap: Bitmap, maxArea: number): Bitmap {
   const data = Uint8Array.from(bitmap.data);
   forEachArea(bitmap, 0, (members, touchesEdge) => {
-    if (members.length <= most && !touchesEdge) for (const pixel of members) data[pixel] = 1;
+    if (members.length <= maxArea && !touchesEdge) for (const pixel of members) data[pixel] = 1;
   });
   return { ...bitmap, data };
 }

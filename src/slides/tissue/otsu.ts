@@ -4,10 +4,10 @@
  */
 export function otsuThreshold(values: Float32Array): number {
   const bins = 256;
-  const most = values.reduce((largest, value) => Math.max(largest, value), 0);
-  if (most === 0) return 0;
+  const max = values.reduce((largest, value) => Math.max(largest, value), 0);
+  if (max === 0) return 0;
   const histogram = new Float64Array(bins);
-  for (const value of values) histogram[Math.min(bins - 1, Math.floor((value / most) * bins))]!++;
+  for (const value of values) histogram[Math.min(bins - 1, Math.floor((value / max) * bins))]!++;
   const total = values.length;
   const sum = histogram.reduce((running, count, bin) => running + count * bin, 0);
   let below = 0;
@@ -25,5 +25,5 @@ export function otsuThreshold(values: Float32Array): number {
       best = bin;
     }
   }
-  return ((best + 1) / bins) * most;
+  return ((best + 1) / bins) * max;
 }

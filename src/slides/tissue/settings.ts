@@ -28,7 +28,7 @@ export interface TissueChannel {
    */
   of: 'density' | 'saturation' | 'hsv-saturation' | 'darkness';
   /** Otsu's threshold kept within a range, or a fixed one. */
-  threshold: { otsu: readonly [least: number, most: number] } | { fixed: number };
+  threshold: { otsu: readonly [min: number, max: number] } | { fixed: number };
 }
 
 /**
