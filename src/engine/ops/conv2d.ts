@@ -3,10 +3,10 @@ import { runOp, type Tensor, withGradient } from '../runtime.js';
 import {
   type Conv2dOptions,
   convolutionAttributes,
-  padSides,
-  type Sides,
+  type PadWidths,
+  padImages,
+  padWidthsOf,
   shapeOf,
-  splitNames,
 } from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
 
@@ -18,8 +18,8 @@ import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
  * @returns `[batch, (height + 2 padding - kernel) / stride + 1, …, out]`
  */
 export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): Tensor {
-  const { sides, shape } = planConvolution(x, weight, options);
-  if (sides) return conv2d(padSides(x, sides), weight, { stride: shape.stride });
+  const { padWidths, shape } = planConvolution(x, weight, options);
+  if (padWidths) return conv2d(padImages(x, padWidths), weight, { stride: shape.stride });
   const attributes = convolutionAttributes(shape.stride, shape.padding);
   return withGradient([x, weight], (save) => {
     save([x, weight]);
@@ -50,7 +50,7 @@ export function dilatedConv2d(
   }
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [rows, columns] = [height, width].map((size) => Math.ceil((size + 2 * padding) / dilation)) as [number, number];
-  const padded = padSides(x, [
+  const padded = padImages(x, [
     [padding, rows * dilation - height - padding],
     [padding, columns * dilation - width - padding],
   ]);
@@ -85,21 +85,21 @@ export function planConvolution(
   x: Tensor,
   weight: Tensor,
   { stride = 1, padding = 0 }: Conv2dOptions,
-): { sides: Sides | undefined; shape: ConvolutionShape } {
+): { padWidths: PadWidths | undefined; shape: ConvolutionShape } {
   const [height, width, inChannels] = weight.shape as [number, number, number, number];
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
     throw new RangeError(`conv2d: x is [${x.shape}], but the weight [${weight.shape}] takes ${inChannels} channels`);
   }
   const shape = { kind: 'convolution' as const, weight: weight.shape, stride };
-  if (padding === 'same') return { sides: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
-  const sides = splitNames(padding);
-  const [[above], [left]] = sides;
+  if (padding === 'same') return { padWidths: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
+  const padWidths = padWidthsOf(padding);
+  const [[above], [left]] = padWidths;
   const keepsSize = stride === 1 && height === 2 * above + 1 && width === 2 * left + 1;
-  if (keepsSize) return { sides: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
+  if (keepsSize) return { padWidths: undefined, shape: { ...shape, x: x.shape, padding: 'SAME' } };
   const [batch, rows, columns] = x.shape as [number, number, number, number];
   return {
     // For padding of its own kind TensorFlow leaves oneDNN for slower kernels of its own.
-    sides: above + left > 0 ? sides : undefined,
+    padWidths: above + left > 0 ? padWidths : undefined,
     shape: { ...shape, x: [batch, rows + 2 * above, columns + 2 * left, inChannels], padding: 'VALID' },
   };
 }

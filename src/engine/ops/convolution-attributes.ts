@@ -29,10 +29,10 @@ export function shapeOf(shape: readonly number[]): Tensor {
 }
 
 /** Zeros above and below, and left and right. */
-export type Sides = readonly [vertical: readonly [number, number], horizontal: readonly [number, number]];
+export type PadWidths = readonly [vertical: readonly [number, number], horizontal: readonly [number, number]];
 
 /** Those that PyTorch's padding means. */
-export function splitNames(padding: number | readonly [number, number]): Sides {
+export function padWidthsOf(padding: number | readonly [number, number]): PadWidths {
   const [vertical, horizontal] = typeof padding === 'number' ? [padding, padding] : padding;
   return [
     [vertical, vertical],
@@ -41,7 +41,7 @@ export function splitNames(padding: number | readonly [number, number]): Sides {
 }
 
 /** Those of TensorFlow's SAME. */
-export function sameSides(x: readonly number[], weight: readonly number[], stride: number): Sides {
+export function samePadWidths(x: readonly number[], weight: readonly number[], stride: number): PadWidths {
   const along = (size: number, kernel: number): [number, number] => {
     const zeros = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0);
     return [Math.floor(zeros / 2), Math.ceil(zeros / 2)];
@@ -50,6 +50,6 @@ export function sameSides(x: readonly number[], weight: readonly number[], strid
 }
 
 /** `[batch, height, width, channels]` with so many px of one value around it. */
-export function padSides(x: Tensor, [vertical, horizontal]: Sides, value = 0): Tensor {
+export function padImages(x: Tensor, [vertical, horizontal]: PadWidths, value = 0): Tensor {
   return tf.pad(x, [[0, 0], [...vertical], [...horizontal], [0, 0]], value);
 }

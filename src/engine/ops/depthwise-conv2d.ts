@@ -1,6 +1,12 @@
 import { formInUse } from '../conv-algorithms.js';
 import { runOp, type Tensor, withGradient } from '../runtime.js';
-import { type Conv2dOptions, convolutionAttributes, padSides, shapeOf, splitNames } from './convolution-attributes.js';
+import {
+  type Conv2dOptions,
+  convolutionAttributes,
+  padImages,
+  padWidthsOf,
+  shapeOf,
+} from './convolution-attributes.js';
 import { type ConvolutionShape, weightGradient } from './weight-gradient.js';
 
 /**
@@ -19,7 +25,7 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
     );
   }
   if (padding !== 'same' && String(padding) !== '0') {
-    return depthwiseConv2d(padSides(x, splitNames(padding)), weight, { stride });
+    return depthwiseConv2d(padImages(x, padWidthsOf(padding)), weight, { stride });
   }
   const kind = padding === 'same' ? 'SAME' : 'VALID';
   const shape: ConvolutionShape = { kind: 'depthwise', x: x.shape, weight: weight.shape, stride, padding: kind };

@@ -9,7 +9,7 @@ import {
   requireVariance,
 } from './batch-norm.js';
 import { conv2d, planConvolution } from './conv2d.js';
-import { type Conv2dOptions, convolutionAttributes, padSides, shapeOf } from './convolution-attributes.js';
+import { type Conv2dOptions, convolutionAttributes, padImages, shapeOf } from './convolution-attributes.js';
 import { weightGradient } from './weight-gradient.js';
 
 /** A batch norm with relu behind it, in training. */
@@ -44,8 +44,8 @@ export function normConv2d(
     return { y: conv2d(normalized.y, weight, options), running: normalized.running };
   }
   requireVariance(x);
-  const { sides, shape } = planConvolution(x, weight, options);
-  const padded = (tensor: Tensor) => (sides ? padSides(tensor, sides) : tensor);
+  const { padWidths, shape } = planConvolution(x, weight, options);
+  const padded = (tensor: Tensor) => (padWidths ? padImages(tensor, padWidths) : tensor);
   const convolution = convolutionAttributes(shape.stride, shape.padding);
   const attributes = [attribute.type('T', 'float32'), attribute.bool('relu', true)];
   let statistics: RunningStatistics | undefined;
@@ -64,7 +64,7 @@ export function normConv2d(
       value: runOp('Conv2D', convolution, [padded(normalized), weight]),
       gradient: (dy, [weight, ...ofNorm]) => {
         const dpadded = runOp('Conv2DBackpropInput', convolution, [shapeOf(shape.x), weight!, dy]);
-        const dnormalized = sides ? dpadded.slice([0, sides[0][0], sides[1][0], 0], x.shape) : dpadded;
+        const dnormalized = padWidths ? dpadded.slice([0, padWidths[0][0], padWidths[1][0], 0], x.shape) : dpadded;
         const [dx, dscale, dshift, again] = executeOp(
           'PathlabBatchNormGradWithOutput',
           attributes,

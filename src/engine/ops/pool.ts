@@ -1,6 +1,6 @@
 import { hasCustomOps } from '../custom-ops.js';
 import { type Attribute, attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
-import { padSides, splitNames } from './convolution-attributes.js';
+import { padImages, padWidthsOf } from './convolution-attributes.js';
 
 /**
  * Maximum over square windows. A NaN wins, as in PyTorch.
@@ -35,7 +35,8 @@ export function composedMaxPool(
   x: Tensor,
   { size, stride, padding = 0 }: { size: number; stride: number; padding?: number },
 ): Tensor {
-  if (padding > 0) return composedMaxPool(padSides(x, splitNames(padding), Number.NEGATIVE_INFINITY), { size, stride });
+  if (padding > 0)
+    return composedMaxPool(padImages(x, padWidthsOf(padding), Number.NEGATIVE_INFINITY), { size, stride });
   const attributes = [...poolAttributes(x, size, stride), attribute.ints('explicit_paddings', [])];
   return withGradient([x], (save) => {
     const y = runOp('MaxPool', attributes, [x]);
@@ -63,7 +64,7 @@ export function averagePool(
   }: { size: number; stride: number; padding?: number; countPadding?: boolean },
 ): Tensor {
   if (padding > 0) {
-    const pool = (image: Tensor) => averagePool(padSides(image, splitNames(padding)), { size, stride });
+    const pool = (image: Tensor) => averagePool(padImages(image, padWidthsOf(padding)), { size, stride });
     if (countPadding) return pool(x);
     const [, height, width] = x.shape as [number, number, number];
     return pool(x).div(pool(tf.ones([1, height, width, 1])));

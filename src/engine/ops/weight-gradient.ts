@@ -1,5 +1,5 @@
 import { runOp, type Tensor, tf } from '../runtime.js';
-import { convolutionAttributes, padSides, sameSides, shapeOf } from './convolution-attributes.js';
+import { convolutionAttributes, padImages, samePadWidths, shapeOf } from './convolution-attributes.js';
 import { stridedSlice } from './strided-slice.js';
 
 /**
@@ -42,7 +42,7 @@ export function weightGradient(form: GradientForm, shape: ConvolutionShape, x: T
   const [height, width, inChannels, last] = weight as [number, number, number, number];
   const [batch, rows, columns] = dy.shape as [number, number, number];
   const isPadded = padding === 'SAME' && height * width > 1;
-  const padded = isPadded ? padSides(x, sameSides(x.shape, weight, stride)) : x;
+  const padded = isPadded ? padImages(x, samePadWidths(x.shape, weight, stride)) : x;
   const part = (top: number, left: number) => {
     if (height === 1 && width === 1 && stride === 1) return padded;
     const end = [batch, top + stride * (rows - 1) + 1, left + stride * (columns - 1) + 1, inChannels];
