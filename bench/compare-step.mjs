@@ -5,18 +5,18 @@ import { report } from './report.mjs';
 import { median, Worker } from './worker.mjs';
 
 /**
- * @param {object} duel
- * @param {string} duel.name the benchmark's
- * @param {string} duel.work what a step does
- * @param {(precision: string) => string[]} duel.ours the command that runs pathlab's
- * @param {(precision: string, variant: string[], threads: number) => string[]} duel.peer the command that runs PyTorch's
- * @param {string[][]} duel.variants the ways to run it in PyTorch
+ * @param {object} benchmark
+ * @param {string} benchmark.name the benchmark's
+ * @param {string} benchmark.work what a step does
+ * @param {(precision: string) => string[]} benchmark.ours the command that runs pathlab's
+ * @param {(precision: string, variant: string[], threads: number) => string[]} benchmark.peer the command that runs PyTorch's
+ * @param {string[][]} benchmark.variants the ways to run it in PyTorch
  */
-export async function duelOfSteps({ name, work, ours, peer, variants }) {
+export async function compareStep({ name, work, ours, peer, variants }) {
   const threads = availableParallelism();
   const quick = process.argv.includes('--quick');
   const survey = { warmup: 2, steps: quick ? 2 : 5 };
-  const duel = { rounds: quick ? 2 : 6, steps: quick ? 2 : 4 };
+  const plan = { rounds: quick ? 2 : 6, steps: quick ? 2 : 4 };
   const startOurs = (precision) => new Worker(`pathlab ${precision}`, ours(precision));
   const startPeer = (precision, variant) =>
     new Worker(`PyTorch ${precision} ${variant.join(' ')}`, peer(precision, variant, threads));
@@ -42,8 +42,8 @@ export async function duelOfSteps({ name, work, ours, peer, variants }) {
     await theirs.run(survey.warmup);
     const all = { mine: [], theirs: [] };
     let last;
-    for (let round = 0; round < duel.rounds; round++) {
-      last = { mine: await mine.run(duel.steps), theirs: await theirs.run(duel.steps) };
+    for (let round = 0; round < plan.rounds; round++) {
+      last = { mine: await mine.run(plan.steps), theirs: await theirs.run(plan.steps) };
       all.mine.push(...last.mine.times);
       all.theirs.push(...last.theirs.times);
     }

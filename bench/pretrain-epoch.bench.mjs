@@ -15,7 +15,7 @@ const threads = availableParallelism();
 const workers = 2;
 const quick = process.argv.includes('--quick');
 const survey = { steps: quick ? 2 : 4 };
-const duel = { rounds: quick ? 2 : 5, steps: quick ? 3 : 6 };
+const plan = { rounds: quick ? 2 : 5, steps: quick ? 3 : 6 };
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('loader');
@@ -101,8 +101,8 @@ for (const configuration of configurations) {
     const [mine, theirs] = [startOurs(configuration, precision), startPeer(configuration, chosen.variant)];
     const rounds = { mine: [], theirs: [] };
     let last;
-    for (let round = 0; round < duel.rounds; round++) {
-      last = { mine: await mine.run(duel.steps), theirs: await theirs.run(duel.steps) };
+    for (let round = 0; round < plan.rounds; round++) {
+      last = { mine: await mine.run(plan.steps), theirs: await theirs.run(plan.steps) };
       for (const side of ['mine', 'theirs']) rounds[side].push(rate(configuration, last[side].times));
       console.error(
         `${configuration.name}, ${precision}, in turns: ${rounds.mine.at(-1).toFixed(1)} and ${rounds.theirs.at(-1).toFixed(1)} images/s`,

@@ -12,7 +12,7 @@ import { trainingStep } from '../dist/training/index.js';
 import { classifierObjective } from './classifier-training.mjs';
 
 /**
- * A worker of step-duel.mjs: reads a number of training steps a line; answers a line of JSON with their times in ms, the
+ * A worker of compare-step.mjs: reads a number of training steps a line; answers a line of JSON with their times in ms, the
  * last loss and the peak memory. Its arguments are the precision, the batch, the images' side in px and the number of
  * classes; bench/peers/torch_training.py is the same in PyTorch.
  *

@@ -1,7 +1,7 @@
 // A ResNet-50 training step (SGD with momentum, batch norm's running statistics, cross entropy) in pathlab and in
 // PyTorch.
 import { fileURLToPath } from 'node:url';
-import { duelOfSteps } from './compare-step.mjs';
+import { compareStep } from './compare-step.mjs';
 import { peerPython } from './peer-environment.mjs';
 
 const [batch, size, classes] = [16, 224, 20];
@@ -9,7 +9,7 @@ const sizes = [batch, size, classes].map(String);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('torch');
 
-await duelOfSteps({
+await compareStep({
   name: 'train-step',
   work: `ResNet-50 training step, batch ${batch}, ${size} px, SGD with momentum`,
   ours: (precision) => [process.execPath, here('train-step/ours.mjs'), precision, ...sizes],

@@ -1,7 +1,7 @@
 // A ViT-S/16 training step (AdamW with weight decay on matrices, cross entropy) in pathlab and in PyTorch with
 // scaled_dot_product_attention and fused AdamW.
 import { fileURLToPath } from 'node:url';
-import { duelOfSteps } from './compare-step.mjs';
+import { compareStep } from './compare-step.mjs';
 import { peerPython } from './peer-environment.mjs';
 
 const [batch, size, classes] = [16, 224, 20];
@@ -9,7 +9,7 @@ const sizes = [batch, size, classes].map(String);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('torch');
 
-await duelOfSteps({
+await compareStep({
   name: 'vit-step',
   work: `ViT-S/16 training step, batch ${batch}, ${size} px, AdamW`,
   ours: (precision) => [process.execPath, here('vit-step/ours.mjs'), precision, ...sizes],
