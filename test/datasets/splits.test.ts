@@ -37,8 +37,8 @@ const paper: SplitRule = { by: 'slide', validation: 0.02, test: 0.01, folds: 3, 
 
 describe('splitSlides', () => {
   it('follows the paper: 2 % and 1 % of the slides, three disjoint draws', () => {
-    const { folds, leftOut } = splitSlides(slides, paper, key(1));
-    expect(leftOut).toEqual([]);
+    const { folds, excluded } = splitSlides(slides, paper, key(1));
+    expect(excluded).toEqual([]);
     expect(folds.map((fold) => [fold.train.length, fold.validation.length, fold.test.length])).toEqual(
       Array(3).fill([582, 12, 6]),
     );
@@ -93,7 +93,7 @@ describe('splitSlides', () => {
   it('names the slides of which the patient is not known, and leaves them out', () => {
     const some = slides.map((slide) => (slide.id === 's7' ? { ...slide, patient: null } : slide));
     const split = splitSlides(some, { ...paper, by: 'patient' }, key(1));
-    expect(split.leftOut).toEqual(['s7']);
+    expect(split.excluded).toEqual(['s7']);
     expect(split.folds.every((fold) => !splitNames(fold).has('s7'))).toBe(true);
   });
 

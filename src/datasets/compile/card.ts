@@ -17,7 +17,7 @@ export interface CardContent {
   knownFaults: readonly string[];
   doubtfulPixelSizes: readonly { slide: string; words: string }[];
   failures: CompileReport['failures'];
-  leftOut: CompileReport['excluded'];
+  excluded: CompileReport['excluded'];
 }
 
 /** What is to be said of a compiled dataset. */
@@ -43,7 +43,7 @@ export function cardContent(report: CompileReport): CardContent {
     knownFaults: report.knownFaults,
     doubtfulPixelSizes: disagreements(report),
     failures,
-    leftOut: report.excluded,
+    excluded: report.excluded,
   };
 }
 
@@ -65,9 +65,9 @@ export function cardMarkdown(card: CardContent): string {
     lines.push(`## ${what} that failed`, '', `| ${one} | reason |`, '| --- | --- |');
     lines.push(...card.failures.map(({ slide, reason }) => row(slide, reason)), '');
   }
-  if (card.leftOut.length > 0) {
+  if (card.excluded.length > 0) {
     lines.push('## Left out of the list', '', '| reason | how many | such as |', '| --- | ---: | --- |');
-    const rows = card.leftOut.map(({ reason, slides, examples }) => row(reason, String(slides), examples.join(', ')));
+    const rows = card.excluded.map(({ reason, slides, examples }) => row(reason, String(slides), examples.join(', ')));
     lines.push(...rows.slice(0, maxReasons));
     if (rows.length > maxReasons) lines.push(row(`and ${rows.length - maxReasons} more reasons, in CARD.json`, '', ''));
     lines.push('');

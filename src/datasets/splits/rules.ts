@@ -14,7 +14,7 @@ export interface RuleLeak {
   train: number;
   validation: number;
   test: number;
-  leftOut: number;
+  excluded: number;
   /** Patients, sites and contents that are on two sides. */
   patientsOnTwoSides: number;
   sitesOnTwoSides: number;
@@ -42,7 +42,7 @@ export function ruleLeaks(
       train: fold.train.length,
       validation: fold.validation.length,
       test: fold.test.length,
-      leftOut: split.leftOut.length,
+      excluded: split.excluded.length,
       patientsOnTwoSides: count('patient'),
       sitesOnTwoSides: count('site'),
       exactDuplicatesOnTwoSides: count('exact duplicate'),

@@ -55,7 +55,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const notes: string[] = [];
   const by = options.by ?? defaultDivision(dataset, notes);
   const sides = sidesBy(by, dataset, share, key, notes);
-  notes.push(...leftOutNotes(by, sides), ...patientNotes(by, dataset, sides), ...classNotes(dataset, sides));
+  notes.push(...excludedNotes(by, sides), ...patientNotes(by, dataset, sides), ...classNotes(dataset, sides));
   const rows = (side: number) => {
     const found = new Int32Array(countOf(sides, side));
     for (let row = 0, at = 0; row < sides.length; row++) if (sides[row] === side) found[at++] = row;
@@ -236,7 +236,7 @@ function patchSides({ count, labels, slides, image, report }: Patches, share: nu
   return sides;
 }
 
-function leftOutNotes(by: PatchSplitBy, sides: Uint8Array): string[] {
+function excludedNotes(by: PatchSplitBy, sides: Uint8Array): string[] {
   const count = countOf(sides, nowhere);
   if (count === 0) return [];
   const why = by === 'given' ? 'that the table puts on no side' : `of unknown ${by}`;

@@ -23,7 +23,7 @@ export interface DatasetSplit {
   rule: SplitRule;
   folds: readonly Fold[];
   /** Slides on no side, because it is not known which patient or site they are of. */
-  leftOut: readonly string[];
+  excluded: readonly string[];
   /** Hash of all of this, for provenance. */
   sha256: string;
 }
@@ -59,11 +59,11 @@ export function splitSlides(slides: readonly SplitItem[], rule: SplitRule, key: 
     const heldOut = new Set([...validation, ...test]);
     return { train: ids.filter((id) => !heldOut.has(id)), validation: validation.sort(), test: test.sort() };
   });
-  const leftOut = slides
+  const excluded = slides
     .filter((slide) => groupName(slide, rule) === null)
     .map(({ id }) => id)
     .sort();
-  return { rule, folds: whole, leftOut, sha256: sha256(canonicalJson({ rule, folds: whole, leftOut })) };
+  return { rule, folds: whole, excluded, sha256: sha256(canonicalJson({ rule, folds: whole, excluded })) };
 }
 
 /** The side of each slide of a fold. */
