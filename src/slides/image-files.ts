@@ -83,7 +83,7 @@ async function readAll(sources: readonly ImageSource[], form: ImageForm, pool: R
   while (outcomes.length < sources.length) {
     const rest = sources.slice(outcomes.length);
     try {
-      outcomes.push(...(await ask(rest, form, pool)));
+      outcomes.push(...(await requestImages(rest, form, pool)));
     } catch (error) {
       if (!(error instanceof ReaderEndedError)) throw error;
       // One of them ended the process, or somebody else did: each is read by itself, which shows.
@@ -95,7 +95,7 @@ async function readAll(sources: readonly ImageSource[], form: ImageForm, pool: R
 
 async function readAlone(source: ImageSource, form: ImageForm, pool: ReaderPool): Promise<ImageOutcome> {
   try {
-    return (await ask([source], form, pool))[0]!;
+    return (await requestImages([source], form, pool))[0]!;
   } catch (error) {
     if (!(error instanceof ReaderEndedError)) throw error;
     return { fault: `cannot be read: ${error.message}` };
@@ -103,7 +103,7 @@ async function readAlone(source: ImageSource, form: ImageForm, pool: ReaderPool)
 }
 
 /** @returns outcomes of the first, at least one */
-function ask(sources: readonly ImageSource[], form: ImageForm, pool: ReaderPool): Promise<ImageOutcome[]> {
+function requestImages(sources: readonly ImageSource[], form: ImageForm, pool: ReaderPool): Promise<ImageOutcome[]> {
   const given = sources.filter((source): source is Uint8Array => source instanceof Uint8Array);
   const request = { do: 'images' as const, places: sources.map(placeOf), form };
   return pool.run({ request, given }, pool.imageTime, ({ images, read }) => {

@@ -88,12 +88,12 @@ export interface ImagesRequest {
   form: ImageForm;
 }
 
-export type Question = { id: number; slot: number } & (
+export type RequestMessage = { id: number; slot: number } & (
   | { slide: SlideFile; request: SlideRequest }
   | { slide?: undefined; request: ImagesRequest }
 );
 
-export type Answer = { id: number } & (
+export type ResponseMessage = { id: number } & (
   | { error: string }
   | { facts?: SlideFacts; lengths?: number[]; images?: ImageAnswer[] }
 );

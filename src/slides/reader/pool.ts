@@ -1,6 +1,13 @@
 import { availableParallelism } from 'node:os';
 import type { SlideFile } from './messages.js';
-import { type Asked, type Job, jobsInFlight, type ReaderLimits, ReaderProcess, type Taken } from './reader-process.js';
+import {
+  type Job,
+  jobsInFlight,
+  type ReaderLimits,
+  ReaderProcess,
+  type ReaderResult,
+  type ReaderTask,
+} from './reader-process.js';
 
 /** Bytes that a reader process may have for itself: more than any usual read needs. Beyond it a file fails. */
 const maxMemory = 2 ** 31;
@@ -65,9 +72,9 @@ export class ReaderPool {
   }
 
   /** Runs a request in one of the processes; `take` sees the answer while its pixels can be read. */
-  run<Result>(asked: Asked, timeLimit: number, take: (answer: Taken) => Result): Promise<Result> {
+  run<Result>(task: ReaderTask, timeLimit: number, take: (answer: ReaderResult) => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ asked, timeLimit, take: (answer) => resolve(take(answer)), fail: reject });
+      this.waiting.push({ task, timeLimit, take: (answer) => resolve(take(answer)), fail: reject });
       this.assign();
     });
   }
@@ -80,8 +87,8 @@ export class ReaderPool {
         (process) =>
           new Promise<void>((resolve) => {
             // A process that ends instead has closed it too.
-            const asked = { slide, request: { do: 'close' } } as const;
-            process.start({ asked, timeLimit, take: () => resolve(), fail: () => resolve() });
+            const task = { slide, request: { do: 'close' } } as const;
+            process.start({ task, timeLimit, take: () => resolve(), fail: () => resolve() });
             process.slides.delete(slide.key);
           }),
       ),

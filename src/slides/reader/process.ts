@@ -1,7 +1,7 @@
 // A reader process: opens slides and images and reads them for the process that started it, and ends with it. A file
 // that crashes or hangs a native library takes this process with it, and no other.
 import { readSync, writeSync } from 'node:fs';
-import type { Answer, Question, SlideFile, SlideRequest } from './messages.js';
+import type { RequestMessage, ResponseMessage, SlideFile, SlideRequest } from './messages.js';
 import { type OpenFile, openFile, slideCaches } from './open-file.js';
 import type { Pixels } from './pixels.js';
 import { readBoxes } from './read-boxes.js';
@@ -23,7 +23,7 @@ function room(width: number, height: number): Pixels {
   return { data: scratch, width, height };
 }
 
-async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
+async function answer(question: RequestMessage): Promise<Omit<ResponseMessage, 'id'>> {
   const { slide, request } = question;
   const slot = firstSlot + question.slot;
   if (!slide) {
@@ -83,7 +83,7 @@ function readAll(file: number, at: number, length: number): Buffer {
 }
 
 let last: Promise<void> = Promise.resolve();
-process.on('message', (question: Question) => {
+process.on('message', (question: RequestMessage) => {
   last = last.then(async () => {
     const reply = await answer(question).catch((error: Error) => ({ error: error.message }));
     process.send?.({ id: question.id, ...reply });

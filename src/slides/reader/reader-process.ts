@@ -3,17 +3,25 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../base/index.js';
 import { isOutOfMemory } from './decode-image.js';
-import type { Answer, ImageAnswer, ImagesRequest, Question, SlideFacts, SlideFile, SlideRequest } from './messages.js';
+import type {
+  ImageAnswer,
+  ImagesRequest,
+  RequestMessage,
+  ResponseMessage,
+  SlideFacts,
+  SlideFile,
+  SlideRequest,
+} from './messages.js';
 import { SlotFile } from './slot-file.js';
 
 /** What a reader process is asked. */
-export type Asked =
+export type ReaderTask =
   | { slide: SlideFile; request: SlideRequest }
   /** `given`: bytes of the images that are in this process's memory, in their order. */
   | { slide?: undefined; request: ImagesRequest; given: readonly Uint8Array[] };
 
 /** An answer, while the slot's file still holds the pixels. */
-export interface Taken {
+export interface ReaderResult {
   facts?: SlideFacts;
   images?: ImageAnswer[];
   lengths: number[];
@@ -22,10 +30,10 @@ export interface Taken {
 
 /** Work for a reader process and what becomes of its answer. */
 export interface Job {
-  asked: Asked;
+  task: ReaderTask;
   /** Milliseconds that it may take. */
   timeLimit: number;
-  take(answer: Taken): void;
+  take(answer: ReaderResult): void;
   fail(error: Error): void;
 }
 
@@ -54,7 +62,7 @@ export class ReaderProcess {
   private readonly slots = Array.from({ length: jobsInFlight }, () => new SlotFile());
   private readonly inFlight: { job: Job; slot: number; id: number }[] = [];
   private timer: NodeJS.Timeout | undefined;
-  private lastWords = '';
+  private errorOutput = '';
   private nextId = 0;
   private killedFor: string | undefined;
 
@@ -81,9 +89,9 @@ export class ReaderProcess {
       detached: true,
     });
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.lastWords = (this.lastWords + text).slice(-2000);
+      this.errorOutput = (this.errorOutput + text).slice(-2000);
     });
-    this.child.on('message', (answer: Answer) => this.finish(answer));
+    this.child.on('message', (answer: ResponseMessage) => this.finish(answer));
     this.child.on('error', (error) => this.end(`cannot be started: ${error.message}`));
     this.child.on('exit', (code, signal) => this.end(`ended (${signal ?? `exit status ${code}`})`));
     this.holdParent(false);
@@ -99,12 +107,12 @@ export class ReaderProcess {
 
   start(job: Job): void {
     const slot = this.slots.findIndex((_, index) => this.inFlight.every((other) => other.slot !== index));
-    const { asked } = job;
-    const question: Question = asked.slide
-      ? { id: this.nextId++, slot, slide: asked.slide, request: asked.request }
-      : { id: this.nextId++, slot, request: asked.request };
-    if (asked.slide) this.slides.add(asked.slide.key);
-    else if (!this.handOver(asked.given, slot, job)) return;
+    const { task } = job;
+    const question: RequestMessage = task.slide
+      ? { id: this.nextId++, slot, slide: task.slide, request: task.request }
+      : { id: this.nextId++, slot, request: task.request };
+    if (task.slide) this.slides.add(task.slide.key);
+    else if (!this.handOver(task.given, slot, job)) return;
     this.inFlight.push({ job, slot, id: question.id });
     if (this.inFlight.length === 1) this.startClock();
     this.holdParent(true);
@@ -130,7 +138,7 @@ export class ReaderProcess {
     this.child.kill('SIGKILL');
   }
 
-  private finish(answer: Answer): void {
+  private finish(answer: ResponseMessage): void {
     const first = this.inFlight[0];
     if (!first || first.id !== answer.id) {
       this.kill('answered a question that was not asked');
@@ -143,7 +151,7 @@ export class ReaderProcess {
         const lengths = answer.lengths ?? [];
         job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
         // A slide may be closed while every slot is taken: closing uses none.
-        const given = job.asked.slide ? [] : job.asked.given.map((bytes) => bytes.length);
+        const given = job.task.slide ? [] : job.task.given.map((bytes) => bytes.length);
         if (lengths.length > 0)
           this.slots[slot]!.release([...lengths, ...given].reduce((sum, bytes) => sum + bytes, 0));
       }
@@ -156,7 +164,7 @@ export class ReaderProcess {
     this.onIdle();
   }
 
-  private inWords(error: string, { asked: { slide } }: Job): string {
+  private inWords(error: string, { task: { slide } }: Job): string {
     if (!slide || !isOutOfMemory({ message: error })) return error;
     return `${slide.path}: reading it needs more memory than a reader process may have, ${this.limits.memoryLimit / 2 ** 20} MiB`;
   }
@@ -174,12 +182,12 @@ export class ReaderProcess {
     const [first, ...others] = this.inFlight.splice(0);
     for (const slot of this.slots.splice(0)) slot.close();
     if (first) {
-      const said = this.lastWords.trim().split('\n').slice(-3).join(' ');
-      const memory = /bad_alloc|out of memory|allocate|ENOMEM|RangeError/i.test(this.lastWords)
+      const said = this.errorOutput.trim().split('\n').slice(-3).join(' ');
+      const memory = /bad_alloc|out of memory|allocate|ENOMEM|RangeError/i.test(this.errorOutput)
         ? ` It may have at most ${Math.round(this.limits.memoryLimit / 2 ** 20)} MiB of memory.`
         : '';
       const reason = `the process that was reading it ${this.killedFor ?? `${how}${said ? `: ${said}` : ''}`}.${memory}`;
-      const { slide } = first.job.asked;
+      const { slide } = first.job.task;
       first.job.fail(new ReaderEndedError(slide ? `${slide.path}: ${reason}` : reason));
     }
     this.onEnd(
