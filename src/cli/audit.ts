@@ -20,7 +20,7 @@ import {
   writtenAlike,
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
-import { interruptible, parseWords, seedOf, wholeNumber } from './options.js';
+import { interruptible, parseOptions, seedOf, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
@@ -57,8 +57,8 @@ say nothing of their patient, or not all bytes were read), and 1 when that could
  * @returns the exit code: 0, 2 when the split leaks, or 130 when it was interrupted
  * @throws UsageError with what a user can act on
  */
-export async function audit(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parsed(words);
+export async function audit(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsed(args);
   if (values.help) {
     console.log(help);
     return 0;
@@ -115,7 +115,7 @@ export async function audit(words: readonly string[]): Promise<number> {
   );
 }
 
-interface Asked {
+interface AuditSettings {
   apart: readonly GroupKey[];
   near: boolean;
   distance: number | undefined;
@@ -128,7 +128,7 @@ const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'max-images'] 
 async function auditsOf(
   where: string,
   values: ReturnType<typeof parsed>['values'],
-  { apart, near, distance, signal }: Asked,
+  { apart, near, distance, signal }: AuditSettings,
 ): Promise<{ audited: AuditedImages; audits: NamedAudit[] }> {
   const stat = statSync(where, { throwIfNoEntry: false });
   if (!stat) throw new UsageError(`there is no folder or table ${where}`);
@@ -185,8 +185,8 @@ async function knownOf(where: string): Promise<string[]> {
   return knownFaults.map((fault) => fault.replace(/\.$/, ''));
 }
 
-function asDivided(audited: AuditedImages, asked: Pick<Asked, 'apart' | 'near' | 'distance'>): NamedAudit {
-  return { name: 'as it is divided', audit: auditGivenSides(audited, asked) };
+function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
+  return { name: 'as it is divided', audit: auditGivenSides(audited, settings) };
 }
 
 /** The definition's rule, with what the user wants otherwise. */
@@ -291,10 +291,10 @@ function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string
   ];
 }
 
-function parsed(words: readonly string[]) {
+function parsed(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  return parseWords('audit', {
-    args: [...words],
+  return parseOptions('audit', {
+    args: [...args],
     allowPositionals: true,
     options: {
       help: { type: 'boolean', short: 'h' },

@@ -14,7 +14,7 @@ import {
   slidesOnDisk,
 } from '../datasets/index.js';
 import { setReaderMemory } from '../slides/index.js';
-import { interruptible, parseWords, seedOf, share, wholeNumber } from './options.js';
+import { interruptible, parseOptions, seedOf, share, wholeNumber } from './options.js';
 import { printExcluded } from './print-excluded.js';
 import { printListPage, printListRetry } from './print-list.js';
 import { UsageError } from './usage-error.js';
@@ -57,8 +57,8 @@ Several machines with one shared folder: run each of --part 1/N to --part N/N so
  * @returns the exit code: 0, 1 when slides failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError for what a user can act on, in few lines
  */
-export async function compile(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parsed(words);
+export async function compile(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsed(args);
   if (values.help) {
     console.log(help);
     return 0;
@@ -173,10 +173,10 @@ function limitReaders(mebibytes: number): void {
   }
 }
 
-function parsed(words: readonly string[]) {
+function parsed(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  return parseWords('compile', {
-    args: [...words],
+  return parseOptions('compile', {
+    args: [...args],
     allowPositionals: true,
     options: {
       help: { type: 'boolean', short: 'h' },

@@ -8,7 +8,7 @@ import { toTorch } from '../models/index.js';
 import type { Metric } from '../runs/index.js';
 import { encoderOf, experimentOf, readFinishedRun, readOfRun } from './finished-run.js';
 import { modelCard } from './model-card.js';
-import { interruptible, parseWords, wholeNumber } from './options.js';
+import { interruptible, parseOptions, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab export RUN --to FORM --out FOLDER
@@ -91,9 +91,9 @@ features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${v
  * @returns the exit code
  * @throws UsageError with what a user can act on
  */
-export async function exportRun(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords('export', {
-    args: [...words],
+export async function exportRun(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('export', {
+    args: [...args],
     allowPositionals: true,
     options: {
       to: { type: 'string' },

@@ -1,6 +1,6 @@
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
 import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../download/index.js';
-import { decimal, interruptible, parseWords, wholeNumber } from './options.js';
+import { decimal, interruptible, parseOptions, wholeNumber } from './options.js';
 import { printExcluded } from './print-excluded.js';
 import { printListPage, printListRetry } from './print-list.js';
 import { UsageError } from './usage-error.js';
@@ -32,8 +32,8 @@ A token for files of the GDC that are not open is read from the environment vari
  * @returns the exit code: 0, 1 when files failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError on wrong options, in one line for the user
  */
-export async function fetch(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parsed(words);
+export async function fetch(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parsed(args);
   if (values.help) {
     console.log(help);
     return 0;
@@ -111,9 +111,9 @@ function printProgress(event: DownloadProgress): void {
   } else if (event.kind === 'receiving') console.error(`${path}: ${((100 * event.received) / bytes).toFixed(0)} %`);
 }
 
-function parsed(words: readonly string[]) {
-  return parseWords('fetch', {
-    args: [...words],
+function parsed(args: readonly string[]) {
+  return parseOptions('fetch', {
+    args: [...args],
     allowPositionals: true,
     options: {
       help: { type: 'boolean', short: 'h' },

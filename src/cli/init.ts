@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../base/index.js';
 import { checkDefinition, inferDefinition } from '../datasets/index.js';
-import { parseWords } from './options.js';
+import { parseOptions } from './options.js';
 import { UsageError } from './usage-error.js';
 
 const help = `pathlab init WHERE [--out FILE]
@@ -21,9 +21,9 @@ said. Then \`pathlab compile FILE\` cuts it, and \`-p data FILE\` gives it to a 
  * @returns the exit code
  * @throws UsageError with what a user can act on
  */
-export async function init(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords('init', {
-    args: [...words],
+export async function init(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('init', {
+    args: [...args],
     allowPositionals: true,
     options: { help: { type: 'boolean', short: 'h' }, out: { type: 'string' } },
   });

@@ -7,7 +7,7 @@ import { UsageError } from './usage-error.js';
  *
  * @throws UsageError for what the command does not take
  */
-export function parseWords<const Config extends ParseArgsConfig>(command: string, config: Config) {
+export function parseOptions<const Config extends ParseArgsConfig>(command: string, config: Config) {
   try {
     return parseArgs(config);
   } catch (error) {

@@ -5,7 +5,7 @@ import { isPretraining, pretrainingData } from '../experiments/index.js';
 import { compareWithBaselines, comparisonMetrics } from '../report/index.js';
 import { type Metric, runIdentity } from '../runs/index.js';
 import { encoderOf, experimentOf, type FinishedRun, readFinishedRun, readOfRun } from './finished-run.js';
-import { parseWords } from './options.js';
+import { parseOptions } from './options.js';
 import { UsageError } from './usage-error.js';
 
 /** Percentage points. On another machine features round otherwise, which may turn a patch: one is always allowed. */
@@ -33,9 +33,9 @@ interface Finding {
  * @returns the exit code: 0, or 2 when something no longer holds
  * @throws UsageError with what a user can act on
  */
-export async function verify(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parseWords('verify', {
-    args: [...words],
+export async function verify(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions('verify', {
+    args: [...args],
     allowPositionals: true,
     options: { help: { type: 'boolean', short: 'h' } },
   });
