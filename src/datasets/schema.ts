@@ -52,7 +52,7 @@ export const countOrNone = valueThat<number>(
 export const positive = valueThat<number>('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0);
 export const truth = z.boolean({ error: 'true or false' });
 /** https, or http to this machine itself: a mirror, or a server in a test. */
-export const webAddress = matching('an https address', /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/);
+export const httpsUrl = matching('an https address', /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/);
 export const sha256Digest = matching('a SHA-256 in hexadecimal', /^[0-9a-f]{64}$/);
 export const md5Digest = matching('an MD5 in hexadecimal', /^[0-9a-f]{32}$/);
 /** A path that cannot leave the folder that it is put under. */

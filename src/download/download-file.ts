@@ -1,4 +1,3 @@
-import { shownAddress } from './address.js';
 import { TransferError, WrongContentError } from './failures.js';
 import { PartialFile } from './partial-file.js';
 import type { BandwidthLimit } from './rate.js';
@@ -14,6 +13,7 @@ import {
 } from './received.js';
 import { type Answer, failureOf, type RequestOptions, request } from './request.js';
 import { type RetryOptions, withRetries } from './retry.js';
+import { redactedUrl } from './url.js';
 
 /** A file of a list, and where it is had from. */
 export interface Download extends WantedFile {
@@ -117,7 +117,7 @@ async function receiveOnce(partial: PartialFile, file: Download, options: Transf
 /** Checks the head of an answer against the list, and makes the partial file ready for what follows. */
 async function beginAt(partial: PartialFile, file: Download, answer: Answer): Promise<void> {
   const { status, headers } = answer;
-  const about = shownAddress(file.url);
+  const about = redactedUrl(file.url);
   if (status === 416) {
     await partial.discard();
     throw new TransferError(`${about}: the server has no such range; it is asked for from the beginning`);

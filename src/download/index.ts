@@ -1,4 +1,3 @@
-export { checkAddress, shownAddress } from './address.js';
 export type { Download } from './download-file.js';
 export {
   type DownloadOptions,
@@ -12,3 +11,4 @@ export { isTransient, reasonOf } from './failures.js';
 export { type ReceivedRecord, readReceived, untouchedRecord } from './received.js';
 export { type RequestOptions, readText, request } from './request.js';
 export { type RetryOptions, withRetries } from './retry.js';
+export { checkUrl, redactedUrl } from './url.js';

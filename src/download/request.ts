@@ -1,9 +1,9 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { checkAddress, shownAddress } from './address.js';
 import { TransferError } from './failures.js';
 import { type MinimumRate, RateWatch } from './rate.js';
 import { retryAfterSeconds } from './retry.js';
+import { checkUrl, redactedUrl } from './url.js';
 
 export interface RequestOptions extends MinimumRate {
   method?: 'GET' | 'POST' | 'HEAD';
@@ -43,24 +43,24 @@ const maxRedirects = 5;
  * @throws RangeError for an address that may not be asked; TransferError or a system error for what may pass
  */
 export async function request(address: string, options: RequestOptions): Promise<Answer> {
-  const first = checkAddress(address);
+  const first = checkUrl(address);
   let url = first;
   for (let hop = 0; hop <= maxRedirects; hop++) {
     const message = await send(url, { ...options, secret: url.origin === first.origin ? options.secret : undefined });
     if (!redirects.has(message.statusCode!)) return answerOf(message, url, options);
     message.destroy();
     const { location } = message.headers;
-    if (!location) throw new Error(`${shownAddress(url)} redirects to nowhere`);
+    if (!location) throw new Error(`${redactedUrl(url)} redirects to nowhere`);
     const target = new URL(location, url);
     if (target.host !== first.host && !options.redirectHosts.includes(target.host)) {
       throw new Error(
-        `${shownAddress(url)} redirects to the host ${target.host}, which is not one of those allowed ` +
+        `${redactedUrl(url)} redirects to the host ${target.host}, which is not one of those allowed ` +
           `(${[first.host, ...options.redirectHosts].join(', ')})`,
       );
     }
-    url = checkAddress(target);
+    url = checkUrl(target);
   }
-  throw new Error(`${shownAddress(first)} redirects more than ${maxRedirects} times`);
+  throw new Error(`${redactedUrl(first)} redirects more than ${maxRedirects} times`);
 }
 
 /** Sends one request and waits for the head of the answer. */

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { md5, sendFile, sha256, startFiles, startServer } from '../../bench/data-servers.mjs';
 import { key, projectRoot } from '../../src/base/index.js';
 import {
-  checkAddress,
+  checkUrl,
   type Download,
   type DownloadOptions,
   type DownloadProgress,
@@ -363,7 +363,7 @@ describe('a partial file', () => {
   });
 });
 
-describe('checkAddress', () => {
+describe('checkUrl', () => {
   it.each([
     ['http://example.org/x', /only https is allowed/],
     ['ftp://example.org/x', /only https is allowed/],
@@ -371,13 +371,13 @@ describe('checkAddress', () => {
     ['http://127.0.0.1.example.org/x', /only https is allowed/],
     ['slides', /is no address/],
   ])('refuses %s', (address, message) => {
-    expect(() => checkAddress(address)).toThrow(message);
-    expect(() => checkAddress(address)).not.toThrow(/word@/);
+    expect(() => checkUrl(address)).toThrow(message);
+    expect(() => checkUrl(address)).not.toThrow(/word@/);
   });
 
   it('takes https, and plain http on this machine', () => {
-    expect(checkAddress('https://example.org/x').host).toBe('example.org');
-    expect(checkAddress('http://127.0.0.1:80/x').hostname).toBe('127.0.0.1');
-    expect(checkAddress('http://localhost:8080/x').port).toBe('8080');
+    expect(checkUrl('https://example.org/x').host).toBe('example.org');
+    expect(checkUrl('http://127.0.0.1:80/x').hostname).toBe('127.0.0.1');
+    expect(checkUrl('http://localhost:8080/x').port).toBe('8080');
   });
 });

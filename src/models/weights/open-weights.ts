@@ -2,11 +2,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { digestOfFile, projectRoot } from '../../base/index.js';
 import {
-  checkAddress,
+  checkUrl,
   type DownloadOptions,
   downloadAll,
+  redactedUrl,
   request,
-  shownAddress,
   withDefaults,
 } from '../../download/index.js';
 import { openSafetensors, type TensorFile } from '../../engine/index.js';
@@ -102,8 +102,8 @@ async function openShards(folder: string): Promise<OpenedWeights> {
 
 /** The file of an address, brought unless it is here. */
 async function brought(source: string, { sha256, folder, download = {} }: SourceOptions): Promise<string> {
-  const url = checkAddress(source);
-  const shown = shownAddress(url);
+  const url = checkUrl(source);
+  const shown = redactedUrl(url);
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
     throw new RangeError(
       `${shown}: weights from an address need their SHA-256, 64 hexadecimal digits, as the option sha256`,

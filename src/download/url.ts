@@ -4,7 +4,7 @@
  *
  * @throws RangeError that says what is wrong with the address
  */
-export function checkAddress(address: string | URL): URL {
+export function checkUrl(address: string | URL): URL {
   let url: URL;
   try {
     url = new URL(address);
@@ -12,16 +12,16 @@ export function checkAddress(address: string | URL): URL {
     throw new RangeError(`"${address}" is no address`);
   }
   if (url.username || url.password) {
-    throw new RangeError(`${shownAddress(url)}: the address holds a name or password; give tokens by the environment`);
+    throw new RangeError(`${redactedUrl(url)}: the address holds a name or password; give tokens by the environment`);
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url))) {
-    throw new RangeError(`${shownAddress(url)}: only https is allowed (plain http only on this machine itself)`);
+    throw new RangeError(`${redactedUrl(url)}: only https is allowed (plain http only on this machine itself)`);
   }
   return url;
 }
 
 /** An address for people and files: without its query, which may hold a signature, and without name and password. */
-export function shownAddress(address: string | URL): string {
+export function redactedUrl(address: string | URL): string {
   const url = new URL(address);
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
