@@ -1,6 +1,6 @@
 import { checkGeometry } from '../slides/index.js';
 import { type DatasetClass, type DatasetDefinition, definitionSchema, type LabelRule } from './definition.js';
-import { faults, twice } from './schema.js';
+import { duplicateFaults, faults } from './schema.js';
 
 /** What is wrong with a definition, one short sentence each; empty when nothing is. */
 export function definitionFaults(content: unknown): string[] {
@@ -18,7 +18,7 @@ export function definitionFaults(content: unknown): string[] {
   if (source.kind === 'folder' && labels.from === 'mask') found.push('a source of the kind "folder" has no masks');
   found.push(...splitFaults(definition), ...labelFaults(labels));
   found.push(
-    ...twice(
+    ...duplicateFaults(
       exclusions.map(({ id }) => id),
       'exclusions',
       'id',
@@ -49,12 +49,12 @@ function labelFaults(labels: LabelRule): string[] {
   if (labels.from === 'none') return [];
   const { classes } = labels;
   const found = [
-    ...twice(
+    ...duplicateFaults(
       classes.map(({ name }) => name),
       'labels.classes',
       'name',
     ),
-    ...twice(
+    ...duplicateFaults(
       classes.map(({ label }) => label),
       'labels.classes',
       'label',
@@ -64,7 +64,7 @@ function labelFaults(labels: LabelRule): string[] {
     found.push('labels.classes: pixels tell at most 256 classes apart');
   // A source's label counts whatever its case.
   const raw = labels.from === 'slide' ? Object.keys(labels.values).map((label) => label.toLowerCase()) : [];
-  found.push(...twice(raw, 'labels.values', 'label'));
+  found.push(...duplicateFaults(raw, 'labels.values', 'label'));
   const known = new Set(classes.map(({ label }) => label));
   for (let label = 0; label < known.size; label++) {
     if (!known.has(label)) found.push(`labels.classes have no class with the label ${label}: labels count from 0`);

@@ -14,7 +14,7 @@ import {
   positive,
   sha256Digest,
   text,
-  truth,
+  trueOrFalse,
   valueThat,
 } from './schema.js';
 
@@ -163,7 +163,7 @@ const splitRule = objectOf({
   test: share,
   folds: count,
   /** Keeps the classes' proportions in each split. */
-  stratified: truth,
+  stratified: trueOrFalse,
 });
 
 /** The JSON form of a definition. What fields say about each other is checked by `definitionFaults`. */
@@ -174,7 +174,7 @@ export const definitionSchema = objectOf({
   title: text,
   /** Slides are cut into patches; patches are taken as they are. */
   unit: oneOf('slides', 'patches'),
-  synthetic: truth,
+  synthetic: trueOrFalse,
   /** Who published it; without an address, a user's own data. */
   origin: objectOf({ name: text, url: httpsUrl.nullable() }),
   /** Where the files are. Addresses and folders can be overridden when a definition is resolved. */

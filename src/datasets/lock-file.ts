@@ -3,6 +3,7 @@ import { canonicalJson, sha256 } from '../base/index.js';
 import { readJsonFile } from './json-file.js';
 import {
   count,
+  duplicateFaults,
   faults,
   fileName,
   innerPath,
@@ -13,8 +14,7 @@ import {
   positive,
   sha256Digest,
   text,
-  truth,
-  twice,
+  trueOrFalse,
   valueThat,
 } from './schema.js';
 
@@ -60,7 +60,7 @@ const lockFile = objectOf({
   definition: text,
   definitionSha256: sha256Digest,
   unit: oneOf('slides', 'patches'),
-  synthetic: truth,
+  synthetic: trueOrFalse,
   origin: text,
   licence: text,
   /** Where the list came from: an address, or "a folder of the user's". */
@@ -141,14 +141,14 @@ export function slideFaults(slides: readonly LockedSlide[]): string[] {
   if (found.length > 0) return found;
   // File systems that ignore case would put two such slides into one file.
   found.push(
-    ...twice(
+    ...duplicateFaults(
       slides.map(({ id }) => id.toLowerCase()),
       'the list of slides',
       'id',
     ),
   );
   const paths = slides.flatMap(filesOf).map(({ path }) => path.toLowerCase());
-  found.push(...twice(paths, 'the list of files', 'path'));
+  found.push(...duplicateFaults(paths, 'the list of files', 'path'));
   return found;
 }
 

@@ -14,14 +14,14 @@ import {
   positive,
   sha256Digest,
   text,
-  truth,
+  trueOrFalse,
 } from './schema.js';
 
 const slideManifest = objectOf({
   name: text,
   title: text,
   kind: z.literal('slide', { error: '"slide"' }),
-  synthetic: truth,
+  synthetic: trueOrFalse,
   /** Who published it. */
   origin: objectOf({ name: text, url: httpsUrl }),
   /** Where set-up takes it from: a member of a Python wheel, whose SHA-256 is `wheel`. */

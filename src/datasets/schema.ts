@@ -50,7 +50,7 @@ export const countOrNone = valueThat<number>(
   (value) => Number.isSafeInteger(value) && Number(value) >= 0,
 );
 export const positive = valueThat<number>('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0);
-export const truth = z.boolean({ error: 'true or false' });
+export const trueOrFalse = z.boolean({ error: 'true or false' });
 /** https, or http to this machine itself: a mirror, or a server in a test. */
 export const httpsUrl = matching('an https address', /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/);
 export const sha256Digest = matching('a SHA-256 in hexadecimal', /^[0-9a-f]{64}$/);
@@ -101,7 +101,7 @@ export function faults(value: unknown, schema: z.ZodType, what: string): string[
 }
 
 /** One sentence for each value that is there more than once. */
-export function twice(values: readonly (string | number)[], place: string, field: string): string[] {
+export function duplicateFaults(values: readonly (string | number)[], place: string, field: string): string[] {
   const seen = new Set<string | number>();
   const repeated = new Set<string | number>();
   for (const value of values) (seen.has(value) ? repeated : seen).add(value);
