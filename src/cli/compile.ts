@@ -143,7 +143,7 @@ export async function compile(args: readonly string[]): Promise<number> {
       );
     }
     if (named.understood.length > 0) {
-      for (const sentence of describeData(await openShardDataset(folder), named.standIn)) console.error(sentence);
+      for (const sentence of describeData(await openShardDataset(folder), named.groupColumn)) console.error(sentence);
     }
     const { counts, precut, failures } = report;
     for (const { slide, reason } of precut ? failures : []) console.error(`${slide} failed: ${reason}`);

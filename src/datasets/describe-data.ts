@@ -7,9 +7,9 @@ const maxClasses = 30;
 /**
  * What a compiled dataset holds, in plain sentences: classes, patients, a given split, masks, licence, and what is missing.
  *
- * @param standIn the table's column that stands for patients, where no column names them
+ * @param groupColumn the table's column that stands for patients, where no column names them
  */
-export function describeData(dataset: ShardDataset, standIn?: string): string[] {
+export function describeData(dataset: ShardDataset, groupColumn?: string): string[] {
   const { report, count, size, mask, synthetic, sites, splits } = dataset;
   const drawn = synthetic.reduce((sum, one) => sum + one, 0);
   const masks = countWhere(count, (row) => mask.length[row]! > 0);
@@ -23,7 +23,7 @@ export function describeData(dataset: ShardDataset, standIn?: string): string[] 
     const which = masks === count ? 'each patch' : patchesOf(masks);
     sentences.push(`A mask of these classes is beside ${which}; a patch counts for the class that covers most of it.`);
   }
-  sentences.push(...aboutPatients(dataset, standIn));
+  sentences.push(...aboutPatients(dataset, groupColumn));
   if (sites.names.length > 0)
     sentences.push(`${quantity(sites.names.length, 'site')}, such as ${someOf(sites.names)}.`);
   if (splits) sentences.push(`The data have a split of their own: ${inWords(splits.names, countsOf(splits))}.`);
@@ -53,7 +53,7 @@ function aboutClasses({ count, labels, classNames }: ShardDataset): string[] {
   return unlabelled > 0 ? [sentence, `Without a class: ${patchesOf(unlabelled)}.`] : [sentence];
 }
 
-function aboutPatients({ count, patients: { codes, names } }: ShardDataset, standIn: string | undefined): string[] {
+function aboutPatients({ count, patients: { codes, names } }: ShardDataset, groupColumn: string | undefined): string[] {
   if (names.length === 0) {
     return [
       'No patient is known: a split cannot keep the patches of one patient together, so numbers on held-out patches may ' +
@@ -61,9 +61,9 @@ function aboutPatients({ count, patients: { codes, names } }: ShardDataset, stan
     ];
   }
   const known =
-    standIn === undefined
+    groupColumn === undefined
       ? quantity(names.length, 'patient')
-      : `In place of patients ${quantity(names.length, 'value')} of "${standIn}"`;
+      : `In place of patients ${quantity(names.length, 'value')} of "${groupColumn}"`;
   const sentences = [`${known}, such as ${someOf(names)}.`];
   const unknown = countWhere(count, (row) => codes[row]! < 0);
   if (unknown > 0) sentences.push(`Of unknown patient: ${patchesOf(unknown)}.`);

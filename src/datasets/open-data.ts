@@ -48,7 +48,7 @@ export type NamedData =
       definition: string;
       /** What a definition was made of, where one was. */
       understood: string[];
-      standIn?: string;
+      groupColumn?: string;
     };
 
 /**
@@ -95,7 +95,7 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
     dataset = await openShardDataset(folder);
   }
   const about = named.understood.length > 0 ? named.understood : [`${definition.name}: ${definition.title}.`];
-  const understood = [...about, ...describeData(dataset, named.standIn)];
+  const understood = [...about, ...describeData(dataset, named.groupColumn)];
   if (missing.length > 0) {
     const { length } = resolved.slides;
     understood.push(`Not here: ${missing.length} of ${length} ${definition.unit}. ${howToGet(data, folder)}.`);
@@ -133,11 +133,11 @@ export async function nameData(
         'data-manifests/',
     );
   }
-  const { definition, understood, standIn, table } = await inferDefinition(path, options);
+  const { definition, understood, groupColumn, table } = await inferDefinition(path, options);
   const place = join(options.data ?? join(projectRoot, 'data'), definition.name, `${definition.name}.json`);
   if (table !== undefined) await writeFileAtomic(join(dirname(place), `${definition.name}.csv`), table);
   await writeFileAtomic(place, `${JSON.stringify(checkDefinition(definition, place), null, 2)}\n`);
-  return { kind: 'definition', definition: place, understood, standIn };
+  return { kind: 'definition', definition: place, understood, groupColumn };
 }
 
 /** A source that is downloaded is asked for its list by `pathlab fetch` alone: opening data loads nothing. */

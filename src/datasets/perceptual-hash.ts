@@ -137,9 +137,9 @@ export function pairsAmong(pairs: readonly NearPair[], placeOf: (index: number) 
   for (const [first, ...others] of placesOf.values()) {
     for (const other of others) among.push({ one: first!, other, distance: 0 });
   }
-  const standIn = (index: number) => (placesOf.has(index) ? placesOf.get(index)![0] : placeOf(index));
+  const representative = (index: number) => (placesOf.has(index) ? placesOf.get(index)![0] : placeOf(index));
   for (const { one, other, distance } of pairs) {
-    const places = [standIn(one), standIn(other)];
+    const places = [representative(one), representative(other)];
     if (distance === 0 || places.includes(undefined)) continue;
     const [low, high] = (places as number[]).sort((a, b) => a - b);
     among.push({ one: low!, other: high!, distance });

@@ -54,7 +54,7 @@ const roles: Readonly<Record<Part | 'group', string>> = {
 export interface RecognizedColumns {
   columns: TableSource['columns'];
   /** The column that stands for patients, where no column names them. */
-  standIn: string | undefined;
+  groupColumn: string | undefined;
   unused: string[];
 }
 
@@ -99,7 +99,7 @@ export function recognizeColumns(
   // Classes that masks hold are not one a patch.
   if (columns.mask !== undefined) delete columns.class;
   const used = new Set<string>(Object.values(columns));
-  return { columns, standIn: group, unused: names.filter((name) => !used.has(name)) };
+  return { columns, groupColumn: group, unused: names.filter((name) => !used.has(name)) };
 }
 
 const ownDefinition = 'write a definition that names the columns ("Patches of your own" in environment.md)';

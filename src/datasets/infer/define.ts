@@ -55,7 +55,7 @@ export interface InferredDefinition {
   /** What was taken for what, a sentence each. */
   understood: string[];
   /** The column that stands for patients, where the table does not name them. */
-  standIn: string | undefined;
+  groupColumn: string | undefined;
   /** The table that the definition names, where it has to be written beside it. */
   table?: string;
 }

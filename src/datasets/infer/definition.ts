@@ -41,10 +41,10 @@ export async function inferDefinition(
 async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Promise<InferredDefinition> {
   const rows = await readRows(table);
   const cells = (column: string) => (rows.array(column) as string[]).map((cell) => cell.trim());
-  const { columns, standIn, unused } = recognizeColumns(table, rows.columnNames(), cells);
+  const { columns, groupColumn, unused } = recognizeColumns(table, rows.columnNames(), cells);
   const folder = dirname(table);
   const { path, mask, class: label, patient, site, side } = columns;
-  const words = Object.entries({ path, class: label, mask, patient: standIn ? undefined : patient, site, side });
+  const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, side });
   const roles = words.flatMap(([part, column]) => (column === undefined ? [] : [`"${column}" the ${part}`]));
   const without = unused.length > 0 ? `; ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used` : '';
   const understood = [
@@ -57,16 +57,16 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
       : ({ from: 'none' } as const);
   const stem = basename(table).replace(/\.csv$/i, '');
   const notes =
-    standIn === undefined
+    groupColumn === undefined
       ? []
-      : [`No column names patients: "${standIn}" stands for them. Two of its values may be of one patient.`];
+      : [`No column names patients: "${groupColumn}" stands for them. Two of its values may be of one patient.`];
   const definition = define(table, stem === 'index' ? basename(folder) : stem, {
     source: { kind: 'csv', table, folder, columns },
     labels,
     hasPatients: patient !== undefined,
     notes,
   });
-  return { definition, understood: [...understood, ...notes], standIn };
+  return { definition, understood: [...understood, ...notes], groupColumn };
 }
 
 function labelsOfColumn(cells: readonly string[], where: string, understood: string[]): LabelRule {
@@ -173,7 +173,7 @@ async function ofImagesWithMasks(
     understood: [
       `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask of each in ${masks}/.`,
     ],
-    standIn: undefined,
+    groupColumn: undefined,
     table: `${from(rows.map(([image, mask]) => ({ image, mask }))).toCSV()}\n`,
   };
 }
@@ -223,5 +223,5 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
     hasPatients: false,
     notes: [],
   });
-  return { definition, understood, standIn: undefined };
+  return { definition, understood, groupColumn: undefined };
 }

@@ -83,7 +83,7 @@ function ofPaths(
       source: { ...definition.source, table: `${definition.name}.csv` } as typeof definition.source,
     },
     understood,
-    standIn: undefined,
+    groupColumn: undefined,
     table: `${from(rows).toCSV()}\n`,
   };
 }

@@ -4,11 +4,11 @@ import { type Tensor, tf } from '../runtime.js';
 /** What a key was folded with since it came into the step. */
 export type FoldPath = readonly (string | number)[];
 
-const seedsOfStandIns = new WeakMap<Key, () => Tensor>();
+const seedsOfPlaceholders = new WeakMap<Key, () => Tensor>();
 
 /** A key as the seed of TensorFlow's stateless random ops, int32 `[2]`. In a recording it becomes an input. */
 export function seedTensor(key: Key): Tensor {
-  return seedsOfStandIns.get(key)?.() ?? tf.tensor1d([...key.words], 'int32');
+  return seedsOfPlaceholders.get(key)?.() ?? tf.tensor1d([...key.words], 'int32');
 }
 
 /** The recording that a stand-in key belongs to. */
@@ -22,11 +22,11 @@ export interface KeyRecorder {
  * The key that a step gets while it is recorded. It folds and seeds random tensors like the key itself, and each of
  * its seeds becomes an input of the recorded step; drawing numbers on the host is refused.
  */
-export function standInKey(key: Key, recorder: KeyRecorder, path: FoldPath = []): Key {
-  const standIn = new Proxy(key, {
+export function placeholderKey(key: Key, recorder: KeyRecorder, path: FoldPath = []): Key {
+  const placeholder = new Proxy(key, {
     get(target, property) {
       if (property === 'fold') {
-        return (data: string | number) => standInKey(target.fold(data), recorder, [...path, data]);
+        return (data: string | number) => placeholderKey(target.fold(data), recorder, [...path, data]);
       }
       if (property === 'words' || property === 'generator' || property === 'toString') {
         recorder.refuse(
@@ -38,6 +38,6 @@ export function standInKey(key: Key, recorder: KeyRecorder, path: FoldPath = [])
       return Reflect.get(target, property) as unknown;
     },
   });
-  seedsOfStandIns.set(standIn, () => recorder.makeSeed(path));
-  return standIn;
+  seedsOfPlaceholders.set(placeholder, () => recorder.makeSeed(path));
+  return placeholder;
 }

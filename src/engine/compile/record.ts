@@ -37,14 +37,14 @@ export function record<Inputs extends unknown[]>(
   let recording: Recording | undefined;
   tf.tidy(() => {
     const infos: TensorInfo[] = [];
-    const standIns: { standIn: Tensor; path: string }[] = [];
+    const placeholders: { placeholder: Tensor; path: string }[] = [];
     const given = leaves.map(({ path, value }, leaf) => {
       if (value instanceof Key) return recorder.addKey(value, leaf);
       if (!isTensor(value)) return value;
-      const { standIn, info } = recorder.addInput(value);
-      standIns.push({ standIn, path });
+      const { placeholder, info } = recorder.addInput(value);
+      placeholders.push({ placeholder, path });
       infos.push(info);
-      return standIn;
+      return placeholder;
     });
     recorder.record(() => {
       const output = step(...(withLeaves(inputs, given) as Inputs));
@@ -52,7 +52,7 @@ export function record<Inputs extends unknown[]>(
         output.catch(() => {});
         throw new CompileError(`${name} gives a promise; a step is a plain function that awaits nothing`);
       }
-      const disposed = standIns.find(({ standIn }) => standIn.isDisposed);
+      const disposed = placeholders.find(({ placeholder }) => placeholder.isDisposed);
       if (disposed) throw new CompileError(`${name} disposes of its input ${disposed.path}; inputs are the caller's`);
       const outputLeaves = leavesOf(output, `${name}: output`);
       const ids = outputLeaves.map((leaf) => valueOfOutput(name, leaf, recorder));

@@ -1,7 +1,7 @@
 import type { Key } from '../../base/index.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
-import { standInKey } from './keys.js';
+import { placeholderKey } from './keys.js';
 import {
   DataType,
   groupByArgument,
@@ -119,20 +119,20 @@ export class Recorder {
   }
 
   /** A tensor that stands for an input. */
-  addInput({ dataId, shape }: Tensor): { standIn: Tensor; info: TensorInfo } {
+  addInput({ dataId, shape }: Tensor): { placeholder: Tensor; info: TensorInfo } {
     const { dtype } = this.backend.tensorMap.get(dataId);
     const [info] = this.native.traceInput(this.trace, dtype, shape);
-    return { standIn: this.standInFor(info), info };
+    return { placeholder: this.placeholderFor(info), info };
   }
 
   /** A key that stands for the one among the inputs' leaves. */
   addKey(key: Key, leaf: number): Key {
-    return standInKey(key, {
+    return placeholderKey(key, {
       makeSeed: (path) => {
         if (recording !== this) throw new CompileError(`${this.name} was recorded: its keys are of no use any more`);
         const [info] = this.native.traceInput(this.trace, DataType.int32, [2]);
         this.seeds.push({ ...info, leaf, path });
-        return this.standInFor(info);
+        return this.placeholderFor(info);
       },
       refuse: (what, why) => this.refuse(what, why),
     });
@@ -163,7 +163,7 @@ export class Recorder {
     this.constants = constants;
   }
 
-  private standInFor({ id, shape, dtype }: TensorInfo): Tensor {
+  private placeholderFor({ id, shape, dtype }: TensorInfo): Tensor {
     return this.backend.createOutputTensor({ id: -1 - id, shape, dtype });
   }
 
