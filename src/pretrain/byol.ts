@@ -21,7 +21,7 @@ import {
 } from '../models/index.js';
 import { cosine } from '../training/index.js';
 import type { Method } from './method.js';
-import { carriedState, momentumCopy, moveCopy, withMomentumCopy } from './momentum.js';
+import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
 
 export interface ByolOptions {
   backbone: Backbone;
@@ -83,7 +83,7 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       const [toFirst, toSecond] = target.passes.map(({ outputs }) => outputs) as [Tensor, Tensor];
       const loss = byolLoss(first, toSecond).add(byolLoss(second, toFirst)) as Tensor;
       const left = { ...online.state, ...withPrefix(predicted.state, 'predictor.') };
-      const state = carriedState(model, left, target.state);
+      const state = nextState(model, left, target.state);
       if (!model.parameters['classifier.weight']) return { loss, state };
       const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels);
       // Its gradient counts and its value does not.
@@ -91,7 +91,8 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       return { loss: loss.add(learning), state, metrics: { classifierLoss, classifierAccuracy } };
     },
     schedules: ({ steps }) => ({ oneMinusMomentum: cosine({ from: 1 - momentum, to: 0, steps }) }),
-    afterUpdate: (after, _before, { scheduled }) => moveCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum }),
+    afterUpdate: (after, _before, { scheduled }) =>
+      updateMomentumCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum }),
     encoder: (model) => subModel(model, 'backbone'),
   };
 }

@@ -5,7 +5,7 @@ import { type Backbone, dinoHead, inTurn, type ModelTensors, subModel, withHead 
 import { cosine } from '../training/index.js';
 import { dinoLoss } from './dino-loss.js';
 import type { Method } from './method.js';
-import { carriedState, momentumCopy, moveCopy, withMomentumCopy } from './momentum.js';
+import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
 
 export interface DinoOptions {
   /** Makes the backbone with a rate of stochastic depth: the student's, or 0 for the teacher's. */
@@ -77,7 +77,7 @@ export function dino(options: DinoOptions): Method<'oneMinusMomentum' | 'teacher
       const loss = dinoLoss(student.outputs, teacher.outputs, model.state.center!, {
         ...{ views: views.length, studentTemperature, teacherTemperature: scheduled.teacherTemperature },
       });
-      const state = carriedState(model, student.state, teacher.state);
+      const state = nextState(model, student.state, teacher.state);
       return { loss, state, rows: { teacherMean: teacher.outputs.mean(0, true) } };
     },
     schedules: ({ steps, stepsPerEpoch }) => {
@@ -92,7 +92,7 @@ export function dino(options: DinoOptions): Method<'oneMinusMomentum' | 'teacher
     },
     freezes: (name) => name.startsWith('head.last_layer.'),
     afterUpdate(after, _before, { scheduled, replicas }, { teacherMean }) {
-      const { parameters, state } = moveCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum });
+      const { parameters, state } = updateMomentumCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum });
       const { mean } = replicas.mean({ mean: teacherMean!.mean(0, true) });
       const center = state.center!.mul(centerMomentum).add(mean!.mul(1 - centerMomentum)) as Tensor;
       return { parameters, state: { ...state, center } };

@@ -3,7 +3,7 @@ import { l2Normalize, randomNormal, type Tensor, tf } from '../engine/index.js';
 import { type Backbone, inTurn, type ModelTensors, mlp, subModel, withHead } from '../models/index.js';
 import { infoNce } from './info-nce.js';
 import type { Method } from './method.js';
-import { carriedState, momentumCopy, moveCopy, withMomentumCopy } from './momentum.js';
+import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
 
 export interface MocoV2Options {
   backbone: Backbone;
@@ -61,12 +61,12 @@ export function mocoV2(options: MocoV2Options): Method {
       const own = deal(keys.outputs, batch / batchNormGroups);
       const { loss, accuracy } = infoNce(queries.outputs, own, model.state.queue!, temperature);
       return {
-        ...{ loss, state: carriedState(model, queries.state, keys.state) },
+        ...{ loss, state: nextState(model, queries.state, keys.state) },
         ...{ rows: { keys: own }, metrics: { accuracy } },
       };
     },
     afterUpdate(after, _before, { replicas }, { keys }) {
-      const { parameters, state } = moveCopy(after, { decay: momentum });
+      const { parameters, state } = updateMomentumCopy(after, { decay: momentum });
       return { parameters, state: { ...state, queue: enqueue(state.queue!, replicas.gather(keys!)) } };
     },
     chanceLoss: () => Math.log(queueSize + 1),

@@ -22,12 +22,12 @@ export function momentumCopy(model: ModelTensors): ModelTensors {
 }
 
 /** The state after a loss: what the trained network and the copy's passes left, and of the rest what was there. */
-export function carriedState(model: ModelTensors, left: Tensors, leftByCopy: Tensors): Tensors {
+export function nextState(model: ModelTensors, left: Tensors, leftByCopy: Tensors): Tensors {
   return { ...model.state, ...left, ...withPrefix(leftByCopy, state) };
 }
 
 /** After the optimizer's update: the copy's parameters move toward the trained ones of the same names. */
-export function moveCopy(after: ModelTensors, options: Parameters<typeof movingAverage>[2]): ModelTensors {
+export function updateMomentumCopy(after: ModelTensors, options: Parameters<typeof movingAverage>[2]): ModelTensors {
   const slow = momentumCopy(after).parameters;
   const trained = mapTensors(slow, (_, name) => after.parameters[name]!);
   const moved = movingAverage(slow, trained, options);

@@ -23,7 +23,7 @@ export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } fro
 export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
-export { alone, type Replicas } from './replicas.js';
+export { type Replicas, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type Step, type StepOptions, trainingStep } from './training-step.js';

@@ -17,7 +17,7 @@ import {
   type TrainingTensors,
 } from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
-import { whereItBegan } from './not-finite.js';
+import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
@@ -234,7 +234,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       done += 1;
       const { loss, ...others } = metrics as { loss: number };
       if (squares) {
-        const began = whereItBegan({
+        const began = describeFirstNonFinite({
           names: Object.keys(tensors.parameters),
           parameterSquares: squares.parameters,
           gradientSquares: squares.gradients,

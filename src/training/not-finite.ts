@@ -8,7 +8,7 @@ export function squaresOf(tensors: Tensors): Tensor {
 }
 
 /** What is known of a step whose loss or gradients are not finite. */
-export interface BrokenStep {
+export interface NonFiniteStep {
   /** Of the parameters, in the order of the network. */
   names: readonly string[];
   /** Of each parameter before the step. */
@@ -24,7 +24,13 @@ export interface BrokenStep {
  * Where numbers first were not finite, in words. A weight that was so before the step comes first. Then the forward pass,
  * of which running statistics tell where it was so; then the backward pass, which comes to the last layer first.
  */
-export function whereItBegan({ names, parameterSquares, gradientSquares, lossIsFinite, state }: BrokenStep): string {
+export function describeFirstNonFinite({
+  names,
+  parameterSquares,
+  gradientSquares,
+  lossIsFinite,
+  state,
+}: NonFiniteStep): string {
   const isBroken = (squares: ArrayLike<number>) => (_: string, at: number) => !Number.isFinite(squares[at]!);
   const weight = names.find(isBroken(parameterSquares));
   if (weight !== undefined) return `the weights "${weight}", as the step before left them`;

@@ -1,7 +1,7 @@
 import { disposeTensors, type Tensors } from '../engine/index.js';
 
 /** The batches of a training, of which the next is made while the step before it runs. */
-export interface BatchesAhead {
+export interface Prefetcher {
   /** Starts to make the batch of a step. */
   begin(step: number): void;
   /** The batch of a step, the caller's to dispose of: the one that was begun, or one made now. */
@@ -11,7 +11,7 @@ export interface BatchesAhead {
 }
 
 /** @param make must depend on the step's number alone */
-export function prefetch(make: (step: number) => Tensors | Promise<Tensors>): BatchesAhead {
+export function prefetch(make: (step: number) => Tensors | Promise<Tensors>): Prefetcher {
   let begun: { step: number; batch: Promise<Tensors> } | undefined;
   const discard = async () => {
     const unwanted = begun?.batch;

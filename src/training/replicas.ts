@@ -14,4 +14,4 @@ export interface Replicas {
 }
 
 /** A training on one device. */
-export const alone: Replicas = { index: 0, count: 1, gather: (rows) => rows, mean: (tensors) => tensors };
+export const singleReplica: Replicas = { index: 0, count: 1, gather: (rows) => rows, mean: (tensors) => tensors };

@@ -7,7 +7,7 @@ import type { ScaledOptimizer } from './loss-scaling.js';
 import { squaresOf } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
-import { alone, type Replicas } from './replicas.js';
+import { type Replicas, singleReplica } from './replicas.js';
 
 /** How an objective is minimized. */
 export interface StepOptions {
@@ -42,7 +42,7 @@ export type Step<Name extends string = never> = (
 export function trainingStep<Name extends string>(
   objective: Objective<Name>,
   optimizer: Optimizer | ScaledOptimizer,
-  { clipNorm, clipOf, microBatches = 1, replicas = alone }: StepOptions = {},
+  { clipNorm, clipOf, microBatches = 1, replicas = singleReplica }: StepOptions = {},
 ): Step<Name> {
   if (microBatches > 1 && objective.needsWholeBatch !== undefined) {
     throw new RangeError(

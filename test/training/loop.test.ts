@@ -20,7 +20,6 @@ import {
 } from '../../src/engine/index.js';
 import {
   adamw,
-  alone,
   bestScore,
   cosine,
   dynamicLossScaling,
@@ -28,6 +27,7 @@ import {
   movingAverage,
   type Objective,
   sgd,
+  singleReplica,
   type TrainingEvent,
   type TrainingTensors,
   type TrainOptions,
@@ -344,7 +344,7 @@ describe('train', () => {
       calls.push(Object.keys(tensors));
       return mapTensors(tensors, (tensor) => tensor.mul(0.5) as Tensor);
     };
-    const halved = await trainWatched({ ...plain, replicas: { ...alone, count: 2, mean } });
+    const halved = await trainWatched({ ...plain, replicas: { ...singleReplica, count: 2, mean } });
     expect(calls[0]).toEqual(['conv1.weight', 'fc.weight', 'fc.bias']);
     expect(calls[1]).toEqual(['loss', 'gradientNorm']);
     const whole = await trainWatched(plain);

@@ -49,7 +49,7 @@ export function batchNormTraining(
   }
   const normalize = hasCustomOps() ? fusedNorm : composedNorm;
   const { y, mean, variance } = normalize(x, parameters, options);
-  return { y, running: movedStatistics(running, { mean, variance }, options.momentum) };
+  return { y, running: updatedStatistics(running, { mean, variance }, options.momentum) };
 }
 
 /** @throws RangeError if a channel of x has a single value */
@@ -60,7 +60,7 @@ export function requireVariance(x: Tensor): void {
 }
 
 /** The running statistics after a batch, whose own are disposed of. */
-export function movedStatistics(running: RunningStatistics, batch: RunningStatistics, momentum = 0.1) {
+export function updatedStatistics(running: RunningStatistics, batch: RunningStatistics, momentum = 0.1) {
   const moved = tf.tidy(() => ({
     mean: running.mean.mul(1 - momentum).add(batch.mean.mul(momentum)),
     variance: running.variance.mul(1 - momentum).add(batch.variance.mul(momentum)),

@@ -4,9 +4,9 @@ import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../r
 import {
   type BatchNormParameters,
   batchNormTraining,
-  movedStatistics,
   type RunningStatistics,
   requireVariance,
+  updatedStatistics,
 } from './batch-norm.js';
 import { conv2d, planConvolution } from './conv2d.js';
 import { type Conv2dOptions, convolutionAttributes, padImages, shapeOf } from './convolution-attributes.js';
@@ -80,5 +80,5 @@ export function normConv2d(
       },
     };
   });
-  return { y, running: movedStatistics(running, statistics!, momentum) };
+  return { y, running: updatedStatistics(running, statistics!, momentum) };
 }
