@@ -31,7 +31,7 @@ class Executions {
     this.#began = began;
   }
 
-  inTurn(work) {
+  enqueue(work) {
     this.#received++;
     this.#turn = this.#turn.then(work);
   }

@@ -107,7 +107,7 @@ class KernelServer {
     }
     const work = () => this.#answerWith(socket, request, () => handler(request.content, request));
     if (type === 'execute_request') {
-      this.#executions.inTurn(work);
+      this.#executions.enqueue(work);
       return;
     }
     await work();

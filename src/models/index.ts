@@ -5,9 +5,9 @@ export { type EfficientnetOptions, efficientnet } from './efficientnet.js';
 export type { ModelTensors } from './forward-pass.js';
 export { type InceptionOptions, inceptionV3 } from './inception.js';
 export {
+  applySequentially,
   copyModel,
   type Head,
-  inTurn,
   joinModels,
   type MlpOptions,
   mlp,

@@ -111,7 +111,7 @@ export function mlp(
  * @param apply one pass, whose state the next one starts from
  * @returns the outputs of each, and the state that the last one left
  */
-export function inTurn<Output extends { state: Tensors }>(
+export function applySequentially<Output extends { state: Tensors }>(
   model: ModelTensors,
   batches: readonly Tensor[],
   apply: (model: ModelTensors, batch: Tensor) => Output,

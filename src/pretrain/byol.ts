@@ -10,8 +10,8 @@ import {
   withPrefix,
 } from '../engine/index.js';
 import {
+  applySequentially,
   type Backbone,
-  inTurn,
   joinModels,
   type MlpOptions,
   type ModelTensors,
@@ -73,10 +73,12 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       };
     },
     loss(model, { views, labels }) {
-      const online = inTurn(model, views, (model, images) => network.apply(model, images, training));
-      const target = inTurn(momentumCopy(model), views, (model, images) => network.apply(model, images, training));
+      const online = applySequentially(model, views, (model, images) => network.apply(model, images, training));
+      const target = applySequentially(momentumCopy(model), views, (model, images) =>
+        network.apply(model, images, training),
+      );
       const projections = online.passes.map(({ outputs }) => outputs);
-      const predicted = inTurn(subModel(model, 'predictor'), projections, (model, rows) =>
+      const predicted = applySequentially(subModel(model, 'predictor'), projections, (model, rows) =>
         predictor.apply(model, rows, training),
       );
       const [first, second] = predicted.passes.map(({ outputs }) => outputs) as [Tensor, Tensor];

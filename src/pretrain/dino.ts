@@ -1,7 +1,7 @@
 import type { ViewRecipe } from '../augment/index.js';
 import type { Key } from '../base/index.js';
 import { type Tensor, tf, withPrefix } from '../engine/index.js';
-import { type Backbone, dinoHead, inTurn, type ModelTensors, subModel, withHead } from '../models/index.js';
+import { applySequentially, type Backbone, dinoHead, type ModelTensors, subModel, withHead } from '../models/index.js';
 import { cosine } from '../training/index.js';
 import { dinoLoss } from './dino-loss.js';
 import type { Method } from './method.js';
@@ -52,7 +52,7 @@ export function dino(options: DinoOptions): Method<'oneMinusMomentum' | 'teacher
   const network = withHead(backbone, head);
   /** One pass of the backbone for each size of views, and one of the head. */
   const apply = (own: Backbone, model: ModelTensors, views: readonly Tensor[], key?: Key) => {
-    const body = inTurn(subModel(model, 'backbone'), joinSizes(views), (model, images) =>
+    const body = applySequentially(subModel(model, 'backbone'), joinSizes(views), (model, images) =>
       own.apply(model, images, { training: true, key: key?.fold(images.shape[1]!) }),
     );
     const features = tf.concat(body.passes.map(({ features }) => features));

@@ -1,6 +1,6 @@
 import type { ViewRecipe } from '../augment/index.js';
 import { l2Normalize, randomNormal, type Tensor, tf } from '../engine/index.js';
-import { type Backbone, inTurn, type ModelTensors, mlp, subModel, withHead } from '../models/index.js';
+import { applySequentially, type Backbone, type ModelTensors, mlp, subModel, withHead } from '../models/index.js';
 import { infoNce } from './info-nce.js';
 import type { Method } from './method.js';
 import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
@@ -36,7 +36,7 @@ export function mocoV2(options: MocoV2Options): Method {
   const head = mlp([backbone.featureSize, hiddenSize, outputSize], { norm: 'none', bias: 'every' });
   const network = withHead(backbone, head);
   const encode = (model: ModelTensors, images: Tensor) => {
-    const { passes, state } = inTurn(model, tf.split(images, batchNormGroups), (model, group) =>
+    const { passes, state } = applySequentially(model, tf.split(images, batchNormGroups), (model, group) =>
       network.apply(model, group, { training: true }),
     );
     return { state, outputs: l2Normalize(tf.concat(passes.map(({ outputs }) => outputs))) };

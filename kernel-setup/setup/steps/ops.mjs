@@ -93,11 +93,11 @@ async function build({ children, environment }, library) {
   };
   // The slow one beside all the others in turn.
   const others = sourceFiles().filter((file) => file !== forAnyCpu);
-  const inTurn = async () => {
+  const oneByOne = async () => {
     const objects = [];
     for (const file of others) objects.push(await compile(file));
     return objects;
   };
-  const objects = (await Promise.all([compile(forAnyCpu), inTurn()])).flat();
+  const objects = (await Promise.all([compile(forAnyCpu), oneByOne()])).flat();
   await children.run(compiler, [...objects, ...linkOptions(), '-o', library], { log: 'ops', env: environment });
 }

@@ -1,7 +1,7 @@
 import { type StoredTensor, type Tensor, tf } from '../../engine/index.js';
 import { resamplePositions } from '../positions.js';
 import { fromTorch } from '../torch-layout.js';
-import { listed, type Understood } from './naming.js';
+import { listed, type ResolvedNames } from './naming.js';
 
 /** What a file holds, by the network's names and in PyTorch's layout. */
 export type Stored = Map<string, StoredTensor>;
@@ -13,7 +13,7 @@ export type Stored = Map<string, StoredTensor>;
  */
 export function storedByName(
   tensors: Readonly<Record<string, StoredTensor>>,
-  { names, naming }: Understood,
+  { names, naming }: ResolvedNames,
   targets: readonly string[],
 ): Stored {
   const stored: Stored = new Map([...names].map(([name, original]) => [name, tensors[original]!]));
@@ -112,7 +112,12 @@ function torchShape({ rank, shape }: Tensor): number[] {
 }
 
 /** @throws Error that lists what does not fit, and the option that lets it pass */
-export function refuse(what: string, names: readonly string[], { naming, prefix }: Understood, option?: string): void {
+export function refuse(
+  what: string,
+  names: readonly string[],
+  { naming, prefix }: ResolvedNames,
+  option?: string,
+): void {
   if (names.length === 0) return;
   const how = `names as of ${naming}${prefix === '' ? '' : `, behind "${prefix}"`}`;
   const remedy = option === undefined ? '' : `; what may be so goes into the option ${option}`;

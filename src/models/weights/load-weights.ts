@@ -3,7 +3,7 @@ import { disposeTensors, type Tensors, tf } from '../../engine/index.js';
 import type { Backbone } from '../backbone.js';
 import type { ModelTensors } from '../forward-pass.js';
 import { fitted, refuse, type Stored, storedByName, withChannels } from './fit-tensors.js';
-import { understandNames } from './naming.js';
+import { resolveNames } from './naming.js';
 import { openWeights, type SourceOptions } from './open-weights.js';
 
 export interface LoadOptions extends SourceOptions {
@@ -65,7 +65,7 @@ export async function loadWeights(
     if (channels !== 3) fitChannels(model, channels);
     const partOf = (name: string) => (Object.hasOwn(model.parameters, name) ? model.parameters : model.state);
     const targets = [...Object.keys(model.parameters), ...Object.keys(model.state)];
-    const understood = understandNames(Object.keys(opened.tensors), targets, options.prefix);
+    const understood = resolveNames(Object.keys(opened.tensors), targets, options.prefix);
     const { naming, prefix } = understood;
     const stored = storedByName(opened.tensors, understood, targets);
     const beginsWith = (name: string, starts: readonly string[]) => starts.some((start) => name.startsWith(start));

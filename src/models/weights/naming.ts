@@ -116,7 +116,7 @@ export const namings: Readonly<Record<string, Rename>> = {
 const preferred = [/(^|\.)teacher\./, /(^|\.)encoder_q\./, /(^|\.)base_encoder\./, /(^|\.)net_online\./];
 
 /** How a file's names were understood. */
-export interface Understood {
+export interface ResolvedNames {
   naming: string;
   /** What stands before the network's own names. */
   prefix: string;
@@ -132,7 +132,7 @@ export interface Understood {
  * @param prefix if the caller knows it
  * @throws Error for names of which no half is the network's, or which hold it several times
  */
-export function understandNames(given: readonly string[], targets: readonly string[], prefix?: string): Understood {
+export function resolveNames(given: readonly string[], targets: readonly string[], prefix?: string): ResolvedNames {
   const wanted = new Set(targets);
   const found = Object.entries(namings).flatMap(([naming, rename]) => {
     const renamed = given.map((name) => [joinedName(rename(name, targets)), name] as const);

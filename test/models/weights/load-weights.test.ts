@@ -7,7 +7,7 @@ import { sha256, startFiles } from '../../../bench/data-servers.mjs';
 import { key } from '../../../src/base/index.js';
 import { mapTensors, type Tensors, tf, withPrefix, writeSafetensors } from '../../../src/engine/index.js';
 import { type Backbone, type LoadedWeights, loadWeights, resnet, toTorch, vit } from '../../../src/models/index.js';
-import { understandNames } from '../../../src/models/weights/naming.js';
+import { resolveNames } from '../../../src/models/weights/naming.js';
 import { hashUniform } from '../../fixtures/hash-uniform.js';
 
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -39,7 +39,7 @@ describe('names of other implementations', () => {
   it.each(Object.entries(json('names.json') as Record<string, [string, string][]>))('%s', (_, pairs) => {
     // Archives of NumPy have no room for a prefix.
     const before = pairs[0]![0].includes('/') ? '' : 'model.';
-    const { prefix, names } = understandNames(
+    const { prefix, names } = resolveNames(
       pairs.map(([theirs]) => `${before}${theirs}`),
       pairs.map(([, target]) => target),
     );
@@ -49,7 +49,7 @@ describe('names of other implementations', () => {
   });
 
   it('are not guessed where they fit in no way', () => {
-    expect(() => understandNames(['a.weight', 'b.bias'], ['conv1.weight', 'bn1.weight'])).toThrow(
+    expect(() => resolveNames(['a.weight', 'b.bias'], ['conv1.weight', 'bn1.weight'])).toThrow(
       /not the network's in any naming that pathlab knows .* it has a\.weight, b\.bias/,
     );
   });
