@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../base/index.js';
 import type { Precision } from './compile/precision.js';
 import { describeDevice } from './device.js';
-import { type ConvolutionShape, type GradientForm, gradientForms, possibleForms } from './ops/weight-gradient.js';
+import {
+  type ConvolutionShape,
+  type GradientAlgorithm,
+  gradientAlgorithms,
+  supportedAlgorithms,
+} from './ops/weight-gradient.js';
 
 /**
  * Which form each convolution's weight gradient takes in compiled steps. Which is fastest depends on the machine, so it
@@ -15,7 +20,7 @@ import { type ConvolutionShape, type GradientForm, gradientForms, possibleForms 
  * and gives it back for the run's provenance.
  */
 export class ConvAlgorithms {
-  private readonly forms: Map<string, GradientForm>;
+  private readonly forms: Map<string, GradientAlgorithm>;
 
   /**
    * @param table as another's `table`
@@ -27,17 +32,17 @@ export class ConvAlgorithms {
     private readonly file?: string,
   ) {
     for (const [convolution, form] of Object.entries(table)) {
-      if (!(gradientForms as readonly string[]).includes(form)) {
+      if (!(gradientAlgorithms as readonly string[]).includes(form)) {
         throw new RangeError(
-          `${convolution}: its weight gradient is one of ${gradientForms.join(', ')}; got "${form}"`,
+          `${convolution}: its weight gradient is one of ${gradientAlgorithms.join(', ')}; got "${form}"`,
         );
       }
     }
-    this.forms = new Map(Object.entries(table) as [string, GradientForm][]);
+    this.forms = new Map(Object.entries(table) as [string, GradientAlgorithm][]);
   }
 
   /** What is known, by what `describeConvolution` calls it, in alphabetical order. */
-  get table(): Record<string, GradientForm> {
+  get table(): Record<string, GradientAlgorithm> {
     return Object.fromEntries([...this.forms].sort(([one], [other]) => (one < other ? -1 : 1)));
   }
 
@@ -59,11 +64,11 @@ export class ConvAlgorithms {
     await writeFileAtomic(this.file, `${JSON.stringify(all, null, 2)}\n`);
   }
 
-  get(convolution: string): GradientForm | undefined {
+  get(convolution: string): GradientAlgorithm | undefined {
     return this.forms.get(convolution);
   }
 
-  set(convolution: string, form: GradientForm): void {
+  set(convolution: string, form: GradientAlgorithm): void {
     this.forms.set(convolution, form);
   }
 }
@@ -110,7 +115,7 @@ interface Use {
 let inUse: Use | undefined;
 
 /** Runs `body`, whose convolutions take these forms. */
-export function withConvolutionForms<Result>(use: Use | undefined, body: () => Result): Result {
+export function withConvAlgorithms<Result>(use: Use | undefined, body: () => Result): Result {
   const before = inUse;
   inUse = use;
   try {
@@ -121,8 +126,8 @@ export function withConvolutionForms<Result>(use: Use | undefined, body: () => R
 }
 
 /** The form that a convolution takes here. */
-export function formInUse(shape: ConvolutionShape): GradientForm {
-  const [usual] = possibleForms(shape) as [GradientForm];
+export function algorithmInUse(shape: ConvolutionShape): GradientAlgorithm {
+  const [usual] = supportedAlgorithms(shape) as [GradientAlgorithm];
   if (!inUse) return usual;
   const name = describeConvolution(shape, inUse.precision);
   inUse.onUse?.(name, shape);

@@ -33,7 +33,7 @@ export { softmaxCrossEntropy } from './ops/softmax-cross-entropy.js';
 export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d.js';
 export { stopGradient } from './ops/stop-gradient.js';
 export { stridedSlice } from './ops/strided-slice.js';
-export { type ConvolutionShape, type GradientForm, possibleForms } from './ops/weight-gradient.js';
+export { type ConvolutionShape, type GradientAlgorithm, supportedAlgorithms } from './ops/weight-gradient.js';
 export { randomNormal, randomUniform, truncatedNormal } from './random.js';
 export {
   type Attribute,

@@ -10,9 +10,9 @@ import {
   conv2d,
   depthwiseConv2d,
   describeConvolution,
-  type GradientForm,
+  type GradientAlgorithm,
   gradients,
-  possibleForms,
+  supportedAlgorithms,
   type Tensor,
   tf,
 } from '../../src/engine/index.js';
@@ -50,7 +50,7 @@ describe('forms of the weight gradient', () => {
   ])('agree for $kind of $weight with stride $stride', async (shape) => {
     const [x, weight] = [normal([...shape.x], 'x'), normal([...shape.weight], 'weight')];
     const results: Tensor[] = [];
-    for (const form of possibleForms(shape)) {
+    for (const form of supportedAlgorithms(shape)) {
       const convAlgorithms = new ConvAlgorithms({ [describeConvolution(shape, 'float32')]: form });
       const step = compile(stepOf(shape), { convAlgorithms });
       results.push(await step(x, weight));
@@ -82,7 +82,7 @@ describe('measuring', () => {
     expect(measured).toBe(1);
     const name = '3x3/1 convolution of [2, 8, 8, 4] to 4 channels, SAME, float32';
     expect(Object.keys(table)).toEqual([name]);
-    expect(possibleForms(shape)).toContain(table[name]);
+    expect(supportedAlgorithms(shape)).toContain(table[name]);
 
     await forms.save();
     const again = await ConvAlgorithms.load(file);
@@ -95,7 +95,7 @@ describe('measuring', () => {
   });
 
   test('leaves alone what is known', async () => {
-    for (const form of possibleForms(shape)) {
+    for (const form of supportedAlgorithms(shape)) {
       const forms = new ConvAlgorithms({ [describeConvolution(shape, 'float32')]: form });
       const { measured, table } = await autotuneConvolutions(
         step,
@@ -110,6 +110,6 @@ describe('measuring', () => {
     const file = join(folder, 'broken.json');
     writeFileSync(file, '[1]');
     await expect(ConvAlgorithms.load(file)).rejects.toThrow(/broken.json holds no convolution forms/);
-    expect(() => new ConvAlgorithms({ a: 'fast' as GradientForm })).toThrow(/product, shifts; got "fast"/);
+    expect(() => new ConvAlgorithms({ a: 'fast' as GradientAlgorithm })).toThrow(/product, shifts; got "fast"/);
   });
 });

@@ -1,5 +1,10 @@
-import { type ConvAlgorithms, withConvolutionForms } from '../conv-algorithms.js';
-import { type ConvolutionShape, type GradientForm, possibleForms, weightGradient } from '../ops/weight-gradient.js';
+import { type ConvAlgorithms, withConvAlgorithms } from '../conv-algorithms.js';
+import {
+  type ConvolutionShape,
+  type GradientAlgorithm,
+  supportedAlgorithms,
+  weightGradient,
+} from '../ops/weight-gradient.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
 import { inPrecision, type Precision } from './precision.js';
@@ -28,24 +33,24 @@ export async function autotuneConvolutions<Inputs extends unknown[]>(
   step: (...inputs: Inputs) => unknown,
   inputs: Inputs,
   { forms, precision = 'float32', onProgress }: MeasureOptions,
-): Promise<{ measured: number; table: Record<string, GradientForm> }> {
+): Promise<{ measured: number; table: Record<string, GradientAlgorithm> }> {
   const convolutions = new Map<string, ConvolutionShape>();
   const onUse = (name: string, shape: ConvolutionShape) => convolutions.set(name, shape);
-  withConvolutionForms({ forms, precision, onUse }, () =>
+  withConvAlgorithms({ forms, precision, onUse }, () =>
     record(step.name || 'step', step, inputs, leavesOf(inputs, 'input')).release(),
   );
   const unknown = [...convolutions].filter(([name]) => !forms.get(name));
   for (const [done, [name, shape]] of unknown.entries()) {
     await onProgress?.(done, unknown.length);
-    forms.set(name, await fastestForm(shape, precision));
+    forms.set(name, await fastestAlgorithm(shape, precision));
   }
   if (unknown.length > 0) await onProgress?.(unknown.length, unknown.length);
   const names = [...convolutions.keys()].sort();
   return { measured: unknown.length, table: Object.fromEntries(names.map((name) => [name, forms.get(name)!])) };
 }
 
-async function fastestForm(shape: ConvolutionShape, precision: Precision): Promise<GradientForm> {
-  const possible = possibleForms(shape);
+async function fastestAlgorithm(shape: ConvolutionShape, precision: Precision): Promise<GradientAlgorithm> {
+  const possible = supportedAlgorithms(shape);
   const x = tf.fill([...shape.x], 0.1);
   const dy = tf.fill(outputShape(shape), 0.1);
   const functions = possible.map((form) => {

@@ -1,5 +1,5 @@
 import { Key } from '../../base/index.js';
-import { type ConvAlgorithms, withConvolutionForms } from '../conv-algorithms.js';
+import { type ConvAlgorithms, withConvAlgorithms } from '../conv-algorithms.js';
 import type { Tensor } from '../runtime.js';
 import { CompiledFunction } from './compiled-function.js';
 import { CompileError } from './errors.js';
@@ -130,7 +130,7 @@ function compileStep<Inputs extends unknown[]>(
     donate,
   }: Pick<CompileOptions, 'convAlgorithms'> & { precision: Precision; xla: boolean; donate: readonly number[] },
 ): CompiledStep {
-  const { program, output, sources, release } = withConvolutionForms(forms && { forms, precision }, () =>
+  const { program, output, sources, release } = withConvAlgorithms(forms && { forms, precision }, () =>
     record(name, step, inputs, leaves),
   );
   const passedOn = new Set(sources.flatMap((source) => ('input' in source ? [source.input] : [])));

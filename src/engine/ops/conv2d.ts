@@ -1,4 +1,4 @@
-import { formInUse } from '../conv-algorithms.js';
+import { algorithmInUse } from '../conv-algorithms.js';
 import { runOp, type Tensor, withGradient } from '../runtime.js';
 import {
   type Conv2dOptions,
@@ -27,7 +27,7 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
       value: runOp('Conv2D', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
         () => runOp('Conv2DBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
-        () => weightGradient(formInUse(shape), shape, x!, dy),
+        () => weightGradient(algorithmInUse(shape), shape, x!, dy),
       ],
     };
   });

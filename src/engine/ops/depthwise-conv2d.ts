@@ -1,4 +1,4 @@
-import { formInUse } from '../conv-algorithms.js';
+import { algorithmInUse } from '../conv-algorithms.js';
 import { runOp, type Tensor, withGradient } from '../runtime.js';
 import {
   type Conv2dOptions,
@@ -36,7 +36,7 @@ export function depthwiseConv2d(x: Tensor, weight: Tensor, { stride = 1, padding
       value: runOp('DepthwiseConv2dNative', attributes, [x, weight]),
       gradient: (dy, [x, weight]) => [
         () => runOp('DepthwiseConv2dNativeBackpropInput', attributes, [shapeOf(x!.shape), weight!, dy]),
-        () => weightGradient(formInUse(shape), shape, x!, dy),
+        () => weightGradient(algorithmInUse(shape), shape, x!, dy),
       ],
     };
   });

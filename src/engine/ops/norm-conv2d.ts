@@ -1,4 +1,4 @@
-import { formInUse } from '../conv-algorithms.js';
+import { algorithmInUse } from '../conv-algorithms.js';
 import { hasCustomOps } from '../custom-ops.js';
 import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import {
@@ -75,7 +75,7 @@ export function normConv2d(
           () => dx!,
           () => dscale!,
           () => dshift!,
-          () => weightGradient(formInUse(shape), shape, padded(again!), dy),
+          () => weightGradient(algorithmInUse(shape), shape, padded(again!), dy),
         ];
       },
     };

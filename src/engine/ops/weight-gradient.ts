@@ -8,8 +8,8 @@ import { stridedSlice } from './strided-slice.js';
  * - `product`: one matrix product, for kernels of 1x1;
  * - `shifts`: a product for each place of the kernel, with the images shifted to it.
  */
-export const gradientForms = ['convolution', 'product', 'shifts'] as const;
-export type GradientForm = (typeof gradientForms)[number];
+export const gradientAlgorithms = ['convolution', 'product', 'shifts'] as const;
+export type GradientAlgorithm = (typeof gradientAlgorithms)[number];
 
 /** A convolution, as far as the speed of its weight gradient depends on it. */
 export interface ConvolutionShape {
@@ -23,7 +23,7 @@ export interface ConvolutionShape {
 }
 
 /** What can compute the weight gradient, first what is taken where nothing was measured. */
-export function possibleForms({ kind, weight, stride }: ConvolutionShape): readonly GradientForm[] {
+export function supportedAlgorithms({ kind, weight, stride }: ConvolutionShape): readonly GradientAlgorithm[] {
   const [height, width] = weight as [number, number];
   if (kind === 'convolution' && height === 1 && width === 1) {
     // oneDNN's product is faster than its weight gradient of a 1x1 convolution.
@@ -33,7 +33,7 @@ export function possibleForms({ kind, weight, stride }: ConvolutionShape): reado
 }
 
 /** The gradient of `shape.weight`, from `x` and the gradient of the convolution's output. */
-export function weightGradient(form: GradientForm, shape: ConvolutionShape, x: Tensor, dy: Tensor): Tensor {
+export function weightGradient(form: GradientAlgorithm, shape: ConvolutionShape, x: Tensor, dy: Tensor): Tensor {
   const { kind, stride, padding, weight } = shape;
   if (form === 'convolution') {
     const op = kind === 'depthwise' ? 'DepthwiseConv2dNativeBackpropFilter' : 'Conv2DBackpropFilter';
