@@ -17,7 +17,7 @@ import {
   type RuleAudits,
   readReport,
   type SplitRule,
-  writtenAlike,
+  similarNames,
 } from '../datasets/index.js';
 import type { NamedAudit } from '../report/audit-page.js';
 import { interruptible, parseOptions, seedOf, wholeNumber } from './options.js';
@@ -281,7 +281,7 @@ function progressLogger(what: string): (done: number, total: number) => void {
 
 /** Two ways to write one name hide that it is on two sides. */
 function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string[] {
-  const pairs = writtenAlike([...images, ...unread].map((image) => image[what]));
+  const pairs = similarNames([...images, ...unread].map((image) => image[what]));
   if (pairs.length === 0) return [];
   const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));
   const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { writeFileAtomic } from '../base/index.js';
-import { useOwnFont } from '../slides/index.js';
+import { useBundledFont } from '../slides/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 
 /** The font of every image; the project brings it, because a bare machine has none and would draw empty boxes. */
@@ -19,7 +19,7 @@ export interface Figure {
 
 /** Draws SVG of a known size in CSS px. */
 export async function drawSvg(svg: string): Promise<Figure> {
-  useOwnFont();
+  useBundledFont();
   const drawn = await sharp(Buffer.from(svg), { density: 72 * pixelRatio, limitInputPixels: false })
     .flatten({ background: 'white' })
     .png()

@@ -63,7 +63,7 @@ export class Series {
 }
 
 /** The same points, or fewer in which the extremes stay. */
-export function thin(points: readonly Point[], limit: number): readonly Point[] {
+export function downsample(points: readonly Point[], limit: number): readonly Point[] {
   if (points.length <= limit) return points;
   const series = new Series(limit);
   for (const point of points) series.add(point);
@@ -71,12 +71,12 @@ export function thin(points: readonly Point[], limit: number): readonly Point[] 
 }
 
 /** Thins the longest series first, until all together have at most `limit` points. */
-export function thinTogether(all: readonly (readonly Point[])[], limit: number): (readonly Point[])[] {
+export function downsampleTogether(all: readonly (readonly Point[])[], limit: number): (readonly Point[])[] {
   const thinned = [...all];
   const shortestFirst = [...all.keys()].sort((one, other) => all[one]!.length - all[other]!.length);
   let left = limit;
   shortestFirst.forEach((index, place) => {
-    const points = thin(all[index]!, Math.floor(left / (all.length - place)));
+    const points = downsample(all[index]!, Math.floor(left / (all.length - place)));
     thinned[index] = points;
     left -= points.length;
   });

@@ -5,7 +5,7 @@ import { isFrame, isTable } from './values/recognize-table.js';
 import { isTensor } from './values/recognize-tensor.js';
 
 /** A value can say itself how it is shown, by a method of this name that returns a MIME bundle. */
-const ownDisplay = Symbol.for('pathlab.display');
+const customDisplay = Symbol.for('pathlab.display');
 
 /**
  * Shows a value as what it is: tables of arquero and danfojs, tensors, Vega-Lite specifications, images (of sharp,
@@ -21,8 +21,8 @@ export function display(value: unknown, metadata: DisplayMetadata = {}): void | 
 }
 
 /** HTML for `display`, or as a cell's last expression. It is shown as it is: escape what comes from elsewhere. */
-export function html(markup: string): { [ownDisplay](): MimeBundle } {
-  return { [ownDisplay]: () => whole({ 'text/html': markup }) };
+export function html(markup: string): { [customDisplay](): MimeBundle } {
+  return { [customDisplay]: () => whole({ 'text/html': markup }) };
 }
 
 /**
@@ -31,7 +31,7 @@ export function html(markup: string): { [ownDisplay](): MimeBundle } {
  */
 export async function outputOf(value: unknown): Promise<Output | undefined> {
   if (typeof value !== 'object' || value === null) return undefined;
-  const own = (value as { [ownDisplay]?: () => unknown })[ownDisplay];
+  const own = (value as { [customDisplay]?: () => unknown })[customDisplay];
   if (typeof own === 'function') return [whole((await own.call(value)) as Record<string, unknown>), {}];
   if (isTensor(value)) return (await import('./values/tensor.js')).tensorOutput(value);
   if (isTable(value) || isFrame(value)) return (await import('./values/table.js')).tableOutput(value);

@@ -2,7 +2,7 @@ import type { MonitorPanel } from '../evaluate/index.js';
 import type { VegaLiteLayer, VegaLiteSpec } from './chart.js';
 import { percent } from './charts.js';
 import { duration } from './progress.js';
-import { type Point, thinTogether } from './series.js';
+import { downsampleTogether, type Point } from './series.js';
 import { faintInk, palette } from './style.js';
 import type { TrainingHistory } from './training-history.js';
 
@@ -31,7 +31,7 @@ export function trainingChart(
   isRunning = false,
 ): { spec: VegaLiteSpec; alt: string } {
   const names = [...new Set(panels.flatMap((panel) => panel.metrics))];
-  const points = thinTogether(
+  const points = downsampleTogether(
     names.map((name) => history.metrics.get(name)?.points() ?? []),
     maxPoints,
   );

@@ -1,3 +1,4 @@
+export { useBundledFont } from './bundled-font.js';
 export {
   type DecodedImage,
   type ImageFacts,
@@ -13,7 +14,6 @@ export {
 export * from './labels/index.js';
 export { isPixelSize, type Magnification, maxMpp, minMpp, type Resampling, resampling } from './magnification.js';
 export { type OverviewLabels, type OverviewOptions, slideOverview } from './overlay.js';
-export { useOwnFont } from './own-font.js';
 export {
   checkGeometry,
   type PatchGeometry,
@@ -24,8 +24,8 @@ export {
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';
-export { patchGrid, tissueMask } from './shown.js';
 export { type OpenSlideOptions, openSlide, Slide, type SlideLevel } from './slide.js';
 export * from './synthetic/index.js';
 export { type Thumbnail, thumbnail } from './thumbnail.js';
 export * from './tissue/index.js';
+export { patchGrid, tissueMask } from './with-display.js';

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { gridBlocks } from './blocks.js';
+import { useBundledFont } from './bundled-font.js';
 import type { LabelSource, Polygon } from './labels/index.js';
-import { useOwnFont } from './own-font.js';
 import type { PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';
 import { type Thumbnail, thumbnail } from './thumbnail.js';
@@ -48,7 +48,7 @@ export async function slideOverview(
   index?: PatchIndex,
   { maxSize = 900, polygons = [], labels }: OverviewOptions = {},
 ): Promise<Uint8Array> {
-  useOwnFont();
+  useBundledFont();
   const small = await thumbnail(slide, maxSize);
   const drawn = index ? drawPlaces(index, small) : drawMarked(mask, small);
   const tinted = labels ? await tint(small, labels) : [];

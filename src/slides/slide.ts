@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
+import { customDisplay } from './custom-display.js';
 import { type Magnification, magnificationOf } from './magnification.js';
-import { ownDisplay } from './own-display.js';
 import type { SlideFacts, SlideFile, SlideRequest } from './reader/messages.js';
 import type { Box } from './reader/pixels.js';
 import { type ReaderPool, readerPool } from './reader/pool.js';
@@ -131,7 +131,7 @@ export class Slide {
   }
 
   /** How a notebook shows it: as a thumbnail, with its name, size and pixel size in words. */
-  async [ownDisplay](): Promise<Record<string, string>> {
+  async [customDisplay](): Promise<Record<string, string>> {
     const [{ thumbnail }, { default: sharp }] = await Promise.all([import('./thumbnail.js'), import('sharp')]);
     const { pixels, width, height } = await thumbnail(this, 512);
     const png = await sharp(pixels, { raw: { width, height, channels: 3 } })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { type Point, Series, thin, thinTogether } from '../../src/report/series.js';
+import { downsample, downsampleTogether, type Point, Series } from '../../src/report/series.js';
 import { trainingChart } from '../../src/report/training-chart.js';
 import { type TrainingHistory, trainingHistory } from '../../src/report/training-history.js';
 import { EventLog } from '../../src/runs/index.js';
@@ -55,9 +55,9 @@ describe('a series', () => {
 
   it('that is short stays whole beside a long one', () => {
     const [long, short] = [noise(1900), noise(300, 6)];
-    const [thinned, whole] = thinTogether([long, short], 1000);
+    const [thinned, whole] = downsampleTogether([long, short], 1000);
     expect(whole).toEqual(short);
-    expect(thinned).toEqual(thin(long, 700));
+    expect(thinned).toEqual(downsample(long, 700));
     expect(thinned!.length).toBeGreaterThan(350);
   });
 });

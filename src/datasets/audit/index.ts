@@ -8,7 +8,7 @@ export {
   type RuleAudits,
 } from './audit-images.js';
 export type { AuditedImage, AuditedImages, ImageFacts } from './images.js';
-export { writtenAlike } from './names-alike.js';
 export { imagesOfShards, type ShardImagesOptions } from './of-shards.js';
 export { imagesOfFolder, imagesOfTable, type UserImagesOptions } from './of-user.js';
 export { type PlantedFinding, plantedFindings } from './planted.js';
+export { similarNames } from './similar-names.js';

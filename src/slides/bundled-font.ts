@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../base/index.js';
 
 /** Has text in images drawn in the project's font; fontconfig reads its settings once, when text is first drawn. */
-export function useOwnFont(): void {
+export function useBundledFont(): void {
   const fonts = join(projectRoot, 'node_modules', '@expo-google-fonts', 'source-sans-3');
   if (!existsSync(fonts)) throw new Error(`the font of the images is missing (${fonts}); run: npm run setup`);
   process.env.FONTCONFIG_FILE = join(projectRoot, 'kernel-setup', 'fonts.conf');

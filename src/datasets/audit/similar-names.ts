@@ -3,7 +3,7 @@
  * such as p1 and P1, 7 and 007, 3 and 3.0, each such set in order: they count as two, and are often one that was written in
  * two ways.
  */
-export function writtenAlike(names: Iterable<string | null>): string[][] {
+export function similarNames(names: Iterable<string | null>): string[][] {
   const written = new Map<string, Set<string>>();
   for (const name of names) {
     if (name === null) continue;

@@ -1,5 +1,5 @@
+import { withDisplay } from './custom-display.js';
 import { slideOverview } from './overlay.js';
-import { shownAs } from './own-display.js';
 import * as grid from './patch-grid.js';
 import type { Slide } from './slide.js';
 import * as tissue from './tissue/mask.js';
@@ -10,7 +10,7 @@ export async function tissueMask(...given: Parameters<typeof tissue.tissueMask>)
   const { width, height, umPerPixel, data, method } = mask;
   const share = (100 * data.reduce((sum, pixel) => sum + pixel, 0)) / data.length;
   const size = `${width} x ${height} px of ${umPerPixel.toFixed(2)} um`;
-  return shownAs(mask, `Tissue mask, ${size}: ${share.toFixed(1)} % tissue. ${method}`, () =>
+  return withDisplay(mask, `Tissue mask, ${size}: ${share.toFixed(1)} % tissue. ${method}`, () =>
     slideOverview(given[0], mask),
   );
 }
@@ -22,5 +22,5 @@ export function patchGrid(slide: Slide, mask: tissue.TissueMask, options: grid.P
   const words =
     `Patch grid: ${index.x.length} patches of ${geometry.micrometers} um (${geometry.pixels} px), ` +
     `${notDrawn.x.length} not drawn, ${rejected.x.length} places rejected`;
-  return shownAs(index, words, () => slideOverview(slide, mask, index));
+  return withDisplay(index, words, () => slideOverview(slide, mask, index));
 }
