@@ -18,15 +18,15 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
     const which = drawn === count ? 'All' : `Of them ${drawn.toLocaleString('en')}`;
     sentences.push(`${which} are SYNTHETIC: drawn by a program, not from patients.`);
   }
-  sentences.push(...aboutClasses(dataset));
+  sentences.push(...describeClasses(dataset));
   if (masks > 0) {
     const which = masks === count ? 'each patch' : patchesOf(masks);
     sentences.push(`A mask of these classes is beside ${which}; a patch counts for the class that covers most of it.`);
   }
-  sentences.push(...aboutPatients(dataset, groupColumn));
+  sentences.push(...describePatients(dataset, groupColumn));
   if (sites.names.length > 0)
     sentences.push(`${quantity(sites.names.length, 'site')}, such as ${someOf(sites.names)}.`);
-  if (splits) sentences.push(`The data have a split of their own: ${inWords(splits.names, countsOf(splits))}.`);
+  if (splits) sentences.push(`The data have a split of their own: ${describeCounts(splits.names, countsOf(splits))}.`);
   const { licence, failures, excluded, precut } = report;
   sentences.push(
     licence === 'not stated' ? 'Licence, origin and citation are not stated.' : `The licence is ${licence}.`,
@@ -43,17 +43,20 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
   return sentences;
 }
 
-function aboutClasses({ count, labels, classNames }: ShardDataset): string[] {
+function describeClasses({ count, labels, classNames }: ShardDataset): string[] {
   const counts = countsOf({ codes: labels, names: classNames });
   const unlabelled = count - counts.reduce((sum, patches) => sum + patches, 0);
   if (unlabelled === count) return ['No patch has a class.'];
   const more = classNames.length > maxClasses ? `, and ${classNames.length - maxClasses} more` : '';
-  const names = inWords(classNames.slice(0, maxClasses), counts);
+  const names = describeCounts(classNames.slice(0, maxClasses), counts);
   const sentence = `${quantity(classNames.length, 'class', 'classes')}: ${names}${more}.`;
   return unlabelled > 0 ? [sentence, `Without a class: ${patchesOf(unlabelled)}.`] : [sentence];
 }
 
-function aboutPatients({ count, patients: { codes, names } }: ShardDataset, groupColumn: string | undefined): string[] {
+function describePatients(
+  { count, patients: { codes, names } }: ShardDataset,
+  groupColumn: string | undefined,
+): string[] {
   if (names.length === 0) {
     return [
       'No patient is known: a split cannot keep the patches of one patient together, so numbers on held-out patches may ' +
@@ -85,7 +88,7 @@ function countWhere(count: number, holds: (row: number) => boolean): number {
   return found;
 }
 
-function inWords(names: readonly string[], counts: readonly number[]): string {
+function describeCounts(names: readonly string[], counts: readonly number[]): string {
   return names.map((name, place) => `${name} (${counts[place]!.toLocaleString('en')})`).join(', ');
 }
 

@@ -44,9 +44,9 @@ export interface SiteLeakageOptions {
 }
 
 type Question = Pick<ColorQuestion, 'what' | 'answersFrom'>;
-const aboutSite: Question = { what: 'site', answersFrom: 'other patients' };
-const aboutClass: Question = { what: 'class', answersFrom: 'other patients' };
-const acrossSites: Question = { what: 'class', answersFrom: 'other sites' };
+const siteQuestion: Question = { what: 'site', answersFrom: 'other patients' };
+const classQuestion: Question = { what: 'class', answersFrom: 'other patients' };
+const classAcrossSites: Question = { what: 'class', answersFrom: 'other sites' };
 
 /** Patients are asked in this many parts; each is answered by the others. */
 const parts = 5;
@@ -72,9 +72,9 @@ export async function siteLeakage(audited: AuditedImages, options: SiteLeakageOp
   const several = (column: 'site' | 'class') => new Set(columns[column]).size > 1;
   if (!several('site') || !several('class') || new Set(columns.patient).size < parts) return null;
   const features = await colorsOf(audited, known, options);
-  const site = await ask(aboutSite, features, columns, options);
-  const near = await ask(aboutClass, features, columns, options);
-  const far = await ask(acrossSites, features, columns, options);
+  const site = await answerQuestion(siteQuestion, features, columns, options);
+  const near = await answerQuestion(classQuestion, features, columns, options);
+  const far = await answerQuestion(classAcrossSites, features, columns, options);
   return {
     questions: [site.question, near.question, far.question],
     gap: {
@@ -92,7 +92,7 @@ export async function siteLeakage(audited: AuditedImages, options: SiteLeakageOp
 
 type Columns = Record<'site' | 'class' | 'patient', readonly string[]>;
 
-async function ask(
+async function answerQuestion(
   { what, answersFrom }: Question,
   features: Features,
   columns: Columns,

@@ -6,16 +6,16 @@ import {
   countsByName,
   type DatasetDefinition,
   type DatasetGeometry,
+  describeSplit,
   knownNames,
   listFacts,
-  splitInWords,
   subjectOf,
 } from '../datasets/index.js';
 import type { CompileExperiment, ExperimentDataset } from '../experiments/index.js';
 import { showChart } from './chart.js';
 import { countsChart } from './counts-chart.js';
 import { showBundle, showText } from './display.js';
-import { inWords, showTable } from './table.js';
+import { formatValue, showTable } from './table.js';
 
 // What the pages of datasets show of a definition, its list and what was compiled of it.
 
@@ -29,9 +29,9 @@ export async function showDefinition({ definition, understood }: CompileExperime
   await showFacts(name, [
     { what: 'title', value: title },
     { what: 'source', value: origin.name },
-    { what: 'patches', value: geometry === null ? 'precut' : geometryInWords(geometry) },
-    { what: 'labels', value: labelsInWords(definition) },
-    { what: 'split', value: splitInWords(split) },
+    { what: 'patches', value: geometry === null ? 'precut' : describeGeometry(geometry) },
+    { what: 'labels', value: describeLabels(definition) },
+    { what: 'split', value: describeSplit(split) },
     { what: 'licence', value: licence.name },
     { what: 'citation', value: citation },
     ...exclusions.map(({ id, reason }) => ({ what: `without ${id}`, value: reason })),
@@ -39,7 +39,7 @@ export async function showDefinition({ definition, understood }: CompileExperime
   ]);
 }
 
-function geometryInWords({ micrometers, pixels, maxPatchesPerSlide: max, minimumTissue }: DatasetGeometry): string {
+function describeGeometry({ micrometers, pixels, maxPatchesPerSlide: max, minimumTissue }: DatasetGeometry): string {
   return (
     `${micrometers} um wide, ${pixels} px (${(micrometers / pixels).toFixed(3)} um/px); ` +
     `${max === null ? 'all' : `at most ${max}`} of a slide, each with at least ${100 * minimumTissue} % tissue`
@@ -47,15 +47,15 @@ function geometryInWords({ micrometers, pixels, maxPatchesPerSlide: max, minimum
 }
 
 /** Where the class of a patch comes from. */
-function labelsInWords({ labels, unit }: DatasetDefinition): string {
+function describeLabels({ labels, unit }: DatasetDefinition): string {
   if (labels.from === 'none') return 'none';
   const names = labels.classes.map(({ name }) => name);
   if (labels.from === 'mask') {
-    return `a mask of ${names.length} classes for each patch (${inWords(names)}); the patch has the class that covers most of it`;
+    return `a mask of ${names.length} classes for each patch (${formatValue(names)}); the patch has the class that covers most of it`;
   }
   if (labels.from === 'annotation') {
     const groups = Object.entries(labels.groups).map(([group, name]) => `${name} in ${group}`);
-    return `polygons (${inWords(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
+    return `polygons (${formatValue(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
   }
   const unmapped = { exclude: 'others are left out', error: 'another value is an error' }[labels.unmapped];
   return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${unmapped}`;
@@ -73,8 +73,8 @@ export async function showSlideList({ list, missing, planted }: ExperimentDatase
     { what: 'definition', value: facts.title },
     { what: 'list', value: facts.resolution },
     { what: list.definition.unit, value: `${facts.slides}, ${missing.length} of them not here` },
-    { what: 'patients', value: inWords(facts.patients) },
-    { what: 'sites', value: inWords(facts.sites) },
+    { what: 'patients', value: formatValue(facts.patients) },
+    { what: 'sites', value: formatValue(facts.sites) },
     ...left,
     ...(facts.synthetic ? facts.notes.map((value) => ({ what: 'drawn', value })) : []),
     ...(planted.length > 0 ? [{ what: 'planted', value: duplicates }] : []),
@@ -85,16 +85,16 @@ export async function showSlideList({ list, missing, planted }: ExperimentDatase
 export async function showCompiled({ counts, slides, precut, failures }: CompileReport): Promise<void> {
   const from = precut
     ? [
-        { what: 'copied', value: inWords(precut.copied) },
-        { what: 're-encoded', value: inWords(precut.encoded) },
-        { what: 'shards', value: inWords(precut.shards) },
+        { what: 'copied', value: formatValue(precut.copied) },
+        { what: 're-encoded', value: formatValue(precut.encoded) },
+        { what: 'shards', value: formatValue(precut.shards) },
       ]
-    : [{ what: 'slides', value: inWords(slides.length) }];
+    : [{ what: 'slides', value: formatValue(slides.length) }];
   await showFacts('Compiled', [
-    { what: 'patches', value: inWords(counts.patches) },
-    ...(counts.synthetic > 0 ? [{ what: 'of them synthetic', value: inWords(counts.synthetic) }] : []),
+    { what: 'patches', value: formatValue(counts.patches) },
+    ...(counts.synthetic > 0 ? [{ what: 'of them synthetic', value: formatValue(counts.synthetic) }] : []),
     ...from,
-    { what: `${precut ? 'patches' : 'slides'} that failed`, value: inWords(failures.length) },
+    { what: `${precut ? 'patches' : 'slides'} that failed`, value: formatValue(failures.length) },
     { what: 'JPEG and masks', value: `${(counts.bytes / 2 ** 20).toFixed(1)} MiB` },
     ...failures.map(({ slide, reason }) => ({ what: slide, value: reason })),
   ]);

@@ -4,7 +4,7 @@ import type { BatchSource } from '../input/index.js';
 import { showChart } from './chart.js';
 import { embeddingChart } from './charts.js';
 import { display, html } from './show.js';
-import { aboutPatch } from './show-patches.js';
+import { patchCaption } from './show-patches.js';
 
 /** Classes that the chart tells apart by color and mark. */
 const maxClasses = 7;
@@ -36,7 +36,7 @@ export async function showFeatureMap(
       x: places[2 * place]!,
       y: places[2 * place + 1]!,
       kind: kindOf(place),
-      slide: dataset.slides.names[dataset.slides.codes[row]!] ?? aboutPatch(dataset, row).caption!,
+      slide: dataset.slides.names[dataset.slides.codes[row]!] ?? patchCaption(dataset, row).caption!,
     })),
     { title: `${patches.count} held-out patches`, subtitle: 'UMAP of the pretrained features' },
   );

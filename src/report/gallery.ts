@@ -86,7 +86,7 @@ function card({ runs, shown: run }: Experiment): string {
   return `<article>
 <h2>${title}</h2>
 <p class="facts">${facts.join(' ')}</p>
-<p class="parameters">${text(parametersInWords(run))}</p>
+<p class="parameters">${text(describeParameters(run))}</p>
 ${run.problems.map((problem) => `<pre class="problem" role="alert">${text(problem)}</pre>`).join('\n')}
 <div class="content">
 ${run.figure ? `<img src="data:image/png;base64,${text(run.figure.png)}" alt="${text(run.figure.alt)}">` : ''}
@@ -105,7 +105,7 @@ function timeElement({ time }: RunSummary): string {
   return `<time datetime="${new Date(time).toISOString()}">${day(time)}</time>`;
 }
 
-function parametersInWords({ parameters }: RunSummary): string {
+function describeParameters({ parameters }: RunSummary): string {
   // Of a path its last parts: where files lie on one machine is nobody's business elsewhere.
   const words = (value: unknown) =>
     typeof value === 'string' ? value.split('/').slice(-2).join('/') : JSON.stringify(value);
@@ -142,7 +142,7 @@ function seedTable(runs: readonly RunSummary[]): string {
 }
 
 function otherRun(run: RunSummary): string {
-  const facts = [parametersInWords(run), run.attempt > 1 ? `attempt ${run.attempt}` : '', run.edited ? 'edited' : ''];
+  const facts = [describeParameters(run), run.attempt > 1 ? `attempt ${run.attempt}` : '', run.edited ? 'edited' : ''];
   const name = facts.filter(Boolean).join(', ');
   const label = text(name || basename(run.folder));
   const problem = run.problems[0] ? `: ${text(run.problems[0].split('\n')[0]!)}` : '';

@@ -1,6 +1,6 @@
 import { canonicalJson, sha256 } from '../base/index.js';
 import type { Provenance } from '../runs/index.js';
-import { inWords, showTable } from './table.js';
+import { formatValue, showTable } from './table.js';
 
 /** Shows where a run's numbers come from: the command that makes them again and the hashes of all that went in. */
 export async function showProvenance(provenance: Provenance): Promise<void> {
@@ -12,7 +12,7 @@ export async function showProvenance(provenance: Provenance): Promise<void> {
 
 export function provenanceRows(provenance: Provenance): { what: string; value: string }[] {
   const each = (title: string, entries: Record<string, unknown>) =>
-    Object.entries(entries).map(([name, value]) => ({ what: `${title} ${name}`, value: inWords(value) }));
+    Object.entries(entries).map(([name, value]) => ({ what: `${title} ${name}`, value: formatValue(value) }));
   return [
     { what: 'command', value: provenance.command },
     { what: 'seed', value: String(provenance.seed) },
@@ -20,8 +20,8 @@ export function provenanceRows(provenance: Provenance): { what: string; value: s
     { what: 'commit', value: provenance.gitCommit ?? 'not a git checkout' },
     ...attemptRows(provenance),
     { what: 'time', value: `${provenance.started} to ${provenance.ended}` },
-    { what: 'device', value: inWords(provenance.device) },
-    { what: 'versions', value: inWords(provenance.versions) },
+    { what: 'device', value: formatValue(provenance.device) },
+    { what: 'versions', value: formatValue(provenance.versions) },
     ...each('choice', provenance.choices),
     ...dataRows(provenance.data),
     ...each('SHA-256 of', provenance.weights),
@@ -38,8 +38,8 @@ function attemptRows({ attempt, repeats, edited }: Provenance): { what: string; 
           {
             what: 'attempt',
             value:
-              `${attempt}; of the first attempt's files the same, bit for bit: ${inWords(repeats.same) || 'none'}; ` +
-              `others: ${inWords(repeats.different) || 'none'}`,
+              `${attempt}; of the first attempt's files the same, bit for bit: ${formatValue(repeats.same) || 'none'}; ` +
+              `others: ${formatValue(repeats.different) || 'none'}`,
           },
         ]
       : []),
@@ -52,15 +52,15 @@ function dataRows(data: Provenance['data']): { what: string; value: string }[] {
   for (const { name, sha256: hash, ...facts } of data) {
     const group = canonicalJson(facts);
     if (!alike.has(group)) alike.set(group, { names: [], hashes: [], facts });
-    alike.get(group)!.names.push(inWords(name));
-    alike.get(group)!.hashes.push(inWords(hash));
+    alike.get(group)!.names.push(formatValue(name));
+    alike.get(group)!.hashes.push(formatValue(hash));
   }
   return [...alike.values()].map(({ names, hashes, facts }) => {
-    if (names.length === 1) return { what: `data ${names[0]}`, value: inWords({ ...facts, 'SHA-256': hashes[0] }) };
+    if (names.length === 1) return { what: `data ${names[0]}`, value: formatValue({ ...facts, 'SHA-256': hashes[0] }) };
     const hash = sha256(canonicalJson(hashes));
     return {
       what: `data ${names[0]} … ${names.at(-1)}`,
-      value: inWords({
+      value: formatValue({
         files: names.length,
         ...facts,
         'SHA-256 of the list of their SHA-256 in provenance.json': hash,

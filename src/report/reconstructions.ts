@@ -5,7 +5,7 @@ import { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
 import { showImageGrid, toGridImages } from './image-grid.js';
-import { aboutPatch, sampleRows } from './show-patches.js';
+import { patchCaption, sampleRows } from './show-patches.js';
 import { imageBytes } from './views.js';
 
 /**
@@ -39,7 +39,7 @@ export async function showReconstructions(
   try {
     const gridImages = [];
     for (const [row, images] of shown.entries()) {
-      const about = row === 0 ? (index: number) => aboutPatch(dataset, rows[index]!) : undefined;
+      const about = row === 0 ? (index: number) => patchCaption(dataset, rows[index]!) : undefined;
       gridImages.push(...toGridImages(await imageBytes(images), { height: size, width: size }, about));
     }
     await showImageGrid(gridImages, {

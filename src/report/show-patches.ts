@@ -38,7 +38,7 @@ export async function showPatches(
 export function sampleRows(dataset: ShardDataset, maxPatches: number, from?: ArrayLike<number>): number[] {
   const rowsOf = new Map<string, number[]>();
   for (const row of from ? Array.from(from) : Array(dataset.count).keys()) {
-    const { caption } = aboutPatch(dataset, row);
+    const { caption } = patchCaption(dataset, row);
     const known = rowsOf.get(caption);
     if (known) known.push(row);
     else rowsOf.set(caption, [row]);
@@ -49,7 +49,7 @@ export function sampleRows(dataset: ShardDataset, maxPatches: number, from?: Arr
 }
 
 /** A patch's class, or else its patient or slide, for below its image; drawn ones are marked. */
-export function aboutPatch(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
+export function patchCaption(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
   const { classNames, labels, patients, slides, synthetic } = dataset;
   const caption =
     classNames[labels[row]!] ?? patients.names[patients.codes[row]!] ?? slides.names[slides.codes[row]!] ?? '';
@@ -60,7 +60,7 @@ export function aboutPatch(dataset: ShardDataset, row: number): { caption: strin
 export function patchGridImages(dataset: ShardDataset, rows: readonly number[]): Promise<GridImage[][]> {
   return inParallel(rows, async (row) => {
     const [encoded] = await readEncoded(dataset, [row]);
-    const about = aboutPatch(dataset, row);
+    const about = patchCaption(dataset, row);
     const patch = { ...(await decoded(encoded!.image, about.caption)), ...about };
     if (!encoded!.mask) return [patch];
     return [patch, { ...colored(await decoded(encoded!.mask, about.caption)), caption: 'its mask' }];

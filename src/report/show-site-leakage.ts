@@ -4,7 +4,7 @@ import { type SiteLeakage, siteLeakage } from '../evaluate/index.js';
 import type { Run } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { showText } from './display.js';
-import { gapInWords, siteLeakageChart } from './site-leakage-chart.js';
+import { describeGap, siteLeakageChart } from './site-leakage-chart.js';
 import type { SplitAuditResult } from './split-audit.js';
 
 /**
@@ -31,6 +31,6 @@ export async function showSiteLeakage(
   }
   const { spec, alt } = siteLeakageChart(leakage, { subtitle: `${subjectOf(report)}; 95 % intervals over patients` });
   await showChart(spec, { alt, save: run.figure('site-leakage.png') });
-  showText(gapInWords(leakage.gap));
+  showText(describeGap(leakage.gap));
   return leakage;
 }

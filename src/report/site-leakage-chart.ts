@@ -60,7 +60,7 @@ export function siteLeakageChart(
 }
 
 /** What was compared and what follows from it, by the numbers. */
-export function gapInWords(gap: ClassGap): string {
+export function describeGap(gap: ClassGap): string {
   const { low, high, images, fromOtherPatients, fromOtherSites } = gap;
   const compared =
     `Each of the same ${images} patches is asked for its class twice. Where patches of other patients answer, those of its ` +

@@ -12,7 +12,7 @@ import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } fr
 import { showText } from './display.js';
 import { showFigure } from './figure.js';
 import { maskColor } from './style.js';
-import { inWords, showTable } from './table.js';
+import { formatValue, showTable } from './table.js';
 
 /**
  * Shows what compiling cuts from a slide: the tissue's outline, the patches, the places that give none by their reason,
@@ -78,8 +78,8 @@ export async function showSlideFacts(facts: SlideFacts): Promise<void> {
       { what: 'slide', value: `${width} x ${height} px, ${vendor}` },
       { what: 'pixel size', value: `${magnification.mpp} um/px, from ${magnification.source}` },
       { what: 'tissue', value: facts.tissueMethod },
-      { what: 'patches', value: inWords(facts.patches) },
-      { what: 'places that give none', value: inWords(Object.fromEntries(rejected)) || 'none' },
+      { what: 'patches', value: formatValue(facts.patches) },
+      { what: 'places that give none', value: formatValue(Object.fromEntries(rejected)) || 'none' },
       {
         what: 'resampling',
         value:

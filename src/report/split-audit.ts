@@ -18,7 +18,7 @@ import type { Run } from '../runs/index.js';
 import { showText } from './display.js';
 import { showImageGrid } from './image-grid.js';
 import { withProgress } from './progress.js';
-import { inWords, showTable } from './table.js';
+import { formatValue, showTable } from './table.js';
 
 /** What is known of the splits of a compiled dataset. */
 export interface SplitAuditResult {
@@ -127,7 +127,7 @@ async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<voi
       duplicate: slides[1],
       nearest,
       alike: nearest === null ? null : alike,
-      folds: nearest === null ? null : inWords(folds),
+      folds: nearest === null ? null : formatValue(folds),
     })),
     {
       caption: 'Leaks that were planted: SYNTHETIC slides under two patients',

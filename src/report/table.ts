@@ -12,7 +12,7 @@ export interface TableOptions {
   caption?: string;
   /** Columns in order with their headings; by default every column of the first row under its own name. */
   columns?: Record<string, string>;
-  /** How the values of a column read, from the value and its row; by default as `inWords` says. */
+  /** How the values of a column read, from the value and its row; by default as `formatValue` says. */
   format?: Record<string, (value: never, row: never) => string>;
   /** Also writes the values, not rounded, to this CSV file. */
   save?: string;
@@ -40,7 +40,7 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
   const cells = rows.map((row) =>
     names.map((name) => {
       const format = options.format?.[name] as ((value: unknown, row: TableRow) => string) | undefined;
-      return format ? format(row[name], row) : inWords(row[name]);
+      return format ? format(row[name], row) : formatValue(row[name]);
     }),
   );
   const rightAligned = names.map((name) => rows.length > 0 && rows.every((row) => typeof row[name] === 'number'));
@@ -55,25 +55,25 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
  * A value for people to read: numbers with at most four significant digits, lists with commas, facts with their names,
  * as in `type cpu, threads (intraOp 2, interOp 2)`, dates by ISO 8601, and a dash for what is missing.
  */
-export function inWords(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (value === undefined || value === null) return '–';
   if (typeof value === 'number') {
     return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
   }
-  if (Array.isArray(value)) return value.map(inWords).join(', ');
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '–' : dateInWords(value);
+  if (Array.isArray(value)) return value.map(formatValue).join(', ');
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? '–' : formatDate(value);
   if (typeof value !== 'object') return String(value);
   return Object.entries(value)
     .filter(([, part]) => part !== undefined)
     .map(([name, part]) => {
       const grouped = typeof part === 'object' && part !== null;
-      return `${name} ${grouped ? `(${inWords(part)})` : inWords(part)}`;
+      return `${name} ${grouped ? `(${formatValue(part)})` : formatValue(part)}`;
     })
     .join(', ');
 }
 
 /** A day alone, or the time too where it is not midnight. */
-function dateInWords(date: Date): string {
+function formatDate(date: Date): string {
   return date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z');
 }
 

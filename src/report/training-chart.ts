@@ -37,7 +37,7 @@ export function trainingChart(
   );
   const lines = names.map((name, index) => ({ name, points: points[index]!, color: palette[index % palette.length]! }));
   const linesIn = (panel: MonitorPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
-  const state = stateInWords(history, totalSteps, isRunning);
+  const state = describeState(history, totalSteps, isRunning);
   const spec: VegaLiteSpec = {
     title: { text: title, subtitle: state },
     spacing: 14,
@@ -51,7 +51,7 @@ export function trainingChart(
       ],
     })),
   };
-  const words = panels.flatMap((panel) => linesIn(panel).flatMap((line) => changeInWords(panel, line)));
+  const words = panels.flatMap((panel) => linesIn(panel).flatMap((line) => describeChange(panel, line)));
   return { spec, alt: [`${title}: ${state}`, ...words].join('; ') };
 }
 
@@ -110,7 +110,7 @@ function referenceLine({ reference }: MonitorPanel): VegaLiteLayer[] {
   ];
 }
 
-function stateInWords(history: TrainingHistory, totalSteps: number, isRunning: boolean): string {
+function describeState(history: TrainingHistory, totalSteps: number, isRunning: boolean): string {
   const { step, seconds, watchedSeconds, stepsPerSecond } = history;
   if (!isRunning) {
     const watching = watchedSeconds > 0 ? `, of which evaluations took ${percent(watchedSeconds / seconds)}` : '';
@@ -126,7 +126,7 @@ function stepsOf(step: number, totalSteps: number): string {
   return step === totalSteps ? `${count(step)} steps` : `${count(step)} of ${count(totalSteps)} steps`;
 }
 
-function changeInWords({ title, metrics, format }: MonitorPanel, { name, points }: Line): string[] {
+function describeChange({ title, metrics, format }: MonitorPanel, { name, points }: Line): string[] {
   const [first, last] = [points.at(0), points.at(-1)];
   if (!first || !last) return [];
   const shown = (value: number) => (format?.endsWith('%') ? percent(value) : shortNumber(value));

@@ -4,7 +4,7 @@ import { subTensors, type Tensor, tf } from '../engine/index.js';
 import { BatchSource } from '../input/index.js';
 import { type AnyMethod, drawViews } from '../pretrain/index.js';
 import { showImageGrid, toGridImages } from './image-grid.js';
-import { aboutPatch, sampleRows } from './show-patches.js';
+import { patchCaption, sampleRows } from './show-patches.js';
 
 /**
  * Shows patches in a row, as the network gets them, and below each the views that a method makes of it.
@@ -29,7 +29,7 @@ export async function showViews(
   });
   try {
     const size = { height: source.size, width: source.size };
-    const gridImages = toGridImages(await imageBytes(images!), size, (index) => aboutPatch(dataset, rows[index]!));
+    const gridImages = toGridImages(await imageBytes(images!), size, (index) => patchCaption(dataset, rows[index]!));
     for (const [view, made] of views.entries()) {
       const side = method.views[view]!.size;
       gridImages.push(...toGridImages(await imageBytes(made), { height: side, width: side }));

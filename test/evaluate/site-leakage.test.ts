@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import type { AuditedImage, AuditedImages } from '../../src/datasets/index.js';
 import { type SiteLeakage, siteLeakage } from '../../src/evaluate/index.js';
-import { gapInWords } from '../../src/report/site-leakage-chart.js';
+import { describeGap } from '../../src/report/site-leakage-chart.js';
 
 const sites = ['A', 'B', 'C', 'D'];
 
@@ -57,7 +57,9 @@ describe('siteLeakage', () => {
     expect(gap.low).toBeGreaterThan(0.3);
     expect(gap.high).toBeGreaterThan(gap.value);
     expect(gap.method).toMatch(/over 48 patients \(144 patches\)/);
-    expect(gapInWords(gap)).toMatch(/^Each of the same 144 patches .*\(95 % interval \+\d.*The interval lies above 0:/);
+    expect(describeGap(gap)).toMatch(
+      /^Each of the same 144 patches .*\(95 % interval \+\d.*The interval lies above 0:/,
+    );
   });
 
   it('finds nothing in the class where classes come from all sites alike', async () => {
@@ -66,8 +68,8 @@ describe('siteLeakage', () => {
     expect(low).toBeLessThan(chance);
     expect(high).toBeLessThan(0.5);
     expect([leakage.gap.low < 0, leakage.gap.high > 0]).toEqual([true, true]);
-    expect(gapInWords(leakage.gap)).toMatch(/The interval includes 0: these patches do not show/);
-    expect(gapInWords({ ...leakage.gap, low: -0.2, high: -0.1 })).toMatch(
+    expect(describeGap(leakage.gap)).toMatch(/The interval includes 0: these patches do not show/);
+    expect(describeGap({ ...leakage.gap, low: -0.2, high: -0.1 })).toMatch(
       /lies below 0: patches of its own site mislead/,
     );
   });

@@ -73,7 +73,7 @@ export function syntheticDefinition(
     licence: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     citation: `None: synthetic. The form is that of ${real.name}.`,
     notes: [
-      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}: ${inWords(settings)}.`,
+      `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}: ${describeSettings(settings)}.`,
       form,
       'Classes differ in structure and not in color; sites differ in stain and scanner. Nothing here is from a patient.',
     ],
@@ -87,11 +87,11 @@ export function syntheticDefinition(
 }
 
 /** Settings as `kind ptcga200, patients 3, classes (brain, lung), leaks (exact 1, near 2)`. */
-function inWords(value: object): string {
+function describeSettings(value: object): string {
   return Object.entries(value)
     .map(([name, part]) => {
       if (Array.isArray(part)) return `${name} (${part.join(', ')})`;
-      return `${name} ${typeof part === 'object' && part !== null ? `(${inWords(part)})` : part}`;
+      return `${name} ${typeof part === 'object' && part !== null ? `(${describeSettings(part)})` : part}`;
     })
     .join(', ');
 }

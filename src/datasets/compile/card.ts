@@ -33,8 +33,8 @@ export function cardContent(report: CompileReport): CardContent {
       licence: report.licence,
       citation: report.citation,
       ...patchFacts(report),
-      ...(counts.bySide && { 'sides as given': inWords(counts.bySide) }),
-      images: `${formatInWords(report)}; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
+      ...(counts.bySide && { 'sides as given': formatCounts(counts.bySide) }),
+      images: `${describeFormat(report)}; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,
     },
@@ -75,7 +75,7 @@ export function cardMarkdown(card: CardContent): string {
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
-function formatInWords({ settings, precut, jpegQuality }: CompileReport): string {
+function describeFormat({ settings, precut, jpegQuality }: CompileReport): string {
   if ('lossless' in settings) return 'PNG, lossless';
   return `JPEG, ${precut ? 'where encoded anew ' : ''}quality ${jpegQuality}, 4:4:4`;
 }
@@ -108,7 +108,7 @@ function patchFacts(report: CompileReport): Record<string, string> {
   };
 }
 
-function inWords(counts: Readonly<Record<string, number>>): string {
+function formatCounts(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([name, count]) => `${name}: ${count}`)
     .join(', ');

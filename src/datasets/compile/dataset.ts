@@ -120,7 +120,7 @@ export function checkDataset({ definition: { name, unit }, slides }: SlideDatase
 }
 
 /** As in `by slide: validation 2 %, test 1 %, 3 folds`. */
-export function splitInWords({ by, validation, test, folds, stratified }: SplitRule): string {
+export function describeSplit({ by, validation, test, folds, stratified }: SplitRule): string {
   const share = (part: number) => `${+(100 * part).toFixed(2)} %`;
   return (
     `by ${by}: validation ${share(validation)}, test ${share(test)}, ${folds} ${folds === 1 ? 'fold' : 'folds'}` +
@@ -129,7 +129,7 @@ export function splitInWords({ by, validation, test, folds, stratified }: SplitR
 }
 
 /** A definition as the report and the card tell of it. */
-export function aboutDataset(definition: DatasetDefinition) {
+export function datasetFacts(definition: DatasetDefinition) {
   const { name, title, licence, citation, origin, labels, split, notes, exclusions } = definition;
   const classes = labels.from === 'none' ? [] : [...labels.classes].sort((one, other) => one.label - other.label);
   return {
@@ -140,7 +140,7 @@ export function aboutDataset(definition: DatasetDefinition) {
     origin: origin.name,
     classes: classes.map((one) => one.name),
     split,
-    splitRule: splitInWords(split),
+    splitRule: describeSplit(split),
     resolved: isResolved(definition),
     knownFaults: [...notes, ...exclusions.map(({ id, reason }) => `${id} is left out: ${reason}`)],
   };

@@ -13,7 +13,7 @@ import {
 } from '../shards/index.js';
 import { cardContent, cardMarkdown } from './card.js';
 import type { SlideFacts } from './compile-slide.js';
-import { aboutDataset, inputHash, type SlideDataset } from './dataset.js';
+import { datasetFacts, inputHash, type SlideDataset } from './dataset.js';
 import type { PrecutFacts } from './precut-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
 import type { ShardQueue } from './shard-queue.js';
@@ -78,7 +78,7 @@ export async function finishFolder(
     throw new Error(`none of the patches can be used. The first reasons:\n${reasons.join('\n')}`);
   }
   const report: CompileReport = {
-    ...aboutDataset(dataset.definition),
+    ...datasetFacts(dataset.definition),
     inputHash: inputHash(dataset),
     shardVersion,
     jpegQuality,

@@ -12,9 +12,9 @@ export {
   type CutOptions,
   type CutSettings,
   cutSettings,
+  describeSplit,
   inputHash,
   type SlideDataset,
-  splitInWords,
 } from './dataset.js';
 export type { CompilePart } from './parts.js';
 export { type CompilePlan, describePlan, planCompile } from './plan.js';

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import type { Output } from '../display.js';
 import { figureBundle } from '../figure.js';
-import { inWords } from '../table.js';
+import { formatValue } from '../table.js';
 import type { TensorLike } from './recognize-tensor.js';
 
 /** Values of more than this are not brought from the device just to be described. */
@@ -55,14 +55,14 @@ function describeRange({ min, max, mean, finite }: Range, count: number): string
   const odd = count - finite;
   const oddWords = odd > 0 ? `, ${odd.toLocaleString('en')} of ${count.toLocaleString('en')} not finite` : '';
   if (finite === 0) return `no finite value${oddWords}`;
-  if (count === 1) return `${inWords(min)}`;
-  return `${inWords(min)} to ${inWords(max)}, mean ${inWords(mean)}${oddWords}`;
+  if (count === 1) return `${formatValue(min)}`;
+  return `${formatValue(min)} to ${formatValue(max)}, mean ${formatValue(mean)}${oddWords}`;
 }
 
 /** Nested brackets as the shape says. */
 function printValues(values: ArrayLike<unknown>, shape: readonly number[], indent = ''): string {
-  if (shape.length === 0) return inWords(values[0]);
-  if (shape.length === 1) return `[${Array.from(values, inWords).join(', ')}]`;
+  if (shape.length === 0) return formatValue(values[0]);
+  if (shape.length === 1) return `[${Array.from(values, formatValue).join(', ')}]`;
   const [count, ...rest] = shape as [number, ...number[]];
   const each = values.length / count;
   const parts = Array.from({ length: count }, (_, at) =>

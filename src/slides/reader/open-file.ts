@@ -54,12 +54,12 @@ export async function openFile(path: string, followLinks: boolean, caches: Slide
     return await openChecked(path, file, tiff, caches);
   } catch (error) {
     await file.close();
-    throw new Error(inWords(path, (error as Error).message));
+    throw new Error(explainOpenError(path, (error as Error).message));
   }
 }
 
 /** Some messages name the file, some go on from its name, some stand for themselves. */
-function inWords(path: string, message: string): string {
+function explainOpenError(path: string, message: string): string {
   if (message.includes(path)) return message;
   return /^(is|has|claims|gives|does|became) /.test(message) ? `${path} ${message}` : `${path}: ${message}`;
 }

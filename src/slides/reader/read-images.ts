@@ -36,7 +36,7 @@ export async function readImages(
   let at = 0;
   for (const [index, place] of places.entries()) {
     if (index > 0 && (at > enoughBytes || performance.now() - began > enoughTime)) break;
-    const answer = await readOne(place, given[index], form).catch(inWords);
+    const answer = await readOne(place, given[index], form).catch(faultOf);
     const data = 'data' in answer ? answer.data : undefined;
     if (data) slot.write(data, at);
     at += data?.length ?? 0;
@@ -87,7 +87,7 @@ async function readPart(file: FileHandle, { offset, length }: { offset: number; 
   return bytes;
 }
 
-function inWords(error: NodeJS.ErrnoException): ImageAnswer {
+function faultOf(error: NodeJS.ErrnoException): ImageAnswer {
   if (isOutOfMemory(error)) return { fault: 'needs more memory than a reader process may have' };
   if (error instanceof ImageError) return { fault: error.message };
   return { unreadable: { code: error.code ?? '', message: error.message } };

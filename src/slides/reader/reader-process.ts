@@ -146,7 +146,7 @@ export class ReaderProcess {
     }
     const { job, slot } = first;
     try {
-      if ('error' in answer) job.fail(new Error(this.inWords(answer.error, job)));
+      if ('error' in answer) job.fail(new Error(this.describeFailure(answer.error, job)));
       else {
         const lengths = answer.lengths ?? [];
         job.take({ ...answer, lengths, read: (target, at) => this.slots[slot]!.read(target, at) });
@@ -164,7 +164,7 @@ export class ReaderProcess {
     this.onIdle();
   }
 
-  private inWords(error: string, { task: { slide } }: Job): string {
+  private describeFailure(error: string, { task: { slide } }: Job): string {
     if (!slide || !isOutOfMemory({ message: error })) return error;
     return `${slide.path}: reading it needs more memory than a reader process may have, ${this.limits.memoryLimit / 2 ** 20} MiB`;
   }
