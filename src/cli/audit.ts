@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { key, writeFileAtomic } from '../base/index.js';
 import {
   type AuditedImages,
-  auditGivenSides,
+  auditGivenSplit,
   auditRules,
   auditText,
   type CompileReport,
@@ -186,7 +186,7 @@ async function knownOf(where: string): Promise<string[]> {
 }
 
 function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
-  return { name: 'as it is divided', audit: auditGivenSides(audited, settings) };
+  return { name: 'as it is divided', audit: auditGivenSplit(audited, settings) };
 }
 
 /** The definition's rule, with what the user wants otherwise. */

@@ -93,7 +93,7 @@ export function auditRules(
 }
 
 /** Audits images that are on their sides already. */
-export function auditGivenSides(
+export function auditGivenSplit(
   audited: AuditedImages,
   { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
 ): SplitAudit {

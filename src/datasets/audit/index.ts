@@ -1,5 +1,5 @@
 export {
-  auditGivenSides,
+  auditGivenSplit,
   auditRules,
   type FoldAudit,
   type GroupBy,

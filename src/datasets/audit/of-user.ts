@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { inParallel, throwIfInterrupted } from '../../base/index.js';
 import { isImage } from '../resolve/folder.js';
 import { checkLocalFile } from '../resolve/local-file.js';
-import { namedSide, readRows, sideOfWord, sideWords } from '../resolve/table.js';
+import { parseSplitName, readRows, splitNameList, splitNameOf } from '../resolve/table.js';
 import { type AuditedImage, type AuditedImages, fingerprints, type ImageFacts } from './images.js';
 
 export interface UserImagesOptions {
@@ -27,16 +27,16 @@ type Facts = ImageFacts & { path: string };
 export async function imagesOfFolder(folder: string, options: UserImagesOptions = {}): Promise<AuditedImages> {
   const place = resolve(folder);
   const entries = await entriesOf(place);
-  const sides = entries.filter((entry) => entry.isDirectory() && sideOfWord(entry.name));
-  if (new Set(sides.map(({ name }) => sideOfWord(name))).size < 2) {
+  const sides = entries.filter((entry) => entry.isDirectory() && splitNameOf(entry.name));
+  if (new Set(sides.map(({ name }) => splitNameOf(name))).size < 2) {
     throw new Error(
       `${place} is not divided: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, and not two folders ` +
-        `of ${sideWords} that are two sides. Name a folder that has, a table (.csv), or a folder that ` +
+        `of ${splitNameList} that are two sides. Name a folder that has, a table (.csv), or a folder that ` +
         '"pathlab compile" made',
     );
   }
   const facts: Facts[] = [];
-  let otherFiles = await filesBesideSides(place, entries);
+  let otherFiles = await filesBesideSplits(place, entries);
   for (const { name } of sides) {
     const { images, others } = await filesIn(place, name);
     otherFiles += others;
@@ -45,7 +45,7 @@ export async function imagesOfFolder(folder: string, options: UserImagesOptions 
       facts.push({
         id: path,
         path,
-        side: sideOfWord(name)!,
+        side: splitNameOf(name)!,
         slide: null,
         patient: patientIn(path, options.patientPattern),
         site: null,
@@ -81,7 +81,7 @@ export async function imagesOfTable(table: string, options: UserImagesOptions = 
     return {
       id: cell('id') ?? path,
       path,
-      side: namedSide(needed('side'), `${table}, row ${index + 1}`),
+      side: parseSplitName(needed('side'), `${table}, row ${index + 1}`),
       slide: cell('slide'),
       patient: cell('patient') ?? patientIn(path, options.patientPattern),
       site: cell('site'),
@@ -129,14 +129,14 @@ async function lookedAt(
  *
  * @throws Error when there are images among them: they would be on no side, and what they leak not looked for
  */
-async function filesBesideSides(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
+async function filesBesideSplits(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
   const strays: string[] = [];
   let count = 0;
   for (const entry of entries) {
     if (entry.isSymbolicLink() && !isImage.test(entry.name)) {
       throw new Error(`${join(place, entry.name)} is a link that names no image: links to folders are not followed`);
     }
-    if (entry.isDirectory() && sideOfWord(entry.name)) continue;
+    if (entry.isDirectory() && splitNameOf(entry.name)) continue;
     const { images, others } = entry.isDirectory()
       ? await filesIn(place, entry.name)
       : { images: isImage.test(entry.name) ? [entry.name] : [], others: isImage.test(entry.name) ? 0 : 1 };
@@ -146,7 +146,7 @@ async function filesBesideSides(place: string, entries: Awaited<ReturnType<typeo
   if (strays.length === 0) return count;
   throw new Error(
     `${place} has images that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
-      `a side, give its folder the name of one (${sideWords}), move it elsewhere if it is no part of the split, or name a ` +
+      `a side, give its folder the name of one (${splitNameList}), move it elsewhere if it is no part of the split, or name a ` +
       'table (.csv) with the side of each image',
   );
 }

@@ -1,5 +1,5 @@
 import type { TableSource } from '../definition.js';
-import { sideOfWord, sideWords } from '../resolve/table.js';
+import { splitNameList, splitNameOf } from '../resolve/table.js';
 
 type Part = Exclude<keyof TableSource['columns'], 'id' | 'annotation' | 'mpp'>;
 
@@ -111,10 +111,10 @@ const ownDefinition = 'write a definition that names the columns ("Patches of yo
  */
 function isSplit(table: string, column: string, values: readonly string[]): boolean {
   const distinct = [...new Set(values)].filter((value) => value !== '');
-  const others = distinct.filter((value) => sideOfWord(value) === undefined);
+  const others = distinct.filter((value) => splitNameOf(value) === undefined);
   if (others.length === 0 || others.length === distinct.length) return others.length === 0;
   throw new Error(
     `${table}: the column "${column}" has sides of a split and other words: ${others.slice(0, 5).join(', ')}. A side is ` +
-      `${sideWords}, or nothing`,
+      `${splitNameList}, or nothing`,
   );
 }

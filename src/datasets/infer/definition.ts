@@ -8,7 +8,7 @@ import type { DatasetDefinition, LabelRule } from '../definition.js';
 import { quantity } from '../quantity.js';
 import { isImage } from '../resolve/folder.js';
 import { checkLocalFile } from '../resolve/local-file.js';
-import { readRows, sideOfWord } from '../resolve/table.js';
+import { readRows, splitNameOf } from '../resolve/table.js';
 import { classesOf } from './class-names.js';
 import { recognizeColumns } from './columns.js';
 import { define, type InferredDefinition } from './define.js';
@@ -194,7 +194,7 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
         `name ${table}`,
     );
   }
-  const side = names.filter((name) => sideOfWord(name) !== undefined);
+  const side = names.filter((name) => splitNameOf(name) !== undefined);
   if (side.length === names.length) {
     throw new Error(
       `${folder} is divided into ${names.join(', ')}, which are no classes. Name ${table} and a column "split"`,

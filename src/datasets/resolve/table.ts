@@ -108,24 +108,24 @@ const sides: Readonly<Record<string, SplitName>> = {
 };
 
 /** The words, for messages. */
-export const sideWords = Object.keys(sides).join(', ');
+export const splitNameList = Object.keys(sides).join(', ');
 
 /** The side that a word stands for, whatever its case; undefined for a word that is none. */
-export function sideOfWord(word: string): SplitName | undefined {
+export function splitNameOf(word: string): SplitName | undefined {
   const name = word.toLowerCase();
   return Object.hasOwn(sides, name) ? sides[name] : undefined;
 }
 
 function sideOf(text: string | null, where: string): { side?: SplitName } {
   if (text === null) return {};
-  return { side: namedSide(text, where) };
+  return { side: parseSplitName(text, where) };
 }
 
 /** @throws Error with `where` for a word that is no side */
-export function namedSide(word: string, where: string): SplitName {
-  const side = sideOfWord(word);
+export function parseSplitName(word: string, where: string): SplitName {
+  const side = splitNameOf(word);
   if (side) return side;
-  throw new Error(`${where}: "${word}" is no side of a split; there are ${sideWords}`);
+  throw new Error(`${where}: "${word}" is no side of a split; there are ${splitNameList}`);
 }
 
 function mppOf(text: string | null, where: string): number | null {

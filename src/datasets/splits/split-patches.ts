@@ -85,7 +85,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
 
 function defaultDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
   if (splits) {
-    const sides = givenSides(splits);
+    const sides = givenSplits(splits);
     if (countOf(sides, train) > 0 && countOf(sides, heldOut) > 0) return 'given';
     notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out, and is not used.`);
   }
@@ -110,7 +110,7 @@ function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, no
   switch (by) {
     case 'given':
       if (!dataset.splits) throw new Error('there is no given split: no table says on which side a patch is');
-      return givenSides(dataset.splits);
+      return givenSplits(dataset.splits);
     case 'patient':
     case 'slide':
       return groupSides(dataset, by, share, key, notes);
@@ -121,7 +121,7 @@ function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, no
   }
 }
 
-function givenSides({ codes, names }: CodedColumn): Uint8Array {
+function givenSplits({ codes, names }: CodedColumn): Uint8Array {
   const side = names.map((name) => (name === 'train' ? train : heldOut));
   return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
 }
