@@ -25,35 +25,36 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
 
-Checks that no patient, slide or site (as asked) and no image's very bytes are on two sides of a split, and lists the
-images on two sides that look alike, which count for the verdict with --apart near only. Patients, slides and sites are
-compared by their names as given: those that differ in case, zeros before a number or a ".0" alone count as two, with a
-warning. WHERE is
-  a folder that \`pathlab compile\` made   as its table divides it, else by its definition's rule or --by
-  a folder of images                  with a folder for each side in it: train, val or validation, test; and no others
-  a table (.csv) of images            with the columns path and side, and those of id, slide, patient, site there are
+Checks a split for leaks: patients, slides or sites (--apart) and exact duplicates on two sides. It also lists pairs of
+images on two sides that look alike; with --apart near they count as leaks. WHERE is
+  a folder that \`pathlab compile\` made   its table's split, else its definition's rule or --by
+  a folder of images                     with subfolders named train, val or validation, test, and no others
+  a table (.csv) of images               with the columns path and side, and optionally id, slide, patient, site
 
-  --apart LIST       what must be apart: slide, patient, site, near (images that look alike), with commas; none: the
-                     same bytes alone (patient)
-  --distance N       images look alike whose hashes differ in at most N of 256 bits (24)
+  --apart LIST       what may not be on two sides: slide, patient, site, near (similar images), separated by commas;
+                     none: exact duplicates only (patient)
+  --distance N       images look alike if their hashes differ in at most N of 256 bits (24)
   --patient PATTERN  finds the patient in an image's path: a regular expression with one group
-  --report FILE      writes all that was found: .json, or .html with the images of each pair side by side
-of a compiled dataset:
-  --by WHAT          kept on one side: slide, patient, patient-and-duplicates (patients that share an image count as one),
-                     site; by default the definition's
-  --validation X, --test X, --folds N   shares and folds; by default the definition's
-  --seed TEXT        decides the draws (1234)
-  --max-images N     reads and compares at most about N images, as many of each slide (100000); patients, slides and
-                     sites are those of all, but with fewer than all it is not known that no bytes are on two sides
+  --report FILE      writes all findings: .json, or .html with the images of each pair side by side
+for a compiled dataset:
+  --by WHAT          what the split keeps together: slide, patient, patient-and-duplicates (patients that share an image
+                     count as one), site; by default the definition's
+  --validation X, --test X, --folds N   fractions and folds; by default the definition's
+  --seed TEXT        seed of the split (1234)
+  --max-images N     compares at most about N images, the same number of each slide (100000). Patients, slides and sites
+                     are always checked for all images, exact duplicates only among the compared ones
 
-The exit code is 0 when nothing that must be apart is on two sides, 2 when something is, or is not known to be apart (some
-say nothing of their patient, or not all bytes were read), and 1 when that could not be found out.
+Names of patients, slides and sites are compared as given. Names that differ only in case, zeros before a number or a ".0"
+count as different; a warning lists them.
+
+The exit code is 0 if there is no leak; 2 if there is one, or if this is unknown for some images (no patient is known, or not
+all were compared); and 1 if the audit failed.
 `;
 
 /**
  * The command `pathlab audit`.
  *
- * @param words what follows `audit` on the command line
+ * @param args what follows `audit` on the command line
  * @returns the exit code: 0, 2 when the split leaks, or 130 when it was interrupted
  * @throws UsageError with what a user can act on
  */

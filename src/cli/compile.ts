@@ -21,39 +21,39 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab compile NAME [options]
 
-Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Run again after
-an interrupt or a failure, it continues where it stopped. NAME is a definition in data-manifests/, or a .json file;
-\`pathlab fetch NAME\` downloads its slides. Or NAME is your own: a folder of slides, a folder with
-a folder of images for each class, or a table of patches (.csv). What was understood of it is printed.
+Cuts the slides of a dataset into shards, one for each slide, and writes an index, a report and a card. After an interrupt
+or a failure, the same command continues. NAME is a definition in data-manifests/ or a .json file; \`pathlab fetch NAME\`
+downloads its slides. Or NAME is your own data: a folder of slides, a folder with a subfolder of images for each class, or a
+table of patches (.csv). The command prints how it interprets your data.
 
-Several machines with one shared folder: run each of --part 1/N to --part N/N somewhere, then --finish once.
+On several machines with a shared folder: run --part 1/N to --part N/N, one on each, then --finish once.
 
-  --plan             only say what there is to do: slides, patches, bytes, hours
+  --plan             only prints the work: slides, patches, bytes, hours
   --part K/N         compiles only the slides of part K of N, and writes no index
-  --finish           writes index, report and card when all parts have ended
-  --workers N        slides under way at a time (one a core, at most 4)
-  --reader-memory M  MiB that the processes which read files usually hold, all together (640, which with the command itself
-                     stays under 1 GiB for one slide under way): as many run as there are cores, or as fit
-  --max-failures N   slides that may fail before all stops (20), entries of the list that are wrong among them
-  --size PX          side of precut patches' images: others are resized (as they are, all of one size)
-  --tile PX          cuts images of any shape into square patches of this side; those of an image stay together in splits
-  --stride PX        from one tile to the next (the side)
-  --edge WHAT        shift: a last tile is moved inwards, so that nothing is left over; or drop (shift)
-  --tissue SHARE     of a patch that must be tissue, 0 to 1: of slides (the definition's) and of tiles (0)
-  --lossless         keeps precut patches as PNG, so that no value changes: shards become some five times as large
-  --seed TEXT        decides which patches of a slide are drawn (0)
-  --max-patches N    patches of a slide, at most (the definition's; "all" for no limit)
-  --limit N          only N slides, drawn by their names, as \`pathlab fetch --limit\`
-  --source FOLDER    where \`pathlab fetch\` put the files (data/NAME/source)
-  --from FOLDER      the folder that holds the files, for a dataset that its users download themselves
-  --remove-orphans    removes shards of slides that are no longer in the list
-  --data FOLDER      where the shards go, in a folder of the dataset's name (data)
+  --finish           writes index, report and card after all parts have ended
+  --workers N        slides compiled at a time (one for each core, at most 4)
+  --reader-memory M  MiB for all processes that read files together (640, with which the command stays under 1 GiB for one
+                     slide at a time); one process for each core runs, or as many as fit
+  --max-failures N   failed slides and invalid entries of the list after which the command stops (20)
+  --size PX          side of precut patches; others are resized (by default all must have one size, which is kept)
+  --tile PX          cuts images of any shape into square patches of this side; splits keep patches of an image together
+  --stride PX        distance from one tile to the next (the side)
+  --edge WHAT        shift: moves the last tile inwards to cover the edge; or drop (shift)
+  --tissue SHARE     minimum tissue of a patch, 0 to 1: for slides (the definition's) and tiles (0)
+  --lossless         keeps precut patches as PNG, unchanged; shards become about five times as large
+  --seed TEXT        seed for drawing a slide's patches (0)
+  --max-patches N    maximum number of patches of a slide (the definition's; "all" for no limit)
+  --limit N          only N slides, drawn by their names, as in \`pathlab fetch --limit\`
+  --source FOLDER    the folder that \`pathlab fetch\` downloaded to (data/NAME/source)
+  --from FOLDER      the folder with the files, for a dataset that you download yourself
+  --remove-orphans   removes shards of slides that are no longer in the list
+  --data FOLDER      parent of the dataset's output folder (data)
 `;
 
 /**
  * The command `pathlab compile`.
  *
- * @param words what follows `compile` on the command line
+ * @param args what follows `compile` on the command line
  * @returns the exit code: 0, 1 when slides failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError for what a user can act on, in few lines
  */

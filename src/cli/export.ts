@@ -13,14 +13,14 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab export RUN --to FORM --out FOLDER
 
-Writes the backbone that a finished pretraining run (its folder) left, with a model card, for other programs:
+Exports the backbone of a finished pretraining run (RUN is its folder), with a model card:
 
   --to timm         model.safetensors and config.json: timm.create_model('local-dir:FOLDER', pretrained=True)
   --to torchvision  model.safetensors, for torchvision's network of the same name
-  --to savedmodel   a TensorFlow SavedModel that gives the features of a batch of normalized images; tf2onnx makes
-                    ONNX of it, as its card says
-  --out FOLDER      where to; it must be empty, or not there yet
-  --batch N         images at a time that a SavedModel takes (1)
+  --to savedmodel   a TensorFlow SavedModel that computes the features of a batch of normalized images; its card shows how
+                    to convert it to ONNX with tf2onnx
+  --out FOLDER      an empty or new folder
+  --batch N         batch size of a SavedModel (1)
 `;
 
 interface Form {
@@ -87,7 +87,7 @@ features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${v
 /**
  * The command `pathlab export`.
  *
- * @param words what follows `export` on the command line
+ * @param args what follows `export` on the command line
  * @returns the exit code
  * @throws UsageError with what a user can act on
  */

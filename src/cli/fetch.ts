@@ -7,28 +7,28 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab fetch NAME [options]
 
-Resolves a dataset's definition against its source into a lock file, and downloads the files. Run again after an
-interrupt or a failure, it goes on where it stopped. NAME is a definition in data-manifests/, or a .json file.
+Resolves a dataset's definition to a lock file and downloads the files. After an interrupt or a failure, the same command
+continues. NAME is a definition in data-manifests/ or a .json file.
 
-  --plan               only say what there is to download
+  --plan               only prints what would be downloaded
   --out FOLDER         where the files go (data/NAME/source)
-  --from FOLDER        the folder that holds the files, for a dataset that its users download themselves
+  --from FOLDER        the folder with the files, for a dataset that you download yourself
   --limit N            only N slides, drawn by their names
   --parallel N         files at a time (4)
   --bandwidth X        at most X MB/s
-  --disk X             the files may take X GB in all
-  --endpoint ADDRESS   a mirror in place of the source's own address
-  --redirect-host HOST a host that downloads may be redirected to; may be given several times
-  --refresh            ask the source again although there is a lock file
-  --verify             read every file that is there, not only those that were touched
+  --disk X             at most X GB of files in all
+  --endpoint URL       a mirror that replaces the source's URL
+  --redirect-host HOST a host that downloads may be redirected to; can be repeated
+  --refresh            lists the source again, even if there is a lock file
+  --verify             reads every file, not only changed ones
 
-A token for files of the GDC that are not open is read from the environment variable GDC_TOKEN; only the GDC gets it.
+The environment variable GDC_TOKEN holds the token for controlled-access files of the GDC. It is sent to the GDC only.
 `;
 
 /**
  * The command `pathlab fetch`.
  *
- * @param words what follows `fetch` on the command line
+ * @param args what follows `fetch` on the command line
  * @returns the exit code: 0, 1 when files failed or entries of the list are wrong, or 130 when it was interrupted
  * @throws UsageError on wrong options, in one line for the user
  */

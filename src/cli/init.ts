@@ -7,17 +7,18 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab init WHERE [--out FILE]
 
-Writes the definition that WHERE stands for, to be read and corrected: a folder with a folder of images for each class, or
-with one of images and one of their masks, a folder of slides, or a table of patches (.csv). What is taken for what is
-said. Then \`pathlab compile FILE\` cuts it, and \`-p data FILE\` gives it to a notebook. Licence, origin and citation are "not stated": write them where the dataset is published.
+Writes a dataset definition for WHERE, for you to check and correct, and prints how it interprets WHERE. WHERE is a folder with
+a subfolder of images for each class, or with one subfolder of images and one of masks; a folder of slides; or a table of
+patches (.csv). \`pathlab compile FILE\` then compiles the dataset, and \`-p data FILE\` opens it in a notebook. Licence, origin and
+citation are "not stated"; fill them in before you publish the dataset.
 
-  --out FILE   where it is written (NAME.json here); a file that is there stays as it is
+  --out FILE   the file to write (NAME.json here); an existing file is not overwritten
 `;
 
 /**
  * The command `pathlab init`.
  *
- * @param words what follows `init` on the command line
+ * @param args what follows `init` on the command line
  * @returns the exit code
  * @throws UsageError with what a user can act on
  */

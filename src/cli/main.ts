@@ -7,7 +7,7 @@ interface Command {
 
 const commands: Record<string, Command> = {
   run: {
-    about: 'run a notebook headless: run NAME [-p key value ...]',
+    about: 'run a notebook without a browser: run NAME [-p key value ...]',
     run: async (args) => (await import('./run.js')).main(args),
   },
   fetch: {
@@ -15,7 +15,7 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./fetch.js')).fetch(args),
   },
   init: {
-    about: 'write the definition that a folder or table of patches stands for (init --help)',
+    about: 'write a dataset definition for a folder or a table (init --help)',
     run: async (args) => (await import('./init.js')).init(args),
   },
   compile: {
@@ -23,15 +23,15 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./compile.js')).compile(args),
   },
   audit: {
-    about: 'what a split leaks: patients, sites, duplicates (audit --help)',
+    about: 'check a split for leaks of patients, sites and duplicates (audit --help)',
     run: async (args) => (await import('./audit.js')).audit(args),
   },
   verify: {
-    about: 'say whether a finished run still holds: files, code, data, numbers (verify --help)',
+    about: 'check a finished run: files, code, data, metrics (verify --help)',
     run: async (args) => (await import('./verify.js')).verify(args),
   },
   export: {
-    about: 'write the backbone of a run for timm, torchvision or TensorFlow (export --help)',
+    about: 'export a run's backbone to timm, torchvision or TensorFlow (export --help)',
     run: async (args) => (await import('./export.js')).exportRun(args),
   },
   gallery: {
@@ -45,9 +45,9 @@ const commands: Record<string, Command> = {
 };
 
 /**
- * The `pathlab` command, but for what works before set-up (kernel-setup/pathlab.mjs).
+ * The `pathlab` command, except for what works before set-up (kernel-setup/pathlab.mjs).
  *
- * @param args the words after `pathlab`
+ * @param args the arguments after `pathlab`
  * @returns the exit code
  */
 export async function main(args: readonly string[]): Promise<number> {
@@ -61,7 +61,7 @@ export async function main(args: readonly string[]): Promise<number> {
       console.log(text);
       return name === undefined ? 1 : 0;
     }
-    console.error(`There is no command "${name}".\n${text}`);
+    console.error(`unknown command "${name}".\n${text}`);
     return 1;
   }
   try {

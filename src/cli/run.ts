@@ -18,8 +18,8 @@ import { UsageError } from './usage-error.js';
 
 export const runUsage = `usage: npm run notebook -- NAME [-p key value ...]
 
-Runs one notebook from its first cell to its last and writes results/runs/<notebook>-<scale>-<hash>/ with the executed
-notebook and its page. \`npm run notebook -- NAME --help\` lists the parameters of a notebook.`;
+Runs all cells of a notebook and writes the executed notebook and its page to
+results/runs/<notebook>-<scale>-<hash>/. \`npm run notebook -- NAME --help\` lists the parameters of a notebook.`;
 
 export interface NotebookRun {
   /** The run folder. */

@@ -13,11 +13,11 @@ const tolerance = 0.5;
 
 const help = `pathlab verify RUN
 
-Says of a finished run (its folder) what still holds: that each of its files is the one that it left, that code, notebook
-and data definitions are as they were, that its data and split are the same, and that its weights, evaluated again on them,
-give its numbers, to ${tolerance} percentage points or one patch. So far only pretraining is evaluated again.
+Checks a finished run (RUN is its folder): whether its files are unchanged, whether code, notebook and data definitions are
+still the same, whether data and split are the same, and whether its weights, evaluated again, reproduce its metrics to
+${tolerance} percentage points or one patch. Only pretraining runs are evaluated again.
 
-The exit code is 0 when all of that holds, and 2 when something does not.
+The exit code is 0 if everything matches, and 2 if something does not.
 `;
 
 interface Finding {
@@ -29,8 +29,8 @@ interface Finding {
 /**
  * The command `pathlab verify`.
  *
- * @param words what follows `verify` on the command line
- * @returns the exit code: 0, or 2 when something no longer holds
+ * @param args what follows `verify` on the command line
+ * @returns the exit code: 0, or 2 if something does not match
  * @throws UsageError with what a user can act on
  */
 export async function verify(args: readonly string[]): Promise<number> {
