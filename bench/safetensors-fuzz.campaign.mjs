@@ -24,7 +24,7 @@ const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
 
 /** What pathlab refuses although the library takes it. */
 const stricter = [
-  [/a name stands twice/, 'a name that stands twice, of which the library takes the last'],
+  [/a name occurs twice/, 'a name that occurs twice, of which the library takes the last'],
   [/pathlab reads F64/, 'a type that TensorFlow.js has no exact place for'],
   [/header is not an object/, 'a space before the header, which by the format begins with a brace'],
   [/number in its header is not whole/, 'a fraction in a field that the format does not have'],

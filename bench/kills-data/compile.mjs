@@ -105,7 +105,7 @@ class Trials {
   /** Every file under its final name must be whole and the same as undisturbed; afterwards nothing else may be left. */
   async look(folder, faults, { whole }) {
     const files = existsSync(folder) ? filesOf(folder) : {};
-    // The lock of a killed process is no result; its file is gone after the next run.
+    // The lock of a killed process is not a result; its file is gone after the next run.
     const isResult = (name) => !name.endsWith('.partial') && !name.endsWith('.lock');
     const finished = Object.keys(files).filter(isResult);
     for (const name of finished) {

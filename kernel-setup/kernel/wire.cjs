@@ -5,7 +5,7 @@ const { createHmac, randomUUID, timingSafeEqual } = require('node:crypto');
 const delimiter = '<IDS|MSG>';
 const protocolVersion = '5.3';
 
-/** @throws Error if the frames are no message or their signature is not that of the key */
+/** @throws Error if the frames are not a message or their signature is not that of the key */
 function parseMessage(frames, key) {
   const at = frames.findIndex((frame) => frame.toString() === delimiter);
   if (at < 0) throw new Error('a message without a delimiter');

@@ -28,7 +28,7 @@ export interface DecodeOptions {
  *
  * @param encoded byte strings, `[batch]` (see `uploadStrings`)
  * @returns bytes, `[batch, height / ratio, width / ratio, 3]`, each side rounded up; gray images become RGB
- * @throws Error when a string is no image, is cut off, or is an image of another size
+ * @throws Error when a string is not an image, is cut off, or is an image of another size
  */
 export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
   const { height, width, ratio = 1 } = options;
@@ -56,7 +56,7 @@ export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
  *
  * @param encoded byte strings, `[batch]`
  * @returns int32 `[batch, height, width]`
- * @throws Error when a string is no PNG, or is an image of another size
+ * @throws Error when a string is not a PNG, or is an image of another size
  */
 export function decodeMasks(encoded: Tensor, { height, width }: { height: number; width: number }): Tensor {
   const options = [attribute.int('channels', 1), attribute.type('dtype', 'uint8')];

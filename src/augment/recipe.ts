@@ -86,7 +86,7 @@ export function checkRecipe(recipe: ViewRecipe): void {
   const probability = (name: string, value: number) =>
     need(value >= 0 && value <= 1, `${name} is a probability in [0, 1]`, value);
 
-  need(Number.isInteger(size) && size > 0, 'size is a whole number of px above 0', size);
+  need(Number.isInteger(size) && size > 0, 'size must be a positive whole number of px', size);
   const [smallest, largest] = crop.scale;
   need(0 < smallest && smallest <= largest && largest <= 1, 'crop.scale is [low, high] within (0, 1]', crop.scale);
   need(0 < crop.ratio[0] && crop.ratio[0] <= crop.ratio[1], 'crop.ratio is [low, high] above 0', crop.ratio);

@@ -202,7 +202,7 @@ async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values'
     const text = values[name];
     if (text === undefined) return report.split![name];
     if (/^(0|0?\.\d+)$/.test(text)) return Number(text);
-    throw new UsageError(`--${name} takes a share from 0 to below 1; got "${text}"`);
+    throw new UsageError(`--${name} takes a fraction from 0 to below 1; got "${text}"`);
   };
   const folds = wholeNumber('folds', values.folds) ?? report.split.folds;
   return { ...report.split, validation: share('validation'), test: share('test'), folds };

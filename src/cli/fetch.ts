@@ -80,7 +80,7 @@ async function plan(name: string, options: FetchOptions): Promise<number> {
     );
   }
   for (const [label, slides] of Object.entries(facts.classes)) console.log(`  class       ${label}: ${slides}`);
-  for (const { reason, slides } of facts.excluded) console.log(`  left out    ${slides}: ${reason}`);
+  for (const { reason, slides } of facts.excluded) console.log(`  excluded    ${slides}: ${reason}`);
   for (const note of facts.notes) console.log(`  note        ${note}`);
   return 0;
 }
@@ -96,7 +96,7 @@ async function bring(name: string, options: FetchOptions): Promise<number> {
   console.log(report.resolution);
   const there = downloads.received.length - downloads.fetched;
   console.log(
-    `${report.ready} of ${report.wanted} slides are ready: ${downloads.fetched} files downloaded, ${there} there already, ` +
+    `${report.ready} of ${report.wanted} slides are ready: ${downloads.fetched} files downloaded, ${there} already present, ` +
       `${report.failed.length} failed`,
   );
   console.log(out);
@@ -138,6 +138,6 @@ function address(text: string): string {
     if (search || hash) throw new RangeError(`${redactedUrl(text)}: what follows the path is not part of an endpoint`);
     return text;
   } catch (error) {
-    throw new UsageError(`--endpoint takes an address: ${(error as Error).message}`);
+    throw new UsageError(`--endpoint takes a URL: ${(error as Error).message}`);
   }
 }

@@ -15,7 +15,7 @@ export type FinishedRun = Provenance & { folder: string; parameters: Record<stri
 export function readFinishedRun(where: string): FinishedRun {
   const folder = resolve(where);
   if (!existsSync(join(folder, 'provenance.json'))) {
-    throw new UsageError(`${where} is no finished run: there is no provenance.json in it`);
+    throw new UsageError(`${where} is not a finished run: there is no provenance.json in it`);
   }
   const kept = readOfRun<Provenance>(folder, 'provenance.json');
   if (!kept.files) throw new UsageError(`${where} was kept by an earlier version, without hashes of its files`);

@@ -38,7 +38,7 @@ export async function init(args: readonly string[]): Promise<number> {
     throw new UsageError(error.message);
   });
   const file = resolve(values.out ?? `${definition.name}.json`);
-  if (existsSync(file)) throw new UsageError(`${file} is there already, and stays as it is: name another with --out`);
+  if (existsSync(file)) throw new UsageError(`${file} is there already; name another file with --out`);
   // A definition is called as its file.
   const name = basename(file, '.json');
   const { source } = definition;

@@ -19,8 +19,8 @@ export function parseOptions<const Config extends ParseArgsConfig>(command: stri
 export function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
-  const bound = least === 0 ? '' : ` above ${least - 1}`;
-  throw new UsageError(`--${name} takes a whole number${bound}; got "${text}"`);
+  const takes = least === 0 ? 'a whole number' : least === 1 ? 'a positive integer' : `an integer of ${least} or more`;
+  throw new UsageError(`--${name} takes ${takes}; got "${text}"`);
 }
 
 /** An option's number above 0, in the unit given; undefined where it was not given. */
@@ -34,7 +34,7 @@ export function decimal(name: string, text: string | undefined, unit = 1): numbe
 export function share(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 1) return Number(text);
-  throw new UsageError(`--${name} takes a share from 0 to 1; got "${text}"`);
+  throw new UsageError(`--${name} takes a fraction from 0 to 1; got "${text}"`);
 }
 
 /** A seed that is a number is one, so that `--seed 0` is the seed 0 of notebooks; any other word is taken as it is. */

@@ -12,12 +12,12 @@ const maxFaults = 50;
 export function printExcluded({ excluded }: LockFile): number {
   const others = byReason(excluded.filter(({ fault }) => !fault));
   for (const { reason, slides, examples } of others.slice(0, maxReasons)) {
-    console.error(`${slides} left out: ${reason} (${examples.join(', ')}${slides > examples.length ? ', ...' : ''})`);
+    console.error(`${slides} excluded: ${reason} (${examples.join(', ')}${slides > examples.length ? ', ...' : ''})`);
   }
   if (others.length > maxReasons) console.error(`and more, for ${others.length - maxReasons} other reasons`);
   const faults = excluded.filter(({ fault }) => fault);
-  for (const { id, reason } of faults.slice(0, maxFaults)) console.error(`left out: ${id}: ${reason}`);
+  for (const { id, reason } of faults.slice(0, maxFaults)) console.error(`excluded: ${id}: ${reason}`);
   if (faults.length > maxFaults)
-    console.error(`left out: and ${faults.length - maxFaults} more entries that are wrong`);
+    console.error(`excluded: and ${faults.length - maxFaults} more entries that are wrong`);
   return faults.length;
 }

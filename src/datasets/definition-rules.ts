@@ -44,7 +44,7 @@ function splitFaults({ split: { validation, test, folds } }: DatasetDefinition):
   return [`split: ${folds} folds cannot each hold out another ${validation} + ${test} of the slides`];
 }
 
-/** Classes that the map names and the list does not have, and classes that are there twice. */
+/** Classes that the map names and the list does not have, and classes that occur twice. */
 function labelFaults(labels: LabelRule): string[] {
   if (labels.from === 'none') return [];
   const { classes } = labels;
@@ -72,7 +72,7 @@ function labelFaults(labels: LabelRule): string[] {
   for (const [site, map] of labels.from === 'mask' ? Object.entries(labels.values) : []) {
     for (const value of Object.keys(map)) {
       if (/^(0|[1-9]\d{0,2})$/.test(value) && Number(value) < 256) continue;
-      found.push(`labels.values["${site}"]["${value}"] is no value of a mask's pixel, a whole number from 0 to 255`);
+      found.push(`labels.values["${site}"]["${value}"] is not a value of a mask's pixel, a whole number from 0 to 255`);
     }
   }
   for (const [place, name] of namedClasses(labels)) {

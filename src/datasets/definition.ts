@@ -179,7 +179,7 @@ export const definitionSchema = objectOf({
   origin: objectOf({ name: text, url: httpsUrl.nullable() }),
   /** Where the files are. Addresses and folders can be overridden when a definition is resolved. */
   source: oneOfKinds('kind', [gdcSource, bucketSource, pandaSource, folderSource, csvSource, slidesSource]),
-  /** Files below this size are left out: thumbnails that a source lists among its slides. 0 keeps all. */
+  /** Files below this size are excluded: thumbnails that a source lists among its slides. 0 keeps all. */
   minimumBytes: countOrNone,
   /** Slides that the source lists and that are not to be used, each with its reason. */
   exclusions: listOf(objectOf({ id: fileName, reason: text })),

@@ -132,7 +132,7 @@ export function faultsOfSlide(slide: LockedSlide): string[] {
   return faults(slide, lockedSlide, 'a locked slide');
 }
 
-/** What is wrong with the slides of a list: fields, names that leave their folder, ids and files that are there twice. */
+/** What is wrong with the slides of a list: fields, names that leave their folder, ids and files that occur twice. */
 export function slideFaults(slides: readonly LockedSlide[]): string[] {
   const found = slides.flatMap((slide, row) => {
     const name = typeof slide?.id === 'string' ? JSON.stringify(slide.id) : `number ${row + 1}`;

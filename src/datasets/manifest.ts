@@ -52,7 +52,7 @@ export type SlideManifest = Readonly<z.infer<typeof slideManifest>>;
  * @throws Error that names the field that is missing or wrong
  */
 export function readSlideManifest(name: string, root = projectRoot): SlideManifest {
-  if (!/^[a-z0-9-]+$/.test(name)) throw new RangeError(`"${name}" is no manifest's name: a-z, 0-9 and - only`);
+  if (!/^[a-z0-9-]+$/.test(name)) throw new RangeError(`"${name}" is not a manifest's name: a-z, 0-9 and - only`);
   const path = join(root, 'data-manifests', `${name}.json`);
   const content = readJsonFile(path, 'the manifest');
   const wrong = faults(content, slideManifest, "a slide's manifest");

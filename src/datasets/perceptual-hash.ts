@@ -86,7 +86,7 @@ export interface NearPair {
  */
 export function nearPairs(hashes: readonly Uint32Array[], maxDistance: number): NearPair[] {
   if (!(Number.isSafeInteger(maxDistance) && maxDistance >= 0 && maxDistance < hashBits)) {
-    throw new RangeError(`a distance is a whole number from 0 to ${hashBits - 1} bits; got ${maxDistance}`);
+    throw new RangeError(`a distance must be an integer from 0 to ${hashBits - 1} bits; got ${maxDistance}`);
   }
   const equal = bucketsBy(hashes.keys(), (index) => hashes[index]!.join());
   const pairs = equal.flatMap(([one, ...others]) => others.map((other) => ({ one: one!, other, distance: 0 })));

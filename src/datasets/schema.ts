@@ -42,11 +42,11 @@ export const mapOf = <Item extends z.ZodType>(item: Item) =>
 
 export const text = valueThat<string>('a text', (value) => typeof value === 'string' && value.length > 0);
 export const count = valueThat<number>(
-  'a whole number above 0',
+  'a positive integer',
   (value) => Number.isSafeInteger(value) && Number(value) > 0,
 );
 export const countOrNone = valueThat<number>(
-  'a whole number, 0 or above',
+  'a non-negative integer',
   (value) => Number.isSafeInteger(value) && Number(value) >= 0,
 );
 export const positive = valueThat<number>('a number above 0', (value) => Number.isFinite(value) && Number(value) > 0);
@@ -94,7 +94,7 @@ export function faults(value: unknown, schema: z.ZodType, what: string): string[
       '',
     );
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((name) => `${place ? `${place}.` : ''}${name} is no field of ${what}`);
+      return issue.keys.map((name) => `${place ? `${place}.` : ''}${name} is not a field of ${what}`);
     }
     return [`${place || 'the whole'} must be ${issue.message}; it is ${shown(issue.input)}`];
   });

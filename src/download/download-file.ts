@@ -66,7 +66,7 @@ export async function downloadFile(folder: string, file: Download, options: Tran
 
 /** Receives until all bytes are there, over as many connections as it takes. */
 async function receive(partial: PartialFile, file: Download, options: TransferOptions): Promise<void> {
-  // Connections that each bring a good part are no failures, however many it takes.
+  // Connections that each bring a good part are not failures, however many it takes.
   const goodPart = Math.max(2 ** 20, file.bytes / 100);
   let before = partial.received;
   await withRetries(file.path, () => receiveOnce(partial, file, options), options, {

@@ -29,7 +29,7 @@ export interface DownloadOptions
 }
 
 export type DownloadProgress = { path: string; bytes: number } & (
-  | { kind: 'started' | 'there already' | 'done' | 'waiting for another process' }
+  | { kind: 'started' | 'already present' | 'done' | 'waiting for another process' }
   | { kind: 'receiving'; received: number }
   | { kind: 'retry'; attempt: number; waitSeconds: number; reason: string }
   | { kind: 'failed'; reason: string }
@@ -80,7 +80,7 @@ class Downloads {
     const { signal, bytesPerSecond } = options;
     this.parallel = options.parallel ?? 4;
     if (!(Number.isSafeInteger(this.parallel) && this.parallel > 0)) {
-      throw new RangeError(`parallel is a whole number above 0; got ${this.parallel}`);
+      throw new RangeError(`parallel must be a positive integer; got ${this.parallel}`);
     }
     this.transfer = {
       syncEveryBytes: 16 * 2 ** 20,
@@ -136,7 +136,7 @@ class Downloads {
     const path = this.lockPath(file);
     if (existsSync(path)) await (await FileLock.take(path))?.release();
     this.records.set(file.path, record);
-    this.tell(file, { kind: 'there already' });
+    this.tell(file, { kind: 'already present' });
     return true;
   }
 

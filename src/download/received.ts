@@ -36,7 +36,7 @@ export function readReceived(folder: string, path: string): ReceivedRecord | und
   }
   const record = JSON.parse(text) as ReceivedRecord;
   if (record.path !== path || !/^[0-9a-f]{64}$/.test(record.sha256)) {
-    throw new Error(`${recordPath(folder, path)} is no record of ${path}; delete it and the file to get both again`);
+    throw new Error(`${recordPath(folder, path)} is not a record of ${path}; delete it and the file to get both again`);
   }
   return record;
 }

@@ -123,7 +123,7 @@ async function* watched(message: IncomingMessage, url: URL, rate: MinimumRate): 
 }
 
 /**
- * The error of an answer that is no success; undefined for one that is.
+ * The error of an answer that is not a success; undefined for one that is.
  *
  * @param about for the message: what was asked for
  */

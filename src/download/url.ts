@@ -9,7 +9,7 @@ export function checkUrl(address: string | URL): URL {
   try {
     url = new URL(address);
   } catch {
-    throw new RangeError(`"${address}" is no address`);
+    throw new RangeError(`"${address}" is not a URL`);
   }
   if (url.username || url.password) {
     throw new RangeError(`${redactedUrl(url)}: the address holds a name or password; give tokens by the environment`);

@@ -25,7 +25,7 @@ export class ConvAlgorithms {
   /**
    * @param table as another's `table`
    * @param file where `save` writes
-   * @throws RangeError if the table holds what is no form
+   * @throws RangeError if the table holds what is not a form
    */
   constructor(
     table: Readonly<Record<string, string>> = {},
@@ -80,7 +80,7 @@ async function stored(file: string): Promise<Tables> {
   try {
     const tables: unknown = JSON.parse(await readFile(file, 'utf8'));
     if (typeof tables === 'object' && tables !== null && !Array.isArray(tables)) return tables as Tables;
-    throw new Error('it is no JSON object');
+    throw new Error('it is not a JSON object');
   } catch (error) {
     throw new Error(`${file} holds no convolution forms: ${(error as Error).message}. Delete it; it is made anew`);
   }

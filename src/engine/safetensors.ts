@@ -34,7 +34,7 @@ export async function writeSafetensors(
     if (typeof text !== 'string') throw new TypeError(`${path}: the metadata "${name}" is ${typeof text}, not text`);
   }
   const badName = [...Object.keys(tensors), ...Object.entries(metadata).flat()].find((text) => !isWellFormed(text));
-  if (badName !== undefined) throw new TypeError(`${path}: ${JSON.stringify(badName)} is no whole Unicode text`);
+  if (badName !== undefined) throw new TypeError(`${path}: ${JSON.stringify(badName)} is not valid Unicode text`);
   if ('__metadata__' in tensors) throw new TypeError(`${path}: no tensor can be called "__metadata__"`);
   const entries = Object.entries(tensors).map(([name, tensor]) => {
     const dtype = fileTypes[tensor.dtype];
@@ -89,7 +89,7 @@ export async function readSafetensors(path: string): Promise<{ tensors: Tensors;
 export async function openSafetensors(path: string): Promise<TensorFile> {
   const file = await open(path);
   try {
-    const broken = (what: string) => new Error(`${path} is no whole safetensors file: ${what}`);
+    const broken = (what: string) => new Error(`${path} is not a complete safetensors file: ${what}`);
     const { size } = await file.stat();
     const { header, headerEnd } = await readHeader(file, path, size, broken);
     const { __metadata__, ...rest } = header;
@@ -154,7 +154,7 @@ async function readHeader(
     throw broken('a number in its header is not whole');
   // JSON.parse keeps the last of equal keys.
   const keys = [...text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?/g)].filter(([, colon]) => colon !== undefined);
-  if (keys.length !== countKeys(header)) throw broken('a name stands twice in its header');
+  if (keys.length !== countKeys(header)) throw broken('a name occurs twice in its header');
   return { header, headerEnd };
 }
 
@@ -176,7 +176,7 @@ function checkLayout(entries: Record<string, unknown>, bytes: number, broken: Br
     const { dtype, shape, data_offsets: offsets } = (isRecord(entry) ? entry : {}) as Partial<HeaderEntry>;
     const isPair =
       Array.isArray(offsets) && offsets.length === 2 && offsets.every(isWhole) && offsets[0]! <= offsets[1]!;
-    if (!isWellFormed(name)) throw broken(`the name ${JSON.stringify(name)} is no whole Unicode text`);
+    if (!isWellFormed(name)) throw broken(`the name ${JSON.stringify(name)} is not valid Unicode text`);
     if (typeof dtype !== 'string' || !Array.isArray(shape) || !shape.every(isWhole) || !isPair) {
       throw broken(`the tensor "${name}" has no dtype, shape and data_offsets as the format has them`);
     }

@@ -1,7 +1,7 @@
 /** @throws RangeError if there is not one whole label in 0 to classes - 1 a row */
 export function checkLabels(labels: Int32Array, count: number, classes: number, what: string): void {
   if (!(Number.isInteger(classes) && classes > 0))
-    throw new RangeError(`classes is a whole number above 0; got ${classes}`);
+    throw new RangeError(`classes must be a positive integer; got ${classes}`);
   if (labels.length !== count) throw new RangeError(`${what}: ${labels.length} labels for ${count} rows`);
   const broken = labels.findIndex((label) => label < 0 || label >= classes);
   if (broken >= 0) {

@@ -109,8 +109,8 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
   const whole = (least: number) => (value: unknown) => Number.isSafeInteger(value) && (value as number) >= least;
-  check('epochs', epochs, whole(1), 'a whole number of 1 or more');
-  check('batchSize', batchSize, whole(2), 'a whole number of 2 or more');
+  check('epochs', epochs, whole(1), 'an integer of 1 or more');
+  check('batchSize', batchSize, whole(2), 'an integer of 2 or more');
   check('learningRate', learningRate, (value) => value > 0 && value < Infinity, 'a number above 0');
   check(
     'precision',
@@ -118,7 +118,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     (value) => ['float32', 'bfloat16', 'float16'].includes(value),
     'float32, bfloat16 or float16',
   );
-  check('neighbors', neighbors, whole(1), 'a whole number of 1 or more');
+  check('neighbors', neighbors, whole(1), 'an integer of 1 or more');
   check('seed', seed, Number.isSafeInteger, 'a whole number');
   const given = network === undefined ? undefined : backbone(network);
   const recipe = recipes[scale](given);
@@ -147,6 +147,6 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
 
 function check<Value>(name: string, value: Value | undefined, holds: (value: Value) => boolean, takes: string): void {
   if (value !== undefined && !holds(value)) {
-    throw new RangeError(`${name} is ${takes}; got ${JSON.stringify(value)}`);
+    throw new RangeError(`${name} must be ${takes}; got ${JSON.stringify(value)}`);
   }
 }

@@ -210,10 +210,10 @@ function rowsOf({ count }: ShardDataset, patches: ArrayLike<number> | undefined)
 
 function checkOptions({ batchSize, key, balanced, imageSize, replica }: BatchSourceOptions, bufferSize: number): void {
   const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
-  if (!whole(batchSize, 1)) throw new RangeError(`batchSize is a whole number above 0; got ${batchSize}`);
-  if (!whole(bufferSize, 1)) throw new RangeError(`bufferSize is a whole number above 0; got ${bufferSize}`);
+  if (!whole(batchSize, 1)) throw new RangeError(`batchSize must be a positive integer; got ${batchSize}`);
+  if (!whole(bufferSize, 1)) throw new RangeError(`bufferSize must be a positive integer; got ${bufferSize}`);
   if (imageSize !== undefined && !whole(imageSize, 1)) {
-    throw new RangeError(`imageSize is a whole number of px above 0; got ${imageSize}`);
+    throw new RangeError(`imageSize must be a positive whole number of px; got ${imageSize}`);
   }
   if (replica && !(whole(replica.count, 1) && whole(replica.index, 0) && replica.index < replica.count)) {
     throw new RangeError(`replica is index 0 to count - 1 of count; got ${JSON.stringify(replica)}`);

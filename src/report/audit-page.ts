@@ -67,7 +67,7 @@ export function comparedText({ images, total, otherFiles }: AuditedImages): stri
       ? `All ${total} images were compared.`
       : `${images.length} of ${total} images were read, some of each slide. Sides, slides, patients and sites are those of ` +
         `all; ${total - images.length} were not compared, so whether they are exact duplicates, or look alike, is not known.`;
-  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are no images by their names.`;
+  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are not images by their names.`;
 }
 
 async function pairsOf(audited: AuditedImages, { nearDuplicates: near }: SplitAudit): Promise<string> {

@@ -36,8 +36,8 @@ export async function compileWithProgress(
       ...options,
       data: dataset.data,
       onProgress: (event) => {
-        if (event.outcome === 'there already') kept++;
-        report(event.done, event.total, kept > 0 ? `${kept} there already` : undefined);
+        if (event.outcome === 'already present') kept++;
+        report(event.done, event.total, kept > 0 ? `${kept} already present` : undefined);
         void run.emit({ kind: 'slide', ...event });
       },
       signal: interruptSignal(),

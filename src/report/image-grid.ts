@@ -39,7 +39,7 @@ export function toGridImages(
 ): GridImage[] {
   const bytes = size.height * size.width * 3;
   if (images.length % bytes !== 0) {
-    throw new RangeError(`${images.length} bytes are no whole number of ${size.height} x ${size.width} RGB images`);
+    throw new RangeError(`${images.length} bytes are not a whole number of ${size.height} x ${size.width} RGB images`);
   }
   return Array.from({ length: images.length / bytes }, (_, index) => ({
     pixels: images.subarray(index * bytes, (index + 1) * bytes),

@@ -120,7 +120,7 @@ function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]):
       isNumber(entry.value) &&
       (entry.interval === undefined || (Array.isArray(entry.interval) && entry.interval.every(isNumber))),
   );
-  if (shown.length < entries.length) problems.push('metrics.json holds entries that are no metrics');
+  if (shown.length < entries.length) problems.push('metrics.json holds entries that are not metrics');
   return shown;
 }
 

@@ -119,7 +119,7 @@ export class EventLog {
 
 /**
  * The events of a log, one after the other, in memory for one block of the file. A last line that is not finished yet,
- * or was left so by a killed process, is no event.
+ * or was left so by a killed process, is not an event.
  *
  * @param options.kind only events of this kind
  * @throws Error naming the line that is not an event

@@ -2,7 +2,7 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from './event-log.js';
 
-/** What waits to be written at most, bytes; and all of it is written after every event that is no step. */
+/** What waits to be written at most, bytes; and all of it is written after every event that is not a step. */
 const maxWaiting = 64 * 1024;
 
 /**

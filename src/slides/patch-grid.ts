@@ -126,7 +126,7 @@ function limitsOf(options: PatchGridOptions): PatchLimits {
   ) as unknown as PatchLimits;
   for (const name of ['minimumTissue', 'maximumPen', 'maximumBlack'] as const) {
     if (!(limits[name] >= 0 && limits[name] <= 1)) {
-      throw new RangeError(`${name} is a share from 0 to 1; got ${limits[name]}`);
+      throw new RangeError(`${name} must be a fraction from 0 to 1; got ${limits[name]}`);
     }
   }
   if (!(limits.minimumSharpness >= 0)) {
@@ -180,7 +180,7 @@ function drawPatches(count: number, { maxPatches, key }: PatchGridOptions): Set<
   const all = Int32Array.from({ length: count }, (_, index) => index);
   if (maxPatches === undefined) return new Set(all);
   if (!(Number.isSafeInteger(maxPatches) && maxPatches > 0)) {
-    throw new RangeError(`maxPatches is a whole number above 0; got ${maxPatches}`);
+    throw new RangeError(`maxPatches must be a positive integer; got ${maxPatches}`);
   }
   if (!key) throw new RangeError('maxPatches draws at random: give a key as well');
   if (count <= maxPatches) return new Set(all);

@@ -194,7 +194,7 @@ export class Slide {
     checkSize(width, height * Math.max(1, regions.length), this.path);
     checkMpp(mpp);
     if (jpegQuality !== undefined && !(Number.isInteger(jpegQuality) && jpegQuality >= 1 && jpegQuality <= 100)) {
-      throw new RangeError(`jpegQuality is a whole number from 1 to 100; got ${jpegQuality}`);
+      throw new RangeError(`jpegQuality must be an integer from 1 to 100; got ${jpegQuality}`);
     }
     if (regions.length === 0) return [];
     const level = this.levelFor(mpp);
@@ -202,7 +202,7 @@ export class Slide {
     return this.read({ do: 'boxes', level, boxes, width, height, margin, jpegQuality });
   }
 
-  /** The coarsest level whose pixels are no larger than `mpp` um; level 0 if even its are. */
+  /** The coarsest level whose pixels are not larger than `mpp` um; level 0 if even its are. */
   levelFor(mpp: number): number {
     let best = 0;
     for (let level = 1; level < this.levels.length; level++) {

@@ -109,7 +109,8 @@ export async function loadLatestCheckpoint({
     disposeTensors(tensors);
     throw new Error(`${path} ${why}; delete it to start afresh, or choose another folder`);
   };
-  if (metadata.format !== format) refuse(`is no checkpoint of this version (${metadata.format} instead of ${format})`);
+  if (metadata.format !== format)
+    refuse(`is not a checkpoint of this version (${metadata.format} instead of ${format})`);
   const others = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity);
   if (others.length > 0) refuse(`is of another run, which differs in ${others.join('; ')}`);
   return {

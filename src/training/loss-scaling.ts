@@ -32,7 +32,7 @@ export function dynamicLossScaling(
     throw new RangeError(`dynamicLossScaling: the initial scale is a number above 0; got ${initial}`);
   }
   if (!(Number.isInteger(growthInterval) && growthInterval > 0)) {
-    throw new RangeError(`dynamicLossScaling: growthInterval is a whole number above 0; got ${growthInterval}`);
+    throw new RangeError(`dynamicLossScaling: growthInterval must be a positive integer; got ${growthInterval}`);
   }
   return {
     lossScale: (state) => getTensor(state, scaleName),
@@ -67,7 +67,7 @@ export function dynamicLossScaling(
 
 /** A boolean scalar. */
 function allFinite(gradients: Tensors): Tensor {
-  // A sum of zeros, or of something that is not: 0 times infinity is no number.
+  // A sum of zeros, or of something that is not: 0 times infinity is not a number.
   const zeros = Object.values(gradients).map((gradient) => gradient.mul(0).sum());
   return tf.addN(zeros).equal(0);
 }

@@ -86,7 +86,7 @@ describe('decodeJpegs', () => {
 
   it('says what is wrong with an image', async () => {
     const [good, other] = images as [Uint8Array, Uint8Array];
-    const text = new TextEncoder().encode('this is no image');
+    const text = new TextEncoder().encode('this is not an image');
     await expect(decode([good, text, other])).rejects.toThrow(/[Uu]nknown image/);
     await expect(decode([good, other, good.subarray(0, good.length / 2)])).rejects.toThrow(/[Ii]nvalid JPEG|JPEG/);
     await expect(decode([await jpeg(5, 32, 32), good, other])).rejects.toThrow(/\[32,32,3\].*\[40,56,3\]/);

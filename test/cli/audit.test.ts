@@ -60,7 +60,7 @@ describe("pathlab audit of a user's own folder", () => {
     });
     const { code, said } = await run(where, ...patient);
     expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
-    expect(said).toMatch(/All 4 images were compared\. 2 other files are no images/);
+    expect(said).toMatch(/All 4 images were compared\. 2 other files are not images/);
   });
 
   it('finds a patient, the same bytes, and a recompressed image on two sides, and reports them', async () => {
@@ -153,7 +153,9 @@ describe("pathlab audit of a user's own folder", () => {
     writeFileSync(table, lines.slice(0, 3).join('\n'));
     await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
     writeFileSync(table, [...lines, 'images/3.png,held out,c'].join('\n'));
-    await expect(run(table)).rejects.toThrow(/images\.csv, row 4: "held out" is no side of a split; there are train, /);
+    await expect(run(table)).rejects.toThrow(
+      /images\.csv, row 4: "held out" is not a side of a split; there are train, /,
+    );
   });
 
   it('warns of patients whose names differ in case alone, which count as two', async () => {
@@ -188,7 +190,7 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(join(where, 'train'))).rejects.toThrow(/is not divided: it has a\.png, and not two folders/);
     await write('wrong', { 'test/c.png': Buffer.from('text') });
     await expect(run(where, '--apart', 'none')).rejects.toThrow(
-      /wrong\/test\/c\.png is no jpeg, png, tiff, webp image/,
+      /wrong\/test\/c\.png is not a jpeg, png, tiff, webp image/,
     );
     const linked = await write('linked', { 'train/a.png': images[0]!, 'test/b.png': images[1]! });
     symlinkSync(where, join(linked, 'test', 'more'));
@@ -233,7 +235,7 @@ describe('pathlab audit of a compiled dataset', () => {
     await expect(run(indexAlone, '--by', 'site')).rejects.toThrow(/needs at least 3; there are 2/);
     await expect(run(indexAlone)).rejects.toThrow(/\.tar is gone/);
     await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
-    await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a share/);
+    await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a fraction/);
     await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for images of your own/);
   });
 });

@@ -90,7 +90,7 @@ describe('pathlab compile', () => {
     const made = first.stdout.trim().split('\n').at(-1)!;
     const report = JSON.parse(readFileSync(join(made, 'report.json'), 'utf8')) as { counts: { byPatient: object } };
     expect(report.counts.byPatient).toEqual({ 'patient-0': 10 });
-    expect(compile('--max-patches', '5').stderr).toMatch(/2 of 2: synthetic-0\d there already/);
+    expect(compile('--max-patches', '5').stderr).toMatch(/2 of 2: synthetic-0\d already present/);
   });
 
   it.skipIf(!canMount)(
@@ -118,7 +118,10 @@ describe('pathlab compile', () => {
         expect(existsSync(join(made, 'report.json'))).toBe(false);
         disk.makeRoom();
         const again = compileInto(disk.folder);
-        expect([again.status, again.stderr]).toEqual([0, expect.stringMatching(/there already[\s\S]*there already/)]);
+        expect([again.status, again.stderr]).toEqual([
+          0,
+          expect.stringMatching(/already present[\s\S]*already present/),
+        ]);
         expect(await digests(made)).toEqual(await digests(whole));
       } finally {
         disk.remove();
@@ -168,7 +171,7 @@ describe('pathlab compile', () => {
     const tars = (made: string) => readdirSync(made).filter((name) => name.endsWith('.tar'));
     const shard = (name: string) => name.replace('.tif', '.tar');
     const whole = run();
-    expect([whole.status, whole.stderr]).toEqual([0, expect.not.stringMatching(/left out|tar files/)]);
+    expect([whole.status, whole.stderr]).toEqual([0, expect.not.stringMatching(/excluded|tar files/)]);
     expect(tars(whole.made)).toEqual(['other.tar', ...slides.map(shard)]);
 
     truncateSync(join(cohort, slides[0]!), 5000);
@@ -178,9 +181,9 @@ describe('pathlab compile', () => {
     list([...table.slice(0, 2), 'double.tif,b', 'copy.tif,unheard of', 'gone.tif,a']);
     const { status, stderr, made } = run();
     expect([status, made]).toEqual([1, whole.made]);
-    expect(stderr).toContain(`left out: gone.tif: slides.csv, row 5: there is no file gone.tif\n`);
-    expect(stderr).toContain(`1 left out: its class, "unheard of", is not in the definition's map (copy)\n`);
-    expect(stderr).toContain(`1 left out: the same bytes as another (${slides[1]!.replace('.tif', '')})\n`);
+    expect(stderr).toContain(`excluded: gone.tif: slides.csv, row 5: there is no file gone.tif\n`);
+    expect(stderr).toContain(`1 excluded: its class, "unheard of", is not in the definition's map (copy)\n`);
+    expect(stderr).toContain(`1 excluded: the same bytes as another (${slides[1]!.replace('.tif', '')})\n`);
     expect(stderr).toMatch(
       /that are not of what was compiled now: \d \(other\.tar, somebodys\.tar(, [^)]*)?\)\. index\.arrow/,
     );

@@ -89,7 +89,7 @@ describe('pathlab export', () => {
     await expect(exportRun([run, '--to', 'onnx', '--out', out])).rejects.toThrow(
       /--to is timm, torchvision, savedmodel; got "onnx"/,
     );
-    await expect(exportRun([folder, '--to', 'timm', '--out', out])).rejects.toThrow(/is no finished run/);
+    await expect(exportRun([folder, '--to', 'timm', '--out', out])).rejects.toThrow(/is not a finished run/);
     writeFileSync(join(own, 'backbone.safetensors'), 'other');
     await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/not the file that the run left/);
   });

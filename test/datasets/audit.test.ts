@@ -37,7 +37,7 @@ beforeAll(async () => {
     key(1),
     { folder: join(folder, 'cohort') },
   );
-  // The drawn slides themselves, and not the list that they resolve to: that leaves out the file that is there twice.
+  // The drawn slides themselves, and not the list that they resolve to: that leaves out the file that occurs twice.
   compiled = await compileDataset(
     { definition: dataset.definition, slides: dataset.slides },
     { data: join(folder, 'data'), geometry: { micrometers: 200, pixels: 256 } },

@@ -160,9 +160,9 @@ describe('compileDataset', () => {
     };
     const [first, second] = dataset.slides.slice(0, 2) as [(typeof dataset.slides)[0], (typeof dataset.slides)[0]];
     expect(await outcomes([first])).toEqual({ [first.id]: 'compiled' });
-    expect(await outcomes([first, second])).toEqual({ [first.id]: 'there already', [second.id]: 'compiled' });
+    expect(await outcomes([first, second])).toEqual({ [first.id]: 'already present', [second.id]: 'compiled' });
     const relabelled = { ...first, class: 'other' };
-    expect(await outcomes([relabelled, second])).toEqual({ [first.id]: 'compiled', [second.id]: 'there already' });
+    expect(await outcomes([relabelled, second])).toEqual({ [first.id]: 'compiled', [second.id]: 'already present' });
   });
 
   it('leaves shards of slides that are no longer in the list, which nothing reads, or removes them if asked to', async () => {
@@ -210,7 +210,7 @@ describe('compileDataset', () => {
     const file = (name: string) => join(folder, name);
     const good = dataset.slides[0]!;
     writeFileSync(file('empty.svs'), '');
-    writeFileSync(file('text.svs'), 'This is no slide.\n');
+    writeFileSync(file('text.svs'), 'This is not a slide.\n');
     copyFileSync(good.path, file('short.tif'));
     truncateSync(file('short.tif'), Math.floor((await stat(good.path)).size / 3));
     await sharp({ create: { width: 600, height: 600, channels: 3, background: '#c080a0' } })
@@ -399,7 +399,7 @@ describe('compileDataset', () => {
     expect(await digests(folder)).toEqual(await digests(compiled.folder));
   });
 
-  it('refuses names that could lead out of the folder, and slides that are there twice', async () => {
+  it('refuses names that could lead out of the folder, and slides that occur twice', async () => {
     const one = dataset.slides[0]!;
     const withIds = (...ids: string[]) => ({ ...dataset, slides: ids.map((id) => ({ ...one, id })) });
     for (const id of ['../escape', 'a/b', '.hidden', '', 'a..b', 'x'.repeat(200), 'tab\t']) {
@@ -408,7 +408,7 @@ describe('compileDataset', () => {
     await expect(compileDataset({ ...dataset, definition: { ...dataset.definition, name: '../x' } })).rejects.toThrow(
       /cannot name a file/,
     );
-    await expect(compileDataset(withIds('a', 'b', 'a'))).rejects.toThrow(/"a" is there twice/);
+    await expect(compileDataset(withIds('a', 'b', 'a'))).rejects.toThrow(/"a" occurs twice/);
     await expect(compileDataset(withIds('a', 'A'))).rejects.toThrow(/capitals only/);
     await expect(compileDataset(withIds())).rejects.toThrow(/has no slides/);
   });

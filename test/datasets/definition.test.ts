@@ -60,7 +60,7 @@ describe('the definitions of data-manifests/', () => {
 
 describe('readDefinition', () => {
   it.each<[string, string, (definition: Loose) => void, RegExp]>([
-    ['a field is unknown', 'pcam200', (d) => Object.assign(d, { extra: 1 }), /extra is no field of a dataset's def/],
+    ['a field is unknown', 'pcam200', (d) => Object.assign(d, { extra: 1 }), /extra is not a field of a dataset's def/],
     ['a field is missing', 'pcam200', (d) => delete d.licence.name, /licence\.name must be a text; it is missing/],
     ['a field is unknown in a source', 'pcam200', (d) => Object.assign(d.source, { user: 'x' }), /source\.user is no/],
     [
@@ -93,19 +93,14 @@ describe('readDefinition', () => {
       (d) => Object.assign(d.labels.values.radboud, { 6: 'ink' }),
       /labels\.values\["radboud"\]\["6"\] names the class "ink"/,
     ],
-    ['a class is there twice', 'pcam200', (d) => d.labels.classes.push(d.labels.classes[0]), /the name "normal" more/],
+    ['a class occurs twice', 'pcam200', (d) => d.labels.classes.push(d.labels.classes[0]), /the name "normal" more/],
     [
       'labels have a gap',
       'pcam200',
       (d) => Object.assign(d.labels.classes[1], { label: 2 }),
       /no class with the label 1/,
     ],
-    [
-      'an id is there twice',
-      'pcam200',
-      (d) => d.exclusions.push(d.exclusions[0]),
-      /the id "normal_086" more than once/,
-    ],
+    ['an id occurs twice', 'pcam200', (d) => d.exclusions.push(d.exclusions[0]), /the id "normal_086" more than once/],
     [
       'a class name leaves',
       'pcam200',
@@ -152,7 +147,7 @@ describe('readDefinition', () => {
       /geometry: a patch's side must be 1 to 8192 whole pixels; got 100000/,
     ],
     [
-      "a source's word is there twice, in another case",
+      "a source's word occurs twice, in another case",
       'ptcga200',
       (d) => Object.assign(d.labels.values, { breast: 'brain' }),
       /labels\.values has the label "breast" more than once/,

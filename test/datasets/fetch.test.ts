@@ -187,7 +187,7 @@ describe('the GDC', () => {
     const server = await started(startServer(async (_, response) => void response.end('<html>')));
     const path = definitionLike('ptcga200', small);
     await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
-      /something that is no JSON/,
+      /something that is not JSON/,
     );
   });
 
@@ -403,8 +403,12 @@ describe("a user's own data", () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['a path that leaves', '../secret.png,1,9', /^table\.csv, row 3: "\.\.\/secret\.png" is no relative path inside/],
-    ['an absolute path', '/etc/passwd,1,9', /row 3: "\/etc\/passwd" is no relative path inside/],
+    [
+      'a path that leaves',
+      '../secret.png,1,9',
+      /^table\.csv, row 3: "\.\.\/secret\.png" is not a relative path inside/,
+    ],
+    ['an absolute path', '/etc/passwd,1,9', /row 3: "\/etc\/passwd" is not a relative path inside/],
     ['a file that is not there', 'a/9.png,1,9', /row 3: there is no file a\/9\.png/],
     ['an empty path', ',1,9', /row 3: the column "file" is empty/],
   ])('leaves out a row with %s and says so, and the rest is there', async (_, row, message) => {
@@ -415,15 +419,15 @@ describe("a user's own data", () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {});
     vi.spyOn(console, 'log').mockImplementation(() => {});
     expect(await fetch([tableDefinition(), '--out', out])).toBe(1);
-    expect(said.mock.calls.flat().join('\n')).toMatch(/^left out: .*: table\.csv, row 3: /);
+    expect(said.mock.calls.flat().join('\n')).toMatch(/^excluded: .*: table\.csv, row 3: /);
     expect(readLockFile(join(out, 'lock.json'))).toEqual(lock);
   });
 
-  it('leaves out all rows of an id that is there twice: nobody knows which is meant', async () => {
+  it('leaves out all rows of an id that occurs twice: nobody knows which is meant', async () => {
     write({ ...files, 'files/c.png': 'c', 'table.csv': `${table}a/007.png,1,9\nc.png,1,9\n` });
     const { ready, lock } = await fetchDataset(tableDefinition(), { out });
     expect(ready.map(({ id }) => id)).toEqual(['b-008', 'c']);
-    const reason = expect.stringMatching(/^its id is there 2 times, here for a\/007\.png: .*source\.columns\.id/);
+    const reason = expect.stringMatching(/^its id occurs 2 times, here for a\/007\.png: .*source\.columns\.id/);
     expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason, fault: true })));
   });
 
@@ -484,8 +488,8 @@ describe("a user's own data", () => {
     ['a class that is not in the map', `${table}a/007.png,2,9\n`, /classes that are not in labels\.values: "2" \(1\)/],
     ['no rows', 'file,label,patient\n', /table\.csv has no rows/],
     ['nothing in it', '', /table\.csv has no rows/],
-    ['a row with a comma too many', `${table}a, b.png,0,9\n`, /table\.csv is no CSV: line \d: it has 4 cells/],
-    ['a column that is there twice', 'file,label,label\na/007.png,0,1\n', /two columns are called "label"/],
+    ['a row with a comma too many', `${table}a, b.png,0,9\n`, /table\.csv is not a CSV: line \d: it has 4 cells/],
+    ['a column that occurs twice', 'file,label,label\na/007.png,0,1\n', /two columns are called "label"/],
     [
       'no row that is right',
       'file,label,patient\n../x.png,1,9\n',
@@ -517,7 +521,7 @@ describe("a user's own data", () => {
     for (const wrong of ['fine', '250', '0', '0.001']) {
       write({ 'table.csv': `path,mask,mpp\na/007.png,,${wrong}\n` });
       await expect(fetchDataset(tableDefinition(change(columns)), { out })).rejects.toThrow(
-        `row 1: "${wrong}" is no size of a pixel, 0.02 to 50 um`,
+        `row 1: "${wrong}" is not a pixel size, 0.02 to 50 um`,
       );
     }
     write({ 'table.csv': 'path,mask,mpp\nempty.svs,,\n' });
@@ -593,7 +597,7 @@ describe('PANDA', () => {
     ]);
     expect(ready[0]!.mask).toBe(join(from, 'train_label_masks/a_mask.tiff'));
     expect(lock.excluded).toEqual([
-      { id: 'e', reason: expect.stringMatching(/is no jpeg, png, tiff, webp image/), fault: true },
+      { id: 'e', reason: expect.stringMatching(/is not a jpeg, png, tiff, webp image/), fault: true },
       { id: 'f', reason: 'it has no mask in train_label_masks' },
       { id: 'g', reason: 'train.csv: there is no file train_images/g.tiff', fault: true },
     ]);
@@ -605,7 +609,7 @@ describe('PANDA', () => {
     vi.spyOn(console, 'log').mockImplementation(() => {});
     expect(await fetch(['segpanda200', '--out', out, '--from', from])).toBe(1);
     expect(errors.mock.calls.flat().join('\n')).toMatch(
-      /^1 left out: it has no mask in train_label_masks \(f\)\nleft out: e: .*\nleft out: g: train\.csv: there is no file/,
+      /^1 excluded: it has no mask in train_label_masks \(f\)\nexcluded: e: .*\nexcluded: g: train\.csv: there is no file/,
     );
     // As many as are missing count among those that may fail.
     const words = ['segpanda200', '--from', from, '--source', out, '--data', join(folder, 'data')];
@@ -641,7 +645,7 @@ describe('pathlab fetch', () => {
     said.length = 0;
     expect(await fetch(words)).toBe(0);
     expect(said.join('\n')).toMatch(
-      /not yet resolved[\s\S]*1 of 1 slides are ready: 1 files downloaded, 0 there already/,
+      /not yet resolved[\s\S]*1 of 1 slides are ready: 1 files downloaded, 0 already present/,
     );
     expect(readdirSync(join(out, 'slides')).length).toBe(1);
   });
@@ -659,13 +663,10 @@ describe('pathlab fetch', () => {
     [[], /fetch takes one NAME/],
     [['a', 'b'], /fetch takes one NAME/],
     [['none'], /there is no definition "none"/],
-    [['ptcga200', '--limit', 'few'], /--limit takes a whole number above 0; got "few"/],
+    [['ptcga200', '--limit', 'few'], /--limit takes a positive integer; got "few"/],
     [['ptcga200', '--bandwidth', '-1'], /--bandwidth/],
-    [['ptcga200', '--endpoint', 'here'], /--endpoint takes an address: "here" is no address/],
-    [
-      ['ptcga200', '--endpoint', 'https://me:word@example.org'],
-      /--endpoint takes an address: .* holds a name or password/,
-    ],
+    [['ptcga200', '--endpoint', 'here'], /--endpoint takes a URL: "here" is not a URL/],
+    [['ptcga200', '--endpoint', 'https://me:word@example.org'], /--endpoint takes a URL: .* holds a name or password/],
     [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /what follows the path is not part of an endpoint/],
     [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
     [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],

@@ -53,14 +53,14 @@ describe('lock files', () => {
       /slide "a": mask\.path must be a/,
     ],
     ['an id leaves', [slide('../a')], /slide "\.\.\/a": id must be a name/],
-    ['an id is there twice', [slide('a'), slide('b'), slide('a')], /the list of slides has the id "a" more than once/],
+    ['an id occurs twice', [slide('a'), slide('b'), slide('a')], /the list of slides has the id "a" more than once/],
     ['two ids differ in case only', [slide('a'), slide('A')], /the id "a" more than once/],
     [
-      'a file is there twice',
+      'a file occurs twice',
       [slide('a'), slide('b', { file: slide('a').file })],
       /the list of files has the path "slides\/a\.svs" more than once/,
     ],
-    ['a field is unknown', [{ ...slide('a'), token: 'x' } as LockedSlide], /token is no field of a locked slide/],
+    ['a field is unknown', [{ ...slide('a'), token: 'x' } as LockedSlide], /token is not a field of a locked slide/],
   ])('are refused when %s', (_, slides, message) => {
     expect(() => readLockFile(write(slides))).toThrow(message);
   });

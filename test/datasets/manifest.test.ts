@@ -32,7 +32,7 @@ describe('readSlideManifest', () => {
 
   it.each<[string, (manifest: never) => void, RegExp]>([
     ['a field is missing', (m: { citation?: string }) => delete m.citation, /citation must be a text/],
-    ['a field is unknown', (m: { extra: number }) => Object.assign(m, { extra: 1 }), /extra is no field/],
+    ['a field is unknown', (m: { extra: number }) => Object.assign(m, { extra: 1 }), /extra is not a field/],
     [
       'a hash is none',
       (m: { file: object }) => Object.assign(m.file, { sha256: 'ED92' }),
@@ -46,7 +46,7 @@ describe('readSlideManifest', () => {
       /source\.member must be/,
     ],
     [
-      'a part is no object',
+      'a part is not an object',
       (m: object) => Object.assign(m, { origin: 'there' }),
       /origin must be an object; it is "there"/,
     ],
@@ -63,7 +63,7 @@ describe('readSlideManifest', () => {
     expect(() => readSlideManifest('none', root)).toThrow(/none\.json cannot be read: ENOENT/);
     writeFileSync(join(root, 'data-manifests', 'text.json'), '{');
     expect(() => readSlideManifest('text', root)).toThrow(/text\.json cannot be read/);
-    expect(() => readSlideManifest('../package', root)).toThrow(/is no manifest's name/);
+    expect(() => readSlideManifest('../package', root)).toThrow(/is not a manifest's name/);
   });
 });
 

@@ -275,13 +275,13 @@ describe('a table of patches', () => {
     ],
     ['no rows', 'file,label\n', /t\.csv has no rows/],
     ['files that are not there', 'file,label\nz.jpg,x\n', /there is no file z\.jpg/],
-    ['paths that lead out', 'file,label\n../z.jpg,x\n', /is no relative path inside the folder/],
+    ['paths that lead out', 'file,label\n../z.jpg,x\n', /is not a relative path inside the folder/],
   ])('is refused with %s', async (_, text, message) => {
     write('t.csv', text);
     await expect(open('t.csv')).rejects.toThrow(message);
   });
 
-  it('has a column "set" that is no split, which is then not used', async () => {
+  it('has a column "set" that is not a split, which is then not used', async () => {
     write('t.csv', 'file,set\na.jpg,A\nb.jpg,B\n');
     const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
     expect(definition.source).toMatchObject({ columns: { path: 'file' } });
@@ -339,7 +339,7 @@ describe('a folder of class folders', () => {
       ['x/a.jpg', 'y/readme.txt'],
       /\/y has no image .*: it has readme\.txt\. Take the folder away/,
     ],
-    ['a split', ['train/x/a.jpg', 'test/x/b.jpg'], /is divided into test, train, which are no classes\. Name a table/],
+    ['a split', ['train/x/a.jpg', 'test/x/b.jpg'], /is divided into test, train, which are not classes\. Name a table/],
     [
       'images beside masks of others',
       ['images/a.jpg', 'masks/b.png'],
@@ -348,7 +348,7 @@ describe('a folder of class folders', () => {
     [
       'masks beside classes',
       ['x/a.jpg', 'y/a.jpg', 'masks/a.png'],
-      /has a folder masks, which is no class\. Name a table/,
+      /has a folder masks, which is not a class\. Name a table/,
     ],
     ['a table beside images', ['patients.csv', 'a.jpg'], /it has 1 images and patients\.csv/],
   ])('is refused with %s', async (_, names, message) => {

@@ -165,7 +165,7 @@ describe('precut patches in class folders', () => {
   it('that are damaged fail with their own reasons, and the rest compiles', async () => {
     const whole = await testImage('cut');
     write('files/0/p4_cut.jpg', whole.subarray(0, whole.length / 2));
-    write('files/0/p5_text.png', 'this is no image');
+    write('files/0/p5_text.png', 'this is not an image');
     write('files/1/p6_wide.jpg', await testImage('wide', 64, 'jpeg', 48));
     write('files/1/p7_svg.png', '<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48"/>');
     write('elsewhere.jpg', whole);
@@ -186,9 +186,9 @@ describe('precut patches in class folders', () => {
     expect(report.counts.patches).toBe(4);
     expect(report.failures).toEqual([
       { slide: '0-p4_cut', reason: expect.stringMatching(/p4_cut\.jpg cannot be decoded/) },
-      { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is no jpeg, png, tiff, webp image/) },
+      { slide: '0-p5_text', reason: expect.stringMatching(/p5_text\.png is not a jpeg, png, tiff, webp image/) },
       { slide: '1-p6_wide', reason: expect.stringMatching(/is 64 x 48 px; patches are square/) },
-      { slide: '1-p7_svg', reason: expect.stringMatching(/is no jpeg, png, tiff, webp image/) },
+      { slide: '1-p7_svg', reason: expect.stringMatching(/is not a jpeg, png, tiff, webp image/) },
     ]);
     expect(JSON.stringify(report)).not.toContain(folder);
   });
@@ -325,7 +325,7 @@ describe('precut patches in a table', () => {
       ['c', null, null, null],
     ]);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,left\n');
-    await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is no side of a split/);
+    await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is not a side of a split/);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nx\\b.jpg,0,008,north,train\n');
     const { lock } = await resolveDataset(define({ source: table }), { out: join(folder, 'source') });
     expect(lock.excluded.map(({ reason }) => reason).join()).toMatch(
@@ -447,10 +447,10 @@ describe('precut patches in a table', () => {
   });
 
   it.each<[string, string, RegExp]>([
-    ['a file that is not there', 'z.jpg,0', /left out: z\.jpg: table\.csv, row 3: there is no file z\.jpg/],
+    ['a file that is not there', 'z.jpg,0', /excluded: z\.jpg: table\.csv, row 3: there is no file z\.jpg/],
     ['a class that is unknown', 'c.jpg,7', /^$/],
-    ['a file twice', 'c.jpg,0\nc.jpg,0', /left out: c: its id is there 2 times/],
-    ['a path that leaves', '../b.jpg,0', /left out: \.\.\/b\.jpg: table\.csv, row 3: .* is no relative path inside/],
+    ['a file twice', 'c.jpg,0\nc.jpg,0', /excluded: c: its id occurs 2 times/],
+    ['a path that leaves', '../b.jpg,0', /excluded: \.\.\/b\.jpg: table\.csv, row 3: .* is not a relative path inside/],
   ])('compile without %s', async (_, rows, message) => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', `file,label\na.jpg,0\nb.jpg,1\n${rows}\n`);
@@ -491,7 +491,7 @@ it('pathlab init writes the definition that a folder stands for, which compiles,
   expect(await init([join(folder, 'files'), '--out', file])).toBe(0);
   expect(said.mock.calls.flat()).toEqual(['files has a folder for each class: normal, tumor.', file]);
   expect((await compiled(file)).report.counts.byClass).toEqual({ normal: 1, tumor: 1 });
-  await expect(init([join(folder, 'files'), '--out', file])).rejects.toThrow(/is there already, and stays as it is/);
+  await expect(init([join(folder, 'files'), '--out', file])).rejects.toThrow(/is there already; name another/);
   await expect(init([join(folder, 'nowhere')])).rejects.toThrow(/nowhere/);
 });
 
@@ -517,7 +517,7 @@ describe('pathlab compile of precut patches', () => {
     said.length = 0;
     expect(await compile(words)).toBe(1);
     expect(said[0]).toBe('2 patches (2 copied, 0 re-encoded); 1 failed');
-    expect(errors.join('\n')).toMatch(/1-p2_bad failed: p2_bad\.jpg is no jpeg/);
+    expect(errors.join('\n')).toMatch(/1-p2_bad failed: p2_bad\.jpg is not a jpeg/);
     await expect(compile([...words, '--max-patches', '3'])).rejects.toThrow(/precut patches are taken as they are/);
   });
 

@@ -215,7 +215,9 @@ describe('splitPatches', () => {
 
   it('refuses what cannot be divided', () => {
     for (const share of [0, 1, -0.5, Number.NaN]) {
-      expect(() => splitPatches(setOf(cohort(6)), { heldOut: share }, key(1))).toThrow(/heldOut is a share above 0/);
+      expect(() => splitPatches(setOf(cohort(6)), { heldOut: share }, key(1))).toThrow(
+        /heldOut must be a fraction above 0/,
+      );
     }
     const one = cohort(6).map((patch) => ({ ...patch, patient: 'only' }));
     expect(() => splitPatches(setOf(one), {}, key(1))).toThrow(

@@ -70,7 +70,7 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
     expect(resolved.definition.synthetic).toBe(true);
     expect(resolved.definition.title).toMatch(/^SYNTHETIC/);
     expect(resolved.lock.synthetic).toBe(true);
-    // A file that is there twice is taken once.
+    // A file that occurs twice is taken once.
     const twice = dataset.leaks.find(({ kind }) => kind === 'exact')!.slides;
     const wanted = dataset.slides
       .map(({ id, patient, site, class: name }) => ({ id, patient, site, class: name }))
@@ -116,8 +116,8 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
   it('does not mix seeds in a folder, and refuses options that make no dataset', async () => {
     await expect(syntheticDataset(options, key(2), { folder: place })).rejects.toThrow(/another seed/);
     const refused = (wrong: object) => syntheticDataset({ ...options, ...wrong }, key(1), { folder: place });
-    await expect(refused({ patients: 0 })).rejects.toThrow(/patients is a whole number from 1 to 99; got 0/);
-    await expect(refused({ sites: 21 })).rejects.toThrow(/sites is a whole number from 1 to 20; got 21/);
+    await expect(refused({ patients: 0 })).rejects.toThrow(/patients must be an integer from 1 to 99; got 0/);
+    await expect(refused({ sites: 21 })).rejects.toThrow(/sites must be an integer from 1 to 20; got 21/);
     await expect(refused({ kind: 'pcam200' })).rejects.toThrow(/classes can be chosen for ptcga200 only/);
     await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to duplicate/);
     await expect(refused({ sites: 1 })).rejects.toThrow(/two sites or more/);

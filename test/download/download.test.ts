@@ -369,7 +369,7 @@ describe('checkUrl', () => {
     ['ftp://example.org/x', /only https is allowed/],
     ['https://user:word@example.org/x', /holds a name or password/],
     ['http://127.0.0.1.example.org/x', /only https is allowed/],
-    ['slides', /is no address/],
+    ['slides', /is not a URL/],
   ])('refuses %s', (address, message) => {
     expect(() => checkUrl(address)).toThrow(message);
     expect(() => checkUrl(address)).not.toThrow(/word@/);

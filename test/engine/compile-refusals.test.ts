@@ -178,7 +178,7 @@ describe('other errors', () => {
     await expect(step({ x })).rejects.toThrow('theStep: input [0].x is disposed');
   });
 
-  it('name an input that is no tensor', async () => {
+  it('name an input that is not a tensor', async () => {
     const step = compile(({ x }: { x: unknown }) => (x as Tensor).add(1), { name: 'theStep' });
     await expect(step({ x: new Uint8Array(2) })).rejects.toThrow(
       /input \[0\]\.x is of class Uint8Array.*make a tensor/,
@@ -196,7 +196,7 @@ describe('other errors', () => {
     expect(() => compile((x: Tensor) => x, { precision: 'float8' as never })).toThrow(
       /precision is one of float32, bfloat16, float16, float64; got "float8"/,
     );
-    expect(() => compile((x: Tensor) => x, { cacheSize: 0 })).toThrow(/cacheSize is a whole number above 0; got 0/);
+    expect(() => compile((x: Tensor) => x, { cacheSize: 0 })).toThrow(/cacheSize must be a positive integer; got 0/);
   });
 
   for (const [what, use] of [

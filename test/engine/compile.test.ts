@@ -79,7 +79,7 @@ describe('inputs and outputs', () => {
     expect(values(await step(tf.scalar(2), one))).toEqual([211]);
   });
 
-  it('that pass through are new tensors, and so is each place of a tensor that stands twice', async () => {
+  it('that pass through are new tensors, and so is each place of a tensor that occurs twice', async () => {
     const step = compiled((a: Tensor, b: Tensor) => {
       const sum = a.add(b);
       return { a, sum, again: sum };

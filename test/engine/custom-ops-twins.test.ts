@@ -91,7 +91,7 @@ describe('biasActivation', () => {
     });
   }
 
-  it('hands on what is no number, so that it shows', () => {
+  it('hands on what is not a number, so that it shows', () => {
     for (const activation of ['relu', 'gelu', 'gelu-tanh'] as Activation[]) {
       const y = biasActivation(tf.tensor1d([Number.NaN, 1]), tf.zeros([2]), activation);
       expect(Array.from(y.dataSync(), Number.isNaN), activation).toEqual([true, false]);

@@ -235,7 +235,7 @@ describe('a step that its tensors are donated to', () => {
     expect(values(one.weight)).toEqual(values(other.weight));
   });
 
-  it('refuses arguments that are no numbers of arguments', () => {
+  it('refuses numbers that are not numbers of arguments', () => {
     expect(() => compile(increase, { donate: [-1] })).toThrow(/donate names arguments by their numbers.*\[-1\]/);
     expect(() => compile(increase, { donate: [0.5] })).toThrow(/donate names arguments/);
   });

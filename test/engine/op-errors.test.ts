@@ -65,7 +65,7 @@ describe('crossEntropy', () => {
     expect(values(grad.abs())).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
-  it.skipIf(onGpu)('refuses a label that is no class: GPUs give what is no number', () => {
+  it.skipIf(onGpu)('refuses a label that is not a class: GPUs give what is not a number', () => {
     const labels = tf.tensor1d([0, 3], 'int32');
     expect(() => crossEntropy(tf.zeros([2, 3]), labels)).toThrow(/label value of 3 .*valid range of \[0, 3\)/);
   });

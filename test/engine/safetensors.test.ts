@@ -97,7 +97,9 @@ describe('safetensors', () => {
       expect(tf.memory().numTensors).toBe(before);
       return (error as Error).message;
     };
-    expect(await broken('short', whole.subarray(0, 5))).toMatch(/short is no whole safetensors file: it has 5 bytes/);
+    expect(await broken('short', whole.subarray(0, 5))).toMatch(
+      /short is not a complete safetensors file: it has 5 bytes/,
+    );
     expect(await broken('header', whole.subarray(0, 100))).toMatch(/header would end at byte \d+ of 100/);
     expect(await broken('tail', whole.subarray(0, whole.length - 1))).toMatch(
       /its tensors have \d+ bytes, and \d+ are there/,
@@ -131,9 +133,9 @@ describe('safetensors', () => {
       'a name twice',
       '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
       4,
-      /stands twice/,
+      /occurs twice/,
     ],
-    ['a key twice', '{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4, /stands twice/],
+    ['a key twice', '{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4, /occurs twice/],
     ['a fraction', { a: at(0, 4.5) }, 5, /a number in its header is not whole/],
     ['null for an offset', { a: at(null, 4) }, 4, /"a" has no dtype/],
     ['null for a tensor', { x: null }, 0, /"x" has no dtype/],
@@ -141,7 +143,7 @@ describe('safetensors', () => {
     ['a list', [1], 0, /its header is not an object/],
     ['a space before the header', ' {}', 0, /its header is not an object/],
     ['bytes that are no UTF-8', '{"\xff":1}', 0, /its header is not JSON/],
-    ['metadata that is no text', { __metadata__: { step: 3 } }, 0, /metadata is not an object of texts/],
+    ['metadata that is not text', { __metadata__: { step: 3 } }, 0, /metadata is not an object of texts/],
     ['fewer bytes than its shape', { a: at(0, 4, [2]) }, 4, /"a" \[2\] needs 8 bytes, and has 0 to 4/],
     ['a type that is not read', { a: { ...at(0, 1), dtype: 'F8_E5M2' } }, 1, /"a" is F8_E5M2; pathlab reads F64/],
   ])('refuses %s', async (_, header, bytes, message) => {
@@ -176,7 +178,7 @@ describe('safetensors', () => {
     for (const seed of [1, 2, 3]) {
       writeFileSync(path, damage(good, key(kind).fold(seed).generator()));
       const error = (await readSafetensors(path).catch((error: Error) => error)) as Error;
-      expect(error.message).toMatch(/^[^\n]*hostile( is no whole safetensors file: |: the tensor )[^\n]+$/);
+      expect(error.message).toMatch(/^[^\n]*hostile( is not a complete safetensors file: |: the tensor )[^\n]+$/);
     }
   });
 
@@ -195,7 +197,7 @@ describe('safetensors', () => {
       expect(Object.entries(tensors).map(([each, tensor]) => [each, tensor.dataSync()[0]])).toEqual([[name, 3]]);
     }
     await expect(writeSafetensors(path, named('__metadata__'))).rejects.toThrow(/no tensor can be called/);
-    await expect(writeSafetensors(path, named('\ud800'))).rejects.toThrow(/no whole Unicode text/);
+    await expect(writeSafetensors(path, named('\ud800'))).rejects.toThrow(/not valid Unicode text/);
     await expect(writeSafetensors(path, {}, { step: 3 as never })).rejects.toThrow(/"step" is number, not text/);
   });
 });

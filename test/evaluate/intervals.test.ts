@@ -16,7 +16,7 @@ describe('Wilson interval', () => {
     expect(Math.abs(covered / experiments - 0.95)).toBeLessThan(0.02);
   });
 
-  it('refuses what is no proportion', () => {
+  it('refuses what is not a proportion', () => {
     expect(() => wilsonInterval(3, 0)).toThrow(/got 3 of 0/);
     expect(() => wilsonInterval(5, 4)).toThrow(/got 5 of 4/);
   });

@@ -128,13 +128,13 @@ describe('a pretraining experiment', () => {
 
   it.each<[Partial<Record<keyof PretrainParameters, unknown>>, RegExp]>([
     [{ scale: 'large' }, /scale is smoke, demo or paper; got "large"/],
-    [{ epochs: 0 }, /epochs is a whole number of 1 or more; got 0/],
+    [{ epochs: 0 }, /epochs must be an integer of 1 or more; got 0/],
     [{ epochs: 1.5 }, /epochs .* got 1.5/],
-    [{ batchSize: 1 }, /batchSize is a whole number of 2 or more/],
-    [{ learningRate: -1 }, /learningRate is a number above 0; got -1/],
-    [{ precision: 'float64' }, /precision is float32, bfloat16 or float16; got "float64"/],
-    [{ neighbors: 0 }, /neighbors is a whole number of 1 or more; got 0/],
-    [{ seed: 0.5 }, /seed is a whole number; got 0.5/],
+    [{ batchSize: 1 }, /batchSize must be an integer of 2 or more/],
+    [{ learningRate: -1 }, /learningRate must be a number above 0; got -1/],
+    [{ precision: 'float64' }, /precision must be float32, bfloat16 or float16; got "float64"/],
+    [{ neighbors: 0 }, /neighbors must be an integer of 1 or more; got 0/],
+    [{ seed: 0.5 }, /seed must be a whole number; got 0.5/],
   ])('refuses %j', (wrong, message) => {
     expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...wrong } as PretrainParameters)).toThrow(
       message,

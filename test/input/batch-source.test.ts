@@ -89,13 +89,13 @@ describe('openShardDataset', () => {
       'a report that is cut short',
       'report.json',
       '{',
-      /is no compiled dataset \(.*JSON.*\); run "pathlab compile" first/,
+      /is not a compiled dataset \(.*JSON.*\); run "pathlab compile" first/,
     ],
     [
       'the report of a fetch',
       'report.json',
       '{"slides": 3}',
-      /is no compiled dataset \(its report\.json is not that of one/,
+      /is not a compiled dataset \(its report\.json is not that of one/,
     ],
     [
       'an index that is cut short',
@@ -220,12 +220,12 @@ describe('BatchSource', () => {
   });
 
   it.each<[Partial<BatchSourceOptions>, RegExp]>([
-    [{ batchSize: 0 }, /batchSize is a whole number above 0; got 0/],
+    [{ batchSize: 0 }, /batchSize must be a positive integer; got 0/],
     [{ patches: [0, 1.5] }, /rows of the index, 0 to \d+; number 1 of them is 1.5/],
     [{ patches: [Number.NaN] }, /number 0 of them is NaN/],
     [{ patches: [-1] }, /number 0 of them is -1/],
     [{ patches: [] }, /no patches are chosen/],
-    [{ imageSize: 0 }, /imageSize is a whole number of px/],
+    [{ imageSize: 0 }, /imageSize must be a positive whole number of px/],
     [{ masks: true }, /patch 0 of .* has no mask, and masks are asked for/],
     [{ batchSize: 6, patches: [1, 2, 3], key: key(1) }, /3 patches do not fill one batch of 6/],
   ])('refuses %j', (options, message) => {

@@ -109,7 +109,7 @@ describe('functions', () => {
     expect(() => addon().executeOp('addon_test_square', [], idsOf(x), 1)).toThrow(/addon_test_square/);
   });
 
-  it('refuses bytes that are no function, and names that it does not know', () => {
+  it('refuses bytes that are not a function, and names that it does not know', () => {
     expect(() => addon().addFunctionDef(new Uint8Array([1, 2, 3]))).toThrow(/addFunctionDef: .*FunctionDef/);
     expect(() => addon().addFunctionDef('text' as unknown as Uint8Array)).toThrow(/Uint8Array/);
     expect(() => addon().removeFunction('addon_test_unknown')).toThrow(/addon_test_unknown/);
@@ -166,7 +166,9 @@ describe('runAsync', () => {
   it('refuses bad arguments at once', () => {
     const a = tf.ones([2]);
     expect(() => addon().runAsync('NoSuchOp', [], idsOf(a), 1)).toThrow(/NoSuchOp/);
-    expect(() => addon().runAsync('Square', [typeAttribute], [987_654_321], 1)).toThrow(/Square: input 0 is no tensor/);
+    expect(() => addon().runAsync('Square', [typeAttribute], [987_654_321], 1)).toThrow(
+      /Square: input 0 is not a tensor/,
+    );
     expect(() => addon().runAsync('Square', [typeAttribute], idsOf(a), -1)).toThrow(/runAsync takes/);
   });
 

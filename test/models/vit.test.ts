@@ -117,7 +117,7 @@ describe('sineCosinePositions', () => {
 });
 
 describe('resamplePositions', () => {
-  it('refuses what is no square of patches', () => {
+  it('refuses what is not a square of patches', () => {
     expect(() => resamplePositions(tf.zeros([1, 6, 4]), [2, 2], 1)).toThrow(/not those of a square of patches and 1/);
   });
 });

@@ -86,7 +86,7 @@ describe('a definition with masks', () => {
     await compileWithProgress(run, dataset, { seed: 1 });
     const { length } = dataset.slides;
     expect(kinds().slice(before)).toEqual([...Array(length).fill('slide'), 'compiled']);
-    expect(page()).toMatch(new RegExp(`slides: ${length} of ${length}, .*, ${length} there already$`));
+    expect(page()).toMatch(new RegExp(`slides: ${length} of ${length}, .*, ${length} already present$`));
   });
 
   it('shows what splits leak, the planted leaks among it, and why sites cannot be held out', async () => {

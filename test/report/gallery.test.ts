@@ -225,7 +225,7 @@ test('a folder with broken files is shown with what is wrong with it, and hides 
   const page = await gallery();
   expect(page).toContain('Good');
   expect(page).toContain('notebook.ipynb cannot be read: it does not hold what it should');
-  expect(page).toContain('metrics.json holds entries that are no metrics');
+  expect(page).toContain('metrics.json holds entries that are not metrics');
 });
 
 test('a run that was killed shows no numbers: they could be of an earlier one', async () => {

@@ -70,7 +70,7 @@ test('a long caption ends where its image does', async () => {
 
 test('bytes that do not fit the size are refused', async () => {
   expect(() => toGridImages(new Uint8Array(100), { height: 4, width: 4 })).toThrow(
-    'no whole number of 4 x 4 RGB images',
+    'not a whole number of 4 x 4 RGB images',
   );
   const short = { pixels: new Uint8Array(10), width: 4, height: 4 };
   await expect(drawImageGrid([short], { columns: 1, alt: '' })).rejects.toThrow('needs 48 bytes; got 10');

@@ -26,7 +26,7 @@ function shown(): any {
 }
 const imageOf = (data: Record<string, unknown>) => sharp(Buffer.from(String(data['image/png']), 'base64'));
 
-test('a long arquero table: its size and its first rows, as text that is no markup', async () => {
+test('a long arquero table: its size and its first rows, as text that is not markup', async () => {
   const rows = Array.from({ length: 1500 }, (_, at) => at);
   await display(table({ slide: rows.map((at) => `<b>${at}`), patches: rows }));
   const data = shown();

@@ -101,7 +101,7 @@ describe('a training of 400,000 steps', () => {
     expect([losses.at(0)!.step, losses.at(-1)!.step]).toEqual([1, steps]);
     expect(losses).toContainEqual({ step: spike, value: 30 });
     expect(history.metrics.get('knnAccuracy')!.points()).toHaveLength(evaluations);
-    // JSON has no NaN: what was not a number is no point.
+    // JSON has no NaN: what was not a number is not a point.
     expect(history.metrics.get('rankMe')!.points()).toHaveLength(evaluations - 1);
   });
 

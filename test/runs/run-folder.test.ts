@@ -85,7 +85,7 @@ describe('a run', () => {
     expect(listRuns(root)).toEqual([run.folder]);
   });
 
-  it('is finished by its provenance, writes neither file for a metric that is no number, and is not changed then', async () => {
+  it('is finished by its provenance, writes neither file for a metric that is not a number, and is not changed then', async () => {
     const run = await openRun({ notebook: 'demo', parameters: { scale: 'smoke' }, root });
     for (const broken of [
       { name: 'loss', value: Number.NaN },

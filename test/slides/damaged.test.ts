@@ -123,7 +123,7 @@ describe('what a file claims is checked before native code sees it', () => {
   });
 });
 
-describe('files that are no slides', () => {
+describe('files that are not slides', () => {
   it('say what they are', async () => {
     await expect(openSlide(join(folder, 'none.svs'))).rejects.toThrow(/there is no slide .*none\.svs/);
     await expect(openSlide(folder)).rejects.toThrow(/is not a file/);

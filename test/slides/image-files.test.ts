@@ -116,7 +116,7 @@ describe('images', () => {
     const gray = { as: 'gray', side: 8, of: 'image', limits: imageLimits } as const;
     const [vast] = await outcomes([join(folder, 'vast.jpg')], gray);
     expect(faultOf(vast!)).toBe('is too large for a patch: 268435457 bytes');
-    const none = 'is no jpeg, png, tiff, webp image';
+    const none = 'is not a jpeg, png, tiff, webp image';
     expect((await outcomes(sources)).map(faultOf)).toEqual([
       none,
       'is empty (0 bytes)',

@@ -378,7 +378,7 @@ describe('labels of a slide', () => {
       .toFile(join(folder, 'gray.tif'));
     await expect(openLabelImage(join(folder, 'gray.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
     await expect(openLabelImage(write('no.png', 'no image'), slide)).rejects.toThrow(
-      /no\.png is no jpeg, png, tiff, webp image/,
+      /no\.png is not a jpeg, png, tiff, webp image/,
     );
   });
 });

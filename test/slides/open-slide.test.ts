@@ -68,7 +68,7 @@ describe('openSlide', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('says what is wrong with what is no slide', async () => {
+  it('says what is wrong with what is not a slide', async () => {
     const write = (name: string, content: Uint8Array | string) => {
       writeFileSync(join(folder, name), content);
       return join(folder, name);

@@ -55,7 +55,7 @@ afterAll(async () => {
 
 describe('scores and limits', () => {
   it.each([0, 12, 30])(
-    'tissue along a black border of gray value %d is no pen mark, but ink on it is',
+    'tissue along a black border of gray value %d is not a pen mark, but ink on it is',
     async (value) => {
       const strip = {
         create: { width: 430, height: 1600, channels: 3 as const, background: { r: value, g: value, b: value } },
@@ -175,7 +175,7 @@ describe('stride and draw', () => {
     expect([...order].sort((a, b) => a - b)).toEqual(order);
     expect([one.passed, one.notDrawn.x.length]).toEqual([20, 13]);
     expect(() => patchGrid(slide, mask, { maxPatches: 7 })).toThrow(/give a key as well/);
-    expect(() => patchGrid(slide, mask, { maxPatches: 0, key: key(1) })).toThrow(/whole number above 0/);
+    expect(() => patchGrid(slide, mask, { maxPatches: 0, key: key(1) })).toThrow(/positive integer/);
   });
 });
 

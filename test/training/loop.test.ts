@@ -389,7 +389,7 @@ describe('train', () => {
     );
   });
 
-  it('stops at a loss that is no number, and keeps the last good checkpoint', async () => {
+  it('stops at a loss that is not a number, and keeps the last good checkpoint', async () => {
     const folder = freshFolder();
     const options = smallTraining(10);
     const before = tf.memory().numTensors;
@@ -442,7 +442,9 @@ describe('train', () => {
     const path = join(folder, 'step-00000002.safetensors');
     const bytes = readFileSync(path);
     writeFileSync(path, bytes.subarray(0, bytes.length - 10));
-    await expect(train({ ...smallTraining(2), checkpoint })).rejects.toThrow(/step-00000002.safetensors is no whole/);
+    await expect(train({ ...smallTraining(2), checkpoint })).rejects.toThrow(
+      /step-00000002.safetensors is not a complete/,
+    );
   });
 });
 

@@ -104,7 +104,7 @@ describe('adamw', () => {
     expect(decayed(adamw({ weightDecay: 0.1 }), tf.scalar(0.5))).toEqual([0.75, 1]);
   });
 
-  it('refuses what is no weight', () => {
+  it('refuses what is not a weight', () => {
     expect(() => adamw({ betas: [0.9, 1] })).toThrow(/beta2 is at least 0 and below 1; got 1/);
   });
 

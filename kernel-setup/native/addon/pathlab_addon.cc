@@ -241,7 +241,7 @@ bool AddInputs(napi_env env, napi_value ids, AsyncRun *run) {
     napi_get_value_int32(env, element, &id);
     const auto entry = run->backend->tfe_handle_map_.find(id);
     if (entry == run->backend->tfe_handle_map_.end()) {
-      const std::string message = run->name + ": input " + std::to_string(i) + " is no tensor (it may be disposed)";
+      const std::string message = run->name + ": input " + std::to_string(i) + " is not a tensor (it may be disposed)";
       napi_throw_error(env, nullptr, message.c_str());
       return false;
     }

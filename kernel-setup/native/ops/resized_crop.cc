@@ -100,7 +100,7 @@ class ResizedCrop {
             "crops are [views, 3]; got " + crop_rows.Describe() + " and " + crop_columns.Describe());
     const int64_t views = crop_rows.size(0);
     Require(batch > 0 && views % batch == 0,
-            std::to_string(views) + " views are no multiple of " + std::to_string(batch) + " images");
+            std::to_string(views) + " views are not a multiple of " + std::to_string(batch) + " images");
     // Checked before the work begins: an exception must not leave a thread of TensorFlow's.
     std::vector<std::vector<Taps>> rows(views), columns(views);
     for (int64_t view = 0; view < views; view++) {

@@ -31,7 +31,7 @@ export interface AuditedImages {
   unread: readonly ImageFacts[];
   /** How many there are, of both. */
   total: number;
-  /** Files beside them that are no images by their names. */
+  /** Files beside them that are not images by their names. */
   otherFiles: number;
   /** Encoded bytes of one, by its place in `images`. */
   read(place: number): Promise<Uint8Array>;

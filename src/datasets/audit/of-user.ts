@@ -146,7 +146,7 @@ async function filesBesideSplits(place: string, entries: Awaited<ReturnType<type
   if (strays.length === 0) return count;
   throw new Error(
     `${place} has images that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
-      `a side, give its folder the name of one (${splitNameList}), move it elsewhere if it is no part of the split, or name a ` +
+      `a side, give its folder the name of one (${splitNameList}), move it elsewhere if it is not part of the split, or name a ` +
       'table (.csv) with the side of each image',
   );
 }

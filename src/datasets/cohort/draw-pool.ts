@@ -23,7 +23,7 @@ export class DrawPool {
 
   constructor(readonly size = Math.min(4, availableParallelism())) {
     if (!(Number.isSafeInteger(size) && size > 0))
-      throw new RangeError(`threads is a whole number above 0; got ${size}`);
+      throw new RangeError(`threads must be a positive integer; got ${size}`);
     if (!existsSync(workerPath)) throw new Error(`${workerPath} is missing; run: npm run build`);
   }
 

@@ -35,5 +35,5 @@ export function syntheticDatasetSettings(
 
 function whole(name: string, value: number, min: number, max: number): number {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw new RangeError(`${name} is a whole number from ${min} to ${max}; got ${value}`);
+  throw new RangeError(`${name} must be an integer from ${min} to ${max}; got ${value}`);
 }

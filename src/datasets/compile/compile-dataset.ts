@@ -152,7 +152,7 @@ async function begin(dataset: SlideDataset, options: CompileDatasetOptions) {
   const folder = shardFolder(definition, options, options.data);
   const workers = options.workers ?? Math.min(4, availableParallelism());
   if (!(Number.isSafeInteger(workers) && workers > 0)) {
-    throw new RangeError(`workers is a whole number above 0; got ${workers}`);
+    throw new RangeError(`workers must be a positive integer; got ${workers}`);
   }
   const wrong = (dataset.excluded ?? []).filter(({ fault }) => fault);
   checkList(wrong, definition.name, options.maxFailures ?? defaultMaxFailures);

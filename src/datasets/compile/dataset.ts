@@ -142,6 +142,6 @@ export function datasetFacts(definition: DatasetDefinition) {
     split,
     splitRule: describeSplit(split),
     resolved: isResolved(definition),
-    knownFaults: [...notes, ...exclusions.map(({ id, reason }) => `${id} is left out: ${reason}`)],
+    knownFaults: [...notes, ...exclusions.map(({ id, reason }) => `${id} is excluded: ${reason}`)],
   };
 }

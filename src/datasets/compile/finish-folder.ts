@@ -93,7 +93,7 @@ export async function finishFolder(
   const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
   const index = shardIndex(shards);
   const there = await readFile(indexPath).catch(() => undefined);
-  // A folder without a report is no dataset: whatever stops this process, a new index never lies beside an old report.
+  // A folder without a report is not a dataset: whatever stops this process, a new index never lies beside an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
   const listed = new Set(tasks.map(({ id }) => `${id}.tar`));
   // Of precut patches, whoever reads all of the folder's shards would meet those of two lists twice.
@@ -111,7 +111,7 @@ export async function finishFolder(
   return { report, orphans, removed };
 }
 
-/** Of files that are no shards of ours, none: they are somebody's. */
+/** Of files that are not shards of ours, none: they are somebody's. */
 async function removeShards(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
   const removed: string[] = [];
   for (const name of (await readdir(folder)).sort()) {

@@ -83,7 +83,7 @@ export async function readReport(folder: string): Promise<CompileReport> {
       throw new Error('its report.json is not that of one');
     return report as CompileReport;
   } catch (error) {
-    throw new Error(`${folder} is no compiled dataset (${(error as Error).message}); run "pathlab compile" first`);
+    throw new Error(`${folder} is not a compiled dataset (${(error as Error).message}); run "pathlab compile" first`);
   }
 }
 

@@ -22,7 +22,7 @@ export interface QueueOptions {
 
 export interface CompileProgress {
   slide: string;
-  outcome: 'compiled' | 'there already' | 'failed';
+  outcome: 'compiled' | 'already present' | 'failed';
   /** Why it failed. */
   reason?: string;
   /** Slides that are done or have failed. */
@@ -81,7 +81,7 @@ export class ShardQueue {
   async removeOutdated(): Promise<void> {
     for (const [id, hash] of this.failedHashes) {
       const shard = join(this.folder, `${id}.tar`);
-      // Undefined also for a file that is no shard: that is somebody's own.
+      // Undefined also for a file that is not a shard: that is somebody's own.
       const found = await shardInputHash(shard).catch(() => undefined);
       if (found !== undefined && found !== hash) await rm(shard);
     }
@@ -105,7 +105,7 @@ export class ShardQueue {
       const isThere = (await shardInputHash(shard).catch(() => undefined)) === inputHash;
       if (!isThere) this.countParts(task, await compile(shard));
       this.inputHashes.set(task.id, inputHash);
-      this.emit(task, isThere ? 'there already' : 'compiled');
+      this.emit(task, isThere ? 'already present' : 'compiled');
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
       // Not the slide's fault: the next one would fail in the same way.

@@ -46,7 +46,7 @@ export function tileSettings(options: {
   if (!isWhole(stride)) throw new RangeError(`the stride of tiles is 1 to 8192 whole pixels; got ${stride}`);
   if (edge !== 'shift' && edge !== 'drop') throw new RangeError(`edge is shift or drop; got ${JSON.stringify(edge)}`);
   if (minimumTissue !== undefined && !(minimumTissue >= 0 && minimumTissue <= 1)) {
-    throw new RangeError(`the least tissue is a share from 0 to 1; got ${minimumTissue}`);
+    throw new RangeError(`the least tissue must be a fraction from 0 to 1; got ${minimumTissue}`);
   }
   return { side, stride: stride!, edge, ...(minimumTissue !== undefined && { minimumTissue }) };
 }

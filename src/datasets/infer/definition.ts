@@ -197,13 +197,13 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
   const side = names.filter((name) => splitNameOf(name) !== undefined);
   if (side.length === names.length) {
     throw new Error(
-      `${folder} is divided into ${names.join(', ')}, which are no classes. Name ${table} and a column "split"`,
+      `${folder} is divided into ${names.join(', ')}, which are not classes. Name ${table} and a column "split"`,
     );
   }
   const masks = names.find((name) => maskFolder.test(name));
   if (masks !== undefined) {
     throw new Error(
-      `${folder} has a folder ${masks}, which is no class. Name a table (.csv) with the columns image and mask`,
+      `${folder} has a folder ${masks}, which is not a class. Name a table (.csv) with the columns image and mask`,
     );
   }
   for (const name of names) {

@@ -78,7 +78,7 @@ async function listObjects(source: BucketSource, options: QueryOptions): Promise
 export function parseListing(text: string, about: string): { objects: StoredObject[]; next: string | undefined } {
   if (!/<ListBucketResult[\s>]/.test(text) || /<!DOCTYPE/i.test(text)) {
     throw new Error(
-      `${about} answers with something that is no bucket's listing: ${JSON.stringify(text.slice(0, 80))}`,
+      `${about} answers with something that is not a bucket's listing: ${JSON.stringify(text.slice(0, 80))}`,
     );
   }
   const objects = [...text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)].map(([, part]) => {

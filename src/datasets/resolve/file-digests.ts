@@ -68,7 +68,7 @@ export class FileDigests {
   }
 }
 
-/** Empty for what is no list of digests, which costs time and nothing else. */
+/** Empty for what is not a list of digests, which costs time and nothing else. */
 function parsed(text: string | undefined): ReadonlyMap<string, readonly [state: string, sha256: string]> {
   try {
     const entries = JSON.parse(text ?? '[]') as [string, [string, string]][];

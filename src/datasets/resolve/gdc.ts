@@ -71,7 +71,7 @@ async function askPage(
   try {
     content = JSON.parse(text);
   } catch {
-    throw new Error(`${about} answers with something that is no JSON: ${JSON.stringify(text.slice(0, 80))}`);
+    throw new Error(`${about} answers with something that is not JSON: ${JSON.stringify(text.slice(0, 80))}`);
   }
   const { data } = content as { data?: { hits?: Hit[]; pagination?: { total?: number } } };
   const total = data?.pagination?.total;

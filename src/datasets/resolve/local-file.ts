@@ -17,7 +17,7 @@ export async function checkLocalFile(folder: string, path: string, where: string
   }
   if (!isInnerPath(path)) {
     throw new Error(
-      `${where}: "${path}" is no relative path inside the folder ("..", absolute and odd names are not taken)`,
+      `${where}: "${path}" is not a relative path inside the folder ("..", absolute and odd names are not taken)`,
     );
   }
   const place = join(folder, path);

@@ -14,7 +14,7 @@ const wholeSlide = { side: 2 ** 18, pixels: 2 ** 35 };
 
 /**
  * Reads the folder of the PANDA challenge as its host gives it: `train.csv`, `train_images/`, `train_label_masks/`.
- * Slides without a mask are left out: the host gives some so. One that train.csv names and that is not there, or cannot be
+ * Slides without a mask are excluded: the host gives some so. One that train.csv names and that is not there, or cannot be
  * read, is a fault of the copy. The challenge does not tell patients apart; images that look the same count as one patient.
  *
  * @param base the folder that the definition's relative paths start from

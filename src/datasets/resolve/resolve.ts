@@ -48,7 +48,7 @@ export async function resolveDefinition(
   if (slides.length === 0) {
     const reasons = excluded.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
     throw new Error(
-      `${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are left out\n${reasons.join('\n')}`,
+      `${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are excluded\n${reasons.join('\n')}`,
     );
   }
   return {
@@ -117,7 +117,7 @@ function withoutRepeated(
     const digest = file.sha256 ?? file.md5;
     if (digest === null) return true;
     const other = first.get(digest);
-    // An id that is there twice is an error of its own, which comes later.
+    // An id that occurs twice is an error of its own, which comes later.
     if (other === undefined || other === id) {
       first.set(digest, id);
       return true;
@@ -172,7 +172,7 @@ function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): Lo
     const shared = filesOf(slide).find(({ path }) => paths.get(path.toLowerCase())! > 1);
     if (count > 1) {
       wrong.push(
-        `its id is there ${count} times, here for ${slide.file.path}: name the files otherwise, or give the table a ` +
+        `its id occurs ${count} times, here for ${slide.file.path}: name the files otherwise, or give the table a ` +
           'column of ids (source.columns.id)',
       );
     } else if (shared) wrong.push(`its file ${shared.path} is in the list more than once`);

@@ -63,7 +63,7 @@ export async function listTable(source: TableSource, base: string, digests: File
 }
 
 /**
- * Reads a CSV file whose cells stay text: an id such as 007 is no number.
+ * Reads a CSV file whose cells stay text: an id such as 007 is not a number.
  *
  * @throws Error that names the file and what is wrong in it
  */
@@ -78,7 +78,7 @@ export async function readRows(path: string): Promise<ColumnTable> {
   try {
     parsed = parseCsv(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new Error(`the table ${path} is no CSV: ${(error as Error).message}`);
+    throw new Error(`the table ${path} is not a CSV: ${(error as Error).message}`);
   }
   const { columns, rows } = parsed;
   if (rows.length === 0) throw new Error(`the table ${path} has no rows`);
@@ -121,16 +121,16 @@ function sideOf(text: string | null, where: string): { side?: SplitName } {
   return { side: parseSplitName(text, where) };
 }
 
-/** @throws Error with `where` for a word that is no side */
+/** @throws Error with `where` for a word that is not a side */
 export function parseSplitName(word: string, where: string): SplitName {
   const side = splitNameOf(word);
   if (side) return side;
-  throw new Error(`${where}: "${word}" is no side of a split; there are ${splitNameList}`);
+  throw new Error(`${where}: "${word}" is not a side of a split; there are ${splitNameList}`);
 }
 
 function mppOf(text: string | null, where: string): number | null {
   if (text === null) return null;
   const mpp = Number(text);
   if (isPixelSize(mpp)) return mpp;
-  throw new Error(`${where}: "${text}" is no size of a pixel, ${minMpp} to ${maxMpp} um`);
+  throw new Error(`${where}: "${text}" is not a pixel size, ${minMpp} to ${maxMpp} um`);
 }

@@ -18,7 +18,7 @@ export function requireDistinctNames(ids: readonly string[], what: string): void
   const seen = new Map<string, string>();
   for (const id of ids) {
     const other = seen.get(id.toLowerCase());
-    if (other === id) throw new RangeError(`${what} "${id}" is there twice`);
+    if (other === id) throw new RangeError(`${what} "${id}" occurs twice`);
     if (other !== undefined) throw new RangeError(`${what} "${other}" and "${id}" differ in capitals only`);
     seen.set(id.toLowerCase(), id);
   }

@@ -127,10 +127,11 @@ export async function shardInputHash(path: string): Promise<string | undefined> 
 
 async function readComment(file: FileHandle, path: string): Promise<{ inputHash: string; end: number }> {
   const header = readTarHeader(await readAt(file, 0, tarHeaderSize), path);
-  if (header.kind !== 'comment') throw new Error(`${path} is no shard of pathlab: it does not begin with its comment`);
+  if (header.kind !== 'comment')
+    throw new Error(`${path} is not a shard of pathlab: it does not begin with its comment`);
   const comment = commentOf(await readAt(file, tarHeaderSize, header.length), path);
   const [, version, inputHash] = /^pathlab shard (\d+) ([0-9a-f]+)$/.exec(comment) ?? [];
-  if (!inputHash) throw new Error(`${path} is no shard of pathlab: its comment is ${JSON.stringify(comment)}`);
+  if (!inputHash) throw new Error(`${path} is not a shard of pathlab: its comment is ${JSON.stringify(comment)}`);
   if (Number(version) !== shardVersion) {
     throw new Error(`${path} is a shard of version ${version}; this program reads version ${shardVersion}`);
   }

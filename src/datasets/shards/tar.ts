@@ -59,7 +59,9 @@ function checkName(name: string): void {
   const leadsOut = parts.some((part) => part === '' || part === '.' || part === '..');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   if (leadsOut || /[\\\x00-\x1f\x7f]/.test(name)) {
-    throw new RangeError(`${JSON.stringify(name)} is no name for a file in a shard: it could lead out of its folder`);
+    throw new RangeError(
+      `${JSON.stringify(name)} is not a name for a file in a shard: it could lead out of its folder`,
+    );
   }
 }
 
@@ -137,7 +139,7 @@ export function readTarHeader(bytes: Buffer, where: string): TarHeader {
 /** The comment in what follows a comment's header. */
 export function commentOf(record: Buffer, where: string): string {
   const match = /^\d+ comment=(.*)\n$/s.exec(record.toString('utf8'));
-  if (!match) throw new Error(`${where} begins with a header that is no comment`);
+  if (!match) throw new Error(`${where} begins with a header that is not a comment`);
   return match[1]!;
 }
 

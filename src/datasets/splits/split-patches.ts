@@ -51,7 +51,7 @@ const draws = 20;
  */
 export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key: Key): PatchSplit {
   const share = options.heldOut ?? 1 / 3;
-  if (!(share > 0 && share < 1)) throw new RangeError(`heldOut is a share above 0 and below 1; got ${share}`);
+  if (!(share > 0 && share < 1)) throw new RangeError(`heldOut must be a fraction above 0 and below 1; got ${share}`);
   const notes: string[] = [];
   const by = options.by ?? defaultDivision(dataset, notes);
   const sides = sidesBy(by, dataset, share, key, notes);

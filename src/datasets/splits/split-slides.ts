@@ -74,10 +74,10 @@ export function splitNames(fold: Fold): Map<string, SplitName> {
 
 function checkRule({ validation, test, folds }: SplitRule): void {
   for (const [name, share] of Object.entries({ validation, test })) {
-    if (!(share >= 0 && share < 1)) throw new RangeError(`${name} is a share from 0 to below 1; got ${share}`);
+    if (!(share >= 0 && share < 1)) throw new RangeError(`${name} must be a fraction from 0 to below 1; got ${share}`);
   }
   if (!(Number.isSafeInteger(folds) && folds > 0))
-    throw new RangeError(`folds is a whole number above 0; got ${folds}`);
+    throw new RangeError(`folds must be a positive integer; got ${folds}`);
   if (folds * (validation + test) > 1) {
     throw new RangeError(`${folds} folds cannot each hold out another ${100 * (validation + test)} % of the slides`);
   }

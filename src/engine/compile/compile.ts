@@ -63,7 +63,7 @@ export function compile<Inputs extends unknown[], Output>(
     throw new RangeError(`${name}: precision is one of ${precisions.join(', ')}; got "${precision as string}"`);
   }
   if (!(Number.isInteger(cacheSize) && cacheSize > 0)) {
-    throw new RangeError(`${name}: cacheSize is a whole number above 0; got ${cacheSize}`);
+    throw new RangeError(`${name}: cacheSize must be a positive integer; got ${cacheSize}`);
   }
   if (!donate.every((argument) => Number.isInteger(argument) && argument >= 0)) {
     throw new RangeError(`${name}: donate names arguments by their numbers, from 0 on; got [${donate}]`);
@@ -181,7 +181,7 @@ async function run(
       if ('nothing' in source) return structuredClone(source.nothing);
       if ('input' in source) return passedOn[leaf];
       const tensor = outputs[source.output]!;
-      // A tensor that stands twice in the output is two, so that each can be disposed of.
+      // A tensor that occurs twice in the output is two, so that each can be disposed of.
       if (handedOut.has(source.output)) return tensor.clone();
       handedOut.add(source.output);
       return tensor;
@@ -192,7 +192,7 @@ async function run(
 /** A step that is recorded again and again is slow, and the reason is in its inputs. */
 function describeChange(name: string, before: readonly string[], now: readonly string[]): string {
   const place = now.findIndex((leaf, index) => leaf !== before[index]);
-  const [was, is] = place < 0 ? [before[now.length], 'left out'] : [before[place] ?? 'not there', now[place]];
+  const [was, is] = place < 0 ? [before[now.length], 'omitted'] : [before[place] ?? 'not there', now[place]];
   return (
     `${name} is recorded again: its input ${was} is now ${is}. ` +
     'Further changes are not told. Numbers that change from call to call should come in as tensors.'

@@ -46,7 +46,7 @@ export function dilatedConv2d(
   { dilation, padding = 0 }: { dilation: number; padding?: number },
 ): Tensor {
   if (!(Number.isInteger(dilation) && dilation > 0)) {
-    throw new RangeError(`dilatedConv2d: a dilation is a whole number of px above 0; got ${dilation}`);
+    throw new RangeError(`dilatedConv2d: a dilation must be a positive whole number of px; got ${dilation}`);
   }
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   const [rows, columns] = [height, width].map((size) => Math.ceil((size + 2 * padding) / dilation)) as [number, number];

@@ -15,7 +15,7 @@ export interface CrossEntropyOptions {
  * @param logits `[..., classes]`
  * @param labels int32 `[...]`, 0 to classes - 1
  * @returns a scalar, in nats
- * @throws Error on the CPU for a label that is no class; on GPUs the loss is then not a number
+ * @throws Error on the CPU for a label that is not a class; on GPUs the loss is then not a number
  */
 export function crossEntropy(
   logits: Tensor,

@@ -28,13 +28,13 @@ export async function openNpz(path: string): Promise<TensorFile> {
     return { tensors, metadata: {}, close: () => file.close() };
   } catch (error) {
     await file.close();
-    throw new Error(`${path} is no archive of arrays by NumPy: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} is not an archive of arrays by NumPy: ${(error as Error).message}`, { cause: error });
   }
 }
 
 async function arrayIn(member: ZipMember, name: string, called: string): Promise<StoredTensor> {
   const start = Buffer.from(await member.read(0, Math.min(12, member.size)));
-  if (start.length < 12 || start.toString('latin1', 0, 6) !== '\x93NUMPY') throw new Error(`"${name}" is no array`);
+  if (start.length < 12 || start.toString('latin1', 0, 6) !== '\x93NUMPY') throw new Error(`"${name}" is not an array`);
   const [length, begin] = start[6] === 1 ? [start.readUInt16LE(8), 10] : [start.readUInt32LE(8), 12];
   const end = begin + length;
   if (end > member.size) throw new Error(`"${name}" ends within its description`);
@@ -43,7 +43,7 @@ async function arrayIn(member: ZipMember, name: string, called: string): Promise
     /^\{'descr': '([^']+)', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), \}\s*$/.exec(header) ?? [];
   const dtype = elementTypes[type ?? ''];
   if (dtype === undefined) {
-    throw new Error(`"${name}" is no array of plain numbers: ${JSON.stringify(header.trim().slice(0, 100))}`);
+    throw new Error(`"${name}" is not an array of plain numbers: ${JSON.stringify(header.trim().slice(0, 100))}`);
   }
   const shape = [...sizes!.matchAll(/\d+/g)].map(Number);
   const width = elementWidth(dtype, called);

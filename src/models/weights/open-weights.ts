@@ -55,7 +55,7 @@ function openFile(path: string): Promise<TensorFile> {
   if (/\.npz$/i.test(path)) return openNpz(path);
   if (/\.(pth|pt|bin|ckpt|tar|torch)$/i.test(path)) return openTorchFile(path);
   throw new Error(
-    `${path} is no file of weights by its name: .safetensors, .npz, .pth, .pt, .bin, .ckpt, .tar or .torch`,
+    `${path} is not a file of weights by its name: .safetensors, .npz, .pth, .pt, .bin, .ckpt, .tar or .torch`,
   );
 }
 
@@ -66,14 +66,14 @@ async function openShards(folder: string): Promise<OpenedWeights> {
     const index = JSON.parse(await readFile(path, 'utf8')) as { weight_map?: Record<string, unknown> } | null;
     listed = index?.weight_map ?? {};
   } catch (error) {
-    throw new Error(`${path} is no index of shards: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} is not an index of shards: ${(error as Error).message}`, { cause: error });
   }
   const names = Object.values(listed);
   // A shard lies beside its index.
   const isName = (name: unknown): name is string =>
     typeof name === 'string' && /^[\w-][\w.-]*\.safetensors$/.test(name);
   if (names.length === 0 || !names.every((name) => isName(name))) {
-    throw new Error(`${path} is no index of shards: its weight_map does not give each tensor's file`);
+    throw new Error(`${path} is not an index of shards: its weight_map does not give each tensor's file`);
   }
   const shards = new Map<string, TensorFile>();
   const close = async () => {

@@ -52,7 +52,7 @@ class Machine {
       const instruction = instructions[code];
       if (!instruction) {
         throw new Error(
-          `byte ${at} is 0x${code.toString(16).padStart(2, '0')}, which is no instruction that builds data`,
+          `byte ${at} is 0x${code.toString(16).padStart(2, '0')}, which is not an instruction that builds data`,
         );
       }
       instruction(this);
@@ -100,7 +100,7 @@ class Machine {
 
   top<Kind>(kind: (value: unknown) => value is Kind): Kind {
     const value = this.stack.at(-1);
-    if (!kind(value)) throw new Error(`its pickle adds to what is no list or dictionary, at byte ${this.place}`);
+    if (!kind(value)) throw new Error(`its pickle adds to what is not a list or dictionary, at byte ${this.place}`);
     return value;
   }
 
@@ -136,7 +136,7 @@ class Machine {
 
   call(): void {
     const [called, args] = this.last(2);
-    if (!(called instanceof Global)) throw new Error(`its pickle calls what is no name, at byte ${this.place}`);
+    if (!(called instanceof Global)) throw new Error(`its pickle calls what is not a name, at byte ${this.place}`);
     const value = this.reader.call(called.name, Array.isArray(args) ? args : [args]);
     if (value === undefined) {
       throw new Error(
@@ -151,7 +151,7 @@ class Machine {
   build(): void {
     const fields = this.pop();
     const object = this.top((value): value is object => typeof value === 'object' && value !== null);
-    // Attributes of an OrderedDict are no items of it: PyTorch hangs its `_metadata` there.
+    // Attributes of an OrderedDict are not items of it: PyTorch hangs its `_metadata` there.
     if (object instanceof Fields && fields instanceof Map) for (const [name, value] of fields) object.set(name, value);
   }
 

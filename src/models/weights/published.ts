@@ -29,7 +29,7 @@ export function readWeightsManifest(name: string, root = projectRoot): WeightsMa
   const path = join(root, 'data-manifests', `${name}.json`);
   if (!/^[a-z0-9-]+$/.test(name) || !existsSync(path)) throw new RangeError(`there is no manifest ${path}`);
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as WeightsManifest;
-  if (manifest.kind !== 'weights') throw new RangeError(`${path} is no manifest of weights`);
+  if (manifest.kind !== 'weights') throw new RangeError(`${path} is not a manifest of weights`);
   return manifest;
 }
 

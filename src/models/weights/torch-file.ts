@@ -44,7 +44,7 @@ const elementTypes = new Map(
 
 /**
  * Opens a file of `torch.save`. Of nested dictionaries, names are joined by points: `state_dict.layer1.0.conv1.weight`.
- * What is no tensor, as a checkpoint's epoch, is passed over.
+ * What is not a tensor, as a checkpoint's epoch, is passed over.
  *
  * @throws Error that names the file, and what it holds besides tensors and plain values
  */
@@ -72,7 +72,7 @@ export async function openTorchFile(path: string): Promise<TensorFile> {
     return { tensors, metadata: {}, close: () => file.close() };
   } catch (error) {
     await file.close();
-    throw new Error(`${path} is no file of tensors by PyTorch: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} is not a file of tensors by PyTorch: ${(error as Error).message}`, { cause: error });
   }
 }
 
@@ -158,7 +158,7 @@ function readerOf(storages = new Map<string, Storage>()) {
       const isWhole = Number.isSafeInteger(length) && (length as number) >= 0;
       if (kind !== 'storage' || !dtype || !isWhole)
         throw new Error(
-          `its pickle refers to what is no storage: ${type instanceof Global ? type.name : String(kind)}`,
+          `its pickle refers to what is not a storage: ${type instanceof Global ? type.name : String(kind)}`,
         );
       if (view !== null) throw new Error(`its storage ${String(key)} is a part of another, as before PyTorch 0.4`);
       const name = dtype[2] ?? dtype[1]!;

@@ -54,7 +54,7 @@ export async function zipMembers(file: FileHandle, path: string): Promise<Map<st
     if (flags & 1) throw new Error(`its member ${name} is encrypted`);
     if (method !== 0 && method !== 8) throw new Error(`its member ${name} is compressed by method ${method}`);
     if (method === 0 && packed !== content) throw new Error(`its member ${name} has two sizes`);
-    if (members.has(name)) throw new Error(`its member ${name} is there twice`);
+    if (members.has(name)) throw new Error(`its member ${name} occurs twice`);
     members.set(name, {
       size: content,
       stored: method === 0,

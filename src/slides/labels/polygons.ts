@@ -110,7 +110,7 @@ function fromGeoJson(text: string, path: string): PolygonFile {
     throw new Error(`${path} is neither XML nor JSON: ${(error as Error).message}`);
   }
   const features: Json[] = Array.isArray(content) ? content : (content?.features ?? [content]);
-  if (!Array.isArray(features)) throw new Error(`${path} is no GeoJSON: its "features" are no list`);
+  if (!Array.isArray(features)) throw new Error(`${path} is not GeoJSON: its "features" are not a list`);
   const polygons: Polygon[] = [];
   let withoutArea = 0;
   for (const [index, feature] of features.entries()) {
@@ -171,7 +171,7 @@ function fromText(text: string): Json {
 function rings(coordinates: Json, what: string): Float64Array[] {
   if (!Array.isArray(coordinates)) throw new Error(`${what} has no coordinates`);
   const [outline, ...holes] = coordinates.map((corners) => {
-    if (!Array.isArray(corners)) throw new Error(`${what} has a ring that is no list`);
+    if (!Array.isArray(corners)) throw new Error(`${what} has a ring that is not a list`);
     return ring(corners, what);
   });
   return outline ? [outline, ...holes.filter((hole): hole is Float64Array => hole !== undefined)] : [];

@@ -29,7 +29,7 @@ export async function decodeImage(
       return undefined;
     });
   if (metadata?.format === undefined || !imageFormats.includes(metadata.format)) {
-    throw new ImageError(`is no ${imageFormats.join(', ')} image`);
+    throw new ImageError(`is not a ${imageFormats.join(', ')} image`);
   }
   const { format, width, height, depth, pages = 1 } = metadata;
   const facts: ImageFacts = { format, width, height, depth, pages };

@@ -50,7 +50,7 @@ async function claimedSizes(start: Buffer, all: TiffBytes): Promise<Size[]> {
   } catch (error) {
     throw new ImageError((error as Error).message);
   }
-  throw new ImageError(`is no ${imageFormats.join(', ')} image`);
+  throw new ImageError(`is not a ${imageFormats.join(', ')} image`);
 }
 
 /** PNG's signature, then the chunk IHDR with the size (W3C PNG, 5.2 and 11.2.2). */

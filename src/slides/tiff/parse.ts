@@ -82,7 +82,7 @@ export interface TiffBytes {
  * Reads a TIFF's or BigTIFF's directories. Nothing is taken on trust: every count, offset and length is held against
  * the file's size and the limits before memory is given for it.
  *
- * @returns undefined when the file is no TIFF
+ * @returns undefined when the file is not a TIFF
  * @throws Error that says which claim of the file is wrong
  */
 export async function parseTiff(file: TiffBytes): Promise<Tiff | undefined> {

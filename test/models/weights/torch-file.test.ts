@@ -54,7 +54,7 @@ describe('openTorchFile', () => {
   it.each(['attack.pth', 'older-attack.pth'])('runs nothing of %s, and names it', async (name) => {
     await expect(openTorchFile(fixture(name))).rejects.toThrow(
       new RegExp(
-        `${name} is no file of tensors by PyTorch: its pickle asks to run (posix|nt)\\.system, which is not done`,
+        `${name} is not a file of tensors by PyTorch: its pickle asks to run (posix|nt)\\.system, which is not done`,
       ),
     );
     expect(existsSync('/tmp/pathlab-was-here')).toBe(false);
@@ -105,7 +105,7 @@ describe('openNpz', () => {
 
   it('refuses what would be a pickle', async () => {
     await expect(openNpz(fixture('objects.npz'))).rejects.toThrow(
-      /objects\.npz .* "objects" is no array of plain numbers/,
+      /objects\.npz .* "objects" is not an array of plain numbers/,
     );
   });
 });
