@@ -84,7 +84,7 @@ export async function audit(args: readonly string[]): Promise<number> {
         const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
         if (placed < audited.total) {
           console.log(
-            `  ${audited.total - placed} images are on no side: what they would be divided by is not known of them`,
+            `  ${audited.total - placed} images are on no side of the split, because the split's group is unknown for them`,
           );
         }
         const leaks = leakTable(found).objects() as Record<string, string>[];
@@ -112,7 +112,7 @@ export async function audit(args: readonly string[]): Promise<number> {
       if (report) console.log(report);
       return audits.every((each) => each.audit.clean) ? 0 : 2;
     },
-    'it keeps nothing, and begins anew when it is run again',
+    'it saves nothing; run it again to start over',
   );
 }
 
@@ -135,7 +135,7 @@ async function auditsOf(
   if (!stat) throw new UsageError(`there is no folder or table ${where}`);
   if (stat.isDirectory() && existsSync(join(where, 'index.arrow'))) {
     if (values.patient !== undefined) {
-      throw new UsageError('--patient is for images of your own: a compiled dataset says of which patient each is');
+      throw new UsageError('--patient is for folders and tables of images; a compiled dataset has its own patients');
     }
     const rule = await ruleOf(where, values);
     const by = divisionOf(values.by ?? rule.by);
@@ -154,7 +154,7 @@ async function auditsOf(
         );
       } else if (without > 0) {
         throw new UsageError(
-          `${without} patches are on no side, and others are: put each on one, or divide anew with --by`,
+          `${without} patches are on no side of the split; assign each to a side, or make another split with --by`,
         );
       }
     };
@@ -169,7 +169,10 @@ async function auditsOf(
     return { audited, audits };
   }
   const wrong = forCompiled.find((name) => values[name] !== undefined);
-  if (wrong) throw new UsageError(`--${wrong} is for a compiled dataset: ${where} is divided already, or is not one`);
+  if (wrong)
+    throw new UsageError(
+      `--${wrong} is for a compiled dataset without a split; ${where} has a split, or is not a compiled dataset`,
+    );
   if (!stat.isDirectory() && !/\.csv$/i.test(where)) {
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
@@ -195,7 +198,7 @@ async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values'
   const report: Partial<CompileReport> = await readReport(folder);
   if (!report.split) {
     throw new UsageError(
-      `${folder} was compiled before reports held their split rule; compile it again, which keeps its shards`,
+      `${folder} has a report of an earlier version without a split rule; compile it again (existing shards are kept)`,
     );
   }
   const share = (name: 'validation' | 'test') => {
@@ -249,12 +252,12 @@ function requireKnown(
 
 function notInImages(what: GroupKey): string {
   const help = what === 'patient' ? ': name a pattern with --patient that finds it in the paths,' : ':';
-  return `no image says of which ${what} it is${help} give a table with the column "${what}"`;
+  return `no image has a ${what}${help} give a table with the column "${what}"`;
 }
 
 function notInShards(what: GroupKey): string {
   return (
-    `the shards have no ${what}s: none was known when they were compiled. Name the ${what} of each in the definition's ` +
+    `the shards have no ${what}s. Name each ${what} in the definition's ` +
     `source (a table's columns.${what}${what === 'patient' ? ", or a folder's patientPattern" : ''}) and compile again`
   );
 }
@@ -263,7 +266,7 @@ function notInShards(what: GroupKey): string {
 function requireDivisible(patches: readonly ImageFacts[], by: GroupBy): void {
   const what = by === 'patient and duplicates' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
-  throw new UsageError(`${notInShards(what)}, or divide by what they have (--by slide)`);
+  throw new UsageError(`${notInShards(what)}, or split by another group (--by slide)`);
 }
 
 function refuseImpossible({ impossible }: RuleAudits): void {
@@ -287,8 +290,8 @@ function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string
   const named = pairs.slice(0, 5).map((ways) => ways.join(' and '));
   const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';
   return [
-    `${what}s whose names differ in case, zeros before a number or a ".0" alone count as several: ${named.join('; ')}${more}. Where they are one, write them ` +
-      'alike: on two sides, they were not found',
+    `${what}s whose names differ only in case, zeros before a number or a ".0" count as different: ${named.join('; ')}${more}. ` +
+      `If such names are of one ${what}, write them alike; otherwise the audit misses leaks between them`,
   ];
 }
 

@@ -86,12 +86,12 @@ export async function compile(args: readonly string[]): Promise<number> {
     onWait: (reason) => console.error(reason),
   };
   const part = values.part === undefined ? undefined : partOf(values.part);
-  if (part && values.finish) throw new UsageError('--part compiles and --finish writes the index: take one of them');
+  if (part && values.finish) throw new UsageError('--part and --finish exclude each other');
   const readerMemory = wholeNumber('reader-memory', values['reader-memory']);
   if (readerMemory !== undefined) limitReaders(readerMemory);
   return interruptible('compile', async (signal) => {
     const named = await nameData(name, { data: values.data, signal });
-    if (named.kind === 'shards') throw new UsageError(`${name} is compiled already: it holds index.arrow`);
+    if (named.kind === 'shards') throw new UsageError(`${name} is a compiled dataset already: it has an index.arrow`);
     for (const sentence of named.understood) console.error(sentence);
     const dataset = await resolveDataset(named.definition, {
       ...wanted,
@@ -126,18 +126,18 @@ export async function compile(args: readonly string[]): Promise<number> {
     const write = values.finish ? finishDataset : compileDataset;
     const { folder, report, orphans, removed } = await write(input, { ...options, signal });
     for (const { slide, words } of disagreements(report)) {
-      console.error(`${slide}: the size of its pixels is in doubt: ${words}`);
+      console.error(`${slide}: its pixel size is uncertain: ${words}`);
     }
     for (const slide of report.slides) {
       if (!('withoutArea' in slide) || slide.withoutArea === 0) continue;
-      console.error(`${slide.slide}: annotations without area, passed over: ${slide.withoutArea}`);
+      console.error(`${slide.slide}: annotations without area, ignored: ${slide.withoutArea}`);
     }
     if (removed.length > 0) {
-      console.error(`shards of an earlier list that were removed from ${folder}: ${someOf(removed)}`);
+      console.error(`removed orphaned shards of an earlier list from ${folder}: ${someOf(removed)}`);
     }
     if (orphans.length > 0) {
       console.error(
-        `tar files in ${folder} that are not of what was compiled now: ${someOf(orphans)}. index.arrow leaves them out, ` +
+        `tar files in ${folder} that do not belong to this compilation: ${someOf(orphans)}. index.arrow leaves them out, ` +
           'but whoever reads *.tar there reads them too: --remove-orphans removes those that are shards, and others are ' +
           'for you to delete',
       );

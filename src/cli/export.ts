@@ -119,10 +119,10 @@ export async function exportRun(args: readonly string[]): Promise<number> {
   const batch = wholeNumber('batch', values.batch) ?? 1;
   const run = readFinishedRun(where);
   if (!isPretraining(run.notebook))
-    throw new UsageError(`${where} is a run of ${run.notebook}, which pretrains nothing`);
+    throw new UsageError(`${where} is a run of ${run.notebook}, which is not a pretraining notebook`);
   const kept = join(run.folder, 'backbone.safetensors');
   if (!existsSync(kept) || (await digestOfFile(kept)) !== run.weights['backbone.safetensors']) {
-    throw new UsageError(`${kept} is not the file that the run left (see pathlab verify)`);
+    throw new UsageError(`${kept} changed since the run (see pathlab verify)`);
   }
   // What other programs run is made of TensorFlow's own ops; read when TensorFlow loads.
   if (to === 'savedmodel') process.env.PATHLAB_CUSTOM_OPS = 'off';
@@ -196,7 +196,7 @@ function torchvisionName({ backbone }: Encoder): string {
   if (call === undefined) {
     const known = Object.keys(inTorchvision).join(', ');
     throw new UsageError(
-      `${backbone.name} is not written for torchvision, but ${known} are; --to timm or savedmodel takes it`,
+      `${backbone.name} cannot be exported to torchvision (only ${known} can); use --to timm or savedmodel`,
     );
   }
   return call;

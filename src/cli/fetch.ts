@@ -135,7 +135,7 @@ function parsed(args: readonly string[]) {
 function address(text: string): string {
   try {
     const { search, hash } = checkUrl(text);
-    if (search || hash) throw new RangeError(`${redactedUrl(text)}: what follows the path is not part of an endpoint`);
+    if (search || hash) throw new RangeError(`${redactedUrl(text)}: an endpoint has no query or fragment`);
     return text;
   } catch (error) {
     throw new UsageError(`--endpoint takes a URL: ${(error as Error).message}`);

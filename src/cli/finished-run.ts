@@ -18,7 +18,7 @@ export function readFinishedRun(where: string): FinishedRun {
     throw new UsageError(`${where} is not a finished run: there is no provenance.json in it`);
   }
   const kept = readOfRun<Provenance>(folder, 'provenance.json');
-  if (!kept.files) throw new UsageError(`${where} was kept by an earlier version, without hashes of its files`);
+  if (!kept.files) throw new UsageError(`${where} was made by an earlier version, which kept no hashes of its files`);
   return { folder, ...kept, parameters: readOfRun<Record<string, unknown>>(folder, 'parameters.json') };
 }
 

@@ -41,8 +41,8 @@ export function modelCard({ run, experiment, encoder, metrics, parameters, sha25
     'It is for research. It has not been validated for diagnosis, and must not be used for it.',
     ...(run.scale === 'paper' ? [] : [`It was trained at ${run.scale} scale, in minutes: it shows how, and no more.`]),
     ...(isSynthetic ? ['It was trained on drawn, not on real tissue: expect nothing of it on slides.'] : []),
-    'Stains, scanners and organs that its data do not show may be told apart worse; look at sites before trusting a number.',
-    'Its numbers are of one run with one seed.',
+    'The model may perform worse on stains, scanners and organs that are not in its data; check sites before trusting a metric.',
+    'Its metrics are from one run with one seed.',
   ];
   return `---
 tags: [histopathology, feature-extraction]

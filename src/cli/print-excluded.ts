@@ -14,10 +14,9 @@ export function printExcluded({ excluded }: LockFile): number {
   for (const { reason, slides, examples } of others.slice(0, maxReasons)) {
     console.error(`${slides} excluded: ${reason} (${examples.join(', ')}${slides > examples.length ? ', ...' : ''})`);
   }
-  if (others.length > maxReasons) console.error(`and more, for ${others.length - maxReasons} other reasons`);
+  if (others.length > maxReasons) console.error(`more are excluded for ${others.length - maxReasons} other reasons`);
   const faults = excluded.filter(({ fault }) => fault);
   for (const { id, reason } of faults.slice(0, maxFaults)) console.error(`excluded: ${id}: ${reason}`);
-  if (faults.length > maxFaults)
-    console.error(`excluded: and ${faults.length - maxFaults} more entries that are wrong`);
+  if (faults.length > maxFaults) console.error(`excluded: and ${faults.length - maxFaults} more invalid entries`);
   return faults.length;
 }

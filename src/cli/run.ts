@@ -106,7 +106,7 @@ function chosenFolder(out: string, root: string): string {
   const isTaken = existsSync(folder) && readdirSync(folder).some((name) => !name.startsWith('.')) && !isRun;
   if (out.trim() === '' || isTaken || !relative(folder, root).startsWith('..')) {
     throw new UsageError(
-      `out is ${JSON.stringify(out)}, but a run needs a folder of its own: a new, an empty, or its own`,
+      `out is ${JSON.stringify(out)}, but a run needs a new or empty folder, or the folder of an earlier run`,
     );
   }
   return folder;

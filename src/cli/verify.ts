@@ -52,9 +52,7 @@ export async function verify(args: readonly string[]): Promise<number> {
     if (!holds) wrong++;
     console.log(`${holds ? 'holds' : 'WRONG'}  ${what}: ${found}`);
   }
-  console.log(
-    wrong === 0 ? 'All that was looked at holds.' : `${wrong} ${wrong === 1 ? 'thing does' : 'things do'} not hold.`,
-  );
+  console.log(wrong === 0 ? 'Everything matches.' : `${wrong} ${wrong === 1 ? 'check' : 'checks'} failed.`);
   return wrong === 0 ? 0 : 2;
 }
 
@@ -62,7 +60,7 @@ async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
   for (const [name, sha256] of Object.entries(run.files)) {
     const path = join(run.folder, name);
     const now = existsSync(path) ? await digestOfFile(path) : undefined;
-    const found = now === undefined ? 'it is gone' : now === sha256 ? 'as the run left it' : 'changed since the run';
+    const found = now === undefined ? 'missing' : now === sha256 ? 'unchanged' : 'changed since the run';
     yield { what: name, holds: now === sha256, found };
   }
   yield {
@@ -76,7 +74,7 @@ async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
     yield { what: name, holds, found: holds ? 'as it was' : 'changed since the run' };
   }
   if (isPretraining(run.notebook)) yield* evaluatedAgain(run);
-  else console.log(`not evaluated again: the numbers of ${run.notebook}`);
+  else console.log(`not evaluated again: the metrics of ${run.notebook}`);
 }
 
 /** Opens the data of a pretraining and evaluates its weights again. */
@@ -100,7 +98,7 @@ async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
     yield {
       what: name,
       holds: kept !== undefined && Math.abs(kept - value) <= Math.max(tolerance, 100 / comparison!.patches) + 1e-9,
-      found: kept === value ? `${value} ${unit} again` : `${value} ${unit}, and ${kept ?? 'nothing'} was kept`,
+      found: kept === value ? `${value} ${unit}, as before` : `${value} ${unit}, but the run has ${kept ?? 'none'}`,
     };
   }
 }

@@ -12,7 +12,7 @@ export function toYaml(value: unknown): string {
     const entries = Object.entries(value).map(([name, item]) => `${yamlText(name)}: ${toYaml(item)}`);
     return `{${entries.join(', ')}}`;
   }
-  throw new TypeError(`a parameter cannot be a ${typeof value}`);
+  throw new TypeError(`a parameter cannot be of type ${typeof value}`);
 }
 
 function yamlNumber(value: number): string {

@@ -59,7 +59,7 @@ function describePatients(
 ): string[] {
   if (names.length === 0) {
     return [
-      'No patient is known: a split cannot keep the patches of one patient together, so numbers on held-out patches may ' +
+      'No patient is known, so a split cannot keep the patches of a patient together, and metrics on held-out patches may ' +
         'be too good.',
     ];
   }

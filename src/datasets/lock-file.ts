@@ -110,7 +110,7 @@ export function readLockFile(path: string): LockFile {
   const wrong = lockFaults(content);
   if (wrong.length > 0) {
     const more = wrong.length > 5 ? `; and ${wrong.length - 5} more` : '';
-    throw new Error(`the lock file ${path} is wrong: ${wrong.slice(0, 5).join('; ')}${more}`);
+    throw new Error(`the lock file ${path} is invalid: ${wrong.slice(0, 5).join('; ')}${more}`);
   }
   return content as LockFile;
 }

@@ -58,6 +58,6 @@ export function readSlideManifest(name: string, root = projectRoot): SlideManife
   const wrong = faults(content, slideManifest, "a slide's manifest");
   if (wrong.length === 0 && (content as SlideManifest).name !== name)
     wrong.push(`name is not "${name}", the file's name`);
-  if (wrong.length > 0) throw new Error(`the manifest ${path} is wrong: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new Error(`the manifest ${path} is invalid: ${wrong.join('; ')}`);
   return content as SlideManifest;
 }

@@ -113,7 +113,7 @@ export async function nameData(
   data: string,
   options: { data?: string; signal?: AbortSignal } = {},
 ): Promise<NamedData> {
-  if (data.trim() === '') throw new RangeError('data is empty: name a definition, a file or a folder');
+  if (data.trim() === '') throw new RangeError('data is empty; name a definition, a file or a folder');
   if (/^[a-z0-9-]+$/.test(data) && existsSync(definitionPath(data))) {
     return { kind: 'definition', definition: data, understood: [] };
   }

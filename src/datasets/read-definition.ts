@@ -29,7 +29,7 @@ export function checkDefinition(content: unknown, path: string): DatasetDefiniti
   if (wrong.length === 0 && (content as DatasetDefinition).name !== name) {
     wrong.push(`name is "${(content as DatasetDefinition).name}", the file's is "${name}"`);
   }
-  if (wrong.length > 0) throw new Error(`the dataset definition ${path} is wrong: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new Error(`the dataset definition ${path} is invalid: ${wrong.join('; ')}`);
   return content as DatasetDefinition;
 }
 

@@ -25,7 +25,7 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
   const found: EncodedPatch[] = [];
   const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
-    throw new Error(`${path} is gone, and index.arrow has patches of it; compile it again`);
+    throw new Error(`${path} is missing, but index.arrow has patches of it; compile it again`);
   });
   try {
     for (let first = 0, end = 1; first < patches.length; first = end++) {
@@ -41,9 +41,7 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
         const encoded = part(image.offset[patch]!, image.length[patch]!);
         // Every JPEG (ITU-T T.81, B.1.1.3) and PNG begins so; a shard that was compiled anew meanwhile has something else there.
         if (!['ffd8', '8950'].includes(Buffer.from(encoded.subarray(0, 2)).toString('hex'))) {
-          throw new Error(
-            `${path} is not the shard that index.arrow was made of: open the dataset again, or compile it`,
-          );
+          throw new Error(`${path} does not match index.arrow: open the dataset again, or compile it`);
         }
         found.push({
           image: encoded,

@@ -78,8 +78,7 @@ export async function resolveDataset(nameOrPath: string, options: FetchOptions =
 function placed(definition: DatasetDefinition, { endpoint, from }: FetchOptions): DatasetOrigin {
   const { source } = definition;
   if (endpoint !== undefined) {
-    if (!('endpoint' in source))
-      throw new Error(`${definition.name} is not downloaded: it has no endpoint to override`);
+    if (!('endpoint' in source)) throw new Error(`${definition.name} has no endpoint: its files are not downloaded`);
     return { ...source, endpoint: endpoint.replace(/\/+$/, '') };
   }
   if (from !== undefined) {
@@ -111,7 +110,7 @@ function resolutionOf(definition: DatasetDefinition, lock: LockFile): string {
   }
   if (resolvedSha256 === lock.listSha256) return `the list has the hash that the definition holds, ${resolvedSha256}`;
   throw new Error(
-    `${name}: the source now gives another list than the definition was resolved to (${lock.slides.length} slides, ` +
+    `${name}: the source now has another list than when the definition was resolved (${lock.slides.length} slides, ` +
       `hash ${lock.listSha256}, not ${resolvedSha256}); results from it cannot be compared with earlier ones. To take ` +
       'it all the same, write its hash into resolvedSha256',
   );

@@ -122,7 +122,7 @@ describe('the GDC', () => {
     const server = await started(startGdc(hits()));
     const path = definitionLike('ptcga200', (d) => Object.assign(small(d), { resolvedSha256: 'a'.repeat(64) }));
     await expect(fetchDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
-      /the source now gives another list than the definition was resolved to \(2 slides, hash [0-9a-f]{64}, not aaa/,
+      /the source now has another list than when the definition was resolved \(2 slides, hash [0-9a-f]{64}, not aaa/,
     );
     expect(existsSync(out)).toBe(false);
   });
@@ -187,7 +187,7 @@ describe('the GDC', () => {
     const server = await started(startServer(async (_, response) => void response.end('<html>')));
     const path = definitionLike('ptcga200', small);
     await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
-      /something that is not JSON/,
+      /does not answer with JSON/,
     );
   });
 
@@ -667,7 +667,7 @@ describe('pathlab fetch', () => {
     [['ptcga200', '--bandwidth', '-1'], /--bandwidth/],
     [['ptcga200', '--endpoint', 'here'], /--endpoint takes a URL: "here" is not a URL/],
     [['ptcga200', '--endpoint', 'https://me:word@example.org'], /--endpoint takes a URL: .* holds a name or password/],
-    [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /what follows the path is not part of an endpoint/],
+    [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /an endpoint has no query or fragment/],
     [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
     [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],
     [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint to override/],

@@ -401,7 +401,7 @@ describe('precut patches in a table', () => {
     const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
     expect(await sides('--max-images', '2')).toBe(await sides());
     const unknown = await audited('', ...anew);
-    expect(unknown.said).toMatch(/1 images are on no side: what they would be divided by is not known of them/);
+    expect(unknown.said).toMatch(/1 images are on no side of the split, because the split's group is unknown for them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
     const page = join(folder, 'audit.json');
     await audited('p1', ...anew, '--by', 'patient-and-duplicates', '--max-images', '2', '--report', page);

@@ -134,7 +134,7 @@ async function filesBesideSplits(place: string, entries: Awaited<ReturnType<type
   let count = 0;
   for (const entry of entries) {
     if (entry.isSymbolicLink() && !isImage.test(entry.name)) {
-      throw new Error(`${join(place, entry.name)} is a link that names no image: links to folders are not followed`);
+      throw new Error(`${join(place, entry.name)} is a link, but not to an image; links to folders are not followed`);
     }
     if (entry.isDirectory() && splitNameOf(entry.name)) continue;
     const { images, others } = entry.isDirectory()
@@ -162,7 +162,7 @@ async function filesIn(folder: string, name: string): Promise<{ images: string[]
       found.others += inside.others;
     } else if (isImage.test(entry.name)) found.images.push(path);
     else if (entry.isSymbolicLink()) {
-      throw new Error(`${join(folder, path)} is a link that names no image: links to folders are not followed`);
+      throw new Error(`${join(folder, path)} is a link, but not to an image; links to folders are not followed`);
     } else found.others++;
   }
   return found;

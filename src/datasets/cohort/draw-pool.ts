@@ -31,7 +31,7 @@ export class DrawPool {
   async draw(job: DrawJob): Promise<WrittenFiles> {
     const worker = this.idle.pop() ?? this.start();
     const answer = await new Promise<DrawAnswer>((resolve, reject) => {
-      const ended = (code: number) => reject(new Error(`a drawing thread ended with code ${code}`));
+      const ended = (code: number) => reject(new Error(`a rendering thread ended with code ${code}`));
       const answered = (message: DrawAnswer) => {
         worker.off('error', reject);
         worker.off('exit', ended);

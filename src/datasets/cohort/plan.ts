@@ -151,7 +151,7 @@ function duplicateOf(
   const again = { ...section.scanner, jpegQuality: section.scanner.jpegQuality - 10, blurPixels: 1 };
   const scanners = { exact: section.scanner, near: again, rescanned: other.scanner };
   if (kind === 'rescanned' && other.id === original.site) {
-    throw new RangeError('a slide can be scanned again at another site only where there are two sites or more');
+    throw new RangeError('rescanning a slide at another site needs at least two sites');
   }
   return {
     ...original,

@@ -71,7 +71,7 @@ const ptcga200: CohortPlanner = {
 
 function kindOf(name: string): string {
   const kind = tissueOfOrgan[name];
-  if (!kind) throw new Error(`no synthetic tissue stands for the class "${name}"`);
+  if (!kind) throw new Error(`there is no synthetic tissue for the class "${name}"`);
   return kind;
 }
 

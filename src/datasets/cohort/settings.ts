@@ -13,7 +13,7 @@ export function syntheticDatasetSettings(
 ): SyntheticDatasetSettings {
   const { kind } = options;
   if (options.classes !== undefined && kind !== 'ptcga200') {
-    throw new RangeError(`classes can be chosen for ptcga200 only; ${kind} has all of its own`);
+    throw new RangeError(`classes can be chosen for ptcga200 only; ${kind} always has all of its classes`);
   }
   const sites = planners[kind].sites.length;
   const isBiopsy = kind.startsWith('segpanda200');

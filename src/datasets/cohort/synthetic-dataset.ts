@@ -119,7 +119,9 @@ async function finished(folder: string, slide: PlannedSlide): Promise<WrittenFil
   if (!record) return undefined;
   const { files, ...made } = record;
   if (canonicalJson(made) !== canonicalJson(recordOf(slide))) {
-    throw new Error(`${path} was made with another seed, other settings or another generator; choose another folder`);
+    throw new Error(
+      `${path} has a dataset with another seed, other settings or another generator; choose another folder`,
+    );
   }
   for (const [name, file] of Object.entries(filesOf(folder, slide))) {
     const wanted = files[name as keyof SectionFiles]?.sha256;

@@ -31,7 +31,7 @@ export function slideTable({ labels }: DatasetDefinition, slides: readonly Plann
 function sourceWord(labels: LabelRule, name: string): string {
   const words = labels.from === 'slide' ? Object.entries(labels.values) : [];
   const word = words.find(([, known]) => known === name)?.[0];
-  if (word === undefined) throw new Error(`the definition has no word of its source for the class "${name}"`);
+  if (word === undefined) throw new Error(`the definition has no raw label for the class "${name}"`);
   return word;
 }
 
@@ -75,7 +75,7 @@ export function syntheticDefinition(
     notes: [
       `Drawn by pathlab, generator ${syntheticGeneratorVersion}, key ${key}: ${describeSettings(settings)}.`,
       form,
-      'Classes differ in structure and not in color; sites differ in stain and scanner. Nothing here is from a patient.',
+      'Classes differ in structure and not in color; sites differ in stain and scanner. No data is from patients.',
     ],
     expected: {
       slides: slides.length,

@@ -201,7 +201,7 @@ function checkList(wrong: readonly ExcludedSlide[], name: string, maxFailures: n
   if (wrong.length <= maxFailures) return;
   const first = wrong.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
   throw new Error(
-    `${wrong.length} entries of the list of ${name} are wrong, more than the ${maxFailures} that may fail, so nothing is ` +
-      `compiled: mend them, or let more fail (--max-failures). The first reasons:\n${first.join('\n')}`,
+    `${wrong.length} entries of the list of ${name} are invalid, more than the limit of ${maxFailures}; nothing is ` +
+      `compiled. Correct them, or raise the limit (--max-failures). The first reasons:\n${first.join('\n')}`,
   );
 }

@@ -81,7 +81,7 @@ export async function compileSlide(
     if (patches === 0) {
       const { disagreement } = slide.magnification;
       throw new Error(
-        `${record.path} gives no patch: ${whyNone(index)}${disagreement ? `. ${doubtIn(disagreement, record)}` : ''}`,
+        `${record.path} has no usable patch: ${whyNone(index)}${disagreement ? `. ${doubtIn(disagreement, record)}` : ''}`,
       );
     }
     labels = await openPatchLabels(rule, record, slide, index);
@@ -192,7 +192,7 @@ function whyNone(index: PatchIndex): string {
   if (places === 0) return `it is smaller than one patch of ${micrometers} um`;
   const reasons = Object.entries(rejections(index)).filter(([, count]) => count > 0);
   return (
-    `of ${places} places of ${micrometers} um none is within the limits ` +
+    `of ${places} places of ${micrometers} um none passes the limits ` +
     `(${reasons.map(([reason, count]) => `${reason}: ${count}`).join(', ')})`
   );
 }

@@ -81,15 +81,15 @@ export function precutSettings(options: CutOptions): PrecutSettings {
   const tiles = tileSettings(others);
   if (geometry !== undefined || maxPatchesPerSlide !== undefined) {
     throw new RangeError(
-      'precut patches are taken as they are: geometry and the most patches of a slide are for slides',
+      'precut patches are not cut again: the geometry and the maximum number of patches are for slides only',
     );
   }
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
-    throw new RangeError(`the size of patches is 1 to 8192 whole pixels; got ${size}`);
+    throw new RangeError(`the size of patches must be an integer from 1 to 8192 px; got ${size}`);
   }
   const kept = lossless && ({ lossless } as const);
   if (!tiles) return { pixels: size ?? null, ...kept };
-  if (size !== undefined) throw new RangeError('patches have a size or are tiles: the side of a tile is their size');
+  if (size !== undefined) throw new RangeError('give a size or tiles, not both: the side of a tile is the size');
   return { pixels: tiles.side, tiles, ...kept };
 }
 

@@ -63,7 +63,9 @@ export async function openPatchLabels(
         const labels = (await readLabelPatch(source, index, patch)).map((value) => {
           const number = numbers[value]!;
           if (number >= 0) return number;
-          throw new Error(`the mask of ${record.id} holds the value ${value}, which is in no class of the definition`);
+          throw new Error(
+            `the mask of ${record.id} holds the value ${value}, which is not a class value of the definition`,
+          );
         });
         const mask = await sharp(labels, { raw: { width: size, height: size, channels: 1 } })
           .toColorspace('b-w')

@@ -202,7 +202,7 @@ async function labelOf(
   const labels = valuesOf(patch.mask!, mask, side, pixels).map((value) => {
     if (numbers[value]! >= 0) return numbers[value]!;
     throw new PatchFault(
-      `its mask ${basename(patch.mask!)} holds the value ${value}, which is in no class of the definition`,
+      `its mask ${basename(patch.mask!)} holds the value ${value}, which is not a class value of the definition`,
     );
   });
   const encoded = await sharp(labels, { raw: { width: pixels, height: pixels, channels: 1 } })

@@ -80,7 +80,7 @@ export async function readReport(folder: string): Promise<CompileReport> {
   try {
     const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport> | null;
     if (!report?.settings?.geometry || !report.counts || !report.classes)
-      throw new Error('its report.json is not that of one');
+      throw new Error('its report.json is not a report');
     return report as CompileReport;
   } catch (error) {
     throw new Error(`${folder} is not a compiled dataset (${(error as Error).message}); run "pathlab compile" first`);

@@ -74,7 +74,7 @@ export class ShardQueue {
   /** @throws Error when no task gave a shard: an index without a row cannot be read */
   requireOne(): void {
     if (this.total === 0 || this.failures.length < this.total) return;
-    throw new Error(`none of the ${this.total} ${this.what} gave a shard. ${this.lastReasons()}`);
+    throw new Error(`none of the ${this.total} ${this.what} could be compiled. ${this.lastReasons()}`);
   }
 
   /** Removes shards that failed tasks gave before their files changed: whoever reads `*.tar` would read them. */
@@ -136,7 +136,7 @@ export class ShardQueue {
   private stopIfTooMany(what: string, last: readonly SlideFailure[]): void {
     if (this.failures.length + this.partFailures + this.wrongEntries <= this.maxFailures) return;
     const wrong = this.wrongEntries > 0 ? ` (including ${this.wrongEntries} wrong entries of the list)` : '';
-    this.stop(new Error(`${what}${wrong}, so compiling stops; finished shards stay. ${this.lastReasons(last)}`));
+    this.stop(new Error(`${what}${wrong}, so compiling stops; finished shards are kept. ${this.lastReasons(last)}`));
   }
 
   /** Lets the workers finish their tasks and start no more. */

@@ -38,15 +38,15 @@ export function tileSettings(options: {
   const { tile: side, stride = side, edge = 'shift', minimumTissue } = options;
   if (side === undefined) {
     if (options.stride === undefined && options.edge === undefined && minimumTissue === undefined) return null;
-    throw new RangeError('stride, edge and the least tissue are of tiles: give the side of a tile too');
+    throw new RangeError('stride, edge and minimum tissue apply to tiles: give the side of a tile too');
   }
   const isWhole = (value: unknown) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 8192;
-  if (!isWhole(side)) throw new RangeError(`the side of a tile is 1 to 8192 whole pixels; got ${side}`);
-  if (!isWhole(stride)) throw new RangeError(`the stride of tiles is 1 to 8192 whole pixels; got ${stride}`);
+  if (!isWhole(side)) throw new RangeError(`the side of a tile must be an integer from 1 to 8192 px; got ${side}`);
+  if (!isWhole(stride)) throw new RangeError(`the stride of tiles must be an integer from 1 to 8192 px; got ${stride}`);
   if (edge !== 'shift' && edge !== 'drop') throw new RangeError(`edge is shift or drop; got ${JSON.stringify(edge)}`);
   if (minimumTissue !== undefined && !(minimumTissue >= 0 && minimumTissue <= 1)) {
-    throw new RangeError(`the least tissue must be a fraction from 0 to 1; got ${minimumTissue}`);
+    throw new RangeError(`the minimum tissue must be a fraction from 0 to 1; got ${minimumTissue}`);
   }
   return { side, stride: stride!, edge, ...(minimumTissue !== undefined && { minimumTissue }) };
 }

@@ -152,7 +152,7 @@ async function ofImagesWithMasks(
   if (imagePaths.size === 0 || alone.length > 0 || idle.length > 0) {
     const some = [...alone.map((path) => `${path} has no mask`), ...idle.map((path) => `${path} is of no image`)];
     throw new Error(
-      `${folder}: the files of ${images}/ and ${masks}/ do not go together by their names: ` +
+      `${folder}: the files of ${images}/ and ${masks}/ do not match by name: ` +
         `${some.slice(0, 3).join('; ') || 'there is no image'}. Name a table (.csv) with the columns image and mask`,
     );
   }
@@ -189,7 +189,7 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
     const images = there.filter(({ name }) => isImage.test(name)).length;
     const tables = there.flatMap(({ name }) => (/\.csv$/i.test(name) ? [name] : []));
     throw new Error(
-      `${folder} has no folders, which would be its classes (it has ${images} images` +
+      `${folder} has no subfolders for classes (it has ${images} images` +
         `${tables.length > 0 ? ` and ${tables.join(', ')}` : ''}). Put the images of each class into a folder of its own, or ` +
         `name ${table}`,
     );

@@ -68,7 +68,7 @@ async function listObjects(source: BucketSource, options: QueryOptions): Promise
     objects.push(...page.objects);
     options.onPage?.(objects.length, undefined);
     token = page.next;
-    if (token !== undefined && seen.has(token)) throw new Error(`${about} gives the same page again and again`);
+    if (token !== undefined && seen.has(token)) throw new Error(`${about} returns the same page repeatedly`);
     if (token !== undefined) seen.add(token);
   }
   return objects;
@@ -77,9 +77,7 @@ async function listObjects(source: BucketSource, options: QueryOptions): Promise
 /** Reads one page of a listing; it holds no markup but elements, so that no general XML reader is needed. */
 export function parseListing(text: string, about: string): { objects: StoredObject[]; next: string | undefined } {
   if (!/<ListBucketResult[\s>]/.test(text) || /<!DOCTYPE/i.test(text)) {
-    throw new Error(
-      `${about} answers with something that is not a bucket's listing: ${JSON.stringify(text.slice(0, 80))}`,
-    );
+    throw new Error(`${about} does not answer with a bucket's listing: ${JSON.stringify(text.slice(0, 80))}`);
   }
   const objects = [...text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)].map(([, part]) => {
     const key = element(part!, 'Key');
@@ -91,7 +89,7 @@ export function parseListing(text: string, about: string): { objects: StoredObje
   });
   if (element(text, 'IsTruncated') !== 'true') return { objects, next: undefined };
   const next = element(text, 'NextContinuationToken');
-  if (!next) throw new Error(`${about} says that its list goes on, and does not say where`);
+  if (!next) throw new Error(`${about} says that its list continues, but not where`);
   return { objects, next };
 }
 

@@ -46,6 +46,6 @@ export function parseCsv(text: string): { columns: string[]; rows: string[][] } 
   }
   const [columns = [], ...others] = rows;
   const twice = columns.find((name, place) => name !== '' && columns.indexOf(name) < place);
-  if (twice !== undefined) throw new Error(`two columns are called "${twice}": which is meant?`);
+  if (twice !== undefined) throw new Error(`two columns are called "${twice}"; rename one`);
   return { columns, rows: others };
 }

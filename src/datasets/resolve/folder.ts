@@ -56,7 +56,7 @@ export async function listFolder(source: FolderSource, base: string, digests: Fi
     for (const outcome of outcomes) 'fault' in outcome ? list.excluded.push(outcome) : list.slides.push(outcome);
   }
   if (list.slides.length === 0 && !list.excluded.some(({ fault }) => fault)) {
-    throw new Error(`${folder} has no folder with images in it: a folder for each class`);
+    throw new Error(`${folder} has no subfolder with images; make a subfolder for each class`);
   }
   return list;
 }

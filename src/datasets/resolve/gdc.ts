@@ -71,12 +71,12 @@ async function askPage(
   try {
     content = JSON.parse(text);
   } catch {
-    throw new Error(`${about} answers with something that is not JSON: ${JSON.stringify(text.slice(0, 80))}`);
+    throw new Error(`${about} does not answer with JSON: ${JSON.stringify(text.slice(0, 80))}`);
   }
   const { data } = content as { data?: { hits?: Hit[]; pagination?: { total?: number } } };
   const total = data?.pagination?.total;
   if (!data || !Array.isArray(data.hits) || !Number.isSafeInteger(total)) {
-    throw new Error(`${about} answers otherwise than the GDC API documents: data.hits or data.pagination is missing`);
+    throw new Error(`${about} does not answer as the GDC API documents: data.hits or data.pagination is missing`);
   }
   for (const hit of data.hits) checkHit(hit, about);
   return { hits: data.hits, total: total! };

@@ -13,11 +13,11 @@ import type { FileDigests } from './file-digests.js';
  */
 export async function checkLocalFile(folder: string, path: string, where: string): Promise<Stats> {
   if (path.includes('\\')) {
-    throw new Error(`${where}: the path ${path} has backslashes, as Windows writes them: write "/" in their place`);
+    throw new Error(`${where}: the path ${path} has backslashes; write "/" instead`);
   }
   if (!isInnerPath(path)) {
     throw new Error(
-      `${where}: "${path}" is not a relative path inside the folder ("..", absolute and odd names are not taken)`,
+      `${where}: "${path}" is not a relative path inside the folder (".." and absolute paths are not allowed)`,
     );
   }
   const place = join(folder, path);
@@ -26,7 +26,7 @@ export async function checkLocalFile(folder: string, path: string, where: string
   // Not the last name alone: a folder on the way may be a link too. The folder itself may be reached through one.
   if ((await realpath(place)) !== join(await realpath(folder), path)) {
     throw new Error(
-      `${where}: ${path} is, or lies behind, a symbolic link, which is not followed: put the file itself there`,
+      `${where}: ${path} is a symbolic link or leads through one, which is not followed; put the file itself there`,
     );
   }
   if (facts.size === 0) throw new Error(`${where}: ${path} is empty`);

@@ -31,8 +31,8 @@ export async function queryWithRetry<T>(
   } catch (error) {
     if (signal?.aborted || !isTransient(error)) throw error;
     throw new Error(
-      `${about} could not be asked for its list in ${attempts} attempts: ${reasonOf(error)}. Look whether this machine ` +
-        'reaches that address (network, proxy, firewall), or name a mirror (--endpoint ADDRESS), and run it again',
+      `${about} could not be listed in ${attempts} attempts: ${reasonOf(error)}. Check that this machine ` +
+        'reaches that host (network, proxy, firewall), or name a mirror (--endpoint URL), and run it again',
       { cause: error },
     );
   }

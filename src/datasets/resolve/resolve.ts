@@ -43,12 +43,12 @@ export async function resolveDefinition(
   const slides = withoutFaults(classified(kept, definition, excluded), excluded);
   const wrong = slideFaults(slides);
   if (wrong.length > 0) {
-    throw new Error(`${list.from} cannot be used: ${wrong.slice(0, 5).join('; ')}${more(wrong.length - 5)}`);
+    throw new Error(`${list.from} is invalid: ${wrong.slice(0, 5).join('; ')}${more(wrong.length - 5)}`);
   }
   if (slides.length === 0) {
     const reasons = excluded.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
     throw new Error(
-      `${list.from} gives nothing that ${definition.name} keeps: ${excluded.length} are excluded\n${reasons.join('\n')}`,
+      `${list.from} has no slide that ${definition.name} includes: ${excluded.length} are excluded\n${reasons.join('\n')}`,
     );
   }
   return {

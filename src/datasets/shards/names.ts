@@ -12,14 +12,14 @@ export function requireSafeName(name: string, what: string): void {
 }
 
 /**
- * @throws RangeError when two ids are equal, or differ in capitals only, which some file systems do not tell apart
+ * @throws RangeError when two ids are equal, or differ only in upper and lower case, which some file systems do not tell apart
  */
 export function requireDistinctNames(ids: readonly string[], what: string): void {
   const seen = new Map<string, string>();
   for (const id of ids) {
     const other = seen.get(id.toLowerCase());
     if (other === id) throw new RangeError(`${what} "${id}" occurs twice`);
-    if (other !== undefined) throw new RangeError(`${what} "${other}" and "${id}" differ in capitals only`);
+    if (other !== undefined) throw new RangeError(`${what} "${other}" and "${id}" differ only in upper and lower case`);
     seen.set(id.toLowerCase(), id);
   }
 }

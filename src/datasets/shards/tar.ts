@@ -93,7 +93,7 @@ function splitName(path: string): { prefix: string; name: string } {
   const prefix = path.slice(0, Math.max(0, slash));
   const name = path.slice(slash + 1);
   if (slash < 1 || Buffer.byteLength(prefix) > longestPrefix || Buffer.byteLength(name) > longestName) {
-    throw new RangeError(`${path} is too long a name for a tar archive`);
+    throw new RangeError(`${path} is a name too long for a tar archive`);
   }
   return { prefix, name };
 }

@@ -79,7 +79,7 @@ export const defaultNearDistance = 24;
 export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit {
   const columns = rows.columnNames();
   for (const name of ['id', 'side', ...options.apart]) {
-    if (!columns.includes(name)) throw new Error(`the table has no column "${name}", which the audit is to check`);
+    if (!columns.includes(name)) throw new Error(`the table has no column "${name}", which the audit needs`);
   }
   const values = (name: string) => rows.array(name) as (string | null | undefined)[];
   const ids = values('id') as string[];

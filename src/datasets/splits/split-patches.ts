@@ -64,7 +64,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const parts = { train: rows(train), heldOut: rows(heldOut) };
   for (const [name, part] of Object.entries(parts)) {
     if (part.length === 0)
-      throw new Error(`the split leaves no patch ${name === 'train' ? 'to train on' : 'to judge by'}`);
+      throw new Error(`the split has no patch ${name === 'train' ? 'to train on' : 'to judge by'}`);
   }
   const column = columnOf(by, dataset);
   const groupCount = (part: Int32Array) => (column ? new Set(part.map((row) => column.codes[row]!)).size : part.length);
@@ -109,7 +109,7 @@ function columnOf(by: PatchSplitBy, { patients, slides }: Patches): CodedColumn 
 function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, notes: string[]): Uint8Array {
   switch (by) {
     case 'given':
-      if (!dataset.splits) throw new Error('there is no given split: no table says on which side a patch is');
+      if (!dataset.splits) throw new Error('there is no given split: no patch has a side');
       return givenSplits(dataset.splits);
     case 'patient':
     case 'slide':
@@ -117,7 +117,7 @@ function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, no
     case 'patch':
       return patchSides(dataset, share, key);
     default:
-      throw new RangeError(`by is given, patient, slide or patch; got ${JSON.stringify(by)}`);
+      throw new RangeError(`by must be given, patient, slide or patch; got ${JSON.stringify(by)}`);
   }
 }
 
@@ -144,11 +144,11 @@ function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, ke
     const id = names[group]!;
     return { id, patient: id, site: null, class: name, weight };
   });
-  if (groups.length === 0) throw new Error(`no ${by} is known: ask for another division (by)`);
+  if (groups.length === 0) throw new Error(`no ${by} is known; choose another split (by)`);
   if (groups.length === 1) {
     throw new Error(
       `all patches${dataset.labels.some((label) => label >= 0) ? ' with a class' : ''} are of one ${by}, ` +
-        `${groups[0]!.id}: it cannot be on both sides; to divide its patches all the same, ask for by: "patch"`,
+        `${groups[0]!.id}: it cannot be on both sides; to split its patches anyway, use by: "patch"`,
     );
   }
   const unlabelled = names.length - groups.length;
