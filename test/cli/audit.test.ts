@@ -138,7 +138,7 @@ describe("pathlab audit of a user's own folder", () => {
     );
     const linked = await write('beside-link', { 'train/p1_1.png': images[0]!, 'val/p2_1.png': images[1]! });
     symlinkSync(join(where, 'test'), join(linked, 'test'));
-    await expect(run(linked, ...patient)).rejects.toThrow(/test is a link that names no image/);
+    await expect(run(linked, ...patient)).rejects.toThrow(/test is a link, but not to an image/);
     const oneSide = await write('one-side', { 'val/p1_1.png': images[0]!, 'validation/p2_1.png': images[1]! });
     await expect(run(oneSide, ...patient)).rejects.toThrow(/is not divided: it has val, validation/);
   });
@@ -166,7 +166,7 @@ describe("pathlab audit of a user's own folder", () => {
     const { code, said } = await run(table, '--report', facts);
     expect([code, said]).toEqual([
       0,
-      expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. Where they/m),
+      expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. If such/m),
     ]);
     expect(JSON.parse(readFileSync(facts, 'utf8')).warnings).toEqual([expect.stringMatching(/P1 and p1/)]);
     await run(table, '--report', join(folder, 'case.html'));
@@ -179,7 +179,7 @@ describe("pathlab audit of a user's own folder", () => {
     const where = await write('wrong', { 'train/a.png': images[0]!, 'test/b.png': images[1]! });
     await expect(run()).rejects.toThrow(/takes one WHERE/);
     await expect(run(join(folder, 'nowhere'))).rejects.toThrow(/there is no folder or table .*nowhere/);
-    await expect(run(where)).rejects.toThrow(/no image says of which patient it is: name a pattern with --patient/);
+    await expect(run(where)).rejects.toThrow(/no image has a patient: name a pattern with --patient/);
     await expect(run(where, '--patient', 'p')).rejects.toThrow(/regular expression with one group; got "p"/);
     await expect(run(where, ...patient)).rejects.toThrow(/test\/b\.png has no patient in it/);
     await expect(run(where, '--apart', 'hospital')).rejects.toThrow(
@@ -194,7 +194,7 @@ describe("pathlab audit of a user's own folder", () => {
     );
     const linked = await write('linked', { 'train/a.png': images[0]!, 'test/b.png': images[1]! });
     symlinkSync(where, join(linked, 'test', 'more'));
-    await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link that names no image/);
+    await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link, but not to an image/);
     const table = join(linked, 'images.csv');
     writeFileSync(table, 'path,side\n../wrong/train/a.png,train\ntest/b.png,test\n');
     await expect(run(table, '--apart', 'none')).rejects.toThrow(/no relative path inside/);
@@ -233,9 +233,9 @@ describe('pathlab audit of a compiled dataset', () => {
     mkdirSync(indexAlone, { recursive: true });
     for (const name of ['index.arrow', 'report.json']) copyFileSync(join(compiled, name), join(indexAlone, name));
     await expect(run(indexAlone, '--by', 'site')).rejects.toThrow(/needs at least 3; there are 2/);
-    await expect(run(indexAlone)).rejects.toThrow(/\.tar is gone/);
+    await expect(run(indexAlone)).rejects.toThrow(/\.tar is missing/);
     await expect(run(compiled, '--by', 'hospital')).rejects.toThrow(/--by takes slide, patient/);
     await expect(run(compiled, '--test', '2')).rejects.toThrow(/--test takes a fraction/);
-    await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for images of your own/);
+    await expect(run(compiled, ...patient)).rejects.toThrow(/--patient is for folders and tables/);
   });
 });

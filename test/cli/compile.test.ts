@@ -185,7 +185,7 @@ describe('pathlab compile', () => {
     expect(stderr).toContain(`1 excluded: its class, "unheard of", is not in the definition's map (copy)\n`);
     expect(stderr).toContain(`1 excluded: the same bytes as another (${slides[1]!.replace('.tif', '')})\n`);
     expect(stderr).toMatch(
-      /that are not of what was compiled now: \d \(other\.tar, somebodys\.tar(, [^)]*)?\)\. index\.arrow/,
+      /that do not belong to this compilation: \d \(other\.tar, somebodys\.tar(, [^)]*)?\)\. index\.arrow/,
     );
     expect(tars(made)).not.toContain(shard(slides[0]!));
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
@@ -198,9 +198,9 @@ describe('pathlab compile', () => {
     const before = tars(made);
     const removing = run('--remove-orphans');
     expect(removing.stderr).toMatch(
-      /shards of an earlier list that were removed from .*: \d \(other\.tar(, [^)]*)?\)\n/,
+      /removed orphaned shards of an earlier list from .*: \d \(other\.tar(, [^)]*)?\)\n/,
     );
-    expect(removing.stderr).toMatch(/that are not of what was compiled now: 1 \(somebodys\.tar\)\./);
+    expect(removing.stderr).toMatch(/that do not belong to this compilation: 1 \(somebodys\.tar\)\./);
     expect(tars(made)).toEqual(['double.tar', 'somebodys.tar']);
     expect(before).toContain('other.tar');
   });
@@ -220,7 +220,7 @@ describe('pathlab compile', () => {
     const all = [program, 'compile', path, '--data', join(folder, 'data'), '--source', join(folder, 'source')];
     const { stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
     const words =
-      /size of its pixels is in doubt: synthetic-0\d\.tif: its pixels are 0\.5 um, but the caller says 0\.6 um/;
+      /its pixel size is uncertain: synthetic-0\d\.tif: its pixels are 0\.5 um, but the caller says 0\.6 um/;
     expect(stderr).toMatch(words);
     const card = readFileSync(join(stdout.trim().split('\n').at(-1)!, 'CARD.md'), 'utf8');
     expect(card).toMatch(

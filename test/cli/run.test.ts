@@ -58,7 +58,7 @@ test('every value arrives as it was given', async () => {
 });
 
 test.each(['', '.', '..', 'src', 'notebooks'])('a run does not write into the folder "%s"', async (out) => {
-  await expect(runNotebook('echo', { out }, root)).rejects.toThrow(/a run needs a folder of its own/);
+  await expect(runNotebook('echo', { out }, root)).rejects.toThrow(/a run needs a new or empty folder/);
 });
 
 test('infinities, NaN and null arrive as such, in a notebook without scales too', async () => {

@@ -199,10 +199,10 @@ describe('compileDataset', () => {
     }));
     await compileDataset({ ...dataset, slides }, { data });
     await expect(readAll(loaded)).rejects.toThrow(
-      /is not the shard that index\.arrow was made of: open the dataset again/,
+      /does not match index\.arrow: open the dataset again/,
     );
     rmSync(join(folder, `${slides[0]!.id}.tar`));
-    await expect(readAll(loaded)).rejects.toThrow(/(is gone, and index\.arrow has patches of it|is not the shard)/);
+    await expect(readAll(loaded)).rejects.toThrow(/(is missing, but index\.arrow has patches of it|does not match index\.arrow)/);
   });
 
   it('reports each slide that fails with its own reason, and compiles the rest', async () => {
@@ -249,7 +249,7 @@ describe('compileDataset', () => {
       text: expect.stringMatching(/text\.svs is in no slide format/),
       short: expect.any(String),
       'no-mpp': expect.stringMatching(/size of a pixel is not known.*a table of slides takes a column mpp/),
-      glass: expect.stringMatching(/gives no patch/),
+      glass: expect.stringMatching(/has no usable patch/),
       levels: expect.stringMatching(/claims more than 512 images/),
       huge: expect.stringMatching(/claims to be 1048576 x 1048576 px/),
       link: expect.stringMatching(/link\.tif is a symbolic link/),
@@ -268,7 +268,7 @@ describe('compileDataset', () => {
     await expect(stopped).rejects.toThrow(/more than 2 of 10 slides failed/);
     const none = compileDataset({ ...dataset, slides: slides.slice(0, 3) }, { data: temporaryFolder() });
     await expect(none).rejects.toThrow(
-      /none of the 3 slides gave a shard\. The last reasons:[\s\S]*text: text\.svs is/,
+      /none of the 3 slides could be compiled\. The last reasons:[\s\S]*text: text\.svs is/,
     );
   });
 
@@ -282,7 +282,7 @@ describe('compileDataset', () => {
     };
     const { report: doubtful } = await compileWith({ mpp: 5 }, 5000).catch((error: Error) => ({ report: error }));
     expect(doubtful instanceof Error ? doubtful.message : doubtful.failures[0]!.reason).toMatch(
-      /gives no patch: .*in doubt \(.*its pixels are 0\.5 um, but the caller says 5 um\).*"pixelSize": "table"/,
+      /has no usable patch: .*in doubt \(.*its pixels are 0\.5 um, but the caller says 5 um\).*"pixelSize": "table"/,
     );
     const { report } = await compileWith({ mpp: 3, mppFrom: 'caller' }, 1200);
     expect(report.counts.patches).toBeGreaterThan(0);
@@ -409,7 +409,7 @@ describe('compileDataset', () => {
       /cannot name a file/,
     );
     await expect(compileDataset(withIds('a', 'b', 'a'))).rejects.toThrow(/"a" occurs twice/);
-    await expect(compileDataset(withIds('a', 'A'))).rejects.toThrow(/capitals only/);
+    await expect(compileDataset(withIds('a', 'A'))).rejects.toThrow(/only in upper and lower case/);
     await expect(compileDataset(withIds())).rejects.toThrow(/has no slides/);
   });
 

@@ -154,7 +154,7 @@ describe('the GDC', () => {
     [
       'two cases for one slide',
       { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] },
-      /gives nothing that small keeps/,
+      /has no slide that small includes/,
     ],
   ])('is refused when it lists %s', async (_, change, message) => {
     const server = await started(startGdc([{ ...hits()[0]!, ...change }]));
@@ -287,7 +287,7 @@ describe('the Camelyon bucket', () => {
     [
       'an end that is none',
       '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
-      /goes on, and does not/,
+      /continues, but not where/,
     ],
     ['no slides', '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>', /lists 0 files, but none/],
   ])('is refused when it gives %s', async (_, text, message) => {
@@ -305,7 +305,7 @@ describe('a source that does not answer', () => {
       told.push(`${address} ${wait > 0} ${reason}`);
     const resolved = resolveDataset(name, { ...quick, attempts: 3, out, endpoint: server.url, onListRetry });
     await expect(resolved).rejects.toThrow(
-      /^http:\S+ could not be asked for its list in 3 attempts: the server refuses connections\. Look whether .*--endpoint/,
+      /^http:\S+ could not be listed in 3 attempts: the server refuses connections\. Check that .*--endpoint/,
     );
     expect(told.length).toBe(2);
     for (const words of told) {
@@ -479,7 +479,7 @@ describe("a user's own data", () => {
         { out },
       );
       expect(ready.map(({ id }) => id)).toEqual(['b-008']);
-      const reason = expect.stringContaining(`${mask || path} is, or lies behind, a symbolic link`);
+      const reason = expect.stringContaining(`${mask || path} is a symbolic link or leads through one`);
       expect(lock.excluded).toEqual([{ id: path, reason, fault: true }]);
     }
   });
@@ -493,7 +493,7 @@ describe("a user's own data", () => {
     [
       'no row that is right',
       'file,label,patient\n../x.png,1,9\n',
-      /gives nothing that small keeps[\s\S]*row 1: "\.\.\/x/,
+      /has no slide that small includes[\s\S]*row 1: "\.\.\/x/,
     ],
     [
       'a column that is missing',
@@ -614,7 +614,7 @@ describe('PANDA', () => {
     // As many as are missing count among those that may fail.
     const words = ['segpanda200', '--from', from, '--source', out, '--data', join(folder, 'data')];
     await expect(compile([...words, '--max-failures', '1'])).rejects.toThrow(
-      /2 entries of the list of segpanda200 are wrong, more than the 1 that may fail[\s\S]*g: train\.csv: there is no file/,
+      /2 entries of the list of segpanda200 are invalid, more than the limit of 1[\s\S]*g: train\.csv: there is no file/,
     );
     await expect(compile([...words, '--max-failures', '3'])).rejects.toThrow(
       /more than 3 of 3 slides failed \(including 2 wrong entries of the list\), so compiling stops/,
@@ -670,7 +670,7 @@ describe('pathlab fetch', () => {
     [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /an endpoint has no query or fragment/],
     [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
     [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],
-    [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint to override/],
+    [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint: its files/],
     [['ptcga200', '--oot', 'x'], /--oot/],
   ])('says what is wrong with %j', async (words, message) => {
     await expect(fetch(words)).rejects.toThrow(message);

@@ -172,7 +172,7 @@ describe('a table of patches', () => {
     write('plain.csv', 'path\na.jpg\nb.jpg\n');
     const { dataset, understood } = await open('plain.csv');
     expect(rowsOf(dataset.patients)).toEqual([null, null]);
-    expect(understood.join('\n')).toMatch(/No patient is known: a split cannot keep .* may be too good/);
+    expect(understood.join('\n')).toMatch(/No patient is known, so a split cannot keep .* may be too good/);
     write('each.csv', 'path,patient\na.jpg,1\nb.jpg,2\n');
     expect((await open('each.csv')).understood.join('\n')).toMatch(/EVERY PATCH HAS A PATIENT OF ITS OWN/);
   });
@@ -332,7 +332,7 @@ describe('a folder of class folders', () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ['images alone', ['a.jpg', 'b.jpg', 'list.txt'], /has no folders, which would be its classes \(it has 2 images\)/],
+    ['images alone', ['a.jpg', 'b.jpg', 'list.txt'], /has no subfolders for classes \(it has 2 images\)/],
     ['nothing', [], /has no folders.*\(it has 0 images\).*name a table/],
     [
       'a class without images',
@@ -400,7 +400,7 @@ describe('a definition, a name, or shards', () => {
   });
 
   it('say what there is when there is nothing, or nothing that is known', async () => {
-    for (const none of ['', ' ']) await expect(openData(none)).rejects.toThrow(/data is empty: name a definition/);
+    for (const none of ['', ' ']) await expect(openData(none)).rejects.toThrow(/data is empty; name a definition/);
     await expect(openData('no-such-data')).rejects.toThrow(
       /there is no no-such-data: neither a definition in data-man/,
     );
@@ -427,7 +427,7 @@ describe('pathlab compile', () => {
     const { dataset, compiled, understood } = await open('set');
     expect([compiled, said.at(-1)]).toEqual([0, dataset.folder]);
     expect(errors).toEqual(expect.arrayContaining(understood));
-    await expect(compile([dataset.folder])).rejects.toThrow(/is compiled already: it holds index\.arrow/);
+    await expect(compile([dataset.folder])).rejects.toThrow(/is a compiled dataset already: it has an index\.arrow/);
   });
 });
 

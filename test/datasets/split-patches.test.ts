@@ -225,7 +225,7 @@ describe('splitPatches', () => {
     );
     const without = cohort(6).map((patch) => ({ ...patch, patient: undefined }));
     expect(() => splitPatches(setOf(without), { by: 'patient' }, key(1))).toThrow(
-      /no patient is known: ask for another/,
+      /no patient is known; choose another/,
     );
     expect(() => splitPatches(setOf(without), { by: 'site' as 'slide' }, key(1))).toThrow(
       /by is given, patient, slide or/,

@@ -120,7 +120,7 @@ describe('a synthetic dataset in the form of PTCGA200', () => {
     await expect(refused({ sites: 21 })).rejects.toThrow(/sites must be an integer from 1 to 20; got 21/);
     await expect(refused({ kind: 'pcam200' })).rejects.toThrow(/classes can be chosen for ptcga200 only/);
     await expect(refused({ leaks: { exact: 50 } })).rejects.toThrow(/only 9 slides to duplicate/);
-    await expect(refused({ sites: 1 })).rejects.toThrow(/two sites or more/);
+    await expect(refused({ sites: 1 })).rejects.toThrow(/at least two sites/);
   });
 });
 

@@ -77,7 +77,7 @@ describe('openShardDataset', () => {
     for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
     const { classes: _, ...older } = dataset.report;
     writeFileSync(join(place, 'report.json'), JSON.stringify(older));
-    await expect(openShardDataset(place)).rejects.toThrow(/its report\.json is not that of one/);
+    await expect(openShardDataset(place)).rejects.toThrow(/its report\.json is not a report/);
     writeFileSync(join(place, 'report.json'), JSON.stringify({ ...older, classes: ['acinar', 'nested'] }));
     await expect(openShardDataset(place)).rejects.toThrow(
       /of the class "(diffuse|papillary)", which its report does not/,
@@ -95,7 +95,7 @@ describe('openShardDataset', () => {
       'the report of a fetch',
       'report.json',
       '{"slides": 3}',
-      /is not a compiled dataset \(its report\.json is not that of one/,
+      /is not a compiled dataset \(its report\.json is not a report/,
     ],
     [
       'an index that is cut short',
