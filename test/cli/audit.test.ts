@@ -164,10 +164,7 @@ describe("pathlab audit of a user's own folder", () => {
     writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,P1\nimages/2.png,test,p2\n');
     const facts = join(folder, 'case.json');
     const { code, said } = await run(table, '--report', facts);
-    expect([code, said]).toEqual([
-      0,
-      expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. If such/m),
-    ]);
+    expect([code, said]).toEqual([0, expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. If such/m)]);
     expect(JSON.parse(readFileSync(facts, 'utf8')).warnings).toEqual([expect.stringMatching(/P1 and p1/)]);
     await run(table, '--report', join(folder, 'case.html'));
     expect(readFileSync(join(folder, 'case.html'), 'utf8')).toMatch(/Warning: patients whose names differ in case/);

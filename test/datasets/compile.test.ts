@@ -198,11 +198,11 @@ describe('compileDataset', () => {
       class: 'a name long enough to move all that follows'.repeat(20),
     }));
     await compileDataset({ ...dataset, slides }, { data });
-    await expect(readAll(loaded)).rejects.toThrow(
-      /does not match index\.arrow: open the dataset again/,
-    );
+    await expect(readAll(loaded)).rejects.toThrow(/does not match index\.arrow: open the dataset again/);
     rmSync(join(folder, `${slides[0]!.id}.tar`));
-    await expect(readAll(loaded)).rejects.toThrow(/(is missing, but index\.arrow has patches of it|does not match index\.arrow)/);
+    await expect(readAll(loaded)).rejects.toThrow(
+      /(is missing, but index\.arrow has patches of it|does not match index\.arrow)/,
+    );
   });
 
   it('reports each slide that fails with its own reason, and compiles the rest', async () => {

@@ -328,9 +328,7 @@ describe('precut patches in a table', () => {
     await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is not a side of a split/);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nx\\b.jpg,0,008,north,train\n');
     const { lock } = await resolveDataset(define({ source: table }), { out: join(folder, 'source') });
-    expect(lock.excluded.map(({ reason }) => reason).join()).toMatch(
-      /has backslashes; write "\/"/,
-    );
+    expect(lock.excluded.map(({ reason }) => reason).join()).toMatch(/has backslashes; write "\/"/);
   });
 
   it('are audited as their table divides them, unless they are to be divided anew', async () => {
