@@ -21,11 +21,11 @@
 // diagnostic slide of TCGA and labels them with the slide's primary site: 20 classes. This page runs that definition
 // from the list of slides to the shards that training reads.
 //
-// | scale | what is compiled | on two CPU cores |
+// | scale | what is compiled | time on two CPU cores |
 // | --- | --- | --- |
 // | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | half a minute |
-// | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | a minute |
-// | `paper` | the real slides; refused before they are fetched | `npx --no-install pathlab compile ptcga200 --plan` says |
+// | `demo` | the default: a **synthetic** cohort; its results do not apply to the real dataset | a minute |
+// | `paper` | the real slides; fetch them first | `npx --no-install pathlab compile ptcga200 --plan` says |
 //
 // On your own slides or patches: `npm run notebook -- 01-compile-ptcga200 -p data DEFINITION_OR_TABLE_OR_FOLDER`
 
@@ -51,7 +51,7 @@ const dataset = await lab.prepareDataset(experiment);
 await lab.showSlideList(dataset);
 
 // %% [markdown]
-// ## What is cut from a slide
+// ## Patches of a slide
 
 // %%
 await lab.showSlideCut(dataset, { seed, save: run.figure('slide.png') });
@@ -66,7 +66,7 @@ await lab.showCompiled(compiled.report);
 await lab.showPatches(compiled, { save: run.figure('patches.png') });
 
 // %% [markdown]
-// ## What is in it
+// ## Contents
 
 // %% tags=["key-figure"]
 await lab.showCounts(compiled.report, 'class', { save: run.figure('classes.png') });
@@ -76,25 +76,25 @@ await lab.showCounts(compiled.report, 'site', { save: run.figure('sites.png') })
 await lab.showCounts(compiled.report, 'patient', { save: run.figure('patients.png') });
 
 // %% [markdown]
-// ## What a split leaks
+// ## Leaks of the split
 
 // %%
 const audit = await lab.auditSplits(dataset, compiled);
 await lab.showSplitAudit(run, audit);
 
 // %% [markdown]
-// ## What the sites give away
+// ## Site leakage
 //
-// A site's stain and scanner are in every patch of it. Here the site and the class of each patch are guessed from colors
-// alone, by the patches nearest in color. A class comes mostly from a few sites: who knows the site has half told the
-// class. Patches of other patients answer (for a fifth of the patients at a time), then patches of other sites (for a
-// site at a time). The difference is what a split by patient can flatter a network by.
+// Every patch shows its site's stain and scanner. Here nearest neighbors in color predict the site and the class of each
+// patch. Most classes come from a few sites, so the site is a clue to the class. The neighbors are patches of other patients
+// (five folds), then patches of other sites (one site at a time). The difference in accuracy shows how much a split by
+// patient can overestimate a network.
 
 // %%
 const leakage = await lab.showSiteLeakage(run, audit, { seed });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 
 // %%
 await lab.showDatasetCard(compiled);

@@ -21,11 +21,11 @@
 // biopsies of PANDA, each with a mask of six classes. This page runs that definition from the list of slides to the
 // shards of images and masks that training reads.
 //
-// | scale | what is compiled | on two CPU cores |
+// | scale | what is compiled | time on two CPU cores |
 // | --- | --- | --- |
 // | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | half a minute |
-// | `demo` | the default: a **synthetic** cohort; its numbers say nothing of the real dataset | a minute |
-// | `paper` | the real slides; refused before they are fetched | `npx --no-install pathlab compile segpanda200 --plan` says |
+// | `demo` | the default: a **synthetic** cohort; its results do not apply to the real dataset | a minute |
+// | `paper` | the real slides; fetch them first | `npx --no-install pathlab compile segpanda200 --plan` says |
 //
 // On your own slides or patches: `npm run notebook -- 03-compile-segpanda200 -p data DEFINITION_OR_TABLE_OR_FOLDER`
 
@@ -51,7 +51,7 @@ const dataset = await lab.prepareDataset(experiment);
 await lab.showSlideList(dataset);
 
 // %% [markdown]
-// ## What is cut from a slide
+// ## Patches of a slide
 
 // %%
 await lab.showSlideCut(dataset, { seed, save: run.figure('slide.png') });
@@ -65,7 +65,7 @@ await lab.showCompiled(compiled.report);
 await lab.showPatches(compiled, { save: run.figure('patches.png') });
 
 // %% [markdown]
-// ## What is in it
+// ## Contents
 
 // %% tags=["key-figure"]
 await lab.showCounts(compiled.report, 'class', { save: run.figure('classes.png') });
@@ -75,14 +75,14 @@ await lab.showCounts(compiled.report, 'site', { save: run.figure('sites.png') })
 await lab.showCounts(compiled.report, 'patient', { save: run.figure('patients.png') });
 
 // %% [markdown]
-// ## What a split leaks
+// ## Leaks of the split
 
 // %%
 const audit = await lab.auditSplits(dataset, compiled);
 await lab.showSplitAudit(run, audit);
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 
 // %%
 await lab.showDatasetCard(compiled);

@@ -21,16 +21,16 @@
 // ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)) trains a ResNet-50 on the 20 primary sites of PTCGA200. With weights
 // of ImageNet below it, it names **82.72 %** of them; self-supervised pretraining reaches up to 86.41 %.
 //
-// **What this page shows.** Training with classes on the data named below, and whether the features tell held-out patches
-// apart better than the same network before training, and better than color alone. At the small scales the network is small
-// and trains for a minute: do not compare its numbers with the paper's.
+// **What this page shows.** Supervised training on the data named below, and how well its features separate the classes of
+// held-out patches, compared with the untrained network and with color features. At the small scales the network is small and
+// trains for a minute; do not compare its accuracy with the paper's.
 // On your own patches: `npm run notebook -- 10-pretrain-supervised -p data TABLE_OR_FOLDER`
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -49,8 +49,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // ## Settings
 //
 // Cross entropy over the classes, with dropout before the classifier; here with smoothed labels, and every class drawn
-// equally often. To go on from weights, give `init`. Running the page again with the same parameters and code continues
-// where the run was.
+// equally often. To go on from weights, give `init`. A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -65,8 +64,8 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patches of patients or slides that training has not seen. Patches without a class are left out of
-// the training; data without any are refused.
+// Features are evaluated on patches of held-out patients or slides. Patches without a class are excluded from training; data
+// without any class are an error.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -75,7 +74,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The network sees one view of a patch, another each time. What views change, it learns to ignore.
+// The network sees one view of a patch, another each time. It becomes invariant to what views change.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -84,7 +83,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the cross entropy of the class, on views with dropout. The lower panels are measured on held-out patches and
-// do not influence it. An interrupt of the kernel leaves a checkpoint, from which running the cell again continues.
+// do not influence it. An interrupt leaves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -99,7 +98,7 @@ const { encoder } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
@@ -108,15 +107,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

@@ -16,20 +16,20 @@
 // %% [markdown]
 // # SimCLR on pathology patches
 //
-// **Claim.** A network that has never seen a label can learn features that tell tissue apart. In *Large-scale pretraining
+// **Claim.** A network can learn features that separate tissue classes without labels. In *Large-scale pretraining
 // on pathological images for fine-tuning of small pathological benchmarks*
 // ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)) a ResNet-50 pretrained with SimCLR on PTCGA200 reaches **86.41 %**
 // accuracy on its 20 primary sites; one pretrained on ImageNet reaches 82.72 %.
 //
-// **What this page shows.** SimCLR on the data named below, and whether its features tell held-out patches apart better
-// than the same network before training, and better than color alone. At the small scales the network is small and trains
-// for a minute: do not compare its numbers with the paper's.
+// **What this page shows.** SimCLR on the data named below, and how well its features separate the classes of held-out
+// patches, compared with the untrained network and with color features. At the small scales the network is small and trains
+// for a minute; do not compare its accuracy with the paper's.
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
 // On your own patches: `-p data TABLE_OR_FOLDER`. From ImageNet weights: `-p backbone efficientnet_lite0 -p init imagenet`
 
@@ -49,7 +49,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from the implementation that it used. An interrupted run continues.
+// Settings that the paper does not publish come from the implementation that it used. An interrupted run continues.
 
 // %%
 import * as lab from 'pathlab';
@@ -64,7 +64,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patches of patients or slides that training has not seen. Training itself uses no class.
+// Features are evaluated on patches of held-out patients or slides. Training uses no labels.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -73,7 +73,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The two views of a patch have to find each other among those of a batch. What views change, features learn to ignore.
+// The network learns to match the two views of a patch within a batch. Features become invariant to what views change.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -81,7 +81,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is NT-Xent: how hard it is to find the other view. The lower panels are measured on held-out patches.
+// The loss is NT-Xent, the cross entropy of matching the two views. The lower panels are measured on held-out patches.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -96,7 +96,7 @@ const { encoder } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
@@ -105,15 +105,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

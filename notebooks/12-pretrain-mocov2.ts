@@ -16,19 +16,19 @@
 // %% [markdown]
 // # MoCo v2 on pathology patches
 //
-// **Claim.** Features that tell tissue apart can be learned without labels and without large batches. A ResNet-50 pretrained
-// with MoCo v2 on PTCGA200 reaches **83.94 %** accuracy on its 20 primary sites; on ImageNet, 82.72 %
+// **Claim.** Features that separate tissue classes can be learned without labels and without large batches. A ResNet-50
+// pretrained with MoCo v2 on PTCGA200 reaches **83.94 %** accuracy on its 20 primary sites; on ImageNet, 82.72 %
 // ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
 //
-// **What this page shows.** MoCo v2 on the data named below, and whether its features tell held-out patches apart better
-// than the same network before training, and better than color alone. At the small scales the network is small and trains
-// for a minute: do not compare its numbers with the paper's.
+// **What this page shows.** MoCo v2 on the data named below, and how well its features separate the classes of held-out
+// patches, compared with the untrained network and with color features. At the small scales the network is small and trains
+// for a minute; do not compare its accuracy with the paper's.
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
 // On your own patches: `npm run notebook -- 12-pretrain-mocov2 -p data TABLE_OR_FOLDER`
 
@@ -48,8 +48,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from MoCo v2's authors. Running the page again with the same parameters and
-// code continues where the run was.
+// Settings that the paper does not publish come from MoCo v2's authors. A rerun with the same parameters and code
+// continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -64,7 +64,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patches of patients or slides that training has not seen. Training itself uses no class.
+// Features are evaluated on patches of held-out patients or slides. Training uses no labels.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -73,8 +73,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// One view of a patch is the query, the other makes its key. The query has to find its key among those of earlier
-// batches, which wait in a queue. What views change, the features learn to ignore.
+// One view of a patch is the query, the other gives its key. The query has to match its key among the keys of earlier
+// batches, which are kept in a queue. Features become invariant to what views change.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -82,8 +82,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// InfoNCE, how hard it is to find the key, rises while the queue fills, then falls; at the line nothing is learned. The
-// lower panels look at held-out patches. An interrupt leaves a checkpoint, from which running the cell again continues.
+// The InfoNCE loss rises while the queue fills, then falls; the line is the loss of an untrained network. The lower panels
+// are measured on held-out patches. An interrupt leaves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -98,7 +98,7 @@ const { encoder } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
@@ -107,15 +107,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

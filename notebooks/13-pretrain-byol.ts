@@ -16,19 +16,19 @@
 // %% [markdown]
 // # BYOL on pathology patches
 //
-// **Claim.** Features that tell tissue apart can be learned without labels and without negatives. A ResNet-50 pretrained
-// with BYOL on PTCGA200 reaches **84.91 %** accuracy on its 20 primary sites; on ImageNet, 82.72 %
-// ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
+// **Claim.** Features that separate tissue classes can be learned without labels and without negatives. A ResNet-50
+// pretrained with BYOL on PTCGA200 reaches **84.91 %** accuracy on its 20 primary sites; on ImageNet, 82.72 % ([Large-scale
+// pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
 //
-// **What this page shows.** BYOL on the data named below, and whether its features tell held-out patches apart better
-// than the same network before training, and better than color alone. At the small scales the network is small and trains
-// for a minute: do not compare its numbers with the paper's.
+// **What this page shows.** BYOL on the data named below, and how well its features separate the classes of held-out
+// patches, compared with the untrained network and with color features. At the small scales the network is small and trains
+// for a minute; do not compare its accuracy with the paper's.
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
 // On your own patches: `npm run notebook -- 13-pretrain-byol -p data TABLE_OR_FOLDER`
 
@@ -48,8 +48,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from BYOL's authors: their preset for 40 epochs, momentum .97 (the paper's code
-// leaves it at .99). Running the page again with the same parameters and code continues where the run was.
+// Settings that the paper does not publish come from BYOL's authors: their preset for 40 epochs, momentum .97 (the paper's
+// code leaves it at .99). A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -64,8 +64,8 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patches of patients or slides that training has not seen. A linear classifier that learns from
-// classes stands beside the network; no gradient of it reaches the network.
+// Features are evaluated on patches of held-out patients or slides. A linear classifier is trained with labels
+// on the features; its gradients do not reach the network.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -74,8 +74,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The first view is always blurred, the second seldom, and it may be solarized. Each predicts what a slow copy of the
-// network, the target, makes of the other.
+// The first view is always blurred, the second seldom, and it may be solarized. From each view, the network predicts the
+// output of the target, a moving average of the network, for the other view.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -83,8 +83,9 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is 2 - 2 cos of prediction and target, both directions together. It is low, too, where all outputs are alike:
-// look at deviation and rank below, of held-out patches. An interrupt leaves a checkpoint, from which the cell goes on.
+// The loss is 2 - 2 cos of prediction and target, both directions together. It is also low if all outputs are equal
+// (collapse); see the standard deviation and rank of held-out patches below. An interrupt leaves a checkpoint; the cell
+// continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -99,7 +100,7 @@ const { encoder } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
@@ -108,15 +109,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

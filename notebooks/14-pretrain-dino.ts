@@ -16,19 +16,20 @@
 // %% [markdown]
 // # DINO on pathology patches
 //
-// **Claim.** A network can teach itself, without labels, to say of a detail what it says of the whole. The paper pretrains
-// a ViT-S/16 with DINO on PTCGA200; its abstract has accuracies of ResNet-50 alone: SimCLR **86.41 %**, BYOL 84.91,
-// MoCo v2 83.94, ImageNet 82.72 ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
+// **Claim.** A network can learn without labels by self-distillation: its output for a detail should equal that for the
+// whole. The paper pretrains a ViT-S/16 with DINO on PTCGA200; its abstract has accuracies of ResNet-50 alone: SimCLR
+// **86.41 %**, BYOL 84.91, MoCo v2 83.94, ImageNet 82.72 ([Large-scale pretraining on pathological
+// images](https://arxiv.org/abs/2303.15693)).
 //
-// **What this page shows.** DINO on the data named below, and whether its features tell held-out patches apart better
-// than the same network before training, and better than color alone. At the small scales the network is small and trains
-// for a minute: do not compare its numbers with the paper's.
+// **What this page shows.** DINO on the data named below, and how well its features separate the classes of held-out
+// patches, compared with the untrained network and with color features. At the small scales the network is small and trains
+// for a minute; do not compare its accuracy with the paper's.
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
 // On your own patches: `npm run notebook -- 14-pretrain-dino -p data TABLE_OR_FOLDER`
 
@@ -47,8 +48,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// What the paper does not publish is taken from the recipe of DINO's authors for ViT-S/16. Running the page again with
-// the same parameters and code continues where the run was.
+// Settings that the paper does not publish come from the recipe of DINO's authors for ViT-S/16. A rerun with the same
+// parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -63,7 +64,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patches of patients or slides that training has not seen. Training itself uses no class.
+// Features are evaluated on patches of held-out patients or slides. Training uses no labels.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -72,8 +73,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// Of each patch there are two large crops and several small ones. A student sees all, its teacher the large ones alone;
-// the student has to say of every view what the teacher says of the other large ones.
+// Each patch gives two large crops and several small ones. The student sees all crops, the teacher the large ones only. The
+// student learns to predict, from every crop, the teacher's output for the other large crops.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -81,8 +82,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// Cross entropy of student and teacher; at the line all outputs are equally likely, and nothing is learned. The teacher,
-// a slow copy of the student, is what is kept. An interrupt leaves a checkpoint, from which the cell goes on.
+// The loss is the cross entropy of student and teacher; the line is the loss of uniform outputs. The teacher, a moving
+// average of the student, is saved. An interrupt leaves a checkpoint; the cell continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -97,7 +98,7 @@ const { encoder } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
@@ -106,15 +107,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features beside each other. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with torchvision's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

@@ -16,18 +16,20 @@
 // %% [markdown]
 // # MAE on pathology patches
 //
-// **Claim.** A network that paints what is hidden of a patch learns what tissue looks like. Later than *Large-scale pretraining
-// on pathological images* ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)), its authors released a ViT-L/16 of MAE
-// ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on segPANDA200; MoCo v2's ResNet-50 has 63.53 %.
+// **Claim.** A network that reconstructs the masked parts of a patch learns useful features of tissue. Later than
+// *Large-scale pretraining on pathological images* ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)), its authors
+// released a ViT-L/16 of MAE ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on segPANDA200;
+// MoCo v2's ResNet-50 has 63.53 %.
 //
-// **What this page shows.** What MAE paints, and whether its features tell held-out patches apart better than the same network
-// before training, and than color alone. MAE takes long: after a minute a small network paints color and little structure.
+// **What this page shows.** MAE's reconstructions, and how well its features separate the classes of held-out patches,
+// compared with the untrained network and color features. After a minute, a small network reconstructs color and little
+// structure.
 //
-// | scale | what it is | on two CPU cores |
+// | scale | content | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step of the page, too short to learn much | half a minute |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small vision transformer, on a synthetic cohort unless `data` is given | a minute or two |
-// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks: it says so first |
+// | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -45,7 +47,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // ## Settings
 //
 // The settings are MAE's; its crops are resized bicubically, these bilinearly. Features are the mean of the patch tokens
-// after the last norm, of the whole image. Running the page again with the same parameters and code continues.
+// after the last norm, of the whole image. A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -60,7 +62,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are judged on patients or slides that training, which uses no class, has not seen. For your own patches give `data`.
+// Features are evaluated on held-out patients or slides. Training uses no labels. For your own patches, set `data`.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -69,7 +71,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The network sees a quarter of one view: the encoder gets these patches alone, drawn anew each time.
+// The encoder sees a random quarter of the patches of one view.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -77,8 +79,9 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is the mean square error of the hidden patches, each with mean 0 and deviation 1; painting gray costs 1. The lower
-// panels are measured on held-out patches and do not influence it. An interrupt of the kernel leaves a checkpoint.
+// The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; a gray
+// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence it. An interrupt of the
+// kernel leaves a checkpoint.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -93,10 +96,10 @@ const { encoder, model } = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## What was learned
+// ## Evaluation
 //
-// Each painted patch gets the mean and the deviation of the patch that was hidden, or the gray of normalized targets would be
-// seen: the pictures **show color and contrast that the network did not know**. Look at structure.
+// Each reconstructed patch is given the mean and standard deviation of the masked original, because its target is normalized.
+// So the images **show color and contrast that the network did not predict**. Judge their structure only.
 
 // %%
 await lab.showReconstructions(method, model, patches.heldOut, { seed, save: run.figure('painted.png') });
@@ -108,15 +111,15 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP puts held-out patches with similar features side by side. Distances between far groups mean nothing.
+// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
 await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
-// ## What is kept
+// ## Saved files
 //
-// The backbone in safetensors with timm's names, key numbers, and the provenance that ties them together.
+// The backbone in safetensors with timm's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

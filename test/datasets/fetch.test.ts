@@ -283,7 +283,7 @@ describe('the Camelyon bucket', () => {
   });
 
   it.each([
-    ['an answer that is none', '<html></html>', /no bucket's listing/],
+    ['an answer that is none', '<html></html>', /does not answer with a bucket's listing/],
     [
       'an end that is none',
       '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',

@@ -341,7 +341,7 @@ describe('precut patches in a table', () => {
     };
     expect(await audited('c.jpg,1,p3,north,train')).toBe(2);
     expect(said.mock.calls[0]![0]).toMatch(/^as it is divided: NOT CLEAN: 1 patient on two sides/);
-    await expect(audited('c.jpg,1,p3,north,')).rejects.toThrow(/1 patches are on no side, and others are/);
+    await expect(audited('c.jpg,1,p3,north,')).rejects.toThrow(/1 patches are on no side of the split; assign/);
     const bySlide = ['--by', 'slide', '--validation', '0', '--test', '.3', '--folds', '1', '--apart', 'none'];
     expect(await audited('c.jpg,1,p3,north,', ...bySlide)).toBe(0);
     expect(said.mock.calls.flat().join('\n')).toMatch(/by slide, fold 1 of 1: Clean/);

@@ -126,7 +126,7 @@ async function removeShards(folder: string, wanted: (name: string) => boolean): 
 
 function changedShard(folder: string, id: string): Error {
   return new Error(
-    `${join(folder, `${id}.tar`)} is missing or was replaced: another process changed ` + 'it. Compile again',
+    `${join(folder, `${id}.tar`)} is missing or was replaced: another process changed it. Compile again`,
   );
 }
 
