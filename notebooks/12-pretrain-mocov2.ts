@@ -82,7 +82,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The InfoNCE loss rises while the queue fills, then falls; the line is the loss of an untrained network. The lower panels
+// The InfoNCE loss rises while the queue fills, then falls; the line is the loss at chance level. The lower panels
 // are measured on held-out patches. An interrupt leaves a checkpoint; running the cell again continues from it.
 
 // %%
