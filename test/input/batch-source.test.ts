@@ -72,7 +72,7 @@ describe('openShardDataset', () => {
   });
 
   it('refuses a folder that is not compiled, or was before reports held the classes', async () => {
-    await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/no compiled dataset/);
+    await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/is not a compiled dataset/);
     const place = temporaryFolder();
     for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
     const { classes: _, ...older } = dataset.report;
