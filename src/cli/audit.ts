@@ -169,10 +169,7 @@ async function auditsOf(
     return { audited, audits };
   }
   const wrong = forCompiled.find((name) => values[name] !== undefined);
-  if (wrong)
-    throw new UsageError(
-      `--${wrong} is for a compiled dataset without a split; ${where} has a split, or is not a compiled dataset`,
-    );
+  if (wrong) throw new UsageError(`--${wrong} is for a compiled dataset; ${where} is not one`);
   if (!stat.isDirectory() && !/\.csv$/i.test(where)) {
     throw new UsageError(`${where} is neither a folder nor a table (.csv)`);
   }
