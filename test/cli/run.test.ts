@@ -106,7 +106,7 @@ test('the command tells unknown commands, notebooks and options plainly, with ex
   expect(await main(['run', 'nope'])).toBe(1);
   expect(await main(['run', '-p', 'epochs'])).toBe(1);
   expect(await main(['run', '--fast'])).toBe(1);
-  expect(said[0]).toMatch(/no command "rnu"[\s\S]*run[\s\S]*verify[\s\S]*gallery/);
+  expect(said[0]).toMatch(/unknown command "rnu"[\s\S]*run[\s\S]*verify[\s\S]*gallery/);
   expect(said[1]).toContain('no notebook "nope"');
   expect(said[2]).toContain('-p takes a name and a value');
   expect(said[3]).toContain('unexpected "--fast"');

@@ -333,7 +333,7 @@ describe('a folder of class folders', () => {
 
   it.each<[string, string[], RegExp]>([
     ['images alone', ['a.jpg', 'b.jpg', 'list.txt'], /has no subfolders for classes \(it has 2 images\)/],
-    ['nothing', [], /has no folders.*\(it has 0 images\).*name a table/],
+    ['nothing', [], /has no subfolders for classes.*\(it has 0 images\).*name a table/],
     [
       'a class without images',
       ['x/a.jpg', 'y/readme.txt'],

@@ -228,10 +228,10 @@ describe('splitPatches', () => {
       /no patient is known; choose another/,
     );
     expect(() => splitPatches(setOf(without), { by: 'site' as 'slide' }, key(1))).toThrow(
-      /by is given, patient, slide or/,
+      /by must be given, patient, slide or/,
     );
     const single = setOf([{ slide: 'a', label: 0 }], { ready: true });
-    expect(() => splitPatches(single, {}, key(1))).toThrow(/leaves no patch to judge by/);
+    expect(() => splitPatches(single, {}, key(1))).toThrow(/has no patch to judge by/);
   });
 
   it('divides a million patches of ten thousand patients', () => {
