@@ -231,7 +231,7 @@ describe('pathlab compile', () => {
   it('says what is wrong with what was asked for', () => {
     expect(compile('--workers', '0')).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/--workers takes a whole/),
+      stderr: expect.stringMatching(/--workers takes a positive/),
     });
     expect(compile('--wrong').stderr).toMatch(/--wrong/);
     const nowhere = spawnSync(process.execPath, [program, 'compile', 'no-such-dataset'], { encoding: 'utf8' });

@@ -104,7 +104,7 @@ describe('patchGrid', () => {
   it('refuses geometries that are none', () => {
     expect(() => patchGrid(slide, mask, { geometry: { micrometers: 0, pixels: 512 } })).toThrow(/above 0 um; got 0/);
     expect(() => patchGrid(slide, mask, { geometry: { micrometers: 200, pixels: 0.5 } })).toThrow(/whole pixels/);
-    expect(() => patchGrid(slide, mask, { minimumTissue: 50 })).toThrow(/a share from 0 to 1; got 50/);
+    expect(() => patchGrid(slide, mask, { minimumTissue: 50 })).toThrow(/a fraction from 0 to 1; got 50/);
   });
 
   it.skipIf(!samplePath)('cuts the real sample at 0.39 um/px from 0.499 um/px, and says that it enlarges', async () => {
