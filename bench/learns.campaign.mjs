@@ -85,7 +85,9 @@ for (const number of asked) {
   const holds = deviation <= maxDeviation && rows.every(({ better }) => better);
   if (holds) held++;
   methods[notebook] = { commit, mean, deviation, holds, rows };
-  console.log(`${notebook}: mean ${mean.toFixed(1)} %, deviation ${deviation.toFixed(1)}; ${holds ? 'holds' : 'MISSED'}`);
+  console.log(
+    `${notebook}: mean ${mean.toFixed(1)} %, deviation ${deviation.toFixed(1)}; ${holds ? 'holds' : 'MISSED'}`,
+  );
   writeCampaignResult('learns', asked, {
     about:
       `kNN accuracy in % on held-out synthetic slides after pretraining at demo scale, with intervals of 95 % by patient. ` +

@@ -4,7 +4,6 @@
 // Arguments: JSON with what `probe` takes. Run with --expose-gc. Answers one line of JSON.
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import koffi from 'koffi';
 import { applyViews, drawViewParameters, imageNetColors, normalize } from '../../dist/augment/index.js';
 import { key } from '../../dist/base/index.js';
 import { describeDevice, gather, randomUniform, tf } from '../../dist/engine/index.js';
@@ -12,15 +11,7 @@ import { smallViews } from '../../dist/experiments/index.js';
 import { resnet } from '../../dist/models/index.js';
 import { adamw, lars, train } from '../../dist/training/index.js';
 import { classifierObjective } from '../classifier-training.mjs';
-
-/** Gives the pages that malloc keeps for later back, so that what is left is in use; undefined where libc has no such. */
-function mallocTrim() {
-  try {
-    return koffi.load('libc.so.6').func('int malloc_trim(size_t)');
-  } catch {
-    return undefined;
-  }
-}
+import { mallocTrim } from '../malloc-trim.mjs';
 
 /**
  * @param {{steps: number, batch: number, side: number, width: number, precision: string, optimizer: 'adamw' | 'lars',
@@ -69,7 +60,7 @@ async function probe({ steps, batch, side, width, precision, optimizer: optimize
       if (!watch || kind !== 'step' || step % 10 !== 0) return;
       await setImmediate();
       globalThis.gc();
-      trim?.(0);
+      trim?.();
       seen.steps.push(step);
       seen.tensors.push(tf.memory().numTensors);
       seen.native.push(tf.backend().binding.getNumOfTensors());
