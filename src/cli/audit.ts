@@ -79,8 +79,9 @@ export async function audit(args: readonly string[]): Promise<number> {
     'audit',
     async (signal) => {
       const { audited, audits } = await auditsOf(where, values, { apart, near, distance, signal });
+      const warnings = [...apart.flatMap((what) => namesWarning(audited, what)), ...(await knownOf(where))];
       for (const { name, audit: found } of audits) {
-        console.log(`${name}: ${auditText(found)}`);
+        console.log(`${name}: ${auditText(found, warnings)}`);
         const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
         if (placed < audited.total) {
           console.log(
@@ -95,7 +96,6 @@ export async function audit(args: readonly string[]): Promise<number> {
       }
       const { auditPage, comparedText } = await import('../report/audit-page.js');
       console.log(comparedText(audited));
-      const warnings = [...apart.flatMap((what) => namesWarning(audited, what)), ...(await knownOf(where))];
       for (const warning of warnings) console.log(`Warning: ${warning}`);
       if (report?.endsWith('.html')) await writeFileAtomic(report, await auditPage(audited, audits, warnings));
       else if (report) {

@@ -24,9 +24,10 @@ export async function auditPage(
   const sections: string[] = [];
   for (const { name, audit } of audits) {
     const leaks = leakTable(audit);
+    const verdict = !audit.clean ? 'leaks' : warnings.length > 0 ? 'warned' : 'clean';
     sections.push(
       `<h2>${text(name)}</h2>`,
-      `<p class="${audit.clean ? 'clean' : 'leaks'}">${text(auditText(audit))}</p>`,
+      `<p class="${verdict}">${text(auditText(audit, warnings))}</p>`,
       leaks.numRows() > 0 ? tableBundle(leaks.objects() as Record<string, unknown>[])['text/html']! : '',
       await pairsOf(audited, audit),
     );

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
+import { audit } from '../../src/cli/audit.js';
 import { compile } from '../../src/cli/compile.js';
 import {
   inferDefinition,
@@ -162,6 +163,9 @@ describe('a table of patches', () => {
       'Licence, origin and citation are not stated.',
     ]);
     expect(readFileSync(join(dataset.folder, 'CARD.md'), 'utf8')).toMatch(/"tile" stands for them/);
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(await audit([dataset.folder, '--validation', '0', '--test', '.5', '--folds', '1'])).toBe(0);
+    expect(said.mock.calls[0]![0]).toMatch(/: No leak found, but read the warning: 0 patients on two sides/);
     write('with.csv', 'file,tile,case\na.jpg,t1,p1\nb.jpg,t1,p1\nc.jpg,t2,p2\n');
     const { definition } = await inferDefinition(join(folder, 'with.csv'));
     expect(definition.source).toMatchObject({ columns: { path: 'file', patient: 'case' } });
