@@ -179,11 +179,11 @@ async function auditsOf(
   return { audited, audits: [asDivided(audited, { apart, near, distance })] };
 }
 
-/** What a compiled dataset's report says that a reader must know, such as what stands for patients. */
+/** Why the groups of a compiled dataset may not be patients. */
 async function knownOf(where: string): Promise<string[]> {
   if (!existsSync(join(where, 'index.arrow'))) return [];
-  const { knownFaults = [] }: Partial<CompileReport> = await readReport(where);
-  return knownFaults.map((fault) => fault.replace(/\.$/, ''));
+  const { split }: Partial<CompileReport> = await readReport(where);
+  return split?.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
 }
 
 function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {

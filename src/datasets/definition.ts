@@ -164,6 +164,8 @@ const splitRule = objectOf({
   folds: count,
   /** Keeps the classes' proportions in each split. */
   stratified: trueOrFalse,
+  /** Why its groups may not be patients; an audit does not call such a split clean. */
+  warning: text.optional(),
 });
 
 /** The JSON form of a definition. What fields say about each other is checked by `definitionFaults`. */

@@ -156,13 +156,13 @@ describe('a table of patches', () => {
     expect(understood).toEqual([
       expect.stringMatching(/ holds index\.csv, which is taken as its table\.$/),
       'index.csv is a table of 3 patches: "file" the path.',
-      'No column names patients: "tile" stands for them. Two of its values may be of one patient.',
+      'No column names patients: "tile" is used instead. Two of its values may be of one patient.',
       '3 patches of 32 x 32 px.',
       'No patch has a class.',
       'In place of patients 2 values of "tile", such as t1, t2.',
       'Licence, origin and citation are not stated.',
     ]);
-    expect(readFileSync(join(dataset.folder, 'CARD.md'), 'utf8')).toMatch(/"tile" stands for them/);
+    expect(readFileSync(join(dataset.folder, 'CARD.md'), 'utf8')).toMatch(/"tile" is used instead/);
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
     expect(await audit([dataset.folder, '--validation', '0', '--test', '.5', '--folds', '1'])).toBe(0);
     expect(said.mock.calls[0]![0]).toMatch(/: No leak found, but read the warning: 0 patients on two sides/);

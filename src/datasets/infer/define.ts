@@ -14,10 +14,12 @@ export function define(
     source,
     labels,
     hasPatients,
-    notes,
+    warning,
     geometry = null,
-  }: Pick<DatasetDefinition, 'source' | 'labels' | 'notes'> & {
+  }: Pick<DatasetDefinition, 'source' | 'labels'> & {
     hasPatients: boolean;
+    /** Why the groups of a split may not be patients. */
+    warning?: string;
     geometry?: DatasetDefinition['geometry'];
   },
 ): DatasetDefinition {
@@ -40,10 +42,13 @@ export function define(
     exclusions: [],
     labels,
     geometry,
-    split: { by: hasPatients ? 'patient' : 'slide', validation: 0.1, test: 0.2, folds: 1, stratified: false },
+    split: {
+      ...{ by: hasPatients ? 'patient' : 'slide', validation: 0.1, test: 0.2, folds: 1, stratified: false },
+      ...(warning !== undefined && { warning }),
+    },
     licence: unknown,
     citation: 'not stated',
-    notes,
+    notes: warning === undefined ? [] : [warning],
     expected: null,
     resolvedSha256: null,
   };

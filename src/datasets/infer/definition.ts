@@ -56,17 +56,17 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
       ? labelsOfColumn(cells(label), `${table}: the column "${label}"`, understood)
       : ({ from: 'none' } as const);
   const stem = basename(table).replace(/\.csv$/i, '');
-  const notes =
+  const warning =
     groupColumn === undefined
-      ? []
-      : [`No column names patients: "${groupColumn}" stands for them. Two of its values may be of one patient.`];
+      ? undefined
+      : `No column names patients: "${groupColumn}" is used instead. Two of its values may be of one patient.`;
   const definition = define(table, stem === 'index' ? basename(folder) : stem, {
     source: { kind: 'csv', table, folder, columns },
     labels,
     hasPatients: patient !== undefined,
-    notes,
+    warning,
   });
-  return { definition, understood: [...understood, ...notes], groupColumn };
+  return { definition, understood: warning === undefined ? understood : [...understood, warning], groupColumn };
 }
 
 function labelsOfColumn(cells: readonly string[], where: string, understood: string[]): LabelRule {
@@ -166,7 +166,6 @@ async function ofImagesWithMasks(
     source: { kind: 'csv', table: '', folder, columns: { path: 'image', mask: 'mask' } },
     labels: found,
     hasPatients: false,
-    notes: [],
   });
   return {
     definition: { ...others, name, source: { ...others.source, table: `${name}.csv` } as DatasetDefinition['source'] },
@@ -221,7 +220,6 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
     source: { kind: 'folder', folder, patientPattern: null },
     labels,
     hasPatients: false,
-    notes: [],
   });
   return { definition, understood, groupColumn: undefined };
 }

@@ -69,7 +69,7 @@ function ofPaths(
     source: { kind: 'slides', table: '', folder, columns },
     labels,
     hasPatients,
-    notes: hasPatients ? [] : [understood[1]!],
+    ...(!hasPatients && { warning: understood[1]! }),
     geometry: { ...paperGeometry, maxPatchesPerSlide: null, minimumTissue: 0.5 },
   });
   const rows = paths.map((path, at) => ({
