@@ -33,6 +33,7 @@ const reasons = {
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',
   sharp: 'reads and writes images; draws charts to PNG',
   tslab: 'the TypeScript kernel; the launcher rests on its internals, so it is pinned exactly',
+  typedoc: "the API pages, from the docstrings; runs on tslab's TypeScript, since version 7 has no JavaScript API",
   typescript: "compiles src/; cells are compiled by tslab's own TypeScript 5.0.4",
   'umap-js': 'embedding maps',
   vega: 'draws charts without a browser',

@@ -35,9 +35,10 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./export.js')).exportRun(args),
   },
   gallery: {
-    about: 'write results/index.html, the page of all runs',
+    about: 'write results/index.html, the page of all runs, and results/api/, the pages of the API',
     run: async () => {
-      const { writeGallery } = await import('../report/gallery.js');
+      const { writeApiPages, writeGallery } = await import('../report/index.js');
+      await writeApiPages();
       console.log(await writeGallery());
       return 0;
     },

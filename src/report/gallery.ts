@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { canonicalJson, projectRoot, writeFileAtomic } from '../base/index.js';
 import { listRuns, type Metric } from '../runs/index.js';
@@ -22,7 +23,7 @@ interface Experiment {
 export async function writeGallery({ root = projectRoot }: { root?: string } = {}): Promise<string> {
   const page = join(root, 'results', 'index.html');
   const runs = listRuns(root).map((folder) => summarizeRun(folder, root));
-  await writeFileAtomic(page, galleryPage(experimentsOf(runs)));
+  await writeFileAtomic(page, galleryPage(experimentsOf(runs), existsSync(join(root, 'results', apiPage))));
   return page;
 }
 
@@ -39,10 +40,13 @@ function experimentsOf(runs: readonly RunSummary[]): Experiment[] {
     .sort((one, other) => (order(one) < order(other) ? -1 : 1));
 }
 
+/** Where `writeApiPages` puts its first page, from the gallery. */
+const apiPage = 'api/index.html';
+
 const isFinished = ({ status }: RunSummary) => status === 'finished';
 const isGenuine = (run: RunSummary) => isFinished(run) && !run.edited;
 
-function galleryPage(experiments: readonly Experiment[]): string {
+function galleryPage(experiments: readonly Experiment[], hasApi: boolean): string {
   const body =
     experiments.length > 0
       ? experiments.map(card).join('\n')
@@ -60,7 +64,7 @@ function galleryPage(experiments: readonly Experiment[]): string {
 <header>
 <h1>pathlab results</h1>
 <p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; the page
-behind each title shows how it was made.</p>
+behind each title shows how it was made.</p>${hasApi ? `\n<p><a href="${apiPage}">API of the package</a></p>` : ''}
 </header>
 <main>
 ${body}

@@ -1,3 +1,4 @@
+export { writeApiPages } from './api-pages.js';
 export { auditPage, type NamedAudit } from './audit-page.js';
 export { type ChartOptions, drawChart, showChart, type VegaLiteSpec } from './chart.js';
 export { type EmbeddingRow, embeddingChart, type IntervalRow, intervalChart } from './charts.js';
