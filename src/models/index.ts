@@ -23,4 +23,4 @@ export { type Transformer, type TransformerOptions, transformer } from './transf
 export { type Vit, type VitOptions, vit, vitBase16, vitBase32, vitLarge16, vitSmall16 } from './vit.js';
 export { type LoadedWeights, type LoadOptions, loadWeights } from './weights/load-weights.js';
 export { type OpenedWeights, openWeights } from './weights/open-weights.js';
-export { publishedWeights, readWeightsManifest, type WeightsManifest } from './weights/published.js';
+export { publishedWeights } from './weights/published.js';

