@@ -7,7 +7,7 @@ import { setUp } from './main.mjs';
 import { projectRoot } from './paths.mjs';
 
 /** Options of set-up, as every command that sets up takes them. */
-export const setUpOptions = {
+const setUpOptions = {
   device: { type: 'string' },
   force: { type: 'boolean' },
   quiet: { type: 'boolean' },

@@ -4,7 +4,7 @@ import { inForeground } from './foreground.mjs';
 import { inProject, inState } from './paths.mjs';
 
 /** Counts from vitest's JSON report. A file that fails before its tests exist counts as one failure. */
-export function countTests(report) {
+function countTests(report) {
   const brokenFiles = report.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   );

@@ -5,7 +5,7 @@ import { projectRoot } from '../base/index.js';
 import { UsageError } from './usage-error.js';
 
 /** One `let name: type = default; // help` of a notebook's cell tagged `parameters`. */
-export interface NotebookParameter {
+interface NotebookParameter {
   name: string;
   /** TypeScript's type, as written. */
   type: string;

@@ -116,7 +116,7 @@ export function readLockFile(path: string): LockFile {
 }
 
 /** What is wrong with a lock file's content, one short sentence each. */
-export function lockFaults(content: unknown): string[] {
+function lockFaults(content: unknown): string[] {
   const found = faults(content, lockFile, 'a lock file');
   if (found.length > 0) return found;
   const lock = content as LockFile;

@@ -23,7 +23,7 @@ export function maskColor(number: number): string {
 
 export const ink = '#1f2933';
 export const faintInk = '#5f6b7a';
-export const line = '#d5dae0';
+const line = '#d5dae0';
 
 /** Vega-Lite config that gives all charts one look. */
 export const chartConfig: Config = {

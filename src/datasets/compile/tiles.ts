@@ -52,7 +52,7 @@ export function tileSettings(options: {
 }
 
 /** Where tiles begin along one side of an image, px; none where it is shorter than a tile. */
-export function tileStarts(length: number, { side, stride, edge }: TileSettings): number[] {
+function tileStarts(length: number, { side, stride, edge }: TileSettings): number[] {
   const last = length - side;
   if (last < 0) return [];
   const starts = Array.from({ length: Math.floor(last / stride) + 1 }, (_, place) => place * stride);

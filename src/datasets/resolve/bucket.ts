@@ -75,7 +75,7 @@ async function listObjects(source: BucketSource, options: QueryOptions): Promise
 }
 
 /** Reads one page of a listing; it holds no markup but elements, so that no general XML reader is needed. */
-export function parseListing(text: string, about: string): { objects: StoredObject[]; next: string | undefined } {
+function parseListing(text: string, about: string): { objects: StoredObject[]; next: string | undefined } {
   if (!/<ListBucketResult[\s>]/.test(text) || /<!DOCTYPE/i.test(text)) {
     throw new Error(`${about} does not answer with a bucket's listing: ${JSON.stringify(text.slice(0, 80))}`);
   }

@@ -46,7 +46,7 @@ export interface Native {
 export type Trace = { readonly trace: unique symbol };
 
 /** What an op would give; the shape is null where it depends on values. */
-export type TracedOutput = Omit<TensorInfo, 'shape'> & { shape: number[] | null };
+type TracedOutput = Omit<TensorInfo, 'shape'> & { shape: number[] | null };
 
 /** The parts of tfjs-node's backend that recording listens to. */
 export interface NodeBackend {

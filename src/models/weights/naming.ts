@@ -103,7 +103,7 @@ const bigTransfer: Rename = (name) => {
 };
 
 /** All that is known, the plainest first. */
-export const namings: Readonly<Record<string, Rename>> = {
+const namings: Readonly<Record<string, Rename>> = {
   'timm and torchvision': (name) => name,
   'Hugging Face and DINOv2': otherVits,
   "torchvision's ViT": torchvisionVit,

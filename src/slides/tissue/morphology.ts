@@ -11,7 +11,7 @@ export function dilate(bitmap: Bitmap, radius: number): Bitmap {
 }
 
 /** 1 wherever a square of `2 radius + 1` pixels around the pixel holds only 1; what lies outside counts as 1. */
-export function erode(bitmap: Bitmap, radius: number): Bitmap {
+function erode(bitmap: Bitmap, radius: number): Bitmap {
   return radius > 0 ? spread(bitmap, radius, 0) : bitmap;
 }
 
