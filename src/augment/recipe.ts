@@ -1,4 +1,5 @@
 import type { HedJitter } from './hed-jitter.js';
+import type { Interpolation } from './resample.js';
 
 /** A closed range that a parameter is drawn from uniformly. */
 export type Range = readonly [low: number, high: number];
@@ -10,8 +11,11 @@ export type Range = readonly [low: number, high: number];
 export interface ViewRecipe {
   /** Side of the square view, px. */
   size: number;
-  /** `RandomResizedCrop`: share of the image's area, and width / height (drawn uniformly in its logarithm). */
-  crop: { scale: Range; ratio: Range };
+  /**
+   * `RandomResizedCrop`: share of the image's area, and width / height (drawn uniformly in its logarithm). Resized
+   * bilinearly unless it says otherwise.
+   */
+  crop: { scale: Range; ratio: Range; interpolation?: Interpolation };
   /** Probability of each flip. */
   flips?: { horizontal: number; vertical: number };
   /** Jitter of the stains' densities, applied with this probability; see `hedJitter`. */
@@ -54,21 +58,25 @@ export function supervisedViews(size = 224): ViewRecipe {
 }
 
 /**
- * BYOL's two views (Grill et al., 2020; arXiv 2006.07733, table 6) of the paper's crops and flips: the first is always
- * blurred, the second seldom, and only the second is solarized. The crops are bilinear, the authors' are bicubic.
+ * BYOL's two views (Grill et al., 2020; arXiv 2006.07733, table 6) of the paper's crops and flips, resized bicubically as
+ * the authors': the first is always blurred, the second seldom, and only the second is solarized.
  */
 export function byolViews(size = 224): [ViewRecipe, ViewRecipe] {
-  const { jitter, blur, ...view } = selfSupervisedViews(size);
-  const milder = { ...jitter!, saturation: 0.2 };
+  const { crop, jitter, blur, ...rest } = selfSupervisedViews(size);
+  const view = {
+    ...rest,
+    crop: { ...crop, interpolation: 'bicubic' as const },
+    jitter: { ...jitter!, saturation: 0.2 },
+  };
   return [
-    { ...view, jitter: milder, blur: { ...blur!, probability: 1 } },
-    { ...view, jitter: milder, blur: { ...blur!, probability: 0.1 }, solarize: 0.2 },
+    { ...view, blur: { ...blur!, probability: 1 } },
+    { ...view, blur: { ...blur!, probability: 0.1 }, solarize: 0.2 },
   ];
 }
 
 /**
  * DINO's multi-crop (Caron et al., 2021; arXiv 2104.14294, and the authors' code): two global views, as BYOL's but of 40-100 %
- * of the area, and behind them local ones of 5-40 %, half of them blurred. The paper's flips; bilinear as BYOL's.
+ * of the area, and behind them local ones of 5-40 %, half of them blurred. The paper's flips; bicubic as BYOL's.
  */
 export function dinoViews(size = 224, local: { size: number; count: number } = { size: 96, count: 8 }): ViewRecipe[] {
   const globals = byolViews(size).map((view) => ({ ...view, crop: { ...view.crop, scale: [0.4, 1] as const } }));
@@ -90,6 +98,8 @@ export function checkRecipe(recipe: ViewRecipe): void {
   const [smallest, largest] = crop.scale;
   need(0 < smallest && smallest <= largest && largest <= 1, 'crop.scale is [low, high] within (0, 1]', crop.scale);
   need(0 < crop.ratio[0] && crop.ratio[0] <= crop.ratio[1], 'crop.ratio is [low, high] above 0', crop.ratio);
+  const { interpolation = 'bilinear' } = crop;
+  need(['bilinear', 'bicubic'].includes(interpolation), 'crop.interpolation is bilinear or bicubic', interpolation);
   if (flips) {
     probability('flips.horizontal', flips.horizontal);
     probability('flips.vertical', flips.vertical);

@@ -6,15 +6,23 @@ import { type Tensor, tf } from '../engine/index.js';
  * then a batched matrix product, which every device does well and which needs no host in a compiled step.
  */
 
+/** How a crop is resized: by a triangle filter, or by Keys' (1981) cubic one with a = -.5. */
+export type Interpolation = 'bilinear' | 'bicubic';
+
 /**
- * Bilinear resize of a crop with antialiasing: a triangle filter as wide as the step between output pixels, and not
- * narrower than that between input pixels, cut off at the crop's border. The same weights as Pillow's and PyTorch's
- * (`upsample_bilinear2d_aa`).
+ * Resize of a crop with antialiasing: a filter as wide as the step between output pixels, and not narrower than that
+ * between input pixels, cut off at the crop's border. The same weights as Pillow's and PyTorch's (`upsample_bilinear2d_aa`,
+ * `upsample_bicubic2d_aa`).
  *
  * @param crops `[batch, 3]`: start px, length px, 1 if flipped
  * @returns `[batch, output, input]`, rows sum to 1
  */
-export function resizeMatrix(crops: Tensor, input: number, output: number): Tensor {
+export function resizeMatrix(
+  crops: Tensor,
+  input: number,
+  output: number,
+  interpolation: Interpolation = 'bilinear',
+): Tensor {
   const [start, length, flipped] = tf.split(crops, 3, 1).map((column) => column.reshape([-1, 1, 1])) as [
     Tensor,
     Tensor,
@@ -28,8 +36,16 @@ export function resizeMatrix(crops: Tensor, input: number, output: number): Tens
   const pixel = tf.range(0, input).reshape([1, 1, input]).sub(start);
   const inside = pixel.greaterEqual(0).logicalAnd(pixel.less(length)).cast('float32');
   const distance = pixel.add(0.5).sub(center).abs().div(scale.maximum(1));
-  const weights = tf.relu(tf.sub(1, distance)).mul(inside);
+  const filter = interpolation === 'bicubic' ? cubic(distance) : tf.relu(tf.sub(1, distance));
+  const weights = filter.mul(inside);
   return weights.div(weights.sum(2, true));
+}
+
+/** Keys' filter at distances of 0 and more. */
+function cubic(distance: Tensor): Tensor {
+  const near = distance.mul(1.5).sub(2.5).mul(distance).mul(distance).add(1);
+  const far = distance.mul(-0.5).add(2.5).mul(distance).sub(4).mul(distance).add(2);
+  return tf.where(distance.less(1), near, tf.where(distance.less(2), far, tf.zerosLike(far)));
 }
 
 /**

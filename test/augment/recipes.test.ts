@@ -68,6 +68,10 @@ describe('stain jitter', () => {
     expect(wrong({ strength: 1 })).toThrow(/stain.strength is in \[0, 1\); got 1/);
     expect(wrong({ shift: -1 })).toThrow(/stain.shift is 0 or more/);
     expect(() => randomViews(images, { size: 16, crop, solarize: -0.1 }, key(1))).toThrow(/solarize is a probability/);
+    const cropOf = (interpolation: string) => ({ ...crop, interpolation }) as typeof crop;
+    expect(() => randomViews(images, { size: 16, crop: cropOf('nearest') }, key(1))).toThrow(
+      /crop.interpolation is bilinear or bicubic; got "nearest"/,
+    );
   });
 });
 
@@ -77,7 +81,7 @@ describe('the views of methods', () => {
     expect(first).toMatchObject({ size: 224, blur: { probability: 1 }, jitter: { saturation: 0.2 }, grayscale: 0.2 });
     expect(first).not.toHaveProperty('solarize');
     expect(second).toMatchObject({ size: 224, blur: { probability: 0.1 }, solarize: 0.2 });
-    expect(second.crop).toEqual(selfSupervisedViews(224).crop);
+    expect(second.crop).toEqual({ ...selfSupervisedViews(224).crop, interpolation: 'bicubic' });
   });
 
   it('are two global and eight local ones for DINO, of neighbors in size', () => {
@@ -85,6 +89,7 @@ describe('the views of methods', () => {
     expect(views.map(({ size }) => size)).toEqual([224, 224, 96, 96, 96, 96, 96, 96, 96, 96]);
     expect(views.map(({ crop }) => crop.scale[0])).toEqual([0.4, 0.4, ...Array(8).fill(0.05)]);
     expect(views.map(({ crop }) => crop.scale[1])).toEqual([1, 1, ...Array(8).fill(0.4)]);
+    expect(views.map(({ crop }) => crop.interpolation)).toEqual(Array(10).fill('bicubic'));
     expect(views.map(({ blur }) => blur!.probability)).toEqual([1, 0.1, ...Array(8).fill(0.5)]);
     expect(views.map(({ solarize }) => solarize)).toEqual([undefined, 0.2, ...Array(8).fill(undefined)]);
     expect(new Set(views.map(({ jitter }) => jitter!.saturation))).toEqual(new Set([0.2]));

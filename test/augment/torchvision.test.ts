@@ -77,6 +77,12 @@ describe('views against torchvision', () => {
     expect(largestDifference(cropped, reference('cropped'))).toBeLessThan(2e-6);
   });
 
+  it('resizes crops bicubically where the recipe says so', () => {
+    const cropped = applyViews(images, cropParameters(), { size, crop: { ...crop, interpolation: 'bicubic' } });
+    expect(largestDifference(cropped, reference('bicubic'))).toBeLessThan(2e-6);
+    expect(largestDifference(cropped, reference('cropped'))).toBeGreaterThan(0.02);
+  });
+
   it('jitters colors in all 24 orders, and turns gray', () => {
     expect(new Set(views.map((view) => String(view.order))).size).toBe(24);
     const colored = applyViews(images, { ...cropParameters(), ...colorParameters() }, { size, crop });

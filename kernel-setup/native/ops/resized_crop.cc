@@ -1,6 +1,7 @@
-// Crops of images, flipped or not, resized to a square by the triangle filter with antialiasing: the same weights as
-// Pillow's and PyTorch's (upsample_bilinear2d_aa). An output pixel depends on a few input pixels along each axis, and
-// only those are read; the matrix products that TensorFlow's own ops need for it go through all.
+// Crops of images, flipped or not, resized to a square by a triangle or a cubic filter with antialiasing: the same
+// weights as Pillow's and PyTorch's (upsample_bilinear2d_aa, upsample_bicubic2d_aa). An output pixel depends on a few
+// input pixels along each axis, and only those are read; the matrix products that TensorFlow's own ops need for it go
+// through all.
 
 #include <algorithm>
 #include <cmath>
@@ -20,15 +21,24 @@ struct Taps {
   std::vector<float> weights;
 };
 
+// The weight at a distance from the center, in steps of the output or, where that is enlarged, of the input.
+float Triangle(float distance) { return std::max(0.0f, 1 - distance); }
+
+// Keys' (1981) with a = -.5.
+float Cubic(float distance) {
+  if (distance < 1) return (1.5f * distance - 2.5f) * distance * distance + 1;
+  return distance < 2 ? ((-0.5f * distance + 2.5f) * distance - 4) * distance + 2 : 0;
+}
+
 // `crop`: start px, length px, 1 if flipped.
-std::vector<Taps> TapsOf(const float *crop, int64_t input, int64_t output) {
+std::vector<Taps> TapsOf(const float *crop, int64_t input, int64_t output, bool cubic) {
   const float start = crop[0], length = crop[1];
   const bool flipped = crop[2] != 0;
   Require(start >= 0 && length >= 1 && start + length <= input && start == std::floor(start),
           "a crop of " + std::to_string(length) + " px from " + std::to_string(start) + " leaves an image of " +
               std::to_string(input) + " px");
   const float scale = length / output;
-  const float support = std::max(scale, 1.0f);
+  const float step = std::max(scale, 1.0f), support = cubic ? 2 * step : step;
   std::vector<Taps> taps(output);
   for (int64_t place = 0; place < output; place++) {
     const float center = ((flipped ? output - 1 - place : place) + 0.5f) * scale;
@@ -38,7 +48,8 @@ std::vector<Taps> TapsOf(const float *crop, int64_t input, int64_t output) {
     float sum = 0;
     own.first = -1;
     for (int64_t pixel = first; pixel <= last; pixel++) {
-      const float weight = std::max(0.0f, 1 - std::abs(pixel + 0.5f - center) / support);
+      const float distance = std::abs(pixel + 0.5f - center) / step;
+      const float weight = cubic ? Cubic(distance) : Triangle(distance);
       if (own.first < 0) {
         if (weight == 0) continue;
         own.first = static_cast<int64_t>(start) + pixel;
@@ -53,7 +64,7 @@ std::vector<Taps> TapsOf(const float *crop, int64_t input, int64_t output) {
 
 template <typename T>
 void OneView(const T *image, int64_t width, const std::vector<Taps> &rows, const std::vector<Taps> &columns,
-             int64_t left, int64_t right, float scale, float *view) {
+             int64_t left, int64_t right, float scale, bool cubic, float *view) {
   const int64_t values = (right - left) * kChannels;
   std::vector<float> sums(values), padded((right - left) * kStride + kStride);
   for (const Taps &row : rows) {
@@ -78,7 +89,10 @@ void OneView(const T *image, int64_t width, const std::vector<Taps> &rows, const
         for (int64_t channel = 0; channel < kStride; channel++) mean[channel] += weight * source[channel];
         source += kStride;
       }
-      for (int64_t channel = 0; channel < kChannels; channel++) *view++ = mean[channel];
+      // A cubic filter overshoots at edges.
+      for (int64_t channel = 0; channel < kChannels; channel++) {
+        *view++ = cubic ? std::min(1.0f, std::max(0.0f, mean[channel])) : mean[channel];
+      }
     }
   }
 }
@@ -89,7 +103,8 @@ void OneView(const T *image, int64_t width, const std::vector<Taps> &rows, const
 template <typename T>
 class ResizedCrop {
  public:
-  explicit ResizedCrop(const Construction &construction) : scale_(construction.Float("scale")) {}
+  explicit ResizedCrop(const Construction &construction)
+      : scale_(construction.Float("scale")), cubic_(construction.Bool("cubic")) {}
 
   void Compute(Context &context) {
     const Tensor images = context.Input(0), crop_rows = context.Input(1), crop_columns = context.Input(2);
@@ -104,26 +119,27 @@ class ResizedCrop {
     // Checked before the work begins: an exception must not leave a thread of TensorFlow's.
     std::vector<std::vector<Taps>> rows(views), columns(views);
     for (int64_t view = 0; view < views; view++) {
-      rows[view] = TapsOf(crop_rows.data<float>() + 3 * view, height, size);
-      columns[view] = TapsOf(crop_columns.data<float>() + 3 * view, width, size);
+      rows[view] = TapsOf(crop_rows.data<float>() + 3 * view, height, size, cubic_);
+      columns[view] = TapsOf(crop_columns.data<float>() + 3 * view, width, size, cubic_);
     }
     const Tensor output = context.Output<float>(0, {views, size, size, kChannels});
     context.Parallel(views, [&](int64_t view) {
       const float *crop = crop_columns.data<float>() + 3 * view;
       const int64_t left = static_cast<int64_t>(crop[0]), right = left + static_cast<int64_t>(crop[1]);
       const T *image = images.data<T>() + (view / (views / batch)) * height * width * kChannels;
-      OneView(image, width, rows[view], columns[view], left, right, scale_,
+      OneView(image, width, rows[view], columns[view], left, right, scale_, cubic_,
               output.data<float>() + view * size * size * kChannels);
     });
   }
 
  private:
   const float scale_;
+  const bool cubic_;
 };
 
 const bool registered =
     Register({"PathlabResizedCrop",
-              {"T: {uint8, float}", "scale: float"},
+              {"T: {uint8, float}", "scale: float", "cubic: bool"},
               {"images: T", "crop_rows: float", "crop_columns: float", "places: float"},
               {"views: float"},
               [](TF_ShapeInferenceContext *raw, TF_Status *status) {
