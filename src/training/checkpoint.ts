@@ -1,14 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  disposeTensors,
-  readSafetensors,
-  subTensors,
-  type Tensors,
-  withPrefix,
-  writeSafetensors,
-} from '../engine/index.js';
+import { openSafetensors, readAll, subTensors, type Tensors, withPrefix, writeSafetensors } from '../engine/index.js';
 import type { ModelTensors } from '../models/index.js';
 import { allFinite } from './not-finite.js';
 
@@ -26,6 +19,14 @@ export interface Checkpoint {
   logOffset?: number;
   /** The table of the run's `ConvAlgorithms`, if it has one. */
   convAlgorithms?: Record<string, string>;
+  /** The best evaluation so far, if models are compared. */
+  best?: Best;
+}
+
+/** An evaluation that none before it reached. */
+export interface Best {
+  step: number;
+  score: number;
 }
 
 /** Where checkpoints are kept, and which run they belong to. */
@@ -41,18 +42,18 @@ const format = 'pathlab-checkpoint-2';
 const namePattern = /^step-(\d{8})\.safetensors$/;
 
 /**
- * Writes `step-00000120.safetensors` whole or not at all, and then removes the oldest. With a score it is written as
- * `best.safetensors`, in place of an earlier one, and stays.
+ * Writes `step-00000120.safetensors` whole or not at all, and then removes the oldest; or `best.safetensors`, in place of an
+ * earlier one.
  *
  * @returns its path
  * @throws Error if a tensor holds a value that is not finite: the older checkpoint is worth more, and stays
  */
 export async function saveCheckpoint(
   { folder, identity, keep = 1 }: CheckpointFolder,
-  { tensors, step, logOffset, convAlgorithms }: Checkpoint,
-  score?: number,
+  { tensors, step, logOffset, convAlgorithms, best }: Checkpoint,
+  as: 'last' | 'best' = 'last',
 ): Promise<string> {
-  const name = score === undefined ? `step-${String(step).padStart(8, '0')}` : 'best';
+  const name = as === 'last' ? `step-${String(step).padStart(8, '0')}` : 'best';
   const path = join(folder, `${name}.safetensors`);
   const all = {
     ...withPrefix(tensors.parameters, 'parameters/'),
@@ -66,31 +67,15 @@ export async function saveCheckpoint(
     format,
     identity: JSON.stringify(identity),
     step: String(step),
-    ...(score !== undefined && { score: String(score) }),
+    ...(best && { best: JSON.stringify(best) }),
     ...(logOffset !== undefined && { logOffset: String(logOffset) }),
     ...(convAlgorithms && { convAlgorithms: JSON.stringify(convAlgorithms) }),
   };
   await writeSafetensors(path, all, metadata);
-  if (score !== undefined) return path;
+  if (as === 'best') return path;
   const older = (await checkpointsIn(folder)).filter((other) => other.step < step);
   for (const { path } of older.slice(0, older.length - keep + 1)) await rm(path, { force: true });
   return path;
-}
-
-/** The step and the score of the best checkpoint so far; undefined where there is none of this run. */
-export async function bestScore({ folder, identity }: CheckpointFolder): Promise<Best | undefined> {
-  const path = join(folder, 'best.safetensors');
-  if (!existsSync(path)) return undefined;
-  const { metadata, tensors } = await readSafetensors(path);
-  disposeTensors(tensors);
-  const isOwn = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity).length === 0;
-  return isOwn ? { step: Number(metadata.step), score: Number(metadata.score) } : undefined;
-}
-
-/** An evaluation that none before it reached. */
-export interface Best {
-  step: number;
-  score: number;
 }
 
 /**
@@ -104,20 +89,23 @@ export async function loadLatestCheckpoint({
 }: CheckpointFolder): Promise<(Checkpoint & { path: string }) | undefined> {
   const path = (await checkpointsIn(folder)).at(-1)?.path;
   if (path === undefined) return undefined;
-  const { tensors, metadata } = await readSafetensors(path);
-  const refuse = (why: string) => {
-    disposeTensors(tensors);
+  const file = await openSafetensors(path);
+  const { metadata } = file;
+  const refuse = async (why: string) => {
+    await file.close();
     throw new Error(`${path} ${why}; delete it to start afresh, or choose another folder`);
   };
   if (metadata.format !== format)
-    refuse(`is not a checkpoint of this version (${metadata.format} instead of ${format})`);
+    await refuse(`is not a checkpoint of this version (${metadata.format} instead of ${format})`);
   const others = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity);
-  if (others.length > 0) refuse(`is of another run, which differs in ${others.join('; ')}`);
+  if (others.length > 0) await refuse(`is of another run, which differs in ${others.join('; ')}`);
+  const tensors = await readAll(file);
   return {
     path,
     step: Number(metadata.step),
     ...(metadata.logOffset !== undefined && { logOffset: Number(metadata.logOffset) }),
     ...(metadata.convAlgorithms && { convAlgorithms: JSON.parse(metadata.convAlgorithms) }),
+    ...(metadata.best && { best: JSON.parse(metadata.best) as Best }),
     tensors: {
       parameters: subTensors(tensors, 'parameters/'),
       state: subTensors(tensors, 'state/'),

@@ -1,7 +1,6 @@
 export { accumulateGradients } from './accumulate-gradients.js';
 export { type AdamwOptions, adamw } from './adamw.js';
 export {
-  bestScore,
   type Checkpoint,
   type CheckpointFolder,
   loadLatestCheckpoint,

@@ -9,13 +9,7 @@ import {
   type Tensors,
   tf,
 } from '../engine/index.js';
-import {
-  bestScore,
-  type CheckpointFolder,
-  loadLatestCheckpoint,
-  saveCheckpoint,
-  type TrainingTensors,
-} from './checkpoint.js';
+import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
@@ -116,6 +110,7 @@ export interface TrainingResult {
  * history of a run is what its events say; nothing of it is kept here.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
+ * @throws RangeError for a `best` that no monitor finds
  * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint, or
  *   if precision is float16 and the optimizer scales no loss
  */
@@ -127,6 +122,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         `${dynamicLossScaling.name}(...). bfloat16 does not need it.`,
     );
   }
+  if (best && monitors.length === 0) throw new RangeError('the best model is told by a monitor, and there is none');
   const stepFunction = trainingStep(objective, optimizer, options);
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);
 
@@ -142,7 +138,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     done > 0 ? resumed?.convAlgorithms && new ConvAlgorithms(resumed.convAlgorithms) : options.convAlgorithms;
   let used: Record<string, string> | undefined = resumed?.convAlgorithms;
 
-  let bestSoFar = resumed && best && (await bestScore(checkpoint!));
+  let bestSoFar = resumed?.best;
   const isDue = ({ everySteps }: TrainingMonitor) => done % everySteps === 0 || done === steps;
   const hasStopped = () =>
     best?.patience !== undefined &&
@@ -153,7 +149,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const save = async () => {
     if (!checkpoint) return;
     const logOffset = await checkpoint.log?.sync();
-    lastCheckpoint = await saveCheckpoint(checkpoint, { tensors, step: done, logOffset, convAlgorithms: used });
+    lastCheckpoint = await saveCheckpoint(checkpoint, {
+      ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar },
+    });
     savedStep = done;
     await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
@@ -164,11 +162,19 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     const found: Record<string, number> = {};
     for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
     const score = best && found[best.metric];
+    // Before the first step all of them are due.
+    if (best && score === undefined && done === 0) {
+      throw new RangeError(
+        `the best model is to be told by ${best.metric}, which no monitor finds: they find ${Object.keys(found).join(', ')}`,
+      );
+    }
     const isBetter =
       score !== undefined && (!bestSoFar || (best!.lowest ? score < bestSoFar.score : score > bestSoFar.score));
     if (isBetter) {
       bestSoFar = { step: done, score };
-      if (checkpoint) await saveCheckpoint(checkpoint, { tensors, step: done, convAlgorithms: used }, score);
+      if (checkpoint) {
+        await saveCheckpoint(checkpoint, { tensors, step: done, convAlgorithms: used, best: bestSoFar }, 'best');
+      }
     }
     const seconds = (performance.now() - began) / 1000;
     const memoryGibibytes = process.memoryUsage.rss() / 2 ** 30;

@@ -22,7 +22,6 @@ import {
   adamw,
   bestScore,
   cosine,
-  dynamicLossScaling,
   loadLatestCheckpoint,
   movingAverage,
   type Objective,
@@ -457,7 +456,11 @@ const scoring = (scores: readonly number[]) => ({
 describe('the best model of a training', () => {
   const scores = [5, 6, 8, 7, 7, 7, 7, 9, 9];
   const best = { metric: 'score' };
-  const scoreKept = (folder: string) => bestScore(checkpointIn(folder));
+  const scoreKept = async (folder: string) => {
+    const { tensors, metadata } = await readSafetensors(join(folder, 'best.safetensors'));
+    disposeTensors(tensors);
+    return JSON.parse(metadata.best!);
+  };
 
   it('is kept beside the last', async () => {
     const folder = freshFolder();
@@ -470,7 +473,6 @@ describe('the best model of a training', () => {
     expect(events.filter(({ kind }) => kind === 'best').map(({ step }) => step)).toEqual([0, 1, 2]);
     expect(readdirSync(folder)).toEqual(['best.safetensors', 'step-00000006.safetensors']);
     expect(await scoreKept(folder)).toEqual({ step: 2, score: 8 });
-    expect(await bestScore({ folder, identity: { run: 'another' } })).toBeUndefined();
     const kept = await readSafetensors(join(folder, 'best.safetensors'));
     const { tensors } = await train(smallTraining(6, 1));
     expect(Object.keys(subTensors(kept.tensors, 'parameters/')).sort()).toEqual(Object.keys(tensors.parameters).sort());
@@ -518,6 +520,37 @@ describe('the best model of a training', () => {
     const valuesOf = (parameters: Tensors) =>
       Object.entries(parameters).map(([name, tensor]) => [name, [...tensor.dataSync()]]);
     expect(valuesOf(tensors.parameters)).toEqual(valuesOf(whole.tensors.parameters));
+  });
+});
+
+describe('the best model of a training that is killed', () => {
+  it('is that of the undisturbed run, and so are the events: what came after the checkpoint is found again', async () => {
+    const scores = [5, 6, 7, 8, 9, 8, 8];
+    const options = (folder: string) => ({
+      ...{ ...smallTraining(6), best: { metric: 'score' }, monitors: [scoring(scores)] },
+      checkpoint: checkpointIn(folder, 2),
+    });
+    const bestSteps = (events: readonly TrainingEvent[]) =>
+      events.flatMap((event) => (event.kind === 'best' ? [event.step] : []));
+    const folder = freshFolder();
+    const killed: TrainingEvent[] = [];
+    const onEvent = (event: TrainingEvent) => {
+      killed.push(event);
+      // The fourth model was kept as the best; the checkpoint is of the step before last.
+      if (event.kind === 'best' && event.step === 3) throw new Error('killed');
+    };
+    await expect(train({ ...options(folder), onEvent })).rejects.toThrow('killed');
+    const { events } = await trainWatched(options(folder));
+    expect(events[0]).toMatchObject({ kind: 'resumed', step: 2 });
+    expect(bestSteps(events)).toEqual([3, 4]);
+  });
+
+  it('needs a monitor that finds its metric', async () => {
+    const wrong = (changes: Partial<TrainOptions>) => train({ ...smallTraining(2), ...changes });
+    await expect(wrong({ best: { metric: 'scroe', patience: 1 }, monitors: [scoring([1, 2, 3])] })).rejects.toThrow(
+      /told by scroe, which no monitor finds: they find score/,
+    );
+    await expect(wrong({ best: { metric: 'score' } })).rejects.toThrow(/told by a monitor, and there is none/);
   });
 });
 
