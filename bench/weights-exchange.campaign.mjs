@@ -49,7 +49,7 @@ function hashImages(size) {
 }
 
 /** The large ones say nothing that the small ones of their family do not. */
-const left = new Set(['vit_large_patch16_224', 'resnet50_dilated']);
+const left = new Set(['vit_large_patch16_224']);
 const inTorchvision = ['resnet18', 'resnet50', 'inception_v3'];
 const networks = backboneNames
   .filter((name) => !left.has(name))

@@ -28,7 +28,8 @@ def take(folder: Path) -> None:
     for place, network in enumerate(json.loads((folder / "networks.json").read_text())):
         weights = load_file(folder / network["name"] / "model.safetensors")
         if network["library"] == "timm":
-            model = timm.create_model(network["theirs"], num_classes=0)
+            config = json.loads((folder / network["name"] / "config.json").read_text())
+            model = timm.create_model(network["theirs"], num_classes=0, **config.get("model_args", {}))
         else:
             options = {"aux_logits": False, "init_weights": False} if network["theirs"] == "inception_v3" else {}
             model = getattr(torchvision.models, network["theirs"])(**options)

@@ -43,7 +43,7 @@ const forms: Readonly<Record<string, Form>> = {
       code: `import timm
 from safetensors.torch import load_file
 
-model = timm.create_model('${timmName(encoder)}', num_classes=0)
+model = timm.create_model(${timmArguments(encoder)})
 model.load_state_dict(load_file('${weightsName}'))
 # or: timm.create_model('local-dir:FOLDER', pretrained=True), with this folder's path and any num_classes
 model.eval()`,
@@ -149,15 +149,17 @@ export async function exportRun(args: readonly string[]): Promise<number> {
 export async function writeTimmFolder(encoder: Encoder, folder: string, run: string): Promise<void> {
   const { backbone, view } = encoder;
   const architecture = timmName(encoder);
+  const options = timmOptions(encoder);
   await writeWeights(encoder, folder, run);
   const config = {
     architecture,
     num_classes: 0,
     num_features: backbone.featureSize,
+    ...(Object.keys(options).length > 0 && { model_args: options }),
     pretrained_cfg: {
       tag: 'pathlab',
       custom_load: false,
-      input_size: [3, backbone.inputSize, backbone.inputSize],
+      input_size: [3, view.size, view.size],
       fixed_input_size: false,
       interpolation: 'bilinear',
       crop_pct: view.crop ?? 1,
@@ -184,15 +186,31 @@ function timmName({ backbone }: Encoder): string {
   return backbone.timm;
 }
 
+/** What timm is to be told beside the name, so that its features are these, of images of the view's size. */
+function timmOptions({ backbone, view }: Encoder): Record<string, string | number | boolean> {
+  // timm's transformers take other sizes only when they are told to.
+  const isOther = backbone.sizes?.multipleOf !== undefined && view.size !== backbone.inputSize;
+  return { ...backbone.timmOptions, ...(isOther && { dynamic_img_size: true }) };
+}
+
+/** The same as arguments in Python. */
+function timmArguments(encoder: Encoder): string {
+  const inPython = (value: string | number | boolean) =>
+    typeof value === 'boolean' ? (value ? 'True' : 'False') : typeof value === 'string' ? `'${value}'` : String(value);
+  const options = Object.entries({ num_classes: 0, ...timmOptions(encoder) });
+  return [`'${timmName(encoder)}'`, ...options.map(([name, value]) => `${name}=${inPython(value)}`)].join(', ');
+}
+
 /** Networks whose tensors torchvision calls as timm does, and the call that makes them. */
 const inTorchvision: Readonly<Record<string, string>> = {
   resnet18: 'resnet18()',
   resnet50: 'resnet50()',
+  resnet50_dilated: 'resnet50(replace_stride_with_dilation=[False, True, True])',
   inception_v3: 'inception_v3(aux_logits=False, init_weights=False)',
 };
 
 function torchvisionName({ backbone }: Encoder): string {
-  const call = backbone.timm === undefined ? undefined : inTorchvision[backbone.timm];
+  const call = Object.hasOwn(inTorchvision, backbone.name) ? inTorchvision[backbone.name] : undefined;
   if (call === undefined) {
     const known = Object.keys(inTorchvision).join(', ');
     throw new UsageError(

@@ -8,14 +8,18 @@ export interface Backbone {
   name: string;
   /** Length of a feature vector. */
   featureSize: number;
-  /** Side of the square images that published weights were trained on, px. Others are taken too; see each network. */
+  /** Side of the square images that published weights were trained on, px. Others are taken too; see `sizes`. */
   inputSize: number;
+  /** Sides of images that it takes, px: multiples of one number, from a least one; any by default. */
+  sizes?: { least?: number; multipleOf?: number };
   /** What published weights expect images to be normalized with. */
   colors: ColorStatistics;
   /** The paper. */
   source: string;
   /** What timm calls the same network, whose weights fit it; none for one that is the project's own. */
   timm?: string;
+  /** What `timm.create_model` has to be given beside the name to make the same features. */
+  timmOptions?: Readonly<Record<string, string | number | boolean>>;
   initialize(key: Key): ModelTensors;
   /**
    * @param images `[batch, height, width, 3]`, normalized
@@ -29,6 +33,11 @@ export interface Backbone {
     images: Tensor,
     options: { training: boolean; key?: Key },
   ): { features: Tensor; stages: Tensor[]; state: Tensors; auxiliary?: Tensor };
+}
+
+/** The least side of images, px, that a network takes and that is no less than the one wanted. */
+export function fittingSize({ sizes: { least = 1, multipleOf = 1 } = {} }: Backbone, wanted: number): number {
+  return Math.ceil(Math.max(wanted, least) / multipleOf) * multipleOf;
 }
 
 /** Colors from -1 to 1, as published weights of networks that are no ResNets expect them. */

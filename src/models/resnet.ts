@@ -52,6 +52,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
     colors: imageNetColors,
     source: 'He et al., 2016; arXiv 1512.03385',
     ...(width === 1 ? { timm: `resnet${depth}` } : {}),
+    ...(dilated ? { timmOptions: { output_stride: 8 } } : {}),
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -119,6 +119,7 @@ function meanOfPatches(encoder: Vit): Vit {
     ...encoder,
     name: `${encoder.name}, mean of patches`,
     featureSize: encoder.width,
+    timmOptions: { ...encoder.timmOptions, global_pool: 'avg', fc_norm: false },
     apply(model, images, options) {
       const { stages, state } = encoder.apply(model, images, options);
       return { features: stages.at(-1)!.mean([1, 2]), stages, state };

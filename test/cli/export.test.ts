@@ -6,18 +6,17 @@ import { digestOfFile, key } from '../../src/base/index.js';
 import { exportRun } from '../../src/cli/export.js';
 import { readSafetensors, writeSafetensors } from '../../src/engine/index.js';
 import { pretrainExperiment } from '../../src/experiments/index.js';
-import { toTorch } from '../../src/models/index.js';
+import { backbone, toTorch } from '../../src/models/index.js';
 import { openRun } from '../../src/runs/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'export-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A run as notebook 11 leaves it, but for the training. */
-async function finishedRun(backbone: string | undefined): Promise<string> {
-  const notebook = '11-pretrain-simclr';
+/** A run as a notebook leaves it, but for the training. */
+async function finishedRun(backbone: string | undefined, notebook = '11-pretrain-simclr'): Promise<string> {
   const parameters = { scale: 'smoke' as const, backbone, seed: 1 };
   const { method } = pretrainExperiment(notebook, parameters);
-  const run = await openRun({ notebook, parameters, out: join(folder, `run-${backbone}`) });
+  const run = await openRun({ notebook, parameters, out: join(folder, `${notebook}-${backbone}`) });
   const path = run.file('backbone.safetensors');
   await writeSafetensors(path, toTorch(method.backbone.initialize(key(1))));
   await run.keep({
@@ -55,7 +54,8 @@ describe('pathlab export', () => {
       architecture: 'tf_efficientnet_lite0',
       num_classes: 0,
       num_features: 1280,
-      pretrained_cfg: { input_size: [3, 224, 224] },
+      // Those of the views that it was trained and judged on.
+      pretrained_cfg: { input_size: [3, 64, 64] },
     });
     const card = readFileSync(join(out, 'README.md'), 'utf8');
     const { runHash } = JSON.parse(readFileSync(join(run, 'provenance.json'), 'utf8'));
@@ -77,6 +77,28 @@ describe('pathlab export', () => {
       expect(card).toContain(said);
     }
     await expect(exportRun([run, '--to', 'timm', '--out', out])).rejects.toThrow(/timm is not empty/);
+  });
+
+  it('tells timm what makes the same features, where a name does not', async () => {
+    const out = join(folder, 'mae');
+    const painter = await finishedRun('vit_small_patch16_224', '15-pretrain-mae');
+    expect(await exportRun([painter, '--to', 'timm', '--out', out])).toBe(0);
+    const { architecture, model_args } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect({ architecture, model_args }).toEqual({
+      architecture: 'vit_small_patch16_224',
+      // Means of patches after the last norm, of images of 64 px.
+      model_args: { global_pool: 'avg', fc_norm: false, dynamic_img_size: true },
+    });
+    expect(readFileSync(join(out, 'README.md'), 'utf8')).toContain(
+      "('vit_small_patch16_224', num_classes=0, global_pool='avg', fc_norm=False, dynamic_img_size=True)",
+    );
+    const dilated = await finishedRun('resnet50_dilated');
+    expect(backbone('resnet50_dilated').timmOptions).toEqual({ output_stride: 8 });
+    const inTorchvision = join(folder, 'dilated');
+    await exportRun([dilated, '--to', 'torchvision', '--out', inTorchvision]);
+    expect(readFileSync(join(inTorchvision, 'README.md'), 'utf8')).toContain(
+      'resnet50(replace_stride_with_dilation=[False, True, True])',
+    );
   });
 
   it('says what cannot be exported', async () => {

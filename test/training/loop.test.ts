@@ -20,8 +20,8 @@ import {
 } from '../../src/engine/index.js';
 import {
   adamw,
-  bestScore,
   cosine,
+  dynamicLossScaling,
   loadLatestCheckpoint,
   movingAverage,
   type Objective,
