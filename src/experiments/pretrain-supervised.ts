@@ -1,5 +1,5 @@
 import { supervisedViews } from '../augment/index.js';
-import { type Backbone, resnet } from '../models/index.js';
+import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallViews, smokeScaled } from './small-scale.js';
@@ -13,7 +13,7 @@ import { smallViews, smokeScaled } from './small-scale.js';
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   method: supervised({
     backbone,
-    views: supervisedViews(224),
+    views: supervisedViews(backbone.inputSize),
     ...{ dropout: 0.4, labelSmoothing: 0, weighted: false },
   }),
   settings: {
@@ -23,6 +23,8 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
     // One epoch.
     warmup: 1 / 40,
     weightDecay: 5e-5,
+    // As the paper says; its reference code lets them decay.
+    decayTokens: false,
     clipNorm: 1,
     precision: 'bfloat16',
     evaluationCrop: 287 / 512,
@@ -36,7 +38,7 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   method: supervised({
     backbone,
     // Without gray views, as the paper's, and with the smaller steps of the other notebooks.
-    views: { ...smallViews, grayscale: undefined },
+    views: { ...smallViews, size: fittingSize(backbone, smallViews.size), grayscale: undefined },
     // A few hundred patches are soon known by heart: labels are smoothed.
     ...{ dropout: 0.4, labelSmoothing: 0.1, weighted: false },
   }),

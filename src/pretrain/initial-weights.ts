@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../base/index.js';
 import { type Backbone, loadWeights, type ModelTensors, openWeights, publishedWeights } from '../models/index.js';
@@ -30,17 +30,22 @@ export async function initialWeightsFiles(init: string, backbone: Backbone): Pro
 async function fileOf(init: string, backbone: Backbone): Promise<string> {
   if (init === 'imagenet') return imageNetFile(backbone);
   const given = resolve(projectRoot, init);
+  if (!existsSync(given)) {
+    throw new Error(`init is "random", "imagenet", a run folder or a file of weights; there is no ${given}`);
+  }
   const inRun = join(given, 'backbone.safetensors');
-  const path = existsSync(given) && statSync(given).isDirectory() && existsSync(inRun) ? inRun : given;
-  if (existsSync(path)) return path;
-  throw new Error(`init is "random", "imagenet", a run folder or a file of weights; there is no ${path}`);
+  if (existsSync(inRun)) return inRun;
+  if (existsSync(join(given, 'parameters.json'))) {
+    throw new Error(`init is ${given}, a run that is not finished: there is no backbone.safetensors in it`);
+  }
+  return given;
 }
 
 async function imageNetFile({ name }: Backbone): Promise<string> {
   if (!Object.hasOwn(imageNetWeights, name)) {
     throw new RangeError(
-      `there are weights trained on ImageNet for ${Object.keys(imageNetWeights).join(', ')}, and none for ${name}: give ` +
-        'init a file of them',
+      `there are weights trained on ImageNet for ${Object.keys(imageNetWeights).join(', ')}, and none for ${name}: take ` +
+        'that backbone, or give init a file of them',
     );
   }
   return (await publishedWeights(imageNetWeights[name]!)).path;

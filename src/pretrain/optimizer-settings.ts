@@ -1,4 +1,4 @@
-import type { Precision } from '../engine/index.js';
+import type { Precision, Tensor } from '../engine/index.js';
 import {
   adamw,
   cosine,
@@ -32,11 +32,15 @@ export interface OptimizerSettings {
   finalWeightDecay?: number;
   /** Whether biases and norms decay too; not with lars, which leaves them alone. */
   decayAll?: boolean;
+  /** Whether a transformer's class token and positions decay, as by default with sgd and adamw. */
+  decayTokens?: boolean;
 }
+
+const isToken = (name: string) => /(^|\.)(cls_token|reg_token|pos_embed)$/.test(name);
 
 /**
  * @param freezes see `freezing`
- * @throws RangeError for an optimizer that is none, or one for which `decayAll` is not
+ * @throws RangeError for an optimizer that is none, or one for which `decayAll` or `decayTokens` is not
  */
 export function optimizerOf(
   {
@@ -46,10 +50,12 @@ export function optimizerOf(
     betas,
     weightDecay,
     decayAll = false,
+    decayTokens = true,
   }: OptimizerSettings & { precision: Precision },
   freezes?: (name: string) => boolean,
 ): Optimizer | ScaledOptimizer {
-  const exclude = decayAll ? () => false : isBiasOrNorm;
+  const exclude = (name: string, parameter: Tensor) =>
+    (!decayAll && isBiasOrNorm(name, parameter)) || (!decayTokens && isToken(name));
   const makers = {
     sgd: () => sgd({ momentum, weightDecay, exclude }),
     lars: () => lars({ momentum, weightDecay }),
@@ -58,8 +64,10 @@ export function optimizerOf(
   if (!Object.hasOwn(makers, optimizer)) {
     throw new RangeError(`optimizer is ${Object.keys(makers).join(', ')}; got ${JSON.stringify(optimizer)}`);
   }
-  if (decayAll && optimizer === 'lars') {
-    throw new RangeError('lars leaves biases and norms alone: decayAll is not for it');
+  if ((decayAll || !decayTokens) && optimizer === 'lars') {
+    throw new RangeError(
+      'lars leaves biases and norms alone, and nothing else: decayAll and decayTokens are not for it',
+    );
   }
   const made = freezes ? freezing(makers[optimizer](), freezes) : makers[optimizer]();
   return precision === 'float16' ? dynamicLossScaling(made) : made;

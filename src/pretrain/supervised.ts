@@ -1,5 +1,5 @@
 import type { ViewRecipe } from '../augment/index.js';
-import { dense, dropout, getTensor, randomUniform, tf, withPrefix } from '../engine/index.js';
+import { dense, dropout, getTensor, randomUniform, type Tensor, tf, withPrefix } from '../engine/index.js';
 import { classWeights } from '../input/index.js';
 import { type Backbone, copyModel, joinModels, type ModelTensors, subModel } from '../models/index.js';
 import type { Method, MethodStart } from './method.js';
@@ -16,7 +16,13 @@ export interface SupervisedOptions {
   weighted: boolean;
 }
 
-/** Supervised pretraining: a linear classifier on the features names each patch's class, from one view. */
+/** Weight of an auxiliary classifier's loss: torchvision's. */
+const auxiliaryWeight = 0.4;
+
+/**
+ * Supervised pretraining: a linear classifier on the features names each patch's class, from one view; and so does the
+ * auxiliary classifier of a network that has one.
+ */
 export function supervised({ backbone, views, dropout: rate, labelSmoothing, weighted }: SupervisedOptions): Method {
   return {
     name: 'Supervised',
@@ -48,8 +54,11 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       const { parameters, state } = subModel(model, 'head');
       const features = dropout(encoded.features, rate, random.fold('dropout'));
       const logits = dense(features, getTensor(parameters, 'weight'), parameters.bias);
+      const lossOf = (logits: Tensor) =>
+        weightedCrossEntropy(logits, labels, getTensor(state, 'weights'), labelSmoothing);
+      const { auxiliary } = encoded;
       return {
-        loss: weightedCrossEntropy(logits, labels, getTensor(state, 'weights'), labelSmoothing),
+        loss: auxiliary ? lossOf(logits).add(lossOf(auxiliary).mul(auxiliaryWeight)) : lossOf(logits),
         state: { ...model.state, ...withPrefix(encoded.state, 'backbone.') },
         metrics: { accuracy: logits.argMax(1).toInt().equal(labels).toFloat().mean() },
       };

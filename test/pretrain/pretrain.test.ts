@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { key } from '../../src/base/index.js';
+import { type Key, key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
 import { disposeTensors, type Tensor, tf, writeSafetensors } from '../../src/engine/index.js';
 import { BatchSource } from '../../src/input/index.js';
-import { resnet, subModel, toTorch, withHead } from '../../src/models/index.js';
+import { resnet, subModel, toTorch, vit, withHead } from '../../src/models/index.js';
 import {
   type AnyMethod,
   initialWeights,
@@ -112,6 +112,31 @@ describe('pretraining with any method', () => {
       /lars leaves biases and norms alone/,
     );
   });
+
+  it("leaves a transformer's class token and positions without decay only where that is asked for", async () => {
+    const transformer = vit({ imageSize: 32, patchSize: 16, width: 8, depth: 1, heads: 1 });
+    const still = { ...shrinking, backbone: transformer, initialize: (key: Key) => transformer.initialize(key) };
+    const method: AnyMethod = {
+      ...still,
+      loss: ({ parameters, state }) => ({ loss: parameters.pos_embed!.mul(0).sum() as Tensor, state }),
+      encoder: (model) => model,
+    };
+    const kept = async (decayTokens?: boolean) => {
+      const changes = { optimizer: 'sgd', learningRate: 0.1, warmup: 0, weightDecay: 1, steps: 1 } as const;
+      const { encoder } = await stepsOf(method, { ...changes, finalWeightDecay: undefined, decayTokens });
+      const untrained = untrainedEncoder(method, { settings, batches: batches() }).model.parameters;
+      return ['cls_token', 'pos_embed', 'blocks.0.mlp.fc1.weight'].map((name) => {
+        const [after, before] = [encoder.model.parameters[name]!, untrained[name]!];
+        return (after.square().sum().sqrt() as Tensor).div(before.square().sum().sqrt()).dataSync()[0];
+      });
+    };
+    const close = (values: number[]) => values.map((value) => expect.closeTo(value, 5));
+    expect(await kept(false)).toEqual(close([1, 1, 0.9]));
+    expect(await kept()).toEqual(close([0.9, 0.9, 0.9]));
+    await expect(stepsOf(shrinking, { optimizer: 'lars', decayTokens: false })).rejects.toThrow(
+      /decayTokens are not for it/,
+    );
+  });
 });
 
 describe('the weights that a pretraining begins with', () => {
@@ -140,5 +165,9 @@ describe('the weights that a pretraining begins with', () => {
       /does not fit resnet18.*in another shape conv1\.weight \[8,3,7,7\] instead of \[16,3,7,7\], .* and \d+ more/,
     );
     expect(await initialWeights('random', backbone)).toBeUndefined();
+    const unfinished = join(top, 'unfinished');
+    mkdirSync(unfinished);
+    writeFileSync(join(unfinished, 'parameters.json'), '{}');
+    await expect(initialWeights(unfinished, backbone)).rejects.toThrow(/unfinished, a run that is not finished/);
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
-import { resnet } from '../../src/models/index.js';
+import { type Backbone, resnet } from '../../src/models/index.js';
 import { supervised, weightedCrossEntropy } from '../../src/pretrain/index.js';
 import { adamw } from '../../src/training/index.js';
 import { randomImages, relativeError, stepper } from './one-step.js';
@@ -48,6 +48,26 @@ describe('supervised pretraining', () => {
     expect(Math.abs(taken[0]!.loss! - Math.log(2))).toBeLessThan(0.8);
     expect(taken.at(-1)!.loss).toBeLessThan(0.1);
     expect(taken.at(-1)!.accuracy).toBe(1);
+  });
+
+  it('adds .4 of the loss of an auxiliary classifier, which only training has', () => {
+    const { backbone } = options;
+    const auxiliary = tf.tensor2d([
+      [2, -1],
+      [0.5, 1],
+      [-1, 0],
+    ]);
+    const withHead: Backbone = {
+      ...backbone,
+      apply: (model, images, how) => ({ ...backbone.apply(model, images, how), ...(how.training && { auxiliary }) }),
+    };
+    const lossOf = (backbone: Backbone) =>
+      stepper(supervised({ ...options, backbone, dropout: 0 }), { learningRate: 0, classNames }).take(
+        randomImages(3, 3, [32]),
+        [0, 1, 1],
+      ).loss!;
+    const own = weightedCrossEntropy(auxiliary, tf.tensor1d([0, 1, 1], 'int32'), tf.ones([2]), 0.1).dataSync()[0]!;
+    expect(lossOf(withHead) - lossOf(backbone)).toBeCloseTo(0.4 * own, 5);
   });
 
   it('drops features in training, otherwise in each step', () => {

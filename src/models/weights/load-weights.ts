@@ -39,7 +39,7 @@ export interface LoadedWeights {
 }
 
 /** Parts of other networks that checkpoints hold beside the backbone. */
-const passedOver = [/^mask_token$/, /^pooler\./, /^decoder_/];
+const passedOver = [/^mask_token$/, /^pooler\./, /^decoder_/, /^AuxLogits\./];
 /** Of batch norm, which nothing uses. */
 const isCounter = /(^|\.)num_batches_tracked$/;
 /** MoCo's projection takes the classifier's place and name. */
