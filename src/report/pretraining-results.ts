@@ -1,17 +1,24 @@
 import { digestOfFile, interruptSignal, key } from '../base/index.js';
-import { writeSafetensors } from '../engine/index.js';
+import { disposeTensors, writeSafetensors } from '../engine/index.js';
 import { colorHistograms, compareFeatures, type Encoder, type FeatureComparison } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
-import { initialWeightsFiles, type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
+import {
+  initialWeights,
+  initialWeightsFiles,
+  pretrainedEncoder,
+  type TrainingCost,
+  untrainedEncoder,
+} from '../pretrain/index.js';
 import type { Metric, Run } from '../runs/index.js';
 import { duration } from './progress.js';
 import { display, html } from './show.js';
 import { comparisonMetrics } from './show-comparison.js';
 
 /**
- * Compares a pretrained backbone with the same network before training and with color histograms, by kNN on the held-out
- * patches; null where no patch has a class, by which features could be judged.
+ * Compares a pretrained backbone with the same network before training, with random weights and, where it began with
+ * others, with those, and with color histograms, by kNN on the held-out patches; null where no patch has a class, by which
+ * features could be judged.
  */
 export async function compareWithBaselines(
   { method, settings, neighbors }: PretrainExperiment,
@@ -20,18 +27,26 @@ export async function compareWithBaselines(
 ): Promise<FeatureComparison | null> {
   if (!bank) return null;
   const signal = interruptSignal();
-  return compareFeatures({
-    bank,
-    queries: heldOut,
-    features: {
-      [`${method.name} pretrained`]: encoder,
-      'random initialization': untrainedEncoder(method, { settings, batches: train }),
-      'color histogram': (patches) => colorHistograms(patches, signal),
-    },
-    neighbors: Math.min(neighbors, bank.count),
-    key: key(settings.seed).fold('comparison'),
-    signal,
-  });
+  const random = untrainedEncoder(method, { settings, batches: train });
+  const first = await initialWeights(settings.init ?? 'random', method.backbone);
+  try {
+    return await compareFeatures({
+      bank,
+      queries: heldOut,
+      features: {
+        [`${method.name} pretrained`]: encoder,
+        ...(first && { 'first weights': pretrainedEncoder(method, { settings }, first) }),
+        'random initialization': random,
+        'color histogram': (patches) => colorHistograms(patches, signal),
+      },
+      neighbors: Math.min(neighbors, bank.count),
+      key: key(settings.seed).fold('comparison'),
+      signal,
+    });
+  } finally {
+    for (const { parameters, state } of first ? [random.model, first] : [random.model])
+      disposeTensors(parameters, state);
+  }
 }
 
 /** Shows what a training will take. */
@@ -47,7 +62,7 @@ export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: 
 }
 
 /**
- * Writes the backbone's weights with torchvision's names, and collects what a pretraining run keeps beside them.
+ * Writes the backbone's weights with timm's names, and collects what a pretraining run keeps beside them.
  *
  * @returns what `run.keep` takes
  */
@@ -58,11 +73,13 @@ export async function pretrainingFacts(
   { encoder, comparison }: { encoder: Encoder; comparison: FeatureComparison | null },
 ) {
   const weights = run.file('backbone.safetensors');
-  await writeSafetensors(weights, toTorch(encoder.model), {
+  const tensors = toTorch(encoder.model);
+  await writeSafetensors(weights, tensors, {
     method: method.name,
     backbone: method.backbone.name,
     run: run.identity.hash,
   });
+  disposeTensors(tensors);
   const { report, indexSha256: sha256 } = dataset;
   const synthetic = report.counts.synthetic > 0;
   const of = `held-out patches of ${report.dataset}, split by ${split.by}`;

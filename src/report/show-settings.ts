@@ -20,6 +20,7 @@ function flat({
   settings,
   batchSize,
   imageSize,
+  balanced = false,
 }: PretrainRecipe | PretrainExperiment): Record<string, unknown> {
   const views: Record<string, unknown> = {};
   for (const [title, recipe] of viewsByTitle(method.views)) {
@@ -27,7 +28,17 @@ function flat({
   }
   const { seed: _, ...plain } = { seed: undefined, ...settings };
   const { epochs, steps, ...rest } = plain as typeof settings;
-  return { backbone: method.backbone.name, ...method.settings, epochs, steps, ...rest, batchSize, imageSize, ...views };
+  return {
+    backbone: method.backbone.name,
+    ...method.settings,
+    epochs,
+    steps,
+    ...rest,
+    batchSize,
+    balanced,
+    imageSize,
+    ...views,
+  };
 }
 
 /** Neighbors that are drawn alike are told once: "view 1", "views 3 to 10"; "views" where all are alike. */

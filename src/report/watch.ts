@@ -62,5 +62,8 @@ function monitorsOf(
   const collapse = collapseMonitor({ ...shared, patches: heldOut });
   const views = { patches: heldOut, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
   const always = [collapse, alignmentMonitor({ ...views, everySteps })];
-  return bank ? [accuracyMonitor({ ...shared, bank, queries: heldOut, neighbors }), ...always] : always;
+  if (!bank) return always;
+  // As the comparison at the end: of a few patches all vote.
+  const most = Math.min(neighbors, bank.count);
+  return [accuracyMonitor({ ...shared, bank, queries: heldOut, neighbors: most }), ...always];
 }
