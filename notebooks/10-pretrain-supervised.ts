@@ -48,8 +48,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// Cross entropy over the classes, with dropout before the classifier; here with smoothed labels, and every class drawn
-// equally often. To go on from weights, give `init`. A rerun with the same parameters and code continues the run.
+// Cross entropy over the classes, with dropout before the classifier. The small scales smooth labels and draw every class
+// equally often. To start from weights, give `init`. A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -60,6 +60,12 @@ const experiment = lab.pretrainExperiment('10-pretrain-supervised', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
 await lab.showSettings(experiment);
+
+// %% [markdown]
+// These are the networks that `backbone` takes, on this page and on those of the other methods.
+
+// %%
+await lab.modelTable();
 
 // %% [markdown]
 // ## Data
@@ -115,7 +121,7 @@ await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

@@ -115,7 +115,7 @@ await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

@@ -36,7 +36,8 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a file of weights
+let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
+let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step, each in several views
 let learningRate: number | undefined; // at its peak
@@ -55,7 +56,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, init, ...training, seed };
+const parameters = { scale, data, backbone, init, ...training, seed };
 const experiment = lab.pretrainExperiment('14-pretrain-dino', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -115,7 +116,7 @@ await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with torchvision's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });

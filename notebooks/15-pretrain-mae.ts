@@ -34,7 +34,8 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let init: string | undefined; // the backbone's first weights: 'random' (default), a run folder or a file of weights
+let backbone: string | undefined; // a vision transformer by timm's name, as vit_base_patch16_224; by default the scale's own
+let init: string | undefined; // its first weights: 'random' (default), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images a step
 let learningRate: number | undefined; // at its peak
@@ -46,14 +47,14 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// The settings are MAE's; its crops are resized bicubically, these bilinearly. Features are the mean of the patch tokens
-// after the last norm, of the whole image. A rerun with the same parameters and code continues the run.
+// The settings are MAE's. Features are the mean of the patch tokens after the last norm, of the whole image. A rerun with
+// the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, init, ...training, seed };
+const parameters = { scale, data, backbone, init, ...training, seed };
 const experiment = lab.pretrainExperiment('15-pretrain-mae', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

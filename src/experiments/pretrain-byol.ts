@@ -1,5 +1,5 @@
 import { byolViews } from '../augment/index.js';
-import { type Backbone, resnet } from '../models/index.js';
+import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { byol } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
@@ -16,7 +16,7 @@ import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   method: byol({
     backbone,
-    views: byolViews(224),
+    views: byolViews(backbone.inputSize),
     hiddenSize: 4096,
     outputSize: 256,
     momentum: 0.97,
@@ -43,7 +43,10 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
 const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
   method: byol({
     backbone,
-    views: byolViews(48).map((view) => ({ ...smallScaled(view), crop: smallCrop })) as ReturnType<typeof byolViews>,
+    views: byolViews(fittingSize(backbone, 48)).map((view) => ({
+      ...smallScaled(view),
+      crop: smallCrop,
+    })) as ReturnType<typeof byolViews>,
     hiddenSize: 512,
     outputSize: 128,
     momentum: 0.97,

@@ -1,5 +1,5 @@
 import { dinoViews, imageNetColors } from '../augment/index.js';
-import { resnet, vit, vitSmall16 } from '../models/index.js';
+import { type Backbone, fittingSize, resnet, type Vit, vit, vitSmall16 } from '../models/index.js';
 import { dino } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallScaled, smokeScaled } from './small-scale.js';
@@ -11,15 +11,19 @@ import { smallScaled, smokeScaled } from './small-scale.js';
  * within a minute and a half: the loss at log(outputs). What learns in that time is still to be found.
  */
 
-const paper = (): PretrainRecipe => ({
+const isVit = (network: Backbone): network is Vit => 'variant' in network;
+
+const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors })): PretrainRecipe => ({
   method: dino({
-    backbone: (dropPathRate) => vit({ ...vitSmall16, colors: imageNetColors, dropPathRate }),
-    dropPathRate: 0.1,
-    views: dinoViews(224, { size: 96, count: 8 }),
+    backbone: (dropPathRate) => (isVit(network) ? network.variant({ dropPathRate }) : network),
+    // The authors' convolutional networks drop nothing.
+    dropPathRate: isVit(network) ? 0.1 : 0,
+    views: dinoViews(network.inputSize, { size: fittingSize(network, 96), count: 8 }),
     hiddenSize: 2048,
     bottleneckSize: 256,
     outputSize: 65_536,
-    normLastLayer: false,
+    // Free with ViT-S alone, as the authors advise.
+    normLastLayer: network.timm !== vitSmall16.timm,
     batchNorm: false,
     frozenEpochs: 1,
     studentTemperature: 0.1,
@@ -48,12 +52,12 @@ const paper = (): PretrainRecipe => ({
 });
 
 /** Trains in about a minute and a half on two cores. */
-const demo = (): PretrainRecipe => ({
+// A transformer takes many times as long to learn anything: a quarter of ResNet-18's channels, as on the other pages.
+const demo = (network: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
   method: dino({
-    // A transformer takes many times as long to learn anything: a quarter of ResNet-18's channels, as on the other pages.
-    backbone: () => resnet({ depth: 18, width: 0.25 }),
+    backbone: () => network,
     dropPathRate: 0,
-    views: dinoViews(48, { size: 32, count: 2 }).map(smallScaled),
+    views: dinoViews(fittingSize(network, 48), { size: fittingSize(network, 32), count: 2 }).map(smallScaled),
     hiddenSize: 256,
     bottleneckSize: 64,
     outputSize: 256,
@@ -79,7 +83,7 @@ const demo = (): PretrainRecipe => ({
   imageSize: 64,
 });
 
-const smoke = () => smokeScaled(demo());
+const smoke = (network?: Backbone) => smokeScaled(demo(network));
 
 /** Of notebook 14. */
 export const dinoRecipes: PretrainRecipes = { smoke, demo, paper };

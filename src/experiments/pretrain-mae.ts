@@ -1,5 +1,5 @@
 import { imageNetColors, type ViewRecipe } from '../augment/index.js';
-import { type Vit, vit, vitLarge16 } from '../models/index.js';
+import { type Backbone, fittingSize, type Vit, vit, vitLarge16 } from '../models/index.js';
 import { mae } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smokeScaled } from './small-scale.js';
@@ -10,17 +10,17 @@ import { smokeScaled } from './small-scale.js';
  * differs at demo scale was chosen by trials on synthetic slides of seeds 1 to 3.
  */
 
-/** Crops and flips alone, as the authors', whose crops are resized bicubically and ours bilinearly. */
+/** Crops and flips alone, as the authors'. */
 const views = (size: number): ViewRecipe => ({
   size,
-  crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] },
+  crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3], interpolation: 'bicubic' },
   flips: { horizontal: 0.5, vertical: 0 },
 });
 
-const paper = (): PretrainRecipe => ({
+const paper = (network: Backbone = vit(vitLarge16)): PretrainRecipe => ({
   method: mae({
-    backbone: vit({ ...vitLarge16, colors: imageNetColors, positions: 'fixed' }),
-    views: views(224),
+    backbone: ofMae(network),
+    views: views(network.inputSize),
     maskRatio: 0.75,
     decoder: { width: 512, depth: 8, heads: 16 },
     normalizeTargets: true,
@@ -41,16 +41,23 @@ const paper = (): PretrainRecipe => ({
   imageSize: 512,
 });
 
+/** A transformer with the authors' positions and colors. */
+function ofMae(network: Backbone): Vit {
+  if ('variant' in network) return (network as Vit).variant({ colors: imageNetColors, positions: 'fixed' });
+  throw new RangeError(
+    `MAE masks patches of a vision transformer: backbone is one of them, as vit_base_patch16_224; got ${network.name}`,
+  );
+}
+
 /** 64 patches of 8 px, of which 16 are seen; 0.5 million parameters. */
-const smallVit = (): Vit =>
-  vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, colors: imageNetColors, positions: 'fixed' });
+const smallVit = () => vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4 });
 
 /** Trains in about a minute on two cores. */
-const demo = (): PretrainRecipe => ({
+const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
   method: mae({
-    backbone: smallVit(),
+    backbone: ofMae(network),
     // Any side up: tissue has none, and there are few patches.
-    views: { ...views(64), flips: { horizontal: 0.5, vertical: 0.5 } },
+    views: { ...views(fittingSize(network, 64)), flips: { horizontal: 0.5, vertical: 0.5 } },
     maskRatio: 0.75,
     decoder: { width: 64, depth: 2, heads: 4 },
     normalizeTargets: true,
@@ -68,7 +75,7 @@ const demo = (): PretrainRecipe => ({
   imageSize: 64,
 });
 
-const smoke = () => smokeScaled(demo());
+const smoke = (network?: Backbone) => smokeScaled(demo(network));
 
 /** Of notebook 15. */
 export const maeRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -1,5 +1,5 @@
 import { selfSupervisedViews } from '../augment/index.js';
-import { type Backbone, resnet } from '../models/index.js';
+import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { mocoV2 } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallViews, smokeScaled } from './small-scale.js';
@@ -13,7 +13,7 @@ import { smallViews, smokeScaled } from './small-scale.js';
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   method: mocoV2({
     backbone,
-    views: selfSupervisedViews(224),
+    views: selfSupervisedViews(backbone.inputSize),
     hiddenSize: 2048,
     outputSize: 128,
     temperature: 0.2,
@@ -43,7 +43,7 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   method: mocoV2({
     backbone,
     // A quarter less than SimCLR's 64 px makes time for more steps.
-    views: { ...smallViews, size: 48 },
+    views: { ...smallViews, size: fittingSize(backbone, 48) },
     hiddenSize: 512,
     outputSize: 128,
     temperature: 0.2,

@@ -14,5 +14,5 @@ export interface PretrainRecipe {
   balanced?: boolean;
 }
 
-/** What a pretraining notebook is, at each scale, with its own backbone unless another is given. */
+/** What a pretraining notebook is, at each scale, with its own backbone unless another is given. A method may refuse one. */
 export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone) => PretrainRecipe>>;

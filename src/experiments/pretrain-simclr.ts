@@ -1,5 +1,5 @@
 import { selfSupervisedViews } from '../augment/index.js';
-import { type Backbone, resnet } from '../models/index.js';
+import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { simclr } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallViews, smokeScaled } from './small-scale.js';
@@ -14,7 +14,7 @@ import { smallViews, smokeScaled } from './small-scale.js';
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   method: simclr({
     backbone,
-    views: selfSupervisedViews(224),
+    views: selfSupervisedViews(backbone.inputSize),
     hiddenSize: 2048,
     outputSize: 128,
     temperature: 0.1,
@@ -38,7 +38,7 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
 const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
   method: simclr({
     backbone,
-    views: smallViews,
+    views: { ...smallViews, size: fittingSize(backbone, smallViews.size) },
     hiddenSize: 512,
     outputSize: 128,
     // With 62 negatives instead of the paper's 1,022, its .1 learned less in trials.

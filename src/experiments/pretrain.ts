@@ -122,7 +122,6 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   check('seed', seed, Number.isSafeInteger, 'a whole number');
   const given = network === undefined ? undefined : backbone(network);
   const recipe = recipes[scale](given);
-  if (given && recipe.method.backbone !== given) throw new RangeError(`${notebook} comes with its own backbone alone`);
   const { settings } = recipe;
   return {
     ...scales[scale],

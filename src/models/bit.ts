@@ -34,6 +34,7 @@ export function bit(): Backbone {
     name: 'resnetv2_50x1_bit',
     featureSize: 2048,
     inputSize: 224,
+    sizes: { least: 32 },
     colors: halfColors,
     source: 'Kolesnikov et al., 2020; arXiv 1912.11370',
     timm: 'resnetv2_50x1_bit',

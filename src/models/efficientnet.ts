@@ -86,6 +86,7 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
     name: lite ? `efficientnet_lite0${tensorflow ? '' : ' (symmetric)'}` : timm,
     featureSize,
     inputSize: inputSize[arithmetic],
+    sizes: { least: 32 },
     colors: lite && tensorflow ? halfColors : imageNetColors,
     source: lite ? 'EfficientNet-Lite, after Tan and Le, 2019; arXiv 1905.11946' : 'Tan and Le, 2019; arXiv 1905.11946',
     timm,

@@ -60,6 +60,7 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
     name: 'inception_v3',
     featureSize: 2048,
     inputSize: 299,
+    sizes: { least: auxiliaryClasses === undefined ? 75 : 299 },
     colors: halfColors,
     source: 'Szegedy et al., 2016; arXiv 1512.00567',
     timm: 'inception_v3',

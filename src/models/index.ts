@@ -1,4 +1,4 @@
-export type { Backbone } from './backbone.js';
+export { type Backbone, fittingSize } from './backbone.js';
 export { bit } from './bit.js';
 export { type DinoHeadOptions, dinoHead } from './dino-head.js';
 export { type EfficientnetOptions, efficientnet } from './efficientnet.js';

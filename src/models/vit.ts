@@ -34,6 +34,8 @@ export interface Vit extends Backbone {
   patchSize: number;
   /** Of a token. */
   width: number;
+  /** The same network but for these options. */
+  variant(changes: Partial<VitOptions>): Vit;
   /**
    * @param images `[batch, height, width, 3]`, normalized, of any size that patches divide
    * @returns the patches as tokens with their positions, `[batch, rows * columns, width]`
@@ -105,11 +107,14 @@ export function vit(options: VitOptions): Vit {
     name: timm ?? `vit (patch ${patchSize}, width ${width}, depth ${depth})`,
     featureSize: pooling === 'both' ? 2 * width : width,
     inputSize: imageSize,
+    sizes: { multipleOf: patchSize },
     colors,
     source: 'Dosovitskiy et al., 2021; arXiv 2010.11929',
     ...(timm === undefined ? {} : { timm }),
+    ...(pooling === 'mean' ? { timmOptions: { global_pool: 'avg' } } : {}),
     patchSize,
     width,
+    variant: (changes) => vit({ ...options, ...changes }),
     embed: (model, images) => tf.tidy(() => embed(model, images)),
     encode: (model, patches, options) => tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options))),
 

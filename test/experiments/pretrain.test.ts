@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
 import { isPretraining, type PretrainParameters, pretrainExperiment } from '../../src/experiments/index.js';
+import { backboneNames, fittingSize } from '../../src/models/index.js';
 
 describe('a pretraining experiment', () => {
   it('has the published settings of SimCLR at paper scale', () => {
@@ -35,6 +36,7 @@ describe('a pretraining experiment', () => {
     // 1e-4 for 512 images, one epoch of warm-up of 40.
     expect(named.settings).toMatchObject({
       ...{ epochs: 40, optimizer: 'adamw', learningRate: 1e-4, warmup: 1 / 40, weightDecay: 5e-5, clipNorm: 1 },
+      decayTokens: false,
     });
     const painting = pretrainExperiment('15-pretrain-mae', { scale: 'paper' });
     expect(painting.method.backbone.name).toMatch(/^vit_large_patch16_224/);
@@ -42,7 +44,11 @@ describe('a pretraining experiment', () => {
       ...{ maskRatio: 0.75, decoder: { width: 512, depth: 8, heads: 16 }, normalizeTargets: true },
     });
     expect(painting.method.views).toEqual([
-      { size: 224, crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] }, flips: { horizontal: 0.5, vertical: 0 } },
+      {
+        size: 224,
+        crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3], interpolation: 'bicubic' },
+        flips: { horizontal: 0.5, vertical: 0 },
+      },
     ]);
     // 1.5e-4 for 256 images.
     expect(painting.settings).toMatchObject({
@@ -105,13 +111,24 @@ describe('a pretraining experiment', () => {
     expect(settingsOf({})).not.toHaveProperty('init');
   });
 
-  it('takes a backbone by its name where its method takes any', () => {
-    const methodOf = (notebook: string) =>
-      pretrainExperiment(notebook, { scale: 'smoke', backbone: 'efficientnet_lite0' }).method;
-    for (const notebook of ['10-pretrain-supervised', '11-pretrain-simclr', '12-pretrain-mocov2', '13-pretrain-byol']) {
-      expect(methodOf(notebook).backbone.name).toBe('efficientnet_lite0');
+  it.each(['smoke', 'paper'] as const)('takes a backbone by its name at %s scale, and views that fit it', (scale) => {
+    const methodOf = (notebook: string, backbone: string) => pretrainExperiment(notebook, { scale, backbone }).method;
+    const notebooks = ['10-pretrain-supervised', '11-pretrain-simclr', '12-pretrain-mocov2', '13-pretrain-byol'];
+    const every = backboneNames.flatMap((name) =>
+      [...notebooks, '14-pretrain-dino'].map((notebook) => [notebook, name]),
+    );
+    for (const [notebook, name] of every) {
+      const { backbone, views } = methodOf(notebook!, name!);
+      expect(backbone.name).toBe(name);
+      for (const { size } of views) expect(fittingSize(backbone, size), `${notebook} ${name}`).toBe(size);
+      if (scale === 'paper') expect(views[0]!.size, `${notebook} ${name}`).toBe(backbone.inputSize);
     }
-    expect(() => methodOf('15-pretrain-mae')).toThrow(/15-pretrain-mae comes with its own backbone alone/);
+    const painter = methodOf('15-pretrain-mae', 'vit_base_patch32_224');
+    expect(painter.backbone.name).toMatch(/^vit_base_patch32_224, mean/);
+    expect(painter.views[0]!.size % 32).toBe(0);
+    expect(() => methodOf('15-pretrain-mae', 'resnet50')).toThrow(
+      /MAE masks patches of a vision transformer.*got resnet50/,
+    );
     expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', backbone: 'none' })).toThrow(
       /there is no backbone "none"; known are resnet18/,
     );
