@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../base/index.js';
 import { type Backbone, loadWeights, type ModelTensors, openWeights, publishedWeights } from '../models/index.js';
@@ -30,15 +30,17 @@ export async function initialWeightsFiles(init: string, backbone: Backbone): Pro
 async function fileOf(init: string, backbone: Backbone): Promise<string> {
   if (init === 'imagenet') return imageNetFile(backbone);
   const given = resolve(projectRoot, init);
-  if (!existsSync(given)) {
-    throw new Error(`init is "random", "imagenet", a run folder or a file of weights; there is no ${given}`);
+  if (init.trim() === '' || !existsSync(given)) {
+    throw new Error(`init is "random", "imagenet", a run folder or a file of weights; there is no ${init}`);
   }
-  const inRun = join(given, 'backbone.safetensors');
-  if (existsSync(inRun)) return inRun;
-  if (existsSync(join(given, 'parameters.json'))) {
-    throw new Error(`init is ${given}, a run that is not finished: there is no backbone.safetensors in it`);
-  }
-  return given;
+  if (!statSync(given).isDirectory()) return given;
+  const has = (name: string) => existsSync(join(given, name));
+  if (has('backbone.safetensors')) return join(given, 'backbone.safetensors');
+  if (has('model.safetensors.index.json')) return given;
+  const what = has('parameters.json') ? 'a run that is not finished' : 'a folder without weights';
+  throw new Error(
+    `init is ${given}, ${what}: there is no backbone.safetensors in it, and no model.safetensors.index.json`,
+  );
 }
 
 async function imageNetFile({ name }: Backbone): Promise<string> {

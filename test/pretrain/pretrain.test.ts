@@ -170,6 +170,8 @@ describe('the weights that a pretraining begins with', () => {
     expect(await initialWeights('random', backbone)).toBeUndefined();
     const unfinished = join(top, 'unfinished');
     mkdirSync(unfinished);
+    await expect(initialWeights(unfinished, backbone)).rejects.toThrow(/unfinished, a folder without weights/);
+    await expect(initialWeights('', backbone)).rejects.toThrow(/a file of weights; there is no $/);
     writeFileSync(join(unfinished, 'parameters.json'), '{}');
     await expect(initialWeights(unfinished, backbone)).rejects.toThrow(/unfinished, a run that is not finished/);
   });
