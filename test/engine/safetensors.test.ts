@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { hostile } from '../../bench/mutate-safetensors.mjs';
 import { key } from '../../src/base/index.js';
-import { readSafetensors, tf, writeSafetensors } from '../../src/engine/index.js';
+import { openSafetensors, readSafetensors, tf, writeSafetensors } from '../../src/engine/index.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/torch-safetensors/${name}`, import.meta.url));
 const library = fixture('library.safetensors');
@@ -180,6 +180,26 @@ describe('safetensors', () => {
       const error = (await readSafetensors(path).catch((error: Error) => error)) as Error;
       expect(error.message).toMatch(/^[^\n]*hostile( is not a complete safetensors file: |: the tensor )[^\n]+$/);
     }
+  });
+
+  it('reads one tensor of a file that is larger than memory would hold', async () => {
+    const path = join(folder, 'large.safetensors');
+    const large = 4 * 2 ** 35;
+    const header = JSON.stringify({
+      large: { dtype: 'F32', shape: [2 ** 35], data_offsets: [0, large] },
+      small: { dtype: 'F32', shape: [1], data_offsets: [large, large + 4] },
+    }).padEnd(160);
+    const file = openSync(path, 'w');
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    writeSync(file, Buffer.concat([length, Buffer.from(header)]));
+    // What lies between is a hole, which takes no space.
+    writeSync(file, Buffer.from(Float32Array.of(1.5).buffer), 0, 4, 8 + header.length + large);
+    closeSync(file);
+    const { tensors, close } = await openSafetensors(path);
+    expect([...(await tensors.small!.read()).dataSync()]).toEqual([1.5]);
+    await close();
+    rmSync(path);
   });
 
   it('names what Git LFS left', async () => {

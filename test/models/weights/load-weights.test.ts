@@ -133,6 +133,9 @@ describe('loadWeights', () => {
     const more = await written({ ...weights, 'extra.weight': tf.ones([2]) });
     await expect(loadWeights(small, more)).rejects.toThrow(/has besides extra\.weight .*mayBeLeftOver/);
     expect((await loadWeights(small, more, { mayBeLeftOver: ['extra'] })).leftOver).toEqual(['extra.weight']);
+    // Published weights of Inception have a classifier of training alone.
+    const auxiliary = await written({ ...weights, 'AuxLogits.fc.weight': tf.ones([2]) });
+    expect((await loadWeights(small, auxiliary)).leftOver).toEqual(['AuxLogits.fc.weight']);
 
     const reshaped = await written({ ...weights, 'bn1.weight': tf.ones([9]) });
     await expect(loadWeights(small, reshaped)).rejects.toThrow(/in another shape bn1\.weight \[9\] instead of \[8\]/);
