@@ -2,10 +2,9 @@ export { meanOfPixels } from './color.js';
 export { type DecodeOptions, decodeJpegs, decodeMasks, integersOf } from './decode.js';
 export { drawViewParameters } from './draw.js';
 export { drawHedJitter, type HedJitter, hedJitter } from './hed-jitter.js';
-export { type ColorStatistics, imageNetColors, normalize, ptcga200Colors } from './normalize.js';
+export { type ColorStatistics, imageNetColors, normalize } from './normalize.js';
 export {
   byolViews,
-  checkRecipe,
   dinoViews,
   type Range,
   selfSupervisedViews,

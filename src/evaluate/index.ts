@@ -30,7 +30,6 @@ export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js'
 export {
   accuracyMonitor,
   alignmentMonitor,
-  chanceAccuracy,
   collapseMonitor,
   type Monitor,
   MonitoredFeatures,

@@ -20,7 +20,7 @@ export { type BackboneName, backbone, backboneNames, type ModelFacts, modelFacts
 export { type ResnetOptions, resnet } from './resnet.js';
 export { fromTorch, toTorch } from './torch-layout.js';
 export { type Transformer, type TransformerOptions, transformer } from './transformer.js';
-export { type Vit, type VitOptions, vit, vitBase16, vitBase32, vitLarge16, vitSmall16 } from './vit.js';
+export { type Vit, type VitOptions, vit, vitLarge16, vitSmall16 } from './vit.js';
 export { type LoadedWeights, type LoadOptions, loadWeights } from './weights/load-weights.js';
 export { type OpenedWeights, openWeights } from './weights/open-weights.js';
 export { publishedWeights } from './weights/published.js';

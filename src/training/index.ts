@@ -4,7 +4,6 @@ export {
   type Checkpoint,
   type CheckpointFolder,
   loadLatestCheckpoint,
-  saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
 export { clipGradients } from './clip.js';
