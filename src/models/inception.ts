@@ -47,6 +47,10 @@ const stages: Layer[][] = [
 
 const auxiliaryUnits = [unit('AuxLogits.conv0', 128), unit('AuxLogits.conv1', 768, 5, { stride: 1 })] as const;
 
+/** Sides of images, px, below which a map would be left with nothing. */
+const least = 75;
+const leastWithAuxiliary = 299;
+
 /** Channels of the map that the auxiliary classifier looks at, the second stage's last. */
 const auxiliaryChannels = 768;
 
@@ -60,7 +64,7 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
     name: 'inception_v3',
     featureSize: 2048,
     inputSize: 299,
-    sizes: { least: auxiliaryClasses === undefined ? 75 : 299 },
+    sizes: { least: auxiliaryClasses === undefined ? least : leastWithAuxiliary },
     colors: halfColors,
     source: 'Szegedy et al., 2016; arXiv 1512.00567',
     timm: 'inception_v3',
@@ -79,6 +83,11 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
 
     apply: (model, images, { training }) =>
       tf.tidy(() => {
+        const [, height, width] = images.shape as [number, number, number];
+        const needed = training && auxiliaryClasses !== undefined ? leastWithAuxiliary : least;
+        if (Math.min(height, width) < needed) {
+          throw new RangeError(`inception_v3 takes images of ${needed} px and more; got [${images.shape}]`);
+        }
         const pass = new ForwardPass(model, training, { epsilon: 1e-3 });
         const maps: Tensor[] = [];
         for (const layers of stages) maps.push(run(pass, layers, maps.at(-1) ?? images));

@@ -131,6 +131,9 @@ it('an auxiliary classifier speaks in training only', () => {
     const model = network.initialize(key(0));
     const images = tf.zeros([1, 75, 75, 3]) as Tensor;
     expect(network.apply(model, images, { training: false }).auxiliary).toBeUndefined();
+    expect(() => network.apply(model, images, { training: true })).toThrow(/299 px and more; got \[1,75,75,3\]/);
+    const small = tf.zeros([1, 74, 80, 3]) as Tensor;
+    expect(() => network.apply(model, small, { training: false })).toThrow(/75 px and more; got \[1,74,80,3\]/);
     expect(elementsOf(model.parameters)).toBeGreaterThan(elementsOf(inceptionV3().initialize(key(0)).parameters));
   });
 });
