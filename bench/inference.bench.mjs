@@ -1,9 +1,9 @@
 // Features of batches of images in pathlab and in PyTorch, float32 and bfloat16. Every way to run each network in PyTorch is
 // timed; the fastest then runs in turns with pathlab, so that both see the same machine.
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { peerPython } from './peer-environment.mjs';
+import { measuredPrecisions } from './precisions.mjs';
 import { report } from './report.mjs';
 import { median, Worker } from './worker.mjs';
 
@@ -16,10 +16,7 @@ const networks = ['resnet50', 'vit_small_patch16_224', 'vit_large_patch16_224'];
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('models');
 
-/** Without instructions for it, bfloat16 is computed by conversions, and is several times slower than float32 on both sides. */
-const hasBfloat16 = /\b(amx_bf16|avx512_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
-if (!hasBfloat16) console.error('bfloat16 is skipped: this CPU has no instructions for it');
-const precisions = hasBfloat16 ? ['float32', 'bfloat16'] : ['float32'];
+const precisions = measuredPrecisions();
 
 const variantsOf = (name, precision) =>
   ['eager', 'compile'].flatMap((mode) =>

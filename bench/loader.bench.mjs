@@ -24,8 +24,13 @@ const python = peerPython('loader');
 const masked = await checkMasks(python);
 console.error(`webdataset reads the masks of ${masked} patches as they were written`);
 const { folder, patches } = await benchShards();
+const view = {
+  size,
+  crop: { scale: [0.8, 1], ratio: [3 / 4, 4 / 3] },
+  flips: { horizontal: 0.5, vertical: 0.5 },
+};
 const ours = () =>
-  new Worker('pathlab', [process.execPath, here('loader/ours.mjs'), folder, String(batch), String(size)]);
+  new Worker('pathlab', [process.execPath, here('loader/ours.mjs'), JSON.stringify({ folder, batch, views: [view] })]);
 const peer = (decoder) =>
   new Worker(`webdataset, ${decoder}`, [
     ...[python, here('peers/webdataset_loader.py'), folder, decoder],

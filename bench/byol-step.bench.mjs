@@ -1,0 +1,3 @@
+import { compareMethodStep } from './method-step.mjs';
+
+await compareMethodStep('byol-step', 'byol');

@@ -1,0 +1,142 @@
+// Pretraining in whole steps: shards of 512 px JPEGs on disk, read, shuffled and decoded, views of each, networks, loss,
+// optimizer, moving average; in pathlab and in PyTorch with webdataset and torchvision. PyTorch's ways to make the views and
+// to run the step are timed one after the other; the fastest with two workers then runs in turns with pathlab, so that both
+// see the same machine.
+import { availableParallelism, cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { benchShards } from './loader/shards.mjs';
+import { peerPython } from './peer-environment.mjs';
+import { report } from './report.mjs';
+import { median, Worker } from './worker.mjs';
+
+const threads = availableParallelism();
+const workers = 2;
+const quick = process.argv.includes('--quick');
+const survey = { steps: quick ? 2 : 4 };
+const duel = { rounds: quick ? 2 : 5, steps: quick ? 3 : 6 };
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const pipelines = ['torchvision', 'pillow'].flatMap((decoder) =>
+  ['uint8', 'float32'].map((kind) => `${decoder}, ${kind}`),
+);
+pipelines.push('pillow, pillow');
+const stepVariants = [
+  { mode: 'eager', format: 'channels_last', threads },
+  { mode: 'compile', format: 'channels_last', threads },
+  { mode: 'compile', format: 'nchw', threads },
+];
+
+const rate = ({ batch }, times) => (1000 * batch * times.length) / times.reduce((sum, ms) => sum + ms, 0);
+const nameOf = ({ mode, format, pipeline, workers, threads }) =>
+  `PyTorch ${mode}, ${format}, views by ${pipeline}, ${workers} workers, ${threads} threads`;
+const best = (surveyed) => surveyed.reduce((one, other) => (other.imagesPerSecond > one.imagesPerSecond ? other : one));
+
+/**
+ * @param {object} benchmark
+ * @param {string} benchmark.name
+ * @param {string} benchmark.work what is done, in words
+ * @param {object[]} benchmark.configurations what both sides are given, each with a name: see bench/pretraining/ours.mjs and
+ *   `main` of bench/peers/torch_pretraining.py
+ * @param {string[]} benchmark.precisions
+ * @param {boolean} [benchmark.viewsAlone] whether views are made and not used
+ */
+export async function comparePretraining({ name, work, configurations, precisions, viewsAlone = false }) {
+  const python = peerPython('loader');
+  const { folder } = await benchShards();
+  const startOurs = ({ name, ...given }, precision) =>
+    new Worker(`pathlab, ${name}`, [
+      ...[process.execPath, here(viewsAlone ? 'loader/ours.mjs' : 'pretraining/ours.mjs')],
+      JSON.stringify({ ...given, folder, precision }),
+    ]);
+  const startPeer = ({ name, ...given }, variant) =>
+    new Worker(`PyTorch, ${name}`, [
+      ...[python, here('peers/torch_pretraining.py')],
+      JSON.stringify({ ...given, folder, ...variant }),
+    ]);
+
+  const versions = {};
+  const rows = [];
+  const ratios = {};
+
+  async function trial(configuration, variant) {
+    const worker = startPeer(configuration, variant);
+    const { times, peakMiB, version } = await worker.run(survey.steps);
+    await worker.end();
+    versions.peer = version;
+    const imagesPerSecond = rate(configuration, times);
+    console.error(
+      `${configuration.name}, ${variant.precision}, ${nameOf(variant)}: ${imagesPerSecond.toFixed(1)} images/s`,
+    );
+    return { variant, imagesPerSecond, peakMiB };
+  }
+
+  /** Every variant's rate; the views' first, without a step, and then the step's with the fastest views. */
+  async function surveyPeer(configuration, precision) {
+    const views = [];
+    for (const pipeline of pipelines) {
+      views.push(
+        await trial(configuration, { mode: 'none', format: 'channels_last', precision, pipeline, workers, threads }),
+      );
+    }
+    if (viewsAlone) return { views, steps: [], chosen: best(views) };
+    const { pipeline } = best(views).variant;
+    const steps = [];
+    for (const variant of stepVariants)
+      steps.push(await trial(configuration, { ...variant, precision, pipeline, workers }));
+    steps.push(await trial(configuration, { ...best(steps).variant, threads: Math.max(1, threads - 1) }));
+    const chosen = best(steps);
+    const others = [];
+    for (const fewer of [0, 1]) others.push(await trial(configuration, { ...chosen.variant, threads, workers: fewer }));
+    return { views, steps: [...steps, ...others], chosen };
+  }
+
+  for (const configuration of configurations) {
+    for (const precision of precisions) {
+      const { views, steps, chosen } = await surveyPeer(configuration, precision);
+      const [mine, theirs] = [startOurs(configuration, precision), startPeer(configuration, chosen.variant)];
+      const rounds = { mine: [], theirs: [] };
+      let last;
+      for (let round = 0; round < duel.rounds; round++) {
+        last = { mine: await mine.run(duel.steps), theirs: await theirs.run(duel.steps) };
+        for (const side of ['mine', 'theirs']) rounds[side].push(rate(configuration, last[side].times));
+        console.error(
+          `${configuration.name}, ${precision}, in turns: ${rounds.mine.at(-1).toFixed(1)} and ${rounds.theirs.at(-1).toFixed(1)} images/s`,
+        );
+      }
+      await Promise.all([mine.end(), theirs.end()]);
+      if (!viewsAlone) checkSame(last.mine, last.theirs);
+      versions.pathlab = last.mine.version;
+
+      const row = (side, imagesPerSecond, { peakMiB, firstLoss, loss }, rounds) => ({
+        ...{ work: configuration.name, precision, side, imagesPerSecond, peakMiB, firstLoss, loss, rounds },
+        shown: imagesPerSecond.toFixed(1),
+      });
+      rows.push(row('pathlab', median(rounds.mine), last.mine, rounds.mine));
+      rows.push(row(`${nameOf(chosen.variant)}, in turns`, median(rounds.theirs), last.theirs, rounds.theirs));
+      for (const { variant, imagesPerSecond, peakMiB } of [...steps, ...views]) {
+        rows.push(row(nameOf(variant), imagesPerSecond, { peakMiB }));
+      }
+      ratios[`${configuration.name}, ${precision}`] = median(rounds.mine) / median(rounds.theirs);
+    }
+  }
+
+  report(name, {
+    work,
+    machine: { cpu: cpus()[0].model.trim(), threads },
+    versions,
+    columns: { work: 'work', precision: 'precision', side: 'side', shown: 'images/s', peakMiB: 'peak memory, MiB' },
+    rows,
+    ratios,
+    quick,
+  });
+}
+
+/** Weights of the same number, and losses that begin near each other: networks are drawn by each side, as are the views. */
+function checkSame(mine, theirs) {
+  if (mine.weights !== theirs.weights) {
+    throw new Error(`the networks differ: ${mine.weights} weights and ${theirs.weights}`);
+  }
+  if (!(Math.abs(mine.firstLoss / theirs.firstLoss - 1) < 0.25)) {
+    throw new Error(`the losses differ: the first is ${mine.firstLoss} and ${theirs.firstLoss}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { pretrainExperiment } from '../dist/experiments/index.js';
+import { comparePretraining } from './compare-pretraining.mjs';
+import { measuredPrecisions } from './precisions.mjs';
+
+const batch = 16;
+const methods = {
+  simclr: { notebook: '11-pretrain-simclr', network: 'ResNet-50', depth: 50 },
+  mocov2: { notebook: '12-pretrain-mocov2', network: 'ResNet-50', depth: 50 },
+  byol: { notebook: '13-pretrain-byol', network: 'ResNet-50', depth: 50 },
+  dino: { notebook: '14-pretrain-dino', network: 'ViT-S/16' },
+  // The paper's network is a ViT-L/16.
+  mae: { notebook: '15-pretrain-mae', network: 'ViT-S/16' },
+};
+
+/**
+ * The whole step of a pretraining method with the settings of the paper, in batches of 16, in pathlab and in PyTorch. Both
+ * take views, options and optimizer from the notebook's recipe at paper scale. Two things are the same in all steps, so that
+ * steps can be compared: the learning rate has no warm-up, and DINO's last layer is trained from the first step on. Two
+ * things differ: pathlab also measures the gradient's norm, and its training looks at each loss; and MAE's decoder predicts
+ * the visible patches too, as the authors', where the peer leaves them out.
+ *
+ * @param {string} name the benchmark's
+ * @param {keyof typeof methods} method
+ */
+export async function compareMethodStep(name, method) {
+  const { notebook, network, depth } = methods[method];
+  const { method: made, settings } = pretrainExperiment(notebook, { scale: 'paper', batchSize: batch });
+  const options = { ...made.settings, ...(method === 'dino' && { frozenEpochs: 0 }) };
+  await comparePretraining({
+    name,
+    work: `${made.name} from 512 px JPEGs in shards to updated weights, ${network}, batch ${batch}`,
+    configurations: [{ name: made.name, method, depth, batch, options, settings, views: made.views }],
+    precisions: measuredPrecisions(),
+  });
+}

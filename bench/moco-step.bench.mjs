@@ -1,0 +1,3 @@
+import { compareMethodStep } from './method-step.mjs';
+
+await compareMethodStep('moco-step', 'mocov2');
