@@ -6,6 +6,7 @@ the module that computes for one.
 """
 
 import copy
+from functools import partial
 
 import timm
 import torch
@@ -161,7 +162,7 @@ class Mae(nn.Module):
         self.kept = kept
         self.encoder = vit()
         self.encoder.pos_embed.requires_grad_(False)
-        norm = lambda size: nn.LayerNorm(size, eps=1e-6)
+        norm = partial(nn.LayerNorm, eps=1e-6)
         self.embed = nn.Linear(self.encoder.embed_dim, width)
         self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + self.encoder.patch_embed.num_patches, width), requires_grad=False)
