@@ -11,7 +11,7 @@ from functools import partial
 import timm
 import torch
 import torchvision
-from timm.layers import PatchEmbed
+from timm.layers import build_sincos2d_pos_embed
 from timm.models.vision_transformer import Block
 from torch import nn
 from torch.nn.functional import cross_entropy, linear, log_softmax, mse_loss, normalize, softmax
@@ -156,19 +156,28 @@ def dino(prepare, dropPathRate, hiddenSize, bottleneckSize, outputSize, studentT
     return [student, head], loss, after
 
 
+def fixed_positions(width, side=14):
+    positions = torch.cat([torch.zeros(1, width), build_sincos2d_pos_embed([side, side], width)])
+    return nn.Parameter(positions.unsqueeze(0), requires_grad=False)
+
+
 class Mae(nn.Module):
     def __init__(self, width, depth, heads, kept):
         super().__init__()
         self.kept = kept
         self.encoder = vit()
-        self.encoder.pos_embed.requires_grad_(False)
+        self.encoder.pos_embed = fixed_positions(self.encoder.embed_dim)
         norm = partial(nn.LayerNorm, eps=1e-6)
         self.embed = nn.Linear(self.encoder.embed_dim, width)
         self.mask_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
-        self.positions = nn.Parameter(0.02 * torch.randn(1, 1 + self.encoder.patch_embed.num_patches, width), requires_grad=False)
+        self.positions = fixed_positions(width)
         self.blocks = nn.Sequential(*[Block(width, heads, qkv_bias=True, norm_layer=norm) for _ in range(depth)])
         self.norm = norm(width)
         self.predict = nn.Linear(width, 3 * 16 * 16)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def forward(self, images):
         """Predictions of the masked patches, and which those are, [batch, masked, 1]."""
