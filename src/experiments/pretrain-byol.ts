@@ -2,7 +2,7 @@ import { byolViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { byol } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
+import { smallCrop, smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -39,8 +39,8 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   imageSize: 512,
 });
 
-/** Trains in about a minute and a half on two cores; a quarter of the channels makes 0.7 million parameters. */
-const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
+/** Trains in about a minute and a half on two cores. */
+const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
   method: byol({
     backbone,
     views: byolViews(fittingSize(backbone, 48)).map((view) => ({

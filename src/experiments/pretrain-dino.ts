@@ -1,8 +1,8 @@
 import { dinoViews, imageNetColors } from '../augment/index.js';
-import { type Backbone, fittingSize, resnet, type Vit, vit, vitSmall16 } from '../models/index.js';
+import { type Backbone, fittingSize, type Vit, vit, vitSmall16 } from '../models/index.js';
 import { dino } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallScaled, smokeScaled } from './small-scale.js';
+import { smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -51,9 +51,8 @@ const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors }
   imageSize: 512,
 });
 
-/** Trains in about a minute and a half on two cores. */
-// A transformer takes many times as long to learn anything: a quarter of ResNet-18's channels, as on the other pages.
-const demo = (network: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
+/** Trains in about a minute and a half on two cores. A transformer takes many times as long to learn anything. */
+const demo = (network: Backbone = smallNetwork()): PretrainRecipe => ({
   method: dino({
     backbone: () => network,
     dropPathRate: 0,

@@ -2,7 +2,7 @@ import { selfSupervisedViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { simclr } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallViews, smokeScaled } from './small-scale.js';
+import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -34,8 +34,8 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   imageSize: 512,
 });
 
-/** Trains in about a minute on two cores. A quarter of the channels makes 0.7 million parameters. */
-const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
+/** Trains in about a minute on two cores. */
+const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
   method: simclr({
     backbone,
     views: { ...smallViews, size: fittingSize(backbone, smallViews.size) },
@@ -46,8 +46,8 @@ const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): Pretrain
   }),
   settings: {
     ...paper().settings,
-    // A minute or two whatever the data: 60 epochs of the synthetic cohort.
-    ...{ epochs: undefined, steps: 720 },
+    // A minute or two whatever the data: 50 epochs of the synthetic cohort.
+    ...{ epochs: undefined, steps: 600 },
     // LARS is made for batches of hundreds and trainings of thousands of steps.
     optimizer: 'sgd',
     learningRate: 0.08,

@@ -2,7 +2,7 @@ import { supervisedViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallViews, smokeScaled } from './small-scale.js';
+import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -33,8 +33,8 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
   imageSize: 512,
 });
 
-/** Trains in about a minute on two cores; a quarter of the channels makes 0.7 million parameters. */
-const demo = (backbone: Backbone = resnet({ depth: 18, width: 0.25 })): PretrainRecipe => ({
+/** Trains in about a minute on two cores. */
+const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
   method: supervised({
     backbone,
     // Without gray views, as the paper's, and with the smaller steps of the other notebooks.

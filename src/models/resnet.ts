@@ -6,7 +6,8 @@ import { type ConvNorm, ForwardPass, type ModelTensors } from './forward-pass.js
 import { addBatchNorm, kaimingConvolution } from './initialize.js';
 
 export interface ResnetOptions {
-  depth: 18 | 50;
+  /** 10 has one block a stage where 18 has two: for trainings of minutes; no weights of it are published. */
+  depth: 10 | 18 | 50;
   /** Factor on every channel count; 1 is the published network, and the only one that foreign weights fit. */
   width?: number;
   /**
@@ -16,7 +17,7 @@ export interface ResnetOptions {
   dilated?: boolean;
 }
 
-const blocksPerStage = { 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
+const blocksPerStage = { 10: [1, 1, 1, 1], 18: [2, 2, 2, 2], 50: [3, 4, 6, 3] };
 
 /** One convolution of a block with the batch norm behind it: kernel px, channels out, stride or dilation. */
 interface Layer extends ConvNorm {
@@ -35,7 +36,7 @@ interface Block {
  * in its 3x3 convolution ("v1.5"), and there is no final classifier.
  */
 export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Backbone {
-  if (!(depth in blocksPerStage)) throw new RangeError(`resnet comes with depth 18 or 50; got ${depth}`);
+  if (!(depth in blocksPerStage)) throw new RangeError(`resnet's depth must be 10, 18 or 50; got ${depth}`);
   if (!(width > 0) || (64 * width) % 1 !== 0) {
     throw new RangeError(`resnet's width must make 64 x width a whole number of channels; got ${width}`);
   }
@@ -51,7 +52,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
     inputSize: 224,
     colors: imageNetColors,
     source: 'He et al., 2016; arXiv 1512.03385',
-    ...(width === 1 ? { timm: `resnet${depth}` } : {}),
+    ...(width === 1 && depth !== 10 ? { timm: `resnet${depth}` } : {}),
     ...(dilated ? { timmOptions: { output_stride: 8 } } : {}),
 
     initialize(key) {
@@ -86,7 +87,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
   };
 }
 
-function plan(depth: 18 | 50, base: number, dilated: boolean): Block[] {
+function plan(depth: ResnetOptions['depth'], base: number, dilated: boolean): Block[] {
   const blocks: Block[] = [];
   let channels = base;
   let spread = 1;

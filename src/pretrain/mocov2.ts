@@ -21,6 +21,8 @@ export interface MocoV2Options {
   queueSize: number;
   /** Groups of a batch, each with batch statistics of its own. It must divide the batch. */
   batchNormGroups: number;
+  /** Whether the projector has batch norm behind its hidden layer, as in MoCo v3 (arXiv 2104.02057); in MoCo v2 it has none. */
+  headBatchNorm?: boolean;
 }
 
 /**
@@ -33,7 +35,9 @@ export interface MocoV2Options {
  */
 export function mocoV2(options: MocoV2Options): Method {
   const { backbone, views, hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups } = options;
-  const head = mlp([backbone.featureSize, hiddenSize, outputSize], { norm: 'none', bias: 'every' });
+  const { headBatchNorm = false } = options;
+  const norm = headBatchNorm ? 'hidden' : 'none';
+  const head = mlp([backbone.featureSize, hiddenSize, outputSize], { norm, bias: 'every' });
   const network = withHead(backbone, head);
   const encode = (model: ModelTensors, images: Tensor) => {
     const { passes, state } = applySequentially(model, tf.split(images, batchNormGroups), (model, group) =>
@@ -43,7 +47,7 @@ export function mocoV2(options: MocoV2Options): Method {
   };
   return {
     name: 'MoCo v2',
-    settings: { hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups },
+    settings: { hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups, headBatchNorm },
     backbone,
     views: [views, views],
     initialize(key, start) {

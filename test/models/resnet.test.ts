@@ -28,6 +28,15 @@ describe('resnet', () => {
     expect(sizes[1]![1]! / sizes[2]![1]!).toBeCloseTo(0.25, 2);
   });
 
+  it('has one block a stage with depth 10, and no published weights', () => {
+    const backbone = resnet({ depth: 10 });
+    const { parameters } = backbone.initialize(key(0));
+    // torchvision's ResNet(BasicBlock, [1, 1, 1, 1]) without its classifier.
+    expect(elementsOf(parameters)).toBe(4_905_792);
+    expect(Object.keys(parameters)).not.toContain('layer1.1.conv1.weight');
+    expect(backbone.timm).toBeUndefined();
+  });
+
   it("gives each stage's map at half the size of the last", () => {
     const backbone = resnet({ depth: 50, width: 0.25 });
     const { stages } = backbone.apply(backbone.initialize(key(0)), tf.zeros([1, 64, 64, 3]), { training: false });
@@ -50,7 +59,7 @@ describe('resnet', () => {
   });
 
   it('refuses what it is not', () => {
-    expect(() => resnet({ depth: 34 as 18 })).toThrow(/depth 18 or 50; got 34/);
+    expect(() => resnet({ depth: 34 as 18 })).toThrow(/depth must be 10, 18 or 50; got 34/);
     expect(() => resnet({ depth: 18, width: 0.3 })).toThrow(/whole number of channels; got 0.3/);
     const backbone = resnet({ depth: 18, width: 0.25 });
     const model = backbone.initialize(key(0));

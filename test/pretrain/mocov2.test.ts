@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { selfSupervisedViews } from '../../src/augment/index.js';
+import { key } from '../../src/base/index.js';
 import { l2Normalize, subTensors, type Tensor, tf } from '../../src/engine/index.js';
 import { type Backbone, mlp, resnet, vit, withHead } from '../../src/models/index.js';
 import { infoNce, mocoV2 } from '../../src/pretrain/index.js';
@@ -57,6 +58,21 @@ describe('infoNce', () => {
 });
 
 describe('MoCo v2', () => {
+  it("has batch norm in its projector only where that is asked for, whose statistics are the copy's own", () => {
+    const options = { backbone: normless, views: selfSupervisedViews(32), hiddenSize: 16, outputSize: 8 };
+    const start = { labels: new Int32Array(4), classNames: [] };
+    const namesOf = (headBatchNorm: boolean) => {
+      const others = { temperature: 0.2, momentum: 0.75, queueSize, batchNormGroups: 1, headBatchNorm };
+      const { parameters, state } = mocoV2({ ...options, ...others }).initialize(key(1), start);
+      return [...Object.keys(parameters), ...Object.keys(state)].filter((name) => name.includes('running_mean'));
+    };
+    expect(namesOf(false)).toEqual([]);
+    expect(namesOf(true)).toEqual([
+      expect.stringMatching(/^head\./),
+      expect.stringMatching(/^momentum\/state\/head\./),
+    ]);
+  });
+
   it('keeps a queue of unit length, newest keys in front, and drops the oldest where batches do not fill it evenly', () => {
     const training = stepper(methodOf(normless, 1));
     const initial = training.tensors.state.queue!;
