@@ -104,7 +104,7 @@ describe('pathlab export', () => {
   it('says what cannot be exported', async () => {
     const out = join(folder, 'none');
     await expect(exportRun([run, '--to', 'torchvision', '--out', out])).rejects.toThrow(
-      /efficientnet_lite0 cannot be exported to torchvision \(only resnet18, resnet50, inception_v3 can\)/,
+      /efficientnet_lite0 cannot be exported to torchvision \(only resnet18, resnet50, resnet50_dilated, inception_v3 can\)/,
     );
     const own = await finishedRun(undefined);
     await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/none of timm's networks/);

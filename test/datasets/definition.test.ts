@@ -130,7 +130,7 @@ describe('readDefinition', () => {
       'geometry is wrong',
       'pcam200',
       (d) => Object.assign(d.geometry, { pixels: 1.5 }),
-      /geometry\.pixels must be a whole/,
+      /geometry\.pixels must be a positive integer/,
     ],
     [
       'a mask would have more classes than a byte has values',

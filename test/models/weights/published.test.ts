@@ -46,7 +46,7 @@ describe('publishedWeights', () => {
     };
     writeFileSync(join(root, 'data-manifests', 'wrong.json'), JSON.stringify(wrong));
     await expect(publishedWeights('wrong', root)).rejects.toThrow(
-      /classes must be a whole number.*; file\.path must be a relative path.*; extra is no field/,
+      /classes must be a positive integer.*; file\.path must be a relative path.*; extra is not a field/,
     );
   });
 
