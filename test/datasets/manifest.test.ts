@@ -38,7 +38,11 @@ describe('readSlideManifest', () => {
       (m: { file: object }) => Object.assign(m.file, { sha256: 'ED92' }),
       /file\.sha256 must be a SHA/,
     ],
-    ['a size is none', (m: { file: object }) => Object.assign(m.file, { bytes: -1 }), /file\.bytes must be a positive integer/],
+    [
+      'a size is none',
+      (m: { file: object }) => Object.assign(m.file, { bytes: -1 }),
+      /file\.bytes must be a positive integer/,
+    ],
     ['a path leaves', (m: { file: object }) => Object.assign(m.file, { path: 'data/../../x' }), /file\.path must be/],
     [
       'a member leaves',

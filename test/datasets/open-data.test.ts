@@ -450,7 +450,9 @@ describe.skipIf(!existsSync(shared))('real patches (shared data)', () => {
 
   it('colon-glands: images of several shapes, cut into tiles with their masks, patients kept', async () => {
     // Every sixth image, of several patients: all of them take minutes.
-    const [head, ...rows] = readFileSync(join(shared, 'colon-glands', 'index.csv'), 'utf8').trim().split('\n');
+    const [head, ...rows] = readFileSync(join(shared, 'colon-glands', 'index.csv'), 'utf8')
+      .trim()
+      .split('\n');
     const some = rows.filter((_, row) => row % 6 === 0);
     for (const path of some.flatMap((row) => row.split(',').slice(0, 2))) {
       write(`glands/${path}`, readFileSync(join(shared, 'colon-glands', path)));

@@ -3,7 +3,7 @@ import { selfSupervisedViews } from '../../src/augment/index.js';
 import { type Tensor, tf } from '../../src/engine/index.js';
 import { mlp, vit, withHead } from '../../src/models/index.js';
 import { dino, mocoV2, ntXent, simclr } from '../../src/pretrain/index.js';
-import { alone } from '../../src/training/index.js';
+import { singleReplica } from '../../src/training/index.js';
 import { randomImages, relativeError, stepper, valuesOf } from './one-step.js';
 
 /** Without batch norm an image's features do not depend on its batch. */
@@ -13,7 +13,7 @@ const images = randomImages(0, 4, [16, 16]);
 
 /** As if another replica had rows of the opposite sign, and three times the means. */
 const replicas = {
-  ...alone,
+  ...singleReplica,
   count: 2,
   gather: (rows: Tensor) => tf.concat([rows, rows.neg()]),
   mean: (tensors: Record<string, Tensor>) =>
@@ -23,7 +23,7 @@ const replicas = {
 describe('with several replicas', () => {
   it("SimCLR's negatives are those of all", () => {
     const method = simclr({ backbone, views, hiddenSize: 16, outputSize: 8, temperature: 0.2 });
-    const steps = stepper(method, { replicas: { ...replicas, mean: alone.mean }, learningRate: 0 });
+    const steps = stepper(method, { replicas: { ...replicas, mean: singleReplica.mean }, learningRate: 0 });
     const network = withHead(backbone, mlp([backbone.featureSize, 16, 8]));
     const { outputs } = network.apply(steps.tensors, tf.concat([...images]), { training: true });
     const [first, second] = tf.split(outputs, 2) as [Tensor, Tensor];
@@ -38,7 +38,9 @@ describe('with several replicas', () => {
       ...{ backbone, views, hiddenSize: 16, outputSize: 8, temperature: 0.2, momentum: 0.9 },
       ...{ queueSize: 10, batchNormGroups: 1 },
     });
-    const [one, two] = [alone, { ...replicas, mean: alone.mean }].map((replicas) => stepper(method, { replicas }));
+    const [one, two] = [singleReplica, { ...replicas, mean: singleReplica.mean }].map((replicas) =>
+      stepper(method, { replicas }),
+    );
     for (const steps of [one!, two!]) steps.take(images);
     const keys = one!.tensors.state.queue!.slice([0, 0], [4, -1]);
     const queued = two!.tensors.state.queue!.slice([0, 0], [8, -1]);
@@ -51,7 +53,7 @@ describe('with several replicas', () => {
       ...{ outputSize: 6, normLastLayer: true, batchNorm: false, frozenEpochs: 0, studentTemperature: 0.1 },
       ...{ teacherTemperature: { from: 0.04, to: 0.04, epochs: 1 }, momentum: 0.9, centerMomentum: 0.9 },
     });
-    const [one, two] = [alone, replicas].map((replicas) => stepper(method, { replicas }));
+    const [one, two] = [singleReplica, replicas].map((replicas) => stepper(method, { replicas }));
     for (const steps of [one!, two!]) steps.take(images);
     const [center, ofAll] = [one, two].map((steps) => steps!.tensors.state.center!);
     expect(relativeError(ofAll!, valuesOf(center!.mul(2)))).toBeLessThan(1e-5);
