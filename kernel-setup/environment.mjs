@@ -29,10 +29,10 @@ const reasons = {
   koffi:
     "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/native/slide-library)",
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
-  'fast-png': 'gives the index that a PNG with a palette holds, where others give its color: the classes of masks',
+  'fast-png': 'reads palette indices of PNGs (the classes of masks), where other libraries give colors',
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',
   sharp: 'reads and writes images; draws charts to PNG',
-  tslab: 'the TypeScript kernel; the launcher rests on its internals, so it is pinned exactly',
+  tslab: 'the TypeScript kernel; the launcher depends on its internals, so it is pinned exactly',
   typedoc: "the API pages, from the docstrings; runs on tslab's TypeScript, since version 7 has no JavaScript API",
   typescript: "compiles src/; cells are compiled by tslab's own TypeScript 5.0.4",
   'umap-js': 'embedding maps',
@@ -40,8 +40,8 @@ const reasons = {
   'vega-lite': 'the language of the charts',
   vitest: 'runs the tests',
   xlsx: 'an empty local package: danfojs-node asks for it, the project does not use it, and it has known vulnerabilities',
-  zod: 'the shapes of definitions, lock files and manifests, and their types; faults by field',
-  zeromq: "the kernel's messages; ships its binary, so that no install script runs",
+  zod: 'the shapes of definitions, lock files and manifests, and their types; errors by field',
+  zeromq: "the kernel's messages; ships its binary, so no install script runs",
   jupyterlab: 'the notebook in the browser',
   papermill: 'runs a notebook headless, with parameters',
   nbconvert: 'renders a notebook to HTML',
@@ -89,7 +89,7 @@ function tensorflowTable() {
   const libraries = pins('kernel-setup/python/tensorflow-gpu.txt').filter(([name]) => name.startsWith('nvidia-'));
   return [
     table(['wheel', 'version', 'why'], wheels),
-    'Beside the CUDA wheel, the libraries that it asks for:',
+    'Libraries that the CUDA wheel requires:',
     table(['wheel', 'version'], libraries),
   ].join('\n\n');
 }

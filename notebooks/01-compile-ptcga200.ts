@@ -23,18 +23,18 @@
 //
 // | scale | what is compiled | time on two CPU cores |
 // | --- | --- | --- |
-// | `smoke` | every step, on a few small **synthetic** slides in the form of the real ones | half a minute |
+// | `smoke` | every step, on a few small **synthetic** slides in the real format | half a minute |
 // | `demo` | the default: a **synthetic** cohort; its results do not apply to the real dataset | a minute |
-// | `paper` | the real slides; fetch them first | `npx --no-install pathlab compile ptcga200 --plan` says |
+// | `paper` | the real slides; fetch them first | see `npx --no-install pathlab compile ptcga200 --plan` |
 //
 // On your own slides or patches: `npm run notebook -- 01-compile-ptcga200 -p data DEFINITION_OR_TABLE_OR_FOLDER`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run
 let data: string | undefined; // a definition, a folder of class folders, or a CSV of patches
-let from: string | undefined; // folder of files that were downloaded before, for real data
-let seed = 1; // of the synthetic slides, and of what is drawn from a slide with more patches than are wanted
-let workers: number | undefined; // slides compiled at a time
+let from: string | undefined; // folder with downloaded files, for real data
+let seed = 1; // seed for synthetic slides and for sampling a slide's patches
+let workers: number | undefined; // slides compiled in parallel
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]

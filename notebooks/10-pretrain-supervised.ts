@@ -16,10 +16,10 @@
 // %% [markdown]
 // # Supervised pretraining on pathology patches
 //
-// **Claim.** Classes that many slides have anyway, as the organ that they are from, teach a network what tissue looks like.
-// *Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks*
-// ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)) trains a ResNet-50 on the 20 primary sites of PTCGA200. With weights
-// of ImageNet below it, it names **82.72 %** of them; self-supervised pretraining reaches up to 86.41 %.
+// **Claim.** Labels that most slides already have, such as the organ, teach a network what tissue looks like.
+// *Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks* ([arXiv
+// 2303.15693](https://arxiv.org/abs/2303.15693)) trains a ResNet-50 on the 20 primary sites of PTCGA200. Starting from
+// ImageNet weights, it reaches **82.72 %** accuracy; self-supervised pretraining reaches up to 86.41 %.
 //
 // **What this page shows.** Supervised training on the data named below, and how well its features separate the classes of
 // held-out patches, compared with the untrained network and with color features. At the small scales the network is small and
@@ -35,14 +35,14 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
-let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
+let backbone: string | undefined; // a network by timm's name, such as resnet50; by default the scale's
+let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
-let batchSize: number | undefined; // images a step
-let learningRate: number | undefined; // at its peak
+let batchSize: number | undefined; // images per step
+let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
-let neighbors: number | undefined; // that vote in the kNN evaluation
-let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let neighbors: number | undefined; // k of the kNN evaluation
+let seed = 1; // seed for slides, split, weights, order of patches, views
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -89,7 +89,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the cross entropy of the class, on views with dropout. The lower panels are measured on held-out patches and
-// do not influence it. An interrupt leaves a checkpoint; running the cell again continues from it.
+// do not influence it. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -36,14 +36,14 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
-let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
+let backbone: string | undefined; // a network by timm's name, such as resnet50; by default the scale's
+let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
-let batchSize: number | undefined; // images a step, each in two views
-let learningRate: number | undefined; // at its peak
+let batchSize: number | undefined; // images per step, each in two views
+let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
-let neighbors: number | undefined; // that vote in the kNN evaluation
-let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let neighbors: number | undefined; // k of the kNN evaluation
+let seed = 1; // seed for slides, split, weights, order of patches, views
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]

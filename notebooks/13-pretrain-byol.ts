@@ -35,14 +35,14 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
-let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
+let backbone: string | undefined; // a network by timm's name, such as resnet50; by default the scale's
+let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
-let batchSize: number | undefined; // images a step, each in two views
-let learningRate: number | undefined; // at its peak
+let batchSize: number | undefined; // images per step, each in two views
+let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
-let neighbors: number | undefined; // that vote in the kNN evaluation
-let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let neighbors: number | undefined; // k of the kNN evaluation
+let seed = 1; // seed for slides, split, weights, order of patches, views
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -74,8 +74,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The first view is always blurred, the second seldom, and it may be solarized. From each view, the network predicts the
-// output of the target, a moving average of the network, for the other view.
+// The first view is always blurred; the second rarely, and it may be solarized. From each view, the network predicts
+// the output of the target, a moving average of the network, for the other view.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -83,8 +83,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is 2 - 2 cos of prediction and target, both directions together. It is also low if all outputs are equal
-// (collapse); see the standard deviation and rank of held-out patches below. An interrupt leaves a checkpoint; the cell
+// The loss is 2 - 2 cos of prediction and target, summed over both directions. It is also low if all outputs are equal
+// (collapse); see the standard deviation and rank of held-out patches below. An interrupt saves a checkpoint; the cell
 // continues from it.
 
 // %%

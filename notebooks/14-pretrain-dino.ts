@@ -16,9 +16,9 @@
 // %% [markdown]
 // # DINO on pathology patches
 //
-// **Claim.** A network can learn without labels by self-distillation: its output for a detail should equal that for the
-// whole. The paper pretrains a ViT-S/16 with DINO on PTCGA200; its abstract has accuracies of ResNet-50 alone: SimCLR
-// **86.41 %**, BYOL 84.91, MoCo v2 83.94, ImageNet 82.72 ([Large-scale pretraining on pathological
+// **Claim.** A network can learn without labels by self-distillation: its output for a small crop should equal that for
+// a large one. The paper pretrains a ViT-S/16 with DINO on PTCGA200; its abstract gives accuracies of ResNet-50 only:
+// SimCLR **86.41 %**, BYOL 84.91, MoCo v2 83.94, ImageNet 82.72 ([Large-scale pretraining on pathological
 // images](https://arxiv.org/abs/2303.15693)).
 //
 // **What this page shows.** DINO on the data named below, and how well its features separate the classes of held-out
@@ -36,14 +36,14 @@
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
-let backbone: string | undefined; // a network by timm's name, as resnet50; by default the scale's own
-let init: string | undefined; // its first weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
+let backbone: string | undefined; // a network by timm's name, such as resnet50; by default the scale's
+let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
-let batchSize: number | undefined; // images a step, each in several views
-let learningRate: number | undefined; // at its peak
+let batchSize: number | undefined; // images per step, each in several views
+let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
-let neighbors: number | undefined; // that vote in the kNN evaluation
-let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let neighbors: number | undefined; // k of the kNN evaluation
+let seed = 1; // seed for slides, split, weights, order of patches, views
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -84,7 +84,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the cross entropy of student and teacher; the line is the loss of uniform outputs. The teacher, a moving
-// average of the student, is saved. An interrupt leaves a checkpoint; the cell continues from it.
+// average of the student, is saved. An interrupt saves a checkpoint; the cell continues from it.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -16,10 +16,10 @@
 // %% [markdown]
 // # MAE on pathology patches
 //
-// **Claim.** A network that reconstructs the masked parts of a patch learns useful features of tissue. Later than
+// **Claim.** A network that reconstructs the masked parts of a patch learns useful features of tissue. After
 // *Large-scale pretraining on pathological images* ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)), its authors
-// released a ViT-L/16 of MAE ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on segPANDA200;
-// MoCo v2's ResNet-50 has 63.53 %.
+// released a ViT-L/16 of MAE ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on
+// segPANDA200; MoCo v2's ResNet-50 has 63.53 %.
 //
 // **What this page shows.** MAE's reconstructions, and how well its features separate the classes of held-out patches,
 // compared with the untrained network and color features. After a minute, a small network reconstructs color and little
@@ -35,13 +35,13 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let backbone: string | undefined; // a vision transformer by timm's name, as vit_base_patch16_224; by default the scale's own
-let init: string | undefined; // its first weights: 'random' (default), a run folder or a file
+let init: string | undefined; // initial weights: 'random' (default), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
-let batchSize: number | undefined; // images a step
-let learningRate: number | undefined; // at its peak
+let batchSize: number | undefined; // images per step
+let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
-let neighbors: number | undefined; // that vote in the kNN evaluation
-let seed = 1; // of everything random: slides, split, weights, order of patches, views
+let neighbors: number | undefined; // k of the kNN evaluation
+let seed = 1; // seed for slides, split, weights, order of patches, views
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -81,8 +81,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; a gray
-// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence it. An interrupt of the
-// kernel leaves a checkpoint.
+// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence it. An interrupt
+// saves a checkpoint.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -13,8 +13,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes JPEGs (or, whole, PNGs), all of one size. TensorFlow ops alone: part of a compiled step it runs off the main thread, several
- * images at a time.
+ * Decodes JPEGs (or, whole, PNGs), all of one size. TensorFlow ops only: in a compiled step it runs off the main
+ * thread, several images at a time.
  *
  * The decoder is libjpeg-turbo, with its accurate integer transform and smooth enlargement of subsampled color. Two
  * decoders that are right differ by one in 255 in some pixels.
@@ -23,7 +23,7 @@ export interface DecodeOptions {
  * process: compiling has encoded each of their images, or decoded it whole to see that it is sound, and at thousands a
  * second there is no time to hand pixels over. Shards that somebody else made are as trusted as the code that reads them.
  *
- * TensorFlow's op decodes PNG and GIF too, whatever its name; who must have JPEGs looks at their first bytes, as
+ * Despite its name, TensorFlow's op also decodes PNG and GIF; callers that need JPEGs check the first bytes, as
  * `readEncoded` does. An orientation in EXIF is not looked at: compiling has turned images upright.
  *
  * @param encoded byte strings, `[batch]` (see `uploadStrings`)
@@ -52,7 +52,7 @@ export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
 }
 
 /**
- * Decodes masks, PNGs of one channel and one size. TensorFlow ops alone.
+ * Decodes masks, PNGs of one channel and one size. TensorFlow ops only.
  *
  * @param encoded byte strings, `[batch]`
  * @returns int32 `[batch, height, width]`

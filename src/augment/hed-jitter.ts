@@ -39,10 +39,10 @@ export function drawHedJitter({ strength, shift }: HedJitter, images: number, ke
 }
 
 /**
- * Stain jitter (Tellez et al., Medical Image Analysis 2019;58:101544): optical density is taken apart into hematoxylin,
- * eosin and DAB, each is scaled and shifted, and the image is put together again. TensorFlow ops alone: it can be part
- * of a compiled step. Nothing is clipped between, so that factors of 1 and shifts of 0 give the image back; a white
- * image is only shifted.
+ * Stain jitter (Tellez et al., Medical Image Analysis 2019;58:101544): optical density is separated into hematoxylin,
+ * eosin and DAB, each is scaled and shifted, and the image is recomposed. It uses TensorFlow ops only, so it can be
+ * part of a compiled step. Nothing is clipped between, so that factors of 1 and shifts of 0 give the image back; a
+ * white image is only shifted.
  *
  * @param images float32 `[batch, height, width, 3]` in 0..1
  * @param parameters of `drawHedJitter`

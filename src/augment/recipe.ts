@@ -5,8 +5,8 @@ import type { Interpolation } from './resample.js';
 export type Range = readonly [low: number, high: number];
 
 /**
- * How a random view of an image is made. A stage that is left out is not done. The stages run in this order: crop and
- * resize, flips, stain jitter, color jitter, grayscale, blur, solarization.
+ * Recipe of a random view of an image. Stages are optional and run in this order: crop and resize, flips, stain jitter,
+ * color jitter, grayscale, blur, solarization.
  */
 export interface ViewRecipe {
   /** Side of the square view, px. */

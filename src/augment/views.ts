@@ -13,8 +13,8 @@ export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, numb
 }
 
 /**
- * Makes views of images from parameters that `drawViewParameters` drew. TensorFlow ops alone, no value is read on the
- * host: it can be part of a compiled step.
+ * Makes views of images from parameters that `drawViewParameters` drew. It uses TensorFlow ops only and reads no value
+ * on the host, so it can be part of a compiled step.
  *
  * Equals torchvision's functional ops in float32 (`resized_crop` with antialiasing, flips, `adjust_brightness`,
  * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`,

@@ -1,18 +1,18 @@
-/** Nothing more can be written. What is whole stays, and the same call goes on from there once there is room. */
+/** The disk is full. Finished files are kept, and the same call continues once there is room. */
 export class DiskFullError extends Error {
   override name = 'DiskFullError';
 }
 
-/** Whether the system refused to write for want of room, or for a user's quota. */
+/** Whether a write failed because the disk, or the user's quota, is full. */
 export function isDiskFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException)?.code ?? '');
 }
 
 /**
- * Does work that writes in a folder.
+ * Runs work that writes to a folder.
  *
- * @param words what to tell of it: what is there, and what to do
- * @throws DiskFullError in these words when the disk is full; whatever else the work throws, as it is
+ * @param words for the message: what was kept, and what to do
+ * @throws DiskFullError with this message when the disk is full; other errors unchanged
  */
 export async function explainDiskFull<T>(work: () => Promise<T>, words: () => string): Promise<T> {
   try {

@@ -4,15 +4,15 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The project's own folder, the same whether this module runs from src/ or from dist/. */
+/** The project's folder, whether this module runs from src/ or dist/. */
 export const projectRoot = fileURLToPath(new URL('../../', import.meta.url)).replace(/[\\/]$/, '');
 
-/** A name beside `path` for a file that is not whole yet. */
+/** A temporary name beside `path`, for an unfinished file. */
 export function temporaryName(path: string): string {
   return `${path}.${process.pid}-${randomBytes(4).toString('hex')}.partial`;
 }
 
-/** Writes a file so that a reader sees either all of it or what was there before, also after a crash. */
+/** Writes a file atomically: a reader sees the new or the old content, also after a crash. */
 export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | AsyncIterable<Uint8Array>,
@@ -53,7 +53,7 @@ export function writeFileAtomicSync(path: string, content: string | Uint8Array):
   }
 }
 
-/** Makes a rename in this folder survive a power cut. */
+/** Makes a rename in this folder durable (fsync). */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

@@ -36,13 +36,12 @@ function filesUnder(folder: string): string[] {
 }
 
 /**
- * JSON with the keys of every object in order and without `undefined`, so that equal values give equal text
- * and thus equal hashes.
+ * JSON with sorted keys and without `undefined`, so that equal values have equal hashes.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_name, part: unknown) => {
     if (typeof part === 'number' && !Number.isFinite(part)) {
-      throw new TypeError(`${part} has no place in JSON that is hashed`);
+      throw new TypeError(`${part} cannot be hashed as JSON`);
     }
     if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;
     return Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)));

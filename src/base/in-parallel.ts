@@ -1,6 +1,6 @@
 /**
- * Works on items several at a time; the results keep the items' order. When one fails no other is begun, and those under
- * way are waited for, so that nothing goes on after the error.
+ * Processes items in parallel; results keep the items' order. After a failure no further item is started, and running
+ * ones are awaited before the error is thrown.
  */
 export async function inParallel<T, R>(
   items: readonly T[],

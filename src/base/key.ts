@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The one source of randomness. A key is a value: it is never advanced, only folded into new keys
- * (as in JAX), so that what one consumer draws never depends on what another drew before it.
+ * The only source of randomness. A key is a value: it is never advanced, only folded into new keys (as in JAX), so that
+ * one consumer's draws never depend on another's.
  */
 export class Key {
-  /** 64 bits as two int32, the seed form of TensorFlow's stateless random ops. */
+  /** 64 bits as two int32: the seed of TensorFlow's stateless random ops. */
   readonly words: readonly [number, number];
 
   private constructor(words: readonly [number, number]) {
@@ -14,7 +14,7 @@ export class Key {
 
   static fromSeed(seed: number | string): Key {
     if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
-      throw new RangeError(`seed must be a whole number that JavaScript holds exactly, or a string; got ${seed}`);
+      throw new RangeError(`seed must be a safe integer or a string; got ${seed}`);
     }
     return new Key(mix('seed', seed));
   }
@@ -22,7 +22,7 @@ export class Key {
   /** The key of a named or numbered child; the same data always gives the same child. */
   fold(data: string | number): Key {
     if (typeof data === 'number' && !Number.isSafeInteger(data)) {
-      throw new RangeError(`fold takes a name or a whole number; got ${data}`);
+      throw new RangeError(`fold takes a name or an integer; got ${data}`);
     }
     return new Key(mix(`${this.words[0]},${this.words[1]}`, data));
   }
@@ -86,7 +86,7 @@ export class Generator {
   /** Uniform whole number in [0, count). */
   integer(count: number): number {
     if (!(Number.isSafeInteger(count) && count > 0)) {
-      throw new RangeError(`integer(count) needs a whole count above 0; got ${count}`);
+      throw new RangeError(`integer(count) needs a positive integer; got ${count}`);
     }
     return Math.floor(this.uniform() * count);
   }

@@ -7,13 +7,13 @@ const { tryLock } = createRequire(import.meta.url)('fs-native-extensions') as {
 };
 
 export interface LockOptions {
-  /** Several may hold it, if all share it. */
+  /** A shared lock, which several processes may hold. */
   shared?: boolean;
 }
 
 /**
- * A lock on a file, which the operating system lets go of when the process ends, however it ends. Network file systems keep
- * it across machines where they keep POSIX locks (NFS 4, Lustre with flock).
+ * A lock on a file, which the operating system releases when the process ends in any way. It works across machines on
+ * network file systems with POSIX locks (NFS 4, Lustre with flock).
  */
 export class FileLock {
   private constructor(
@@ -23,9 +23,9 @@ export class FileLock {
   ) {}
 
   /**
-   * Locks the file at `path`, which is made if it is not there, and writes into it whose it is.
+   * Locks the file at `path`, which is created if missing, and writes its owner into it.
    *
-   * @returns undefined when another has it
+   * @returns undefined when another process holds it
    */
   static async take(path: string, { shared = false }: LockOptions = {}): Promise<FileLock | undefined> {
     for (;;) {
@@ -35,7 +35,7 @@ export class FileLock {
           await file.close();
           return undefined;
         }
-        // Who had it may have removed the file between the two calls: then this lock is on no file.
+        // The previous owner may have removed the file between the two calls: then this lock is void.
         if (await isAt(path, file)) {
           await file.truncate();
           await file.writeFile(`process ${process.pid} on ${hostname()}`);
@@ -50,9 +50,9 @@ export class FileLock {
   }
 
   /**
-   * The same, for who does not wait.
+   * The same without waiting.
    *
-   * @throws Error that says who has it, beginning with `what`
+   * @throws Error that names its owner, beginning with `what`
    */
   static async require(path: string, what: string, options?: LockOptions): Promise<FileLock> {
     const lock = await FileLock.take(path, options);
@@ -73,7 +73,7 @@ export class FileLock {
   }
 }
 
-/** Who holds a lock, as in `process 12 on gpu-03`. */
+/** The owner of a lock, such as `process 12 on gpu-03`. */
 export async function lockOwner(path: string): Promise<string> {
   return (await readFile(path, 'utf8').catch(() => '')) || 'another process';
 }

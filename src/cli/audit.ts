@@ -25,16 +25,16 @@ import { UsageError } from './usage-error.js';
 
 const help = `pathlab audit WHERE [options]
 
-Checks a split for leaks: patients, slides or sites (--apart) and exact duplicates on two sides. It also lists pairs of
-images on two sides that look alike; with --apart near they count as leaks. WHERE is
-  a folder that \`pathlab compile\` made   its table's split, else its definition's rule or --by
+Checks a split for leaks: patients, slides or sites (--apart) and exact duplicates across splits. It also lists pairs of
+images across splits that look alike; with --apart near they count as leaks. WHERE is
+  a folder that \`pathlab compile\` wrote  its table's split, else its definition's rule or --by
   a folder of images                     with subfolders named train, val or validation, test, and no others
   a table (.csv) of images               with the columns path and side, and optionally id, slide, patient, site
 
-  --apart LIST       what may not be on two sides: slide, patient, site, near (similar images), separated by commas;
+  --apart LIST       what may not be across splits: slide, patient, site, near (similar images), separated by commas;
                      none: exact duplicates only (patient)
   --distance N       images look alike if their hashes differ in at most N of 256 bits (24)
-  --patient PATTERN  finds the patient in an image's path: a regular expression with one group
+  --patient PATTERN  regular expression with one group that finds the patient in an image's path
   --report FILE      writes all findings: .json, or .html with the images of each pair side by side
 for a compiled dataset:
   --by WHAT          what the split keeps together: slide, patient, patient-and-duplicates (patients that share an image
@@ -56,7 +56,7 @@ all were compared); and 1 if the audit failed.
  *
  * @param args what follows `audit` on the command line
  * @returns the exit code: 0, 2 when the split leaks, or 130 when it was interrupted
- * @throws UsageError with what a user can act on
+ * @throws UsageError with a message for the user
  */
 export async function audit(args: readonly string[]): Promise<number> {
   const { values, positionals } = parsed(args);
@@ -85,7 +85,7 @@ export async function audit(args: readonly string[]): Promise<number> {
         const placed = Object.values(found.counts).reduce((sum, count) => sum + count, 0);
         if (placed < audited.total) {
           console.log(
-            `  ${audited.total - placed} images are on no side of the split, because the split's group is unknown for them`,
+            `  ${audited.total - placed} images are in no split, because the split's group is unknown for them`,
           );
         }
         const leaks = leakTable(found).objects() as Record<string, string>[];
@@ -123,7 +123,7 @@ interface AuditSettings {
   signal: AbortSignal;
 }
 
-/** Options that are for one kind of WHERE only. */
+/** Options for compiled datasets only. */
 const forCompiled = ['by', 'validation', 'test', 'folds', 'seed', 'max-images'] as const;
 
 async function auditsOf(
@@ -154,7 +154,7 @@ async function auditsOf(
         );
       } else if (without > 0) {
         throw new UsageError(
-          `${without} patches are on no side of the split; assign each to a side, or make another split with --by`,
+          `${without} patches are in no split; assign each to a split, or make another split with --by`,
         );
       }
     };
@@ -187,10 +187,10 @@ async function knownOf(where: string): Promise<string[]> {
 }
 
 function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
-  return { name: 'as it is divided', audit: auditGivenSplit(audited, settings) };
+  return { name: 'existing split', audit: auditGivenSplit(audited, settings) };
 }
 
-/** The definition's rule, with what the user wants otherwise. */
+/** The definition's rule, overridden by options. */
 async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values']): Promise<SplitRule> {
   const report: Partial<CompileReport> = await readReport(folder);
   if (!report.split) {
@@ -237,7 +237,7 @@ function patternOf(text: string | undefined): RegExp | undefined {
   throw new UsageError(`--patient takes a regular expression with one group; got "${text}"`);
 }
 
-/** What no image says cannot be proven of any. */
+/** @throws UsageError if no image has one of the groups */
 function requireKnown(
   images: readonly ImageFacts[],
   apart: readonly GroupKey[],
@@ -259,7 +259,7 @@ function notInShards(what: GroupKey): string {
   );
 }
 
-/** Where none is known, there is nothing to divide. */
+/** @throws UsageError if no patch has the split's group */
 function requireDivisible(patches: readonly ImageFacts[], by: GroupBy): void {
   const what = by === 'patient and duplicates' ? 'patient' : by;
   if (patches.some((patch) => patch[what] !== null)) return;
@@ -270,7 +270,7 @@ function refuseImpossible({ impossible }: RuleAudits): void {
   for (const { reason } of impossible) throw new UsageError(reason);
 }
 
-/** Tells how far long work is, once a second. */
+/** Prints progress, once a second. */
 function progressLogger(what: string): (done: number, total: number) => void {
   let last = Date.now();
   return (done, total) => {
@@ -280,7 +280,7 @@ function progressLogger(what: string): (done: number, total: number) => void {
   };
 }
 
-/** Two ways to write one name hide that it is on two sides. */
+/** Two spellings of one name hide a leak. */
 function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string[] {
   const pairs = similarNames([...images, ...unread].map((image) => image[what]));
   if (pairs.length === 0) return [];
@@ -288,7 +288,7 @@ function namesWarning({ images, unread }: AuditedImages, what: GroupKey): string
   const more = pairs.length > 5 ? `, and ${pairs.length - 5} more` : '';
   return [
     `${what}s whose names differ only in case, zeros before a number or a ".0" count as different: ${named.join('; ')}${more}. ` +
-      `If such names are of one ${what}, write them alike; otherwise the audit misses leaks between them`,
+      `If such names mean one ${what}, spell them alike; otherwise the audit misses leaks between them`,
   ];
 }
 

@@ -55,7 +55,7 @@ On several machines with a shared folder: run --part 1/N to --part N/N, one on e
  *
  * @param args what follows `compile` on the command line
  * @returns the exit code: 0, 1 when slides failed or entries of the list are wrong, or 130 when it was interrupted
- * @throws UsageError for what a user can act on, in few lines
+ * @throws UsageError with a message for the user
  */
 export async function compile(args: readonly string[]): Promise<number> {
   const { values, positionals } = parsed(args);
@@ -111,8 +111,8 @@ export async function compile(args: readonly string[]): Promise<number> {
     if (missing.length > 0) {
       const some = `${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`;
       console.error(
-        `${missing.length} ${what} are not in ${dataset.folder} as they arrived (${some}); ` +
-          `\`pathlab fetch ${name}\` brings them`,
+        `${missing.length} ${what} are missing from ${dataset.folder} or were changed (${some}); ` +
+          `\`pathlab fetch ${name}\` downloads them`,
       );
     }
     const { excluded, listSha256 } = dataset.lock;
@@ -160,7 +160,7 @@ function partOf(words: string): CompilePart {
   throw new UsageError(`--part takes K/N, as 3/8 of eight parts; got ${words}`);
 }
 
-/** How many names, and the first of them. */
+/** The number of names, and the first few. */
 function someOf(names: readonly string[]): string {
   return `${names.length} (${names.slice(0, 10).join(', ')}${names.length > 10 ? ', ...' : ''})`;
 }

@@ -24,11 +24,11 @@ Exports the backbone of a finished pretraining run (RUN is its folder), with a m
 `;
 
 interface Form {
-  /** Writes what is loaded. */
+  /** Writes the files to load. */
   write(encoder: Encoder, folder: string, options: { batch: number; run: string }): Promise<void>;
-  /** How it is loaded. */
+  /** Code that loads it. */
   loading(encoder: Encoder, folder: string): { language: string; code: string };
-  /** Files that are written beside the card. */
+  /** Files beside the card. */
   files: readonly string[];
 }
 
@@ -89,7 +89,7 @@ features = infer(images=images)['features']  # float32 [batch, ${view.size}, ${v
  *
  * @param args what follows `export` on the command line
  * @returns the exit code
- * @throws UsageError with what a user can act on
+ * @throws UsageError with a message for the user
  */
 export async function exportRun(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('export', {
@@ -145,7 +145,7 @@ export async function exportRun(args: readonly string[]): Promise<number> {
   });
 }
 
-/** Writes what timm makes a network of, as its models lie in repositories. */
+/** Writes weights and `config.json`, as in timm's model repositories. */
 export async function writeTimmFolder(encoder: Encoder, folder: string, run: string): Promise<void> {
   const { backbone, view } = encoder;
   const architecture = timmName(encoder);
@@ -172,7 +172,7 @@ export async function writeTimmFolder(encoder: Encoder, folder: string, run: str
   await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** Writes a backbone's tensors as PyTorch has them. */
+/** Writes a backbone's tensors in PyTorch's layout. */
 export async function writeWeights({ model }: Encoder, folder: string, run: string): Promise<void> {
   const tensors = toTorch(model);
   await writeSafetensors(join(folder, weightsName), tensors, { format: 'pt', run });
@@ -181,7 +181,7 @@ export async function writeWeights({ model }: Encoder, folder: string, run: stri
 
 function timmName({ backbone }: Encoder): string {
   if (backbone.timm === undefined) {
-    throw new UsageError(`${backbone.name} is none of timm's networks; --to savedmodel takes any`);
+    throw new UsageError(`timm has no network ${backbone.name}; use --to savedmodel`);
   }
   return backbone.timm;
 }
@@ -201,7 +201,7 @@ function timmArguments(encoder: Encoder): string {
   return [`'${timmName(encoder)}'`, ...options.map(([name, value]) => `${name}=${inPython(value)}`)].join(', ');
 }
 
-/** Networks whose tensors torchvision calls as timm does, and the call that makes them. */
+/** Networks with the same tensor names in torchvision and timm, and torchvision's call that creates them. */
 const inTorchvision: Readonly<Record<string, string>> = {
   resnet18: 'resnet18()',
   resnet50: 'resnet50()',

@@ -59,7 +59,7 @@ import {
   trainingStep,
 } from '../training/index.js';
 
-/** A step of the project, with inputs that it can be recorded with: their sizes do not matter, their dtypes do. */
+/** A step of the project, with inputs to record it with: only their dtypes matter, not their sizes. */
 interface AuditedStep {
   name: string;
   precisions: Precision[];
@@ -81,7 +81,7 @@ function audited<Inputs extends unknown[]>(
   return { name, precisions, record: (precision) => recordedOps<Inputs>(name, step, inputs(), precision) };
 }
 
-/** Every step that the project records, and what it runs eagerly beside them. */
+/** Every step that the project records, and the ops that it runs eagerly. */
 function auditedSteps(): AuditedStep[] {
   const root = key('gpu-audit');
   const images = () => randomNormal(root, [batch, side, side, 3]);
@@ -256,7 +256,7 @@ function opInputs(root: Key): Tensors {
   };
 }
 
-/** The ops that no step above uses yet. */
+/** Ops that no step above uses. */
 function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
   return gradients(parameters, ({ images, kernel, depthwise, weight, bias }) => {
     let x = groupNorm(images!, { weight: weight!, bias: bias! }, 2);
@@ -273,16 +273,16 @@ function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
 }
 
 /**
- * Looks every op that the project's steps run up in TensorFlow's registry, with its dtypes, and prints which of them no
- * GPU could run. Needs TensorFlow's library with CUDA, and no GPU.
+ * Looks up every op of the project's steps, with its dtypes, in TensorFlow's registry, and prints those without a GPU
+ * kernel. Needs TensorFlow's library with CUDA, and no GPU.
  *
  * @returns the exit code: 0 if a GPU can run all
  */
 export function gpuAudit(print: (line: string) => void = console.log): number {
   if (!hasGpuKernels()) {
     print(
-      'This TensorFlow is built without CUDA, so it does not tell what a GPU could run. Install the CUDA wheel ' +
-        'in a folder of its own and name the folder in PATHLAB_CUDA_WHEEL (environment.md).',
+      'This TensorFlow is built without CUDA, so it does not list GPU kernels. Install the CUDA wheel ' +
+        'in a separate folder and set PATHLAB_CUDA_WHEEL to that folder (environment.md).',
     );
     return 1;
   }
@@ -302,6 +302,6 @@ export function gpuAudit(print: (line: string) => void = console.log): number {
       for (const { what, line } of missing) print(`  ${what}\n    called at ${line}`);
     }
   }
-  print(failures === 0 ? 'A GPU can run every op.' : `${failures} uses of ops would leave the GPU.`);
+  print(failures === 0 ? 'A GPU can run every op.' : `${failures} uses of ops would run on the CPU.`);
   return failures === 0 ? 0 : 1;
 }

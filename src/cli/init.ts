@@ -20,7 +20,7 @@ citation are "not stated"; fill them in before you publish the dataset.
  *
  * @param args what follows `init` on the command line
  * @returns the exit code
- * @throws UsageError with what a user can act on
+ * @throws UsageError with a message for the user
  */
 export async function init(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('init', {
@@ -38,8 +38,8 @@ export async function init(args: readonly string[]): Promise<number> {
     throw new UsageError(error.message);
   });
   const file = resolve(values.out ?? `${definition.name}.json`);
-  if (existsSync(file)) throw new UsageError(`${file} is there already; name another file with --out`);
-  // A definition is called as its file.
+  if (existsSync(file)) throw new UsageError(`${file} exists already; name another file with --out`);
+  // A definition has its file's name.
   const name = basename(file, '.json');
   const { source } = definition;
   const named = { ...definition, name, source: table === undefined ? source : { ...source, table: `${name}.csv` } };

@@ -46,7 +46,7 @@ const commands: Record<string, Command> = {
 };
 
 /**
- * The `pathlab` command, except for what works before set-up (kernel-setup/pathlab.mjs).
+ * The `pathlab` command, except for subcommands that work before set-up (kernel-setup/pathlab.mjs).
  *
  * @param args the arguments after `pathlab`
  * @returns the exit code

@@ -3,16 +3,16 @@ import type { PretrainExperiment } from '../experiments/index.js';
 import type { Metric } from '../runs/index.js';
 import type { FinishedRun } from './finished-run.js';
 
-/** What a model card says beside the run. */
+/** Facts of a model card that are not in the run. */
 export interface CardFacts {
   run: FinishedRun;
   experiment: PretrainExperiment;
   encoder: Encoder;
   metrics: readonly Metric[];
   parameters: number;
-  /** Of the exported file, by its name. */
+  /** Of the exported file, by name. */
   sha256: Record<string, string>;
-  /** How it is loaded, as code. */
+  /** Code that loads the file. */
   loading: { language: string; code: string };
 }
 
@@ -39,8 +39,8 @@ export function modelCard({ run, experiment, encoder, metrics, parameters, sha25
   const isSynthetic = data.some(({ synthetic }) => synthetic);
   const limits = [
     'It is for research. It has not been validated for diagnosis, and must not be used for it.',
-    ...(run.scale === 'paper' ? [] : [`It was trained at ${run.scale} scale, in minutes: it shows how, and no more.`]),
-    ...(isSynthetic ? ['It was trained on drawn, not on real tissue: expect nothing of it on slides.'] : []),
+    ...(run.scale === 'paper' ? [] : [`It was trained at ${run.scale} scale, in minutes, as a demonstration only.`]),
+    ...(isSynthetic ? ['It was trained on synthetic tissue and is of no use on real slides.'] : []),
     'The model may perform worse on stains, scanners and organs that are not in its data; check sites before trusting a metric.',
     'Its metrics are from one run with one seed.',
   ];

@@ -9,13 +9,13 @@ interface NotebookParameter {
   name: string;
   /** TypeScript's type, as written. */
   type: string;
-  /** The default, as written, and its value where it is a literal. */
+  /** The default, as written, and its value if it is a literal. */
   default: string;
   value?: unknown;
   help: string;
 }
 
-/** kernel-setup/kernel/parameters.cjs, which papermill's engine asks as well. */
+/** kernel-setup/kernel/parameters.cjs, which papermill's engine also uses. */
 interface ParameterReader {
   readParameters(source: string): NotebookParameter[];
   problemsOf(source: string, given: Record<string, unknown>): string[];
@@ -45,8 +45,8 @@ export function notebookNames(root = projectRoot): string[] {
 /**
  * Opens a notebook of the project.
  *
- * @param given its name, or the beginning of it that only one has, as `11`
- * @throws UsageError that lists the notebooks if there is none of that name, or several begin so
+ * @param given its name, or a unique prefix such as `11`
+ * @throws UsageError that lists the notebooks if none or several match
  */
 export function openNotebook(given: string, root = projectRoot): Notebook {
   const names = notebookNames(root);
@@ -72,12 +72,12 @@ export function notebookTitle(path: string): string | undefined {
   return undefined;
 }
 
-/** The parameters' table, for help. */
+/** The table of parameters, for help. */
 export function describeParameters(notebook: Notebook): string {
   return reader().parameterTable(notebook.parametersCell);
 }
 
-/** What the texts of a command line mean for the declared types: `3` is text where a string is wanted. */
+/** Command-line values converted to the declared types: `3` stays text for a string parameter. */
 export function parametersOfTexts(notebook: Notebook, texts: readonly (readonly [string, string])[]) {
   const { valueOfText } = reader();
   return Object.fromEntries(texts.map(([name, text]) => [name, valueOfText(notebook.parametersCell, name, text)]));

@@ -3,9 +3,9 @@ import { InterruptedError } from '../base/index.js';
 import { UsageError } from './usage-error.js';
 
 /**
- * The words of a command line as options.
+ * Parses command-line options.
  *
- * @throws UsageError for what the command does not take
+ * @throws UsageError for unknown options
  */
 export function parseOptions<const Config extends ParseArgsConfig>(command: string, config: Config) {
   try {
@@ -15,7 +15,7 @@ export function parseOptions<const Config extends ParseArgsConfig>(command: stri
   }
 }
 
-/** An option's whole number; undefined where it was not given. */
+/** An integer option; undefined if it is not given. */
 export function wholeNumber(name: string, text: string | undefined, least = 1): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
@@ -23,21 +23,21 @@ export function wholeNumber(name: string, text: string | undefined, least = 1): 
   throw new UsageError(`--${name} takes ${takes}; got "${text}"`);
 }
 
-/** An option's number above 0, in the unit given; undefined where it was not given. */
+/** A positive number option, in the given unit; undefined if it is not given. */
 export function decimal(name: string, text: string | undefined, unit = 1): number | undefined {
   if (text === undefined) return undefined;
   if (/^(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number(text) > 0) return Number(text) * unit;
   throw new UsageError(`--${name} takes a number above 0; got "${text}"`);
 }
 
-/** An option's share, 0 to 1; undefined where it was not given. */
+/** A fraction option, 0 to 1; undefined if it is not given. */
 export function share(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^(\d+(\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 1) return Number(text);
   throw new UsageError(`--${name} takes a fraction from 0 to 1; got "${text}"`);
 }
 
-/** A seed that is a number is one, so that `--seed 0` is the seed 0 of notebooks; any other word is taken as it is. */
+/** A numeric seed is a number, so that `--seed 0` is the seed 0 of notebooks; any other is a string. */
 export function seedOf(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;
 }
@@ -45,14 +45,14 @@ export function seedOf(text: string): number | string {
 /**
  * Runs a command that Ctrl-C interrupts.
  *
- * @param afterwards what becomes of what was done; most go on where they stopped
+ * @param afterwards message on what happens to finished work; most commands continue where they stopped
  * @returns its exit code, or 130 when it was interrupted
- * @throws UsageError with the message of what went wrong
+ * @throws UsageError with the error's message
  */
 export async function interruptible(
   name: string,
   work: (signal: AbortSignal) => Promise<number>,
-  afterwards = 'run it again and it goes on from there',
+  afterwards = 'run it again to continue',
 ): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();

@@ -18,11 +18,11 @@ interface Output {
 }
 
 /**
- * Renders an executed notebook to one HTML file that needs nothing else: images inside, no script, no request. Code is
- * folded; charts are SVG and images WebP.
+ * Renders an executed notebook to one self-contained HTML file: images inside, no script, no request. Code is folded;
+ * charts are SVG and images WebP.
  *
- * @param options.gallery address of the gallery from the page, if the page is in it
- * @throws Error with nbconvert's own words if it fails
+ * @param options.gallery relative URL of the gallery, if the page is in it
+ * @throws Error with nbconvert's message if it fails
  */
 export async function writePage(notebook: string, page: string, options: { gallery?: string } = {}): Promise<void> {
   const light = `${temporaryName(notebook)}.ipynb`;
@@ -37,7 +37,7 @@ export async function writePage(notebook: string, page: string, options: { galle
       ],
       { env: jupyterEnvironment(), maxBuffer: largestPage },
     );
-    // nbconvert would name the page after the file, and every one is called notebook.
+    // nbconvert would use the file name, which is always "notebook", as the title.
     const title = escapeMarkup(notebookTitle(notebook) ?? 'notebook');
     const back = options.gallery ? `<a href="${escapeMarkup(options.gallery)}">all results</a>` : '';
     await writeFileAtomic(
@@ -52,7 +52,7 @@ export async function writePage(notebook: string, page: string, options: { galle
   }
 }
 
-/** A list of the page's headings of the second level. */
+/** A table of contents: the page's second-level headings. */
 function contentsOf(page: string): string {
   const items = [...page.matchAll(/<h2 id="([^"]*)">(.*?)<a class="anchor-link"/gs)].map(
     ([, id, text]) => `<li><a href="#${id}">${text}</a></li>`,
@@ -60,21 +60,21 @@ function contentsOf(page: string): string {
   return items.length > 1 ? `<nav aria-label="Contents"><ol>${items.join('')}</ol></nav>` : '';
 }
 
-/** An executed notebook, with the address of a lighter image in the metadata of each output that has a PNG. */
+/** An executed notebook, with the URL of a smaller image in the metadata of each output that has a PNG. */
 async function withLightImages(path: string): Promise<object> {
   const notebook = JSON.parse(await readFile(path, 'utf8')) as { cells: { outputs?: Output[] }[] };
   for (const output of notebook.cells.flatMap(({ outputs = [] }) => outputs)) {
     if (output.data?.['image/png'] === undefined) continue;
     const png = [output.data['image/png']].flat().join('');
     const spec = output.data[vegaLiteType] as VegaLiteSpec | undefined;
-    // What cannot be made lighter stays as it is: the page matters more.
+    // An image that cannot be reduced is kept.
     const src = await (spec ? chartSrc(spec, png) : asWebp(png)).catch(() => undefined);
     if (src) output.metadata = { ...output.metadata, pathlab: { src } };
   }
   return notebook;
 }
 
-/** A chart of thousands of marks is smaller as an image. */
+/** A chart with thousands of marks is smaller as an image. */
 const maxSvg = 300_000; // letters
 
 async function chartSrc(spec: VegaLiteSpec, png: string): Promise<string> {

@@ -12,7 +12,7 @@ export function pythonProgram(name: string): string {
   return program;
 }
 
-/** The environment for Jupyter's programs: the kernel runs on the Node that runs us. */
+/** The environment for Jupyter's programs: the kernel runs on this process's Node. */
 export function jupyterEnvironment(): NodeJS.ProcessEnv {
   const path = [dirname(process.execPath), process.env.PATH].filter(Boolean).join(delimiter);
   return { ...process.env, PATH: path };
@@ -35,7 +35,7 @@ export async function papermill(options: {
   const given = Object.keys(parameters).length > 0 ? ['-b', Buffer.from(toYaml(parameters)).toString('base64')] : [];
   const child = spawn(
     pythonProgram('papermill'),
-    // A bar rewrites its line, which only a terminal shows as one.
+    // A progress bar rewrites its line, which only a terminal supports.
     [
       input,
       output,
@@ -48,7 +48,7 @@ export async function papermill(options: {
     ],
     {
       stdio: ['ignore', 'inherit', 'inherit'],
-      // A group of its own: a terminal would send Ctrl-C to it as well as to us, which counts as two.
+      // A separate process group: otherwise a terminal sends Ctrl-C to both processes, which counts as two.
       detached: true,
       env: { ...jupyterEnvironment(), PATHLAB_RUNNER: String(process.pid) },
     },

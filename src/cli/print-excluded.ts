@@ -1,13 +1,13 @@
 import { byReason, type LockFile } from '../datasets/index.js';
 
-/** So many are told. */
+/** Maximum number of lines. */
 const maxReasons = 20;
 const maxFaults = 50;
 
 /**
- * Says what a list leaves out: the entries that are wrong, and how many for each other reason.
+ * Prints the entries that a list excludes: each invalid one, and counts of other reasons.
  *
- * @returns how many are wrong
+ * @returns the number of invalid entries
  */
 export function printExcluded({ excluded }: LockFile): number {
   const others = byReason(excluded.filter(({ fault }) => !fault));

@@ -25,17 +25,16 @@ export interface NotebookRun {
   /** The run folder. */
   folder: string;
   status: 'finished' | 'failed' | 'interrupted';
-  /** The rendered page; undefined if papermill could not even begin. */
+  /** The rendered page; undefined if papermill could not start. */
   page: string | undefined;
 }
 
 /**
- * Runs a notebook headless through papermill. What it prints, and a failed cell's trace, goes to the terminal; the
- * executed notebook is written as the cells finish, and stays also if one fails. A run that is finished stays as it is, and
- * this is its next attempt.
+ * Runs a notebook headless through papermill. Its output, and a failed cell's trace, goes to the terminal; the executed
+ * notebook is written as the cells finish, and is kept even if one fails. A finished run is not changed; this is its
+ * next attempt.
  *
- * @param parameters values for some of what the notebook's parameters cell declares; a parameter `out` is filled with
- *   the run folder unless it is given
+ * @param parameters values for parameters that the notebook declares; `out` is the run folder unless it is given
  * @throws UsageError before anything runs, for an unknown notebook or parameter, a value of the wrong type, or a run that
  *   another process is writing, naming that process
  */
@@ -56,7 +55,7 @@ export async function runNotebook(
   });
   try {
     if (attemptIn(folder).folder !== folder)
-      throw new UsageError(`${folder} was finished by another process meanwhile`);
+      throw new UsageError(`${folder} was meanwhile finished by another process`);
     return await execute(
       notebook,
       folder,
@@ -70,7 +69,7 @@ export async function runNotebook(
 async function execute(notebook: Notebook, folder: string, parameters: Record<string, unknown>): Promise<NotebookRun> {
   const executed = join(folder, 'notebook.ipynb');
   const page = join(folder, 'notebook.html');
-  // What an earlier run left must not pass for the outcome of this one.
+  // Results of an earlier run must not be taken for this run's.
   for (const old of [executed, page]) rmSync(old, { force: true });
 
   const status = await papermill({
@@ -86,7 +85,7 @@ async function execute(notebook: Notebook, folder: string, parameters: Record<st
   return { folder, status, page };
 }
 
-/** Writes into an executed notebook how its run ended: an interrupt between two cells leaves no other trace. */
+/** Writes the status into an executed notebook: an interrupt between two cells leaves no other trace. */
 async function markStatus(path: string, status: NotebookRun['status']): Promise<void> {
   const notebook = JSON.parse(await readFile(path, 'utf8')) as { metadata?: object };
   await writeFileAtomic(
@@ -98,7 +97,7 @@ async function markStatus(path: string, status: NotebookRun['status']): Promise<
 /**
  * The run folder that the caller chose.
  *
- * @throws UsageError where a run would write over something that is not a run
+ * @throws UsageError if the folder contains something other than a run
  */
 function chosenFolder(out: string, root: string): string {
   const folder = resolve(root, out);
@@ -112,7 +111,7 @@ function chosenFolder(out: string, root: string): string {
   return folder;
 }
 
-/** Whether papermill wrote this notebook: one of the user's own is not to be written over. */
+/** Whether papermill wrote this notebook: a user's own notebook is not overwritten. */
 function isExecuted(path: string): boolean {
   try {
     return 'papermill' in JSON.parse(readFileSync(path, 'utf8')).metadata;
@@ -121,7 +120,7 @@ function isExecuted(path: string): boolean {
   }
 }
 
-/** Within the project a relative path, so that a page sent to somebody else shows no path of this machine. */
+/** A relative path within the project, so that a shared page shows no path of this machine. */
 function asParameter(folder: string): string {
   const path = relative(projectRoot, folder);
   return path.startsWith('..') ? folder : path;
@@ -150,7 +149,7 @@ export async function main(args: readonly string[]): Promise<number> {
   return { finished: 0, failed: 1, interrupted: 130 }[status];
 }
 
-/** What each scale sets where a parameter is left out, for notebooks whose parameters say so. */
+/** Each scale's defaults, for pretraining notebooks. */
 function scaleSettings(notebook: string): string[] {
   if (!isPretraining(notebook)) return [];
   const lines = (['smoke', 'demo', 'paper'] as const).map((scale) => {
@@ -159,10 +158,10 @@ function scaleSettings(notebook: string): string[] {
     const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
     return `  ${scale}: ${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}, neighbors ${neighbors}`;
   });
-  return ['', 'What a scale sets where a parameter is left out:', ...lines];
+  return ['', 'Defaults of each scale:', ...lines];
 }
 
-/** What `metrics.json` says, a line each. */
+/** The metrics of `metrics.json`, one per line. */
 function keyNumbers(folder: string): string[] {
   const path = join(folder, 'metrics.json');
   if (!existsSync(path)) return [];

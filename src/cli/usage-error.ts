@@ -1,4 +1,4 @@
-/** Something wrong with what was asked for: its message is all that the user needs. */
+/** An error in the user's input: its message is printed without a stack trace. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }

@@ -8,7 +8,7 @@ import { encoderOf, experimentOf, type FinishedRun, readFinishedRun, readOfRun }
 import { parseOptions } from './options.js';
 import { UsageError } from './usage-error.js';
 
-/** Percentage points. On another machine features round otherwise, which may turn a patch: one is always allowed. */
+/** Percentage points. Rounding differs between machines and may change the class of a patch: one is always allowed. */
 const tolerance = 0.5;
 
 const help = `pathlab verify RUN
@@ -31,7 +31,7 @@ interface Finding {
  *
  * @param args what follows `verify` on the command line
  * @returns the exit code: 0, or 2 if something does not match
- * @throws UsageError with what a user can act on
+ * @throws UsageError with a message for the user
  */
 export async function verify(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('verify', {
@@ -50,7 +50,7 @@ export async function verify(args: readonly string[]): Promise<number> {
   let wrong = 0;
   for await (const { what, holds, found } of findings(run)) {
     if (!holds) wrong++;
-    console.log(`${holds ? 'holds' : 'WRONG'}  ${what}: ${found}`);
+    console.log(`${holds ? 'ok    ' : 'FAILED'}  ${what}: ${found}`);
   }
   console.log(wrong === 0 ? 'Everything matches.' : `${wrong} ${wrong === 1 ? 'check' : 'checks'} failed.`);
   return wrong === 0 ? 0 : 2;
@@ -71,24 +71,24 @@ async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
   const { hashes } = runIdentity(run.notebook, run.parameters);
   for (const [name, sha256] of Object.entries(run.hashes)) {
     const holds = (hashes as Record<string, string>)[name] === sha256;
-    yield { what: name, holds, found: holds ? 'as it was' : 'changed since the run' };
+    yield { what: name, holds, found: holds ? 'unchanged' : 'changed since the run' };
   }
   if (isPretraining(run.notebook)) yield* evaluatedAgain(run);
   else console.log(`not evaluated again: the metrics of ${run.notebook}`);
 }
 
-/** Opens the data of a pretraining and evaluates its weights again. */
+/** Opens the data of a pretraining run and evaluates its weights again. */
 async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
   const experiment = experimentOf(run);
   const data = await pretrainingData(experiment);
   const { indexSha256, report } = data.dataset;
   const isSame = run.data.some(({ sha256 }) => sha256 === indexSha256);
-  yield { what: `patches of ${report.dataset}`, holds: isSame, found: isSame ? 'the same' : 'other patches' };
+  yield { what: `patches of ${report.dataset}`, holds: isSame, found: isSame ? 'unchanged' : 'different' };
   const [split] = Object.values(run.splits);
   yield {
     what: 'split',
     holds: split === data.split.sha256,
-    found: split === data.split.sha256 ? 'the same' : 'another',
+    found: split === data.split.sha256 ? 'unchanged' : 'different',
   };
   const comparison = await compareWithBaselines(experiment, data, await encoderOf(run, experiment));
   const { metrics } = readOfRun<{ metrics: Metric[] }>(run.folder, 'metrics.json');
@@ -98,7 +98,7 @@ async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
     yield {
       what: name,
       holds: kept !== undefined && Math.abs(kept - value) <= Math.max(tolerance, 100 / comparison!.patches) + 1e-9,
-      found: kept === value ? `${value} ${unit}, as before` : `${value} ${unit}, but the run has ${kept ?? 'none'}`,
+      found: kept === value ? `${value} ${unit}, reproduced` : `${value} ${unit}, but the run has ${kept ?? 'none'}`,
     };
   }
 }

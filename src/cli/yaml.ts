@@ -1,6 +1,6 @@
 /**
- * A JSON value as YAML 1.1 that PyYAML reads as the same value. JSON itself is not enough: PyYAML takes `1e-7` for text,
- * U+2028 for a line break and a surrogate pair for two characters. Undefined is written as null.
+ * A JSON value as YAML 1.1 that PyYAML reads as the same value. JSON itself is not enough: PyYAML reads `1e-7` as text,
+ * U+2028 as a line break and a surrogate pair as two characters. Undefined is written as null.
  */
 export function toYaml(value: unknown): string {
   if (value === undefined || value === null) return 'null';

@@ -2,7 +2,7 @@ import { checkGeometry } from '../slides/index.js';
 import { type DatasetClass, type DatasetDefinition, definitionSchema, type LabelRule } from './definition.js';
 import { duplicateFaults, faults } from './schema.js';
 
-/** What is wrong with a definition, one short sentence each; empty when nothing is. */
+/** The errors in a definition, one short sentence each; empty if it is valid. */
 export function definitionFaults(content: unknown): string[] {
   const found = faults(content, definitionSchema, "a dataset's definition");
   if (found.length > 0) return found;
@@ -13,7 +13,7 @@ export function definitionFaults(content: unknown): string[] {
     found.push(unit === 'slides' ? 'geometry is null, but slides must be cut' : 'geometry must be null for patches');
   }
   const ofPatches = source.kind === 'folder' || source.kind === 'csv';
-  if (ofPatches !== (unit === 'patches')) found.push(`a source of the kind "${source.kind}" does not give ${unit}`);
+  if (ofPatches !== (unit === 'patches')) found.push(`a source of the kind "${source.kind}" has no ${unit}`);
   if (ofPatches && labels.from === 'annotation') found.push('labels from polygons are for slides, not for patches');
   if (source.kind === 'folder' && labels.from === 'mask') found.push('a source of the kind "folder" has no masks');
   found.push(...splitFaults(definition), ...labelFaults(labels));
@@ -38,13 +38,13 @@ function geometryFaults({ geometry }: DatasetDefinition): string[] {
 
 function splitFaults({ split: { validation, test, folds } }: DatasetDefinition): string[] {
   if (validation + test >= 1) {
-    return [`split.validation + split.test leave nothing to train on: ${validation} + ${test}`];
+    return [`split.validation + split.test leave no training data: ${validation} + ${test}`];
   }
   if (folds * (validation + test) <= 1) return [];
   return [`split: ${folds} folds cannot each hold out another ${validation} + ${test} of the slides`];
 }
 
-/** Classes that the map names and the list does not have, and classes that occur twice. */
+/** Classes in the map that are not in the list, and duplicate classes. */
 function labelFaults(labels: LabelRule): string[] {
   if (labels.from === 'none') return [];
   const { classes } = labels;
@@ -60,9 +60,8 @@ function labelFaults(labels: LabelRule): string[] {
       'label',
     ),
   ];
-  if (labels.from !== 'slide' && classes.length > 256)
-    found.push('labels.classes: pixels tell at most 256 classes apart');
-  // A source's label counts whatever its case.
+  if (labels.from !== 'slide' && classes.length > 256) found.push('labels.classes: masks have at most 256 classes');
+  // Labels of a source are case-insensitive.
   const raw = labels.from === 'slide' ? Object.keys(labels.values).map((label) => label.toLowerCase()) : [];
   found.push(...duplicateFaults(raw, 'labels.values', 'label'));
   const known = new Set(classes.map(({ label }) => label));

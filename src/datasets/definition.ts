@@ -36,7 +36,7 @@ const share = valueThat<number>(
   (value) => typeof value === 'number' && value >= 0 && value < 1,
 );
 
-/** The Genomic Data Commons' API: its files endpoint lists, its data endpoint gives. */
+/** The Genomic Data Commons' API: a files endpoint for the list, a data endpoint for downloads. */
 const gdcSource = objectOf({
   kind: z.literal('gdc'),
   endpoint: httpsUrl,
@@ -55,15 +55,15 @@ const bucketSource = objectOf({
   images: pattern,
   annotations: pattern.nullable(),
   masks: pattern.nullable(),
-  /** Slides whose ids begin so must have polygons; without them they are left out. */
+  /** Slides whose ids begin so must have polygons; without polygons they are excluded. */
   annotatedPrefix: fileName.nullable(),
-  /** Which slides are of which site, by the ids' beginning and the range of their numbers. Other slides have no site. */
+  /** Sites of slides, by prefix of the id and range of numbers. Other slides have no site. */
   sites: listOf(
     objectOf({ site: text, ids: listOf(objectOf({ prefix: fileName, first: countOrNone, last: countOrNone })) }),
   ),
 });
 
-/** The PANDA challenge, from the folder that the user downloaded from its host. */
+/** The PANDA challenge, from the user's download. */
 const pandaSource = objectOf({
   kind: z.literal('panda'),
   folder: text.nullable(),
@@ -77,7 +77,7 @@ const pandaSource = objectOf({
 const folderSource = objectOf({
   kind: z.literal('folder'),
   folder: text,
-  /** Finds the patient in a file's name: a regular expression with one group; null where no name has one. */
+  /** Regular expression with one group that finds the patient in a file's name; null if names have none. */
   patientPattern: regularExpression.nullable(),
 });
 
@@ -109,7 +109,7 @@ const csvSource = objectOf({ kind: z.literal('csv'), ...table });
 const slidesSource = objectOf({
   kind: z.literal('slides'),
   ...table,
-  /** Whose size of a pixel counts where a slide's file and the column `mpp` differ; the file's by default. */
+  /** Which pixel size is used if a slide's file and the column `mpp` differ; the file's by default. */
   pixelSize: oneOf('file', 'table').optional(),
 });
 
@@ -117,13 +117,13 @@ const slidesSource = objectOf({
 const datasetClass = objectOf({ name: fileName, label: countOrNone });
 const classes = listOf(datasetClass);
 
-/** From its slide: what the source says of it, by `values` to a class. */
+/** From the slide: the source's label, mapped to a class by `values`. */
 const slideLabels = objectOf({
   from: z.literal('slide'),
   classes,
   /** The source's own label (any case) to a class's name. */
   values: mapOf(text),
-  /** What happens to a slide whose label is not in the map: an error, or it is left out and counted. */
+  /** What happens to a slide whose label is not in the map: an error, or it is excluded. */
   unmapped: oneOf('error', 'exclude'),
 });
 
@@ -133,13 +133,13 @@ const annotationLabels = objectOf({
   classes,
   outside: text,
   /**
-   * Annotation group to class. A later group lies over an earlier one; those named by whole numbers come first, in the
-   * order of the numbers, as JavaScript reads JSON.
+   * Annotation group to class. Later groups overwrite earlier ones; groups with integer names come first, in numeric
+   * order, as in JavaScript.
    */
   groups: mapOf(text),
 });
 
-/** From a mask image beside it: the pixel's value, by the site's map (`*`: any site), to a class. */
+/** From a mask image: pixel values, mapped to classes by the site's map (`*`: any site). */
 const maskLabels = objectOf({ from: z.literal('mask'), classes, values: mapOf(mapOf(text)) });
 
 const geometry = objectOf({
@@ -147,7 +147,7 @@ const geometry = objectOf({
   micrometers: positive,
   /** Side of a patch, px. */
   pixels: count,
-  /** Drawn at random from a slide that has more; null: all. */
+  /** Drawn at random if a slide has more; null: all. */
   maxPatchesPerSlide: count.nullable(),
   /** Share of a patch that must be tissue. */
   minimumTissue: valueThat<number>(
@@ -157,7 +157,7 @@ const geometry = objectOf({
 });
 
 const splitRule = objectOf({
-  /** What may not be in two splits. */
+  /** What is kept within one split. */
   by: oneOf('slide', 'patient', 'site'),
   validation: share,
   test: share,
@@ -174,7 +174,7 @@ export const definitionSchema = objectOf({
   /** The file's own name, without `.json`. */
   name: matching('a name of a-z, 0-9 and - only', /^[a-z0-9-]+$/),
   title: text,
-  /** Slides are cut into patches; patches are taken as they are. */
+  /** Slides are cut into patches; patches are precut. */
   unit: oneOf('slides', 'patches'),
   synthetic: trueOrFalse,
   /** Who published it; without an address, a user's own data. */
@@ -183,7 +183,7 @@ export const definitionSchema = objectOf({
   source: oneOfKinds('kind', [gdcSource, bucketSource, pandaSource, folderSource, csvSource, slidesSource]),
   /** Files below this size are excluded: thumbnails that a source lists among its slides. 0 keeps all. */
   minimumBytes: countOrNone,
-  /** Slides that the source lists and that are not to be used, each with its reason. */
+  /** Excluded slides of the source, each with its reason. */
   exclusions: listOf(objectOf({ id: fileName, reason: text })),
   /** Where a patch's class comes from. */
   labels: oneOfKinds('from', [slideLabels, annotationLabels, maskLabels, objectOf({ from: z.literal('none') })]),
@@ -192,17 +192,17 @@ export const definitionSchema = objectOf({
   split: splitRule,
   licence: objectOf({ name: text, url: httpsUrl.nullable() }),
   citation: text,
-  /** What a reader must know beyond the fields: faults of the source, and what the paper leaves open. */
+  /** Notes: errors of the source, and details that the paper does not give. */
   notes: listOf(text),
-  /** What the source gave when it was resolved; null until then. */
+  /** Facts of the resolved list; null before. */
   expected: objectOf({ slides: count, patients: count, bytes: count }).nullable(),
   /** Hash of the resolved list (`LockFile.listSha256`); null until it was resolved against the real source. */
   resolvedSha256: sha256Digest.nullable(),
 });
 
 /**
- * What a dataset is made of: a file of `data-manifests/`, or one of the user's own. It says where the slides (or precut
- * patches) come from and what is done with them; which files those are is resolved into a `LockFile`.
+ * A dataset definition: a file of `data-manifests/`, or the user's own. It names the source of slides (or precut
+ * patches) and their processing; it is resolved into a `LockFile` with the exact files.
  */
 export type DatasetDefinition = Readonly<z.infer<typeof definitionSchema>>;
 export type DatasetOrigin = DatasetDefinition['source'];
@@ -216,5 +216,5 @@ export type LabelRule = DatasetDefinition['labels'];
 export type DatasetGeometry = z.infer<typeof geometry>;
 export type SplitRule = z.infer<typeof splitRule>;
 
-/** What a patch is for. */
+/** Name of a split. */
 export type SplitName = 'train' | 'validation' | 'test';

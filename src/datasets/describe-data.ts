@@ -1,13 +1,14 @@
 import { quantity } from './quantity.js';
 import type { CodedColumn, ShardDataset } from './shard-dataset.js';
 
-/** So many names of classes are told; of patients, failures and the like, three are examples enough. */
+/** Maximum number of class names; of patients, failures and the like, three examples are named. */
 const maxClasses = 30;
 
 /**
- * What a compiled dataset holds, in plain sentences: classes, patients, a given split, masks, licence, and what is missing.
+ * The contents of a compiled dataset in sentences: classes, patients, a given split, masks, licence, and what is
+ * missing.
  *
- * @param groupColumn the table's column that stands for patients, where no column names them
+ * @param groupColumn the table's column that replaces patients, if no column names them
  */
 export function describeData(dataset: ShardDataset, groupColumn?: string): string[] {
   const { report, count, size, mask, synthetic, sites, splits } = dataset;
@@ -21,12 +22,12 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
   sentences.push(...describeClasses(dataset));
   if (masks > 0) {
     const which = masks === count ? 'each patch' : patchesOf(masks);
-    sentences.push(`A mask of these classes is beside ${which}; a patch counts for the class that covers most of it.`);
+    sentences.push(`A mask of these classes is beside ${which}; a patch has the class that covers most of it.`);
   }
   sentences.push(...describePatients(dataset, groupColumn));
   if (sites.names.length > 0)
     sentences.push(`${quantity(sites.names.length, 'site')}, such as ${someOf(sites.names)}.`);
-  if (splits) sentences.push(`The data have a split of their own: ${describeCounts(splits.names, countsOf(splits))}.`);
+  if (splits) sentences.push(`The data have their own split: ${describeCounts(splits.names, countsOf(splits))}.`);
   const { licence, failures, excluded, precut } = report;
   sentences.push(
     licence === 'not stated' ? 'Licence, origin and citation are not stated.' : `The licence is ${licence}.`,
@@ -37,9 +38,9 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
     sentences.push(`Failed: ${what}, the first of them ${first!.slide}: ${first!.reason}.`);
   }
   for (const { reason, slides, examples } of excluded.slice(0, 3)) {
-    sentences.push(`Left out: ${slides.toLocaleString('en')} (${someOf(examples)}): ${reason}.`);
+    sentences.push(`Excluded: ${slides.toLocaleString('en')} (${someOf(examples)}): ${reason}.`);
   }
-  if (excluded.length > 3) sentences.push(`Left out for ${excluded.length - 3} more reasons: see report.json.`);
+  if (excluded.length > 3) sentences.push(`Excluded for ${excluded.length - 3} more reasons: see report.json.`);
   return sentences;
 }
 
@@ -66,12 +67,12 @@ function describePatients(
   const known =
     groupColumn === undefined
       ? quantity(names.length, 'patient')
-      : `In place of patients ${quantity(names.length, 'value')} of "${groupColumn}"`;
+      : `Instead of patients ${quantity(names.length, 'value')} of "${groupColumn}"`;
   const sentences = [`${known}, such as ${someOf(names)}.`];
   const unknown = countWhere(count, (row) => codes[row]! < 0);
-  if (unknown > 0) sentences.push(`Of unknown patient: ${patchesOf(unknown)}.`);
+  if (unknown > 0) sentences.push(`Without a patient: ${patchesOf(unknown)}.`);
   if (names.length === count - unknown && names.length > 1) {
-    sentences.push('EVERY PATCH HAS A PATIENT OF ITS OWN: if that is not so, the column is another.');
+    sentences.push('EVERY PATCH HAS ITS OWN PATIENT: if that is wrong, name another column.');
   }
   return sentences;
 }

@@ -1,6 +1,8 @@
 import type { LockFile } from './lock-file.js';
 
-/** How many slides (or patches) are left out for one reason; numbers and names in a reason count as one. */
+/**
+ * How many slides (or patches) are excluded for one reason; reasons that differ only in numbers and names count as one.
+ */
 export interface ExcludedByReason {
   reason: string;
   slides: number;
@@ -8,7 +10,7 @@ export interface ExcludedByReason {
   examples: string[];
 }
 
-/** What a list leaves out, the most frequent reason first. */
+/** A list's exclusions, the most frequent reason first. */
 export function byReason(excluded: LockFile['excluded']): ExcludedByReason[] {
   const reasons = new Map<string, ExcludedByReason>();
   for (const { id, reason } of excluded) {

@@ -5,22 +5,22 @@ import { isResolved } from './read-definition.js';
 import type { ResolvedDataset } from './resolve-dataset.js';
 import { type RuleLeak, ruleLeaksIfEnough } from './splits/index.js';
 
-/** What a dataset's list holds and leaves out. */
+/** Contents and exclusions of a dataset's list. */
 export interface ListFacts {
   dataset: string;
   title: string;
   resolution: string;
-  /** Whether `resolution` says that the list is the right one; compiling reports the same. */
+  /** Whether the list is verified (`resolution`); compiling reports the same. */
   resolved: boolean;
   resolvedFrom: string;
   listSha256: string;
   synthetic: boolean;
   licence: string;
   citation: string;
-  /** Faults of the source, and what the paper leaves open. */
+  /** Notes on errors of the source, and on details that the paper does not give. */
   notes: readonly string[];
   slides: number;
-  /** How many of them are wanted, where a limit was set. */
+  /** How many are selected, if a limit was set. */
   wanted: number;
   files: number;
   bytes: number;
@@ -30,8 +30,8 @@ export interface ListFacts {
   withoutSite: number;
   classes: Record<string, number>;
   /**
-   * What the definition's own split rule leaves on two sides, with the paper's seed; null where the slides (or those of a
-   * class, or with a known site) are too few for it.
+   * Leaks of the definition's own split rule, with the paper's seed; null if the slides (or those of a class, or with a
+   * known site) are too few for it.
    */
   split: readonly RuleLeak[] | null;
   excluded: ExcludedByReason[];
@@ -39,12 +39,12 @@ export interface ListFacts {
 
 /** `report.json` of a fetch. */
 export interface FetchReport extends ListFacts {
-  /** Slides whose files are all there. */
+  /** Slides with all files. */
   ready: number;
   failed: readonly { path: string; reason: string }[];
 }
 
-/** Counts what a list holds; of what is wanted, if a limit was set. */
+/** Counts a list's contents, within the limit if one was set. */
 export function listFacts(dataset: ResolvedDataset): ListFacts {
   const { definition, lock, slides, resolution } = dataset;
   const files = slides.flatMap(filesOf);

@@ -10,7 +10,7 @@ import type { DatasetSlide } from './slide-source.js';
 import { slidesOnDisk } from './slides-on-disk.js';
 
 export interface FetchedDataset extends ResolvedDataset {
-  /** The slides whose files are all there. */
+  /** The slides with all files. */
   ready: readonly DatasetSlide[];
   downloads: DownloadResult;
   report: FetchReport;
@@ -18,7 +18,7 @@ export interface FetchedDataset extends ResolvedDataset {
 
 /**
  * Resolves a definition into `lock.json`, downloads its files and writes `report.json`. A file that fails does not stop
- * the rest; what is there already is kept.
+ * the rest; existing files are kept.
  *
  * @throws Error when the definition cannot be resolved; DiskFullError; InterruptedError
  */
@@ -46,8 +46,8 @@ export async function fetchDataset(nameOrPath: string, options: FetchOptions = {
 }
 
 /**
- * The GDC's token, needed only for files that are not open; it stays in the environment. No other host gets it, whatever
- * endpoint a definition or a user names, but for this machine itself.
+ * The GDC's token, needed only for controlled-access files; it stays in the environment. It is sent only to the GDC and
+ * to this machine itself.
  */
 function tokenFor(source: DatasetOrigin): { header: string; value: string } | undefined {
   if (source.kind !== 'gdc') return undefined;
@@ -58,7 +58,7 @@ function tokenFor(source: DatasetOrigin): { header: string; value: string } | un
   return value ? { header: 'x-auth-token', value } : undefined;
 }
 
-/** None for a file that the user has. */
+/** None for a user's own file. */
 function downloadOf(file: LockedFile, source: DatasetOrigin): Download[] {
   if (file.remote === null || !('endpoint' in source)) return [];
   const { remote, ...wanted } = file;

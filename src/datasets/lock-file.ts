@@ -18,11 +18,11 @@ import {
   valueThat,
 } from './schema.js';
 
-/** A file and what the source says of it. */
+/** A file, with the source's metadata. */
 const file = objectOf({
-  /** Place in the dataset's folder; of a file that the user has, in the folder that the definition names. */
+  /** Path in the dataset's folder; for a user's file, in the folder that the definition names. */
   path: innerPath,
-  /** Its address, from the source's endpoint on; null for a file that the user has. */
+  /** Its URL relative to the source's endpoint; null for a user's file. */
   remote: innerPath.nullable(),
   bytes: count,
   md5: md5Digest.nullable(),
@@ -30,61 +30,61 @@ const file = objectOf({
   etag: text.nullable(),
 });
 
-/** One slide of the list, or one patch. `null`: the source does not say. */
+/** One slide of the list, or one patch. `null`: unknown. */
 const lockedSlide = objectOf({
   /** Names the slide in shards, tables and splits; also a file's name. */
   id: fileName,
   file,
   patient: text.nullable(),
   site: text.nullable(),
-  /** Name of its class, where a whole slide has one. */
+  /** Name of its class, if the whole slide has one. */
   class: text.nullable(),
   mask: file.nullable(),
   annotation: file.nullable(),
-  /** Size of a level-0 pixel, um, where the user's table says it. */
+  /** Size of a level-0 pixel, um, if in the user's table. */
   mpp: positive.nullable(),
-  /** The split that the user's table puts it in, where it does. */
+  /** Its split in the user's table, if given. */
   side: oneOf('train', 'validation', 'test').optional(),
 });
 
 const excludedSlide = objectOf({
   id: text,
   reason: text,
-  /** Left out because its entry is wrong, not because the definition does not want it: somebody must look at it. */
+  /** Excluded because the entry is invalid, not by the definition: it needs attention. */
   fault: z.literal(true).optional(),
 });
 
 const lockFile = objectOf({
   format: z.literal(1, { error: '1' }),
-  /** Name of the definition, and the hash of what it asks for. */
+  /** Name and hash of the definition. */
   definition: text,
   definitionSha256: sha256Digest,
   unit: oneOf('slides', 'patches'),
   synthetic: trueOrFalse,
   origin: text,
   licence: text,
-  /** Where the list came from: an address, or "a folder of the user's". */
+  /** Where the list came from: an address, or "a user's folder". */
   resolvedFrom: text,
-  /** Hash of `slides` (or patches), the list that everything below a lock file is made from. */
+  /** Hash of `slides` (or patches), the list that everything else is made from. */
   listSha256: sha256Digest,
   /** Checked one by one by `slideFaults`. */
   slides: valueThat<readonly LockedSlide[]>('a list', Array.isArray),
-  /** What the source lists and the dataset leaves out, by reason. */
+  /** Entries of the source that the dataset excludes, by reason. */
   excluded: listOf(excludedSlide),
 });
 
-/** A definition resolved against its source: exactly which files it is made of. Holds no times and no secrets. */
+/** A definition resolved against its source: the exact list of files. It contains no times and no secrets. */
 export type LockFile = Readonly<z.infer<typeof lockFile>>;
 export type LockedSlide = Readonly<z.infer<typeof lockedSlide>>;
 export type LockedFile = Readonly<z.infer<typeof file>>;
 export type ExcludedSlide = Readonly<z.infer<typeof excludedSlide>>;
 
-/** Hash of a list of slides: equal for equal lists, whatever the order in which the source gave them. */
+/** Hash of a list of slides: it does not depend on the source's order. */
 export function listSha256(slides: readonly LockedSlide[]): string {
   return sha256(canonicalJson(sortedById(slides)));
 }
 
-/** A lock file's text: a slide a line, in the order of ids, so that two versions can be compared line by line. */
+/** A lock file's text: one slide per line, sorted by id, for line-by-line comparison. */
 export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
   const slides = sortedById(lock.slides);
   const excluded = sortedById(lock.excluded);
@@ -95,15 +95,15 @@ export function lockFileText(lock: Omit<LockFile, 'listSha256'>): string {
   return `{\n${fields.join(',\n')},\n  "slides": [\n${lines(slides)}\n  ],\n  "excluded": [\n${lines(excluded)}\n  ]\n}\n`;
 }
 
-/** In the order of ids, which does not depend on the machine's language. */
+/** Sorted by id, independently of the machine's locale. */
 export function sortedById<T extends { id: string }>(list: readonly T[]): T[] {
   return [...list].sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
 }
 
 /**
- * Reads a lock file and checks all of it, its hash too.
+ * Reads a lock file and checks all of it, including its hash.
  *
- * @throws Error that names the file and what is wrong in it, slide by slide (the first five)
+ * @throws Error that names the file and its errors, slide by slide (the first five)
  */
 export function readLockFile(path: string): LockFile {
   const content = readJsonFile(path, 'the lock file');
@@ -115,31 +115,31 @@ export function readLockFile(path: string): LockFile {
   return content as LockFile;
 }
 
-/** What is wrong with a lock file's content, one short sentence each. */
+/** The errors in a lock file's content, one short sentence each. */
 function lockFaults(content: unknown): string[] {
   const found = faults(content, lockFile, 'a lock file');
   if (found.length > 0) return found;
   const lock = content as LockFile;
   found.push(...slideFaults(lock.slides));
   if (found.length === 0 && listSha256(lock.slides) !== lock.listSha256) {
-    found.push('its list of slides was changed: listSha256 is not the hash of it');
+    found.push('its list of slides was changed: listSha256 does not match');
   }
   return found;
 }
 
-/** What is wrong with one slide of a list, taken alone. */
+/** The errors in one slide of a list. */
 export function faultsOfSlide(slide: LockedSlide): string[] {
   return faults(slide, lockedSlide, 'a locked slide');
 }
 
-/** What is wrong with the slides of a list: fields, names that leave their folder, ids and files that occur twice. */
+/** The errors in the slides of a list: fields, paths that leave their folder, duplicate ids and files. */
 export function slideFaults(slides: readonly LockedSlide[]): string[] {
   const found = slides.flatMap((slide, row) => {
     const name = typeof slide?.id === 'string' ? JSON.stringify(slide.id) : `number ${row + 1}`;
     return faultsOfSlide(slide).map((fault) => `slide ${name}: ${fault}`);
   });
   if (found.length > 0) return found;
-  // File systems that ignore case would put two such slides into one file.
+  // On file systems that ignore case these would be one file.
   found.push(
     ...duplicateFaults(
       slides.map(({ id }) => id.toLowerCase()),
@@ -152,7 +152,7 @@ export function slideFaults(slides: readonly LockedSlide[]): string[] {
   return found;
 }
 
-/** The files of a slide: its own, then the mask and the annotation where there are any. */
+/** The files of a slide: its own, then its mask and annotation, if any. */
 export function filesOf(slide: LockedSlide): LockedFile[] {
   return [slide.file, slide.mask, slide.annotation].filter((file): file is LockedFile => file !== null);
 }

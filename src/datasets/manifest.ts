@@ -40,16 +40,16 @@ const slideManifest = objectOf({
     wheelName: matching('the name of a wheel', /^[\w.-]+\.whl$/),
     wheelBytes: count,
   }),
-  /** What the file must be, and where it lies in the project. */
+  /** The file's properties and path in the project. */
   file: objectOf({ name: text, path: innerPath, bytes: count, md5: md5Digest, sha256: sha256Digest }),
   licence: named,
   citation: text,
-  /** What the slide's patches are labelled with; null if with nothing. */
+  /** Labels of the slide's patches; null for none. */
   labels: listOf(text).nullable(),
   geometry: objectOf({ patchMicrometers: positive, micrometersPerPixel: positive }),
 });
 
-/** A file of `data-manifests/` that defines one slide: what it is, where it comes from, what it must be. */
+/** A file of `data-manifests/` that defines one slide: its description, origin and hash. */
 export type SlideManifest = Readonly<z.infer<typeof slideManifest>>;
 
 const weightsManifest = objectOf({

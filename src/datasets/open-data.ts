@@ -11,19 +11,19 @@ import { openShardDataset, type ShardDataset } from './shard-dataset.js';
 import { slidesOnDisk } from './slides-on-disk.js';
 
 export interface OpenDataOptions {
-  /** Side of patches' images, px: patches of another size are resized. By default they are as they are, all of one size. */
+  /** Size of patches, px: patches of another size are resized. By default they are kept, and must all have one size. */
   size?: number;
   /** Images of any shape are cut into square patches of this side, px (see `CutOptions`). */
   tile?: number;
   stride?: number;
   edge?: 'shift' | 'drop';
-  /** Share of a patch that must be tissue, of slides and of images that are cut into patches. */
+  /** Minimum tissue fraction of a patch, for slides and for images that are cut into patches. */
   minimumTissue?: number;
   /** Keeps patches as PNG, so that no value changes. */
   lossless?: boolean;
-  /** Decides which patches of a slide are drawn; 0 by default. */
+  /** Seed for drawing a slide's patches; 0 by default. */
   seed?: number | string;
-  /** Slides, or shards of patches, that are compiled at a time. */
+  /** Slides, or shards of patches, compiled in parallel. */
   workers?: number;
   /** Where datasets lie, a folder each; by default the project's `data`. */
   data?: string;
@@ -35,30 +35,30 @@ export interface OpenedData {
   dataset: ShardDataset;
   /** Undefined where `data` is a folder of shards: its report says what it was compiled from. */
   definition: DatasetDefinition | undefined;
-  /** What was understood, in plain sentences, to be shown. */
+  /** How the data were interpreted, in sentences to show. */
   understood: string[];
 }
 
-/** What a user's word stands for. */
+/** What the user's `data` names. */
 export type NamedData =
   | { kind: 'shards'; folder: string }
   | {
       kind: 'definition';
       /** A name in `data-manifests/`, or the path of a file. */
       definition: string;
-      /** What a definition was made of, where one was. */
+      /** The source of an inferred definition. */
       understood: string[];
       groupColumn?: string;
     };
 
 /**
- * Opens a user's data as a compiled dataset. What is not compiled yet is, and what was compiled from the same list in the
- * same way is used again.
+ * Opens a user's data as a compiled dataset, which is compiled if needed: a dataset compiled from the same list with
+ * the same settings is reused.
  *
  * @param data a name in `data-manifests/`; or a path, from the current or else the project's folder, of a definition
  *   (`.json`), of a folder of compiled shards, of a folder with a folder of images for each class, of a folder of slides, or of a table of patches
  *   (`.csv`)
- * @throws Error that says what is there and what to do; InterruptedError when `signal` aborts
+ * @throws Error with the problem and its solution; InterruptedError when `signal` aborts
  */
 export async function openData(data: string, options: OpenDataOptions = {}): Promise<OpenedData> {
   const named = await nameData(data, options);
@@ -78,7 +78,7 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
   const cut = { size, tile, stride, edge, minimumTissue, lossless, seed };
   const folder = shardFolder(definition, cut, root);
   requireFetched(data, definition, folder);
-  // Downloads lie where they were fetched to; what is known of the user's own files lies beside the shards.
+  // Downloads stay in the fetch folder; records of the user's own files are beside the shards.
   const out = 'folder' in definition.source ? join(root, definition.name, 'source') : undefined;
   const resolved = await resolveDataset(named.definition, { out, signal });
   const { ready: slides, missing } = slidesOnDisk(resolved);
@@ -98,13 +98,13 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
   const understood = [...about, ...describeData(dataset, named.groupColumn)];
   if (missing.length > 0) {
     const { length } = resolved.slides;
-    understood.push(`Not here: ${missing.length} of ${length} ${definition.unit}. ${howToGet(data, folder)}.`);
+    understood.push(`Missing: ${missing.length} of ${length} ${definition.unit}. ${howToGet(data, folder)}.`);
   }
   return { dataset, definition, understood };
 }
 
 /**
- * Finds what a user names, and makes a definition of a folder of images or a table.
+ * Resolves the user's `data`, and makes a definition from a folder of images or a table.
  *
  * @param options.data where datasets lie, and such a definition with them
  * @throws Error when there is nothing of that name, or it cannot be understood
@@ -140,7 +140,7 @@ export async function nameData(
   return { kind: 'definition', definition: place, understood, groupColumn };
 }
 
-/** A source that is downloaded is asked for its list by `pathlab fetch` alone: opening data loads nothing. */
+/** Only `pathlab fetch` contacts a source: opening data downloads nothing. */
 function requireFetched(data: string, { name, source }: DatasetDefinition, folder: string): void {
   const lock = join(projectRoot, 'data', name, 'source', 'lock.json');
   if ('folder' in source || existsSync(lock)) return;
@@ -148,8 +148,10 @@ function requireFetched(data: string, { name, source }: DatasetDefinition, folde
 }
 
 function howToGet(data: string, folder: string): string {
-  const compiled = existsSync(join(folder, 'index.arrow')) ? `; without them opens what was compiled, ${folder}` : '';
-  return `"npx --no-install pathlab fetch ${data}" brings them (--plan says how much that is)${compiled}`;
+  const compiled = existsSync(join(folder, 'index.arrow'))
+    ? `; the compiled dataset opens without them: ${folder}`
+    : '';
+  return `"npx --no-install pathlab fetch ${data}" downloads them (--plan shows how much)${compiled}`;
 }
 
 /** The dataset in a folder, if it was compiled from these inputs and is whole. */

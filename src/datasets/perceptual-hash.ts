@@ -79,7 +79,7 @@ export interface NearPair {
 /**
  * Pairs of hashes that differ in at most so many bits, nearest first: all pairs of different hashes, and of those that are
  * equal each with the first. Thousands of blank images hash alike, and their pairs among one another would be the square
- * of that; which items hang together, and whether two sides share any, is the same without them.
+ * of that; the groups of items, and whether two splits share any, are the same without them.
  *
  * Two hashes at distance `most` agree wholly in at least one of `most + 1` parts, so that only hashes that share a part
  * are compared (as in Manku, Jain, Das Sarma: Detecting near-duplicates for web crawling, WWW 2007).

@@ -44,7 +44,7 @@ export function definitionPath(nameOrPath: string, root = projectRoot): string {
   return join(root, 'data-manifests', `${nameOrPath}.json`);
 }
 
-/** A folder of definitions holds the manifests of single slides, too. */
+/** A folder of definitions also contains manifests of single slides. */
 function definitionNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
@@ -58,13 +58,13 @@ export function definitionFolder(nameOrPath: string, root = projectRoot): string
   return dirname(definitionPath(nameOrPath, root));
 }
 
-/** Hash of what a definition asks for; what was found when it was resolved is not part of that. */
+/** Hash of what a definition asks for; results of resolving are not included. */
 export function definitionSha256(definition: DatasetDefinition): string {
   const { expected: _, resolvedSha256: __, ...asked } = definition;
   return sha256(canonicalJson(asked));
 }
 
-/** Whether the list is known to be the right one: it is the user's own, or the definition holds the hash of its source's. */
+/** Whether the list is verified: it is the user's own, or its hash is in the definition. */
 export function isResolved({ source, resolvedSha256 }: DatasetDefinition): boolean {
   return ['folder', 'csv', 'slides'].includes(source.kind) || resolvedSha256 !== null;
 }

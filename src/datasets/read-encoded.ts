@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ShardDataset } from './shard-dataset.js';
 
-/** A patch as it lies in its shard. */
+/** An encoded patch from a shard. */
 export interface EncodedPatch {
   /** JPEG, or PNG. */
   image: Uint8Array;
@@ -11,11 +11,11 @@ export interface EncodedPatch {
 }
 
 /**
- * Reads some patches of one shard. Those that are neighbours in it are read in one go.
+ * Reads some patches of one shard; adjacent ones in one read.
  *
  * @param patches rows of the index, all of one shard
- * @returns each in memory of its own
- * @throws Error when the shard is missing, shorter than the index says, or another one than it is of
+ * @returns each in its own buffer
+ * @throws Error when the shard is missing, shorter than in the index, or does not match it
  */
 export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<number>): Promise<EncodedPatch[]> {
   const path = join(dataset.folder, dataset.shardNames[dataset.shards[patches[0]!]!]!);
@@ -34,12 +34,12 @@ export async function readEncoded(dataset: ShardDataset, patches: ArrayLike<numb
       const bytes = new Uint8Array(endOf(patches[end - 1]!) - from);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
       if (bytesRead < bytes.length) throw new Error(`${path} is shorter than index.arrow says; compile it again`);
-      // Copies: views would keep all that was read in one go in memory.
+      // Copies: views would keep the whole read in memory.
       const part = (offset: number, length: number) => bytes.slice(offset - from, offset - from + length);
       for (let place = first; place < end; place++) {
         const patch = patches[place]!;
         const encoded = part(image.offset[patch]!, image.length[patch]!);
-        // Every JPEG (ITU-T T.81, B.1.1.3) and PNG begins so; a shard that was compiled anew meanwhile has something else there.
+        // Every JPEG (ITU-T T.81, B.1.1.3) and PNG begins so; a recompiled shard has something else there.
         if (!['ffd8', '8950'].includes(Buffer.from(encoded.subarray(0, 2)).toString('hex'))) {
           throw new Error(`${path} does not match index.arrow: open the dataset again, or compile it`);
         }

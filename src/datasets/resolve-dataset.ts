@@ -11,40 +11,40 @@ import { resolveDefinition } from './resolve/resolve.js';
 export interface FetchOptions extends DownloadOptions {
   /** Where the files go; by default `data/<name>/source`. */
   out?: string;
-  /** The folder of the user's that holds the files, for a source that is one. */
+  /** The user's folder with the files, for a source of that kind. */
   from?: string;
-  /** A mirror, or a server in a test, in place of the definition's own address. */
+  /** A mirror, or a test server, instead of the definition's own address. */
   endpoint?: string;
-  /** Only so many slides, drawn by their ids; the lock file is of all. */
+  /** Number of slides, drawn by their ids; the lock file lists all. */
   limit?: number;
-  /** Asks the source again although there is a lock file. */
+  /** Queries the source again even if there is a lock file. */
   refresh?: boolean;
-  /** Called as the list comes: with slides so far, or files where they are a folder of the user's. */
+  /** Progress of listing: slides so far, or files in a user's folder. */
   onPage?: (found: number, total: number | undefined) => void;
-  /** Called before each wait after which the source is asked for its list again. */
+  /** Called before each wait before a retry of the list. */
   onListRetry?: (address: string, waitSeconds: number, reason: string) => void;
 }
 
-/** A dataset's list, and where its files are. */
+/** A dataset's list and the location of its files. */
 export interface ResolvedDataset {
   definition: DatasetDefinition;
   /** The definition's own source, or the mirror or folder that the caller chose. */
   source: DatasetOrigin;
   lock: LockFile;
-  /** The slides that are wanted: all, or those that a limit drew. */
+  /** The selected slides: all, or those drawn by a limit. */
   slides: readonly LockedSlide[];
   /** Where lock file, report and downloads are. */
   out: string;
   /** Where the slides' paths start: `out`, or the user's own folder. */
   folder: string;
-  /** In words: that the list is the user's or the source's own, or that nobody has checked that yet. */
+  /** In words: whether the list is the user's own, verified, or not verified. */
   resolution: string;
 }
 
 /**
- * Resolves a definition: from the lock file of an earlier call if it is of the same definition, else from its source.
+ * Resolves a definition: from an existing lock file of the same definition, else from its source.
  *
- * @throws Error when the list is not the one whose hash the definition holds
+ * @throws Error when the list does not have the hash in the definition
  */
 export async function resolveDataset(nameOrPath: string, options: FetchOptions = {}): Promise<ResolvedDataset> {
   const definition = readDefinition(nameOrPath);
@@ -82,7 +82,7 @@ function placed(definition: DatasetDefinition, { endpoint, from }: FetchOptions)
     return { ...source, endpoint: endpoint.replace(/\/+$/, '') };
   }
   if (from !== undefined) {
-    if (!('folder' in source)) throw new Error(`${definition.name} is downloaded: it takes no folder of the user's`);
+    if (!('folder' in source)) throw new Error(`${definition.name} is downloaded: --from does not apply`);
     return { ...source, folder: resolve(from) };
   }
   return source;
@@ -94,7 +94,7 @@ function localFolder(source: DatasetOrigin, base: string): string | undefined {
 
 function earlierLock(definition: DatasetDefinition, out: string, { refresh }: FetchOptions): LockFile | undefined {
   const path = join(out, 'lock.json');
-  // A folder of the user's is read each time: what is in it is the user's to change.
+  // A user's folder is read each time, since the user may change it.
   if (refresh || 'folder' in definition.source || !existsSync(path)) return undefined;
   const lock = readLockFile(path);
   return lock.definitionSha256 === definitionSha256(definition) ? lock : undefined;
@@ -106,13 +106,13 @@ function resolutionOf(definition: DatasetDefinition, lock: LockFile): string {
     if (isResolved(definition)) {
       return `the list is ${lock.synthetic ? 'of synthetic slides' : "the user's own"}; its hash is ${lock.listSha256}`;
     }
-    return `not yet resolved against the real source: the hash of this list, ${lock.listSha256}, is nobody's but yours`;
+    return `not yet resolved against the real source: the hash of this list, ${lock.listSha256}, is not verified`;
   }
   if (resolvedSha256 === lock.listSha256) return `the list has the hash that the definition holds, ${resolvedSha256}`;
   throw new Error(
-    `${name}: the source now has another list than when the definition was resolved (${lock.slides.length} slides, ` +
-      `hash ${lock.listSha256}, not ${resolvedSha256}); results from it cannot be compared with earlier ones. To take ` +
-      'it all the same, write its hash into resolvedSha256',
+    `${name}: the source's list has changed since the definition was resolved (${lock.slides.length} slides, ` +
+      `hash ${lock.listSha256}, not ${resolvedSha256}); results from it cannot be compared with earlier ones. To use ` +
+      'it anyway, write its hash into resolvedSha256',
   );
 }
 

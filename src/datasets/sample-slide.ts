@@ -6,13 +6,13 @@ import type { DatasetDefinition } from './definition.js';
 import { readSlideManifest } from './manifest.js';
 import type { SlideSource } from './slide-source.js';
 
-/** The manifest of the real slide that set-up brings along. */
+/** The manifest of the real slide that set-up downloads. */
 export const sampleManifestName = 'openslide-cmu-1-small-region';
 
 /**
  * The real sample slide, checked against its manifest.
  *
- * @throws Error when it is missing or not the file that the manifest says
+ * @throws Error when it is missing or does not match the manifest
  */
 export function sampleSlide(root = projectRoot): SlideSource {
   const { file, licence, origin } = readSlideManifest(sampleManifestName, root);
@@ -58,7 +58,7 @@ export function sampleDataset(like: DatasetDefinition, root = projectRoot): Slid
       labels: { from: 'none' },
       licence,
       citation,
-      notes: [`Cut as ${like.name} is. One slide: it can be looked at, and not be divided or learned from.`],
+      notes: [`Cut like ${like.name}. A single slide, for viewing only: too few to split or train on.`],
       expected: null,
       resolvedSha256: null,
     },

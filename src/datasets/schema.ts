@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
 /*
- * Schemas of the project's JSON files. A schema's message says what a value must be: `a text`. Sentences are made of it by
- * `faults`.
+ * Schemas of the project's JSON files. A schema's message names the expected value: `a text`. `faults` makes sentences
+ * of it.
  */
 
-/** A value that is what the words say. */
+/** A value that satisfies a test, described in words. */
 export function valueThat<T>(words: string, holds: (value: unknown) => boolean) {
   return z.custom<T>(holds, { error: words });
 }
@@ -19,7 +19,7 @@ export function objectOf<Fields extends z.ZodRawShape>(fields: Fields) {
   return z.strictObject(fields, { error: ({ code }) => (code === 'unrecognized_keys' ? undefined : 'an object') });
 }
 
-/** One of several objects, told apart by a field. */
+/** One of several objects, distinguished by a field. */
 export function oneOfKinds<const Kinds extends readonly [z.ZodObject, ...z.ZodObject[]]>(
   field: string,
   schemas: Kinds,
@@ -36,7 +36,7 @@ export function oneOf<const Values extends readonly string[]>(...values: Values)
 
 export const listOf = <Item extends z.ZodType>(item: Item) => z.array(item, { error: 'a list' }).readonly();
 
-/** An object with any names, whose values all are of one kind. */
+/** An object with any keys and values of one kind. */
 export const mapOf = <Item extends z.ZodType>(item: Item) =>
   z.record(z.string(), item, { error: 'an object' }).readonly();
 
@@ -55,9 +55,9 @@ export const trueOrFalse = z.boolean({ error: 'true or false' });
 export const httpsUrl = matching('an https address', /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/);
 export const sha256Digest = matching('a SHA-256 in hexadecimal', /^[0-9a-f]{64}$/);
 export const md5Digest = matching('an MD5 in hexadecimal', /^[0-9a-f]{32}$/);
-/** A path that cannot leave the folder that it is put under. */
+/** A path that cannot leave its folder. */
 export const innerPath = valueThat<string>('a relative path without ".."', isInnerPath);
-/** A name that is a file's whole name in any folder, on any machine. */
+/** A name that is a valid file name on any machine. */
 export const fileNameWords =
   'a name of letters, digits and . _ - only, at most 128, which begins with a letter or digit and has no ".."';
 export const fileName = valueThat<string>(fileNameWords, isFileName);
@@ -81,9 +81,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * What is wrong with a value, one short sentence each; empty when it fits the schema.
+ * The errors in a value, one short sentence each; empty if it is valid.
  *
- * @param what says whose field an unknown field is not, such as "a slide's manifest"
+ * @param what the object, for messages on unknown fields: "a slide's manifest"
  */
 export function faults(value: unknown, schema: z.ZodType, what: string): string[] {
   const { error } = schema.safeParse(value, { reportInput: true });
@@ -100,7 +100,7 @@ export function faults(value: unknown, schema: z.ZodType, what: string): string[
   });
 }
 
-/** One sentence for each value that is there more than once. */
+/** One sentence for each duplicate value. */
 export function duplicateFaults(values: readonly (string | number)[], place: string, field: string): string[] {
   const seen = new Set<string | number>();
   const repeated = new Set<string | number>();
@@ -108,7 +108,7 @@ export function duplicateFaults(values: readonly (string | number)[], place: str
   return [...repeated].map((value) => `${place} has the ${field} ${JSON.stringify(value)} more than once`);
 }
 
-/** A value in an error: all of it if short. */
+/** A value for an error message, shortened if long. */
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing';
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;

@@ -4,7 +4,7 @@ import { digestOfFile } from '../base/index.js';
 import { type CompileReport, readReport } from './compile/index.js';
 import { readShardIndex } from './shards/index.js';
 
-/** A column of names, packed: for each patch a place in `names`, -1 where it is not known. */
+/** A column of names as codes: for each patch an index into `names`, -1 if unknown. */
 export interface CodedColumn {
   codes: Int32Array;
   names: readonly string[];
@@ -14,34 +14,34 @@ export interface CodedColumn {
 export interface ShardDataset {
   folder: string;
   report: CompileReport;
-  /** `index.arrow`, and the hash of that file: it stands for everything in the shards. */
+  /** `index.arrow`, and its hash, which covers everything in the shards. */
   index: ColumnTable;
   indexSha256: string;
   count: number;
   /** Side of the images, px. */
   size: number;
-  /** Class of each patch, a place in `classNames`; -1 where it has none. */
+  /** Class of each patch, an index into `classNames`; -1 for none. */
   labels: Int32Array;
   classNames: readonly string[];
-  /** Slide that each patch is from; of a precut patch, its own id. */
+  /** Slide of each patch; for a precut patch, its own id. */
   slides: CodedColumn;
   patients: CodedColumn;
   sites: CodedColumn;
-  /** Side of a split that the user's table puts each patch on: train, validation or test; null where it puts none on any. */
+  /** The split of each patch in the user's table: train, validation or test; null if it has none. */
   splits: CodedColumn | null;
-  /** 1 where a patch was drawn and is not from a patient, else 0. */
+  /** 1 for synthetic patches, else 0. */
   synthetic: Uint8Array;
-  /** Shard of each patch, a place in `shardNames`. */
+  /** Shard of each patch, an index into `shardNames`. */
   shards: Int32Array;
   shardNames: readonly string[];
-  /** Where each JPEG lies in its shard, and each mask; of a patch without a mask, length 0. */
+  /** Position of each JPEG and each mask in its shard; without a mask, length 0. */
   image: { offset: Float64Array; length: Int32Array };
   mask: { offset: Float64Array; length: Int32Array };
 }
 
 /**
- * Opens what `compileDataset` made. Classes come in the order of the definition: all of them where patches have masks, whose
- * values are places in that order, else those that have patches.
+ * Opens a compiled dataset. Classes are in the definition's order: all of them if patches have masks, whose values are
+ * indices in that order, else those with patches.
  *
  * @param folder with `index.arrow` and `report.json`
  * @throws Error when the folder is not a compiled dataset
@@ -60,9 +60,7 @@ export async function openShardDataset(folder: string): Promise<ShardDataset> {
   const classNames = report.classes.filter((name) => hasMasks || classes.names.includes(name));
   const unknown = classes.names.find((name) => !classNames.includes(name));
   if (unknown !== undefined) {
-    throw new Error(
-      `${folder} has patches of the class "${unknown}", which its report does not know; compile it again`,
-    );
+    throw new Error(`${folder} has patches of the class "${unknown}", which is not in its report; compile it again`);
   }
   const labels = classes.names.map((name) => classNames.indexOf(name));
   return {
@@ -86,7 +84,7 @@ export async function openShardDataset(folder: string): Promise<ShardDataset> {
   };
 }
 
-/** Writes a column of numbers into a list, 0 for null. Row by row: a list of millions of values on the way takes memory. */
+/** Writes a column of numbers into an array, 0 for null, row by row to save memory. */
 function filled<List extends Float64Array | Int32Array | Uint8Array>(
   list: List,
   index: ColumnTable,

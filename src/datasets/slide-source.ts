@@ -30,6 +30,6 @@ export interface DatasetSlide extends SlideSource {
   mask: string | null;
   /** The polygons' file beside it: ASAP XML or GeoJSON. */
   annotation: string | null;
-  /** The side that the user's table puts it on, where it does. */
+  /** Its split in the user's table, if given. */
   side?: SplitName;
 }

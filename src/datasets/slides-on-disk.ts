@@ -6,9 +6,9 @@ import type { ResolvedDataset } from './resolve-dataset.js';
 import type { DatasetSlide } from './slide-source.js';
 
 /**
- * The slides of a resolved dataset whose files are all in their place, and the ids of the others. A downloaded file must
- * lie as it arrived, by its record; one without a record, or touched since, is for `fetchDataset` to check. A file of the
- * user's was read when the list was made. Nothing is downloaded and no slide is read.
+ * The slides of a resolved dataset with all files present, and the ids of the others. A downloaded file must match its
+ * record; `fetchDataset` checks files that have no record or changed since. A user's file was read when the list was
+ * made. Nothing is downloaded and no slide is read.
  */
 export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDataset): {
   ready: DatasetSlide[];
@@ -43,7 +43,7 @@ export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDatas
   return { ready, missing };
 }
 
-/** Undefined where the file is not in its place. */
+/** Undefined if the file is missing. */
 function sha256InPlace(folder: string, file: LockedFile): string | undefined {
   if (file.remote !== null) return untouchedRecord(folder, file)?.sha256;
   const size = statSync(join(folder, file.path), { throwIfNoEntry: false })?.size;

@@ -15,28 +15,28 @@ import { type Answer, failureOf, type RequestOptions, request } from './request.
 import { type RetryOptions, withRetries } from './retry.js';
 import { redactedUrl } from './url.js';
 
-/** A file of a list, and where it is had from. */
+/** A file of a list, with its URL. */
 export interface Download extends WantedFile {
   url: string;
 }
 
 export interface TransferOptions extends RequestOptions, RetryOptions {
-  /** So many bytes at most are asked for again after a crash or a power cut. */
+  /** Maximum number of bytes requested again after a crash or a power cut. */
   syncEveryBytes: number;
   bandwidth?: BandwidthLimit;
   onBytes?: (received: number) => void;
   onRetry?: (attempt: number, waitSeconds: number, reason: string) => void;
 }
 
-/** Content that is not what was announced is asked for so often from its first byte. */
+/** Number of attempts from the first byte for wrong content. */
 const wholeAttempts = 2;
 
 /**
- * Brings one file into its folder, going on where an earlier process stopped. It gets its name when all of it is there,
- * is what the list says and, if it was there before, what arrived then. The caller holds its lock.
+ * Downloads one file, resuming where an earlier process stopped. It gets its name when it is complete, matches the list
+ * and, if it was downloaded before, the first download. The caller holds its lock.
  *
- * @throws WrongContentError when what arrives is something else (it is then in quarantine); TransferError and system
- *   errors when retries did not help; Error for what retries cannot help
+ * @throws WrongContentError for wrong content (which is quarantined); TransferError and system errors when retries
+ *   failed; Error for permanent failures
  */
 export async function downloadFile(folder: string, file: Download, options: TransferOptions): Promise<ReceivedRecord> {
   const partial = await PartialFile.open(folder, file.path, options.syncEveryBytes);
@@ -56,7 +56,7 @@ export async function downloadFile(folder: string, file: Download, options: Tran
       await partial.quarantine(quarantinePath(folder, file.path));
       await explainQuarantine(folder, file.path, wrong);
       if (whole >= wholeAttempts) {
-        throw new WrongContentError(`what arrives is not what was announced: ${wrong.join('; ')}`);
+        throw new WrongContentError(`the content is not as announced: ${wrong.join('; ')}`);
       }
     }
   } finally {
@@ -64,9 +64,9 @@ export async function downloadFile(folder: string, file: Download, options: Tran
   }
 }
 
-/** Receives until all bytes are there, over as many connections as it takes. */
+/** Receives all bytes, over as many connections as needed. */
 async function receive(partial: PartialFile, file: Download, options: TransferOptions): Promise<void> {
-  // Connections that each bring a good part are not failures, however many it takes.
+  // Connections that each transfer a good part do not count as failures.
   const goodPart = Math.max(2 ** 20, file.bytes / 100);
   let before = partial.received;
   await withRetries(file.path, () => receiveOnce(partial, file, options), options, {
@@ -80,7 +80,7 @@ async function receive(partial: PartialFile, file: Download, options: TransferOp
   });
 }
 
-/** Asks for what is missing and writes what comes, until the end or a failure. */
+/** Requests the missing bytes and writes them, until the end or a failure. */
 async function receiveOnce(partial: PartialFile, file: Download, options: TransferOptions): Promise<void> {
   const { validator } = partial;
   if (partial.received > 0 && validator === undefined) await partial.discard();
@@ -97,7 +97,7 @@ async function receiveOnce(partial: PartialFile, file: Download, options: Transf
       await options.bandwidth?.take(chunk.length, options.signal);
       if (partial.received + chunk.length > file.bytes) {
         await partial.discard();
-        throw new WrongContentError(`the server sends more than the ${file.bytes} bytes that the list says`);
+        throw new WrongContentError(`the server sends more than the ${file.bytes} bytes in the list`);
       }
       await partial.write(chunk);
       options.onBytes?.(partial.received);
@@ -114,30 +114,32 @@ async function receiveOnce(partial: PartialFile, file: Download, options: Transf
   }
 }
 
-/** Checks the head of an answer against the list, and makes the partial file ready for what follows. */
+/** Checks the response headers against the list, and prepares the partial file. */
 async function beginAt(partial: PartialFile, file: Download, answer: Answer): Promise<void> {
   const { status, headers } = answer;
   const about = redactedUrl(file.url);
   if (status === 416) {
     await partial.discard();
-    throw new TransferError(`${about}: the server has no such range; it is asked for from the beginning`);
+    throw new TransferError(`${about}: the server has no such range; restarting from the beginning`);
   }
   const failure = failureOf(answer, about);
   if (failure) throw failure;
   const etag = headers.etag ?? null;
   if (file.etag !== null && etag !== null && etag !== file.etag) {
     throw new WrongContentError(
-      `${about} has changed: its ETag is ${etag}, but the list says ${file.etag}; resolve the list anew`,
+      `${about} has changed: its ETag is ${etag}, but the list says ${file.etag}; refresh the list`,
     );
   }
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw new WrongContentError(`${about}: the server sends it ${encoding}-compressed, which it was asked not to`);
+    throw new WrongContentError(
+      `${about}: the server sends it ${encoding}-compressed, although the request forbids it`,
+    );
   }
   const total = status === 206 ? rangeTotal(headers['content-range'], partial.received) : headers['content-length'];
   if (total === null) {
     await partial.discard();
-    throw new TransferError(`${about}: the server sends another range than was asked for`);
+    throw new TransferError(`${about}: the server sends a different range than requested`);
   }
   if (total !== undefined && Number(total) !== file.bytes) {
     throw new WrongContentError(`${about} has ${total} bytes, but the list says ${file.bytes}`);
@@ -148,7 +150,7 @@ async function beginAt(partial: PartialFile, file: Download, answer: Answer): Pr
   }
 }
 
-/** The whole size of `bytes FIRST-LAST/TOTAL`; null when it does not begin where it must. */
+/** The total size of `bytes FIRST-LAST/TOTAL`; null if the range does not begin as requested. */
 function rangeTotal(header: string | undefined, first: number): string | null {
   const parts = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? '');
   return parts && Number(parts[1]) === first && Number(parts[2]) === Number(parts[3]) - 1 ? parts[3]! : null;

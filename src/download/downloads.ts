@@ -15,15 +15,15 @@ import { retryDefaults } from './retry.js';
 
 export interface DownloadOptions
   extends Partial<Omit<TransferOptions, 'bandwidth' | 'onBytes' | 'onRetry' | 'method' | 'headers' | 'body'>> {
-  /** Files at a time. */
+  /** Number of parallel downloads. */
   parallel?: number;
   /** All together, bytes/s. */
   bytesPerSecond?: number;
-  /** The files may take no more than this in all, bytes. */
+  /** Maximum total size of the files, bytes. */
   diskBudgetBytes?: number;
-  /** So much is left free on the disk, bytes. */
+  /** Space to leave free on the disk, bytes. */
   keepFreeBytes?: number;
-  /** Reads also the files that are there already and look untouched. */
+  /** Also reads existing files that look unchanged. */
   everyByte?: boolean;
   onProgress?: (event: DownloadProgress) => void;
 }
@@ -36,31 +36,31 @@ export type DownloadProgress = { path: string; bytes: number } & (
 );
 
 export interface DownloadResult {
-  /** Every file that is there now, in the order of the list. */
+  /** Every existing file, in the list's order. */
   received: ReceivedRecord[];
   failed: { path: string; reason: string }[];
   /** How many of those received came in this call. */
   fetched: number;
 }
 
-/** How often files that other processes are downloading are looked at, ms. */
+/** Polling interval for files that other processes download, ms. */
 const lookEvery = 200;
 /** Between two `receiving` events of a file, ms. */
 const emitEvery = 250;
 
 /**
- * Downloads files into a folder, several at a time. Any number of processes may do so at once in one folder. A file that
- * fails does not stop the rest.
+ * Downloads files into a folder in parallel. Several processes may share the folder. A file that fails does not stop
+ * the rest.
  *
- * @throws DiskFullError when the files do not fit, at best before anything is downloaded; InterruptedError when `signal`
- *   aborts. What has arrived stays, and a later call goes on from there
+ * @throws DiskFullError when the files do not fit, if possible before any download; InterruptedError when `signal`
+ *   aborts. Downloaded data is kept, and a later call continues
  */
 export async function downloadAll(
   folder: string,
   files: readonly Download[],
   options: DownloadOptions = {},
 ): Promise<DownloadResult> {
-  const words = () => `nothing more can be written in ${folder}; make room and run it again, it goes on from there`;
+  const words = () => `nothing more can be written in ${folder}; make room and run it again to continue`;
   return explainDiskFull(() => new Downloads(folder, options).run(files), words);
 }
 
@@ -69,7 +69,7 @@ class Downloads {
   private readonly parallel: number;
   private readonly records = new Map<string, ReceivedRecord>();
   private readonly failed: { path: string; reason: string }[] = [];
-  /** Aborts the other transfers when one finds that nothing more can be written. */
+  /** Aborts the other transfers when the disk is full. */
   private readonly stop = new AbortController();
   private fetched = 0;
 
@@ -106,7 +106,7 @@ class Downloads {
     return { received: received as ReceivedRecord[], failed: this.failed, fetched: this.fetched };
   }
 
-  /** Several workers take files from a queue, to which the work itself may add. */
+  /** Several workers take files from a queue, which may grow. */
   private async eachOf(queue: Download[], work: (file: Download) => Promise<void>): Promise<void> {
     const worker = async () => {
       for (let file = queue.shift(); file; file = queue.shift()) {
@@ -124,7 +124,7 @@ class Downloads {
     );
     throwIfInterrupted(this.options.signal, 'downloading');
     const reasons = ended.flatMap((worker) => (worker.status === 'rejected' ? [worker.reason as Error] : []));
-    // The others were aborted on account of the first.
+    // The others were aborted because of the first.
     const first = reasons.find((reason) => reason.name !== 'AbortError') ?? reasons[0];
     if (first) throw first;
   }
@@ -132,7 +132,7 @@ class Downloads {
   private async isThere(file: Download): Promise<boolean> {
     const record = await verifyDownload(this.folder, file, this.options.everyByte ?? false);
     if (!record) return false;
-    // A process that was killed after the file's last byte left its lock's file.
+    // A process killed after the file's last byte leaves its lock file.
     const path = this.lockPath(file);
     if (existsSync(path)) await (await FileLock.take(path))?.release();
     this.records.set(file.path, record);
@@ -182,14 +182,14 @@ class Downloads {
     };
   }
 
-  /** Refuses what cannot fit before it is begun. */
+  /** Refuses downloads that cannot fit, before they start. */
   private async checkRoom(files: readonly Download[], missing: readonly Download[]): Promise<void> {
     const { diskBudgetBytes, keepFreeBytes = 0 } = this.options;
     const sum = (list: readonly Download[]) => list.reduce((bytes, file) => bytes + file.bytes, 0);
     if (diskBudgetBytes !== undefined && sum(files) > diskBudgetBytes) {
       throw new DiskFullError(
         `the ${files.length} files take ${gigabytes(sum(files))} in all, but the disk budget is ` +
-          `${gigabytes(diskBudgetBytes)}; take fewer files or a larger budget`,
+          `${gigabytes(diskBudgetBytes)}; use fewer files or a larger budget`,
       );
     }
     if (missing.length === 0) return;
@@ -198,7 +198,7 @@ class Downloads {
     if (sum(missing) > free) {
       throw new DiskFullError(
         `the disk is full: ${missing.length} files of ${gigabytes(sum(missing))} are missing, and the disk of ` +
-          `${this.folder} has ${gigabytes(Math.max(0, free))} for them; take fewer files or another folder`,
+          `${this.folder} has ${gigabytes(Math.max(0, free))} for them; use fewer files or another folder`,
       );
     }
   }
@@ -210,7 +210,7 @@ class Downloads {
 
 type DistributiveOmit<T, Keys extends string> = T extends unknown ? Omit<T, Keys> : never;
 
-/** How a server is asked, where nothing else is said; an option given as undefined means the default. */
+/** Default request options; an option given as undefined means the default. */
 export function withDefaults<T extends DownloadOptions>(options: T) {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
   return { ...requestDefaults, ...retryDefaults, ...given };
@@ -224,7 +224,7 @@ async function nearestFolder(folder: string): Promise<string> {
   return there ? folder : nearestFolder(join(folder, '..'));
 }
 
-/** A size for people. */
+/** A formatted size. */
 export function gigabytes(bytes: number): string {
   if (bytes >= 1e12) return `${(bytes / 1e12).toFixed(2)} TB`;
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;

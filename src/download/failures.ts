@@ -1,21 +1,21 @@
-/** Something that may go better when it is tried again. */
+/** A temporary failure, which may be retried. */
 export class TransferError extends Error {
   override name = 'TransferError';
   constructor(
     message: string,
-    /** The server's own word on when to come back. */
+    /** The server's Retry-After. */
     readonly retryAfterSeconds?: number,
   ) {
     super(message);
   }
 }
 
-/** What arrived whole is not what was announced. Trying again from the first byte may help, once. */
+/** A complete download with wrong content. One retry from the first byte may help. */
 export class WrongContentError extends Error {
   override name = 'WrongContentError';
 }
 
-/** The message of anything thrown; system errors get their code in words that a user can act on. */
+/** The message of any thrown value; codes of system errors are explained. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
@@ -39,7 +39,7 @@ const transient = new Set([
   ...['HPE_INVALID_CONSTANT', 'HPE_INVALID_CHUNK_SIZE', 'ERR_STREAM_PREMATURE_CLOSE'],
 ]);
 
-/** Whether trying again may help. */
+/** Whether a retry may help. */
 export function isTransient(error: unknown): boolean {
   return error instanceof TransferError || transient.has((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -6,19 +6,19 @@ import { explainDiskFull } from '../base/disk-full.js';
 import { syncFolder, writeFileAtomic } from '../base/files.js';
 import { sha256 } from '../base/hash.js';
 
-/** What `<name>.partial.json` beside a partial file says: which content it is the beginning of, and how much is safe. */
+/** Contents of `<name>.partial.json` beside a partial file: the identity of the content, and how much is on disk. */
 interface Sidecar {
   bytes: number;
   etag: string | null;
   modified: string | null;
-  /** So much is on the disk for certain, also after a power cut. */
+  /** Number of bytes synced to disk. */
   synced: number;
 }
 
 /**
- * The beginning of a file that is being downloaded. It lies in a folder of its own under a name that no other process
- * has, and gets the file's name only when it is whole, synced and checked. What another process left is taken over by
- * renaming it, so that of two processes that both believe the file to be theirs one finds its own gone.
+ * A partial download. It is in a separate folder under a unique name, and gets the file's name only when it is
+ * complete, synced and checked. A partial file of another process is taken over by renaming it, so that of two
+ * processes that claim it, one finds it missing.
  */
 export class PartialFile {
   private sidecar: Sidecar | undefined;
@@ -32,7 +32,7 @@ export class PartialFile {
     private readonly syncEveryBytes: number,
   ) {}
 
-  /** Opens what there is of a file, or nothing of it. The caller holds the file's lock. */
+  /** Opens an existing partial file, or a new one. The caller holds the file's lock. */
   static async open(folder: string, path: string, syncEveryBytes: number): Promise<PartialFile> {
     const parts = partialFolder(folder);
     await mkdir(parts, { recursive: true });
@@ -43,7 +43,7 @@ export class PartialFile {
     return partial;
   }
 
-  /** How much is there; 0 when nothing is, or it must not be used. */
+  /** Number of usable bytes. */
   get received(): number {
     return this.position;
   }
@@ -52,7 +52,7 @@ export class PartialFile {
     return this.sidecar?.etag ?? null;
   }
 
-  /** What a server needs to know to send the rest only if the content is still the same. */
+  /** Request header so that the server sends the rest only if the content is unchanged. */
   get validator(): string | undefined {
     const { etag, modified } = this.sidecar ?? {};
     // A weak ETag does not promise the same bytes.
@@ -86,7 +86,7 @@ export class PartialFile {
     }
   }
 
-  /** Makes ready to go on at `received`: reads what is there into the hashes. */
+  /** Prepares to resume at `received`: hashes the existing bytes. */
   async resume(): Promise<void> {
     if (this.handle) return;
     this.handle = await open(this.path, 'r+');
@@ -94,7 +94,7 @@ export class PartialFile {
     for await (const chunk of stream) this.hash(chunk as Buffer);
   }
 
-  /** Throws away what is there and begins anew with the content that the server has now. */
+  /** Discards the existing bytes and starts over with the server's current content. */
   async restart(content: { bytes: number; etag: string | null; modified: string | null }): Promise<void> {
     await this.discard();
     this.handle = await open(this.path, 'wx+');
@@ -118,7 +118,7 @@ export class PartialFile {
     if (this.position - this.sidecar!.synced >= this.syncEveryBytes) await this.sync();
   }
 
-  /** Puts what is there on the disk for certain, so that it is not asked for again. */
+  /** Syncs to disk, so that the bytes are not requested again. */
   async sync(): Promise<void> {
     if (!this.handle || !this.sidecar || this.sidecar.synced === this.position) return;
     await this.written(async () => {
@@ -128,23 +128,23 @@ export class PartialFile {
     });
   }
 
-  /** Digests of what is there. */
+  /** Digests of the bytes so far. */
   digests(): { sha256: string; md5: string } {
     return { sha256: this.hashes.sha256.copy().digest('hex'), md5: this.hashes.md5.copy().digest('hex') };
   }
 
-  /** When the content was last written, as the finished file will tell it. */
+  /** Modification time of the content, as the finished file will have it. */
   async modifiedMs(): Promise<number> {
     return (await this.handle!.stat()).mtimeMs;
   }
 
-  /** Gives the whole, checked content its place. */
+  /** Moves the complete, checked content to its path. */
   async finish(): Promise<void> {
     await this.written(() => this.handle!.sync());
     await this.move(this.target);
   }
 
-  /** Puts content that must not be used where people can look at it. */
+  /** Moves wrong content to quarantine, for inspection. */
   async quarantine(place: string): Promise<void> {
     await this.move(place);
   }
@@ -183,7 +183,7 @@ export class PartialFile {
   private async written(work: () => Promise<void>): Promise<void> {
     const words = () =>
       `${this.target} stopped after ${this.position} of ${this.sidecar?.bytes} bytes; ` +
-      'make room and run it again, it goes on from there';
+      'make room and run it again to continue';
     await explainDiskFull(work, words);
   }
 }
@@ -192,7 +192,7 @@ export function partialFolder(folder: string): string {
   return join(folder, 'partial');
 }
 
-/** A name for a path's partial file and lock: short whatever the path's length. */
+/** A short name for a path's partial file and lock. */
 export function partialStem(path: string): string {
   return `${basename(path).slice(0, 80)}-${sha256(path).slice(0, 12)}`;
 }

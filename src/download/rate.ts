@@ -1,17 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Holds several streams together below a rate. */
+/** Limits the total rate of several streams. */
 export class BandwidthLimit {
   private readyAt = performance.now();
 
   constructor(private readonly bytesPerSecond: number) {
-    if (!(bytesPerSecond > 0)) throw new RangeError(`a bandwidth is a number above 0, bytes/s; got ${bytesPerSecond}`);
+    if (!(bytesPerSecond > 0))
+      throw new RangeError(`bandwidth must be a number above 0, bytes/s; got ${bytesPerSecond}`);
   }
 
   /** Waits until some more bytes may be taken. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
     const now = performance.now();
-    // Time in which nothing was taken is not saved up, but for a quarter of a second.
+    // At most a quarter of a second of idle time is credited.
     this.readyAt = Math.max(this.readyAt, now - 250) + (1000 * bytes) / this.bytesPerSecond;
     if (this.readyAt > now) await sleep(this.readyAt - now, undefined, { signal });
   }
@@ -24,7 +25,7 @@ export interface MinimumRate {
 }
 
 /**
- * Watches a stream that may stand still or trickle; time that this side spends is not held against the server.
+ * Detects stalled and slow streams; time spent by this process does not count.
  *
  * @param stop called once when it is too slow
  */
@@ -52,14 +53,14 @@ export class RateWatch {
     }, look);
   }
 
-  /** Some bytes came; until `wait` the server has nothing to do. */
+  /** Bytes arrived; the clock stops until `wait`. */
   came(bytes: number): void {
     this.bytes += bytes;
     if (this.waitingSince !== undefined) this.waited += performance.now() - this.waitingSince;
     this.waitingSince = undefined;
   }
 
-  /** The server is waited for again. */
+  /** Restarts the clock. */
   wait(): void {
     this.waitingSince = performance.now();
   }

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../base/files.js';
 
-/** A file to be in a folder, and what is known of it. */
+/** A file of a folder, with its known properties. */
 export interface WantedFile {
   /** Place in the folder: a relative path without "..". */
   path: string;
@@ -14,18 +14,18 @@ export interface WantedFile {
   etag: string | null;
 }
 
-/** What `received/<path>.json` says of a file that arrived whole: what it was then, and must be ever after. */
+/** Contents of `received/<path>.json`: the properties of a completely downloaded file, which it must keep. */
 export interface ReceivedRecord {
   path: string;
   bytes: number;
   sha256: string;
   md5: string;
   etag: string | null;
-  /** When the file was last written; while that and the size stand, it is not read again. */
+  /** Modification time; while this and the size are unchanged, the file is not read again. */
   modifiedMs: number;
 }
 
-/** The record of a file that arrived earlier; undefined if none did. */
+/** The record of an earlier download; undefined if there is none. */
 export function readReceived(folder: string, path: string): ReceivedRecord | undefined {
   let text: string;
   try {
@@ -36,7 +36,9 @@ export function readReceived(folder: string, path: string): ReceivedRecord | und
   }
   const record = JSON.parse(text) as ReceivedRecord;
   if (record.path !== path || !/^[0-9a-f]{64}$/.test(record.sha256)) {
-    throw new Error(`${recordPath(folder, path)} is not a record of ${path}; delete it and the file to get both again`);
+    throw new Error(
+      `${recordPath(folder, path)} is not a record of ${path}; delete it and the file to download both again`,
+    );
   }
   return record;
 }
@@ -50,11 +52,10 @@ function recordPath(folder: string, path: string): string {
 }
 
 /**
- * Whether a file is there and is what it must be. One that is not goes into quarantine, so that nobody takes it for
- * what it should be.
+ * Checks an existing file. A wrong one is quarantined.
  *
- * @param everyByte reads the file even if it looks untouched since it arrived
- * @returns its record; undefined when it is to be downloaded
+ * @param everyByte reads the file even if it looks unchanged since its download
+ * @returns its record; undefined if it must be downloaded
  */
 export async function verifyDownload(
   folder: string,
@@ -79,8 +80,8 @@ export async function verifyDownload(
 }
 
 /**
- * The record of a file that lies as it arrived and is what the list says; undefined for any other. No file is read, and
- * none is moved: `verifyDownload` has the last word on those that have no record or were touched.
+ * The record of a file that is unchanged since its download and matches the list; undefined for any other. No file is
+ * read or moved: `verifyDownload` checks files without a record or with changes.
  */
 export function untouchedRecord(folder: string, wanted: WantedFile): ReceivedRecord | undefined {
   const facts = statSync(join(folder, wanted.path), { throwIfNoEntry: false });
@@ -95,7 +96,7 @@ function isUntouched(
   return record !== undefined && facts.size === record.bytes && facts.mtimeMs === record.modifiedMs;
 }
 
-/** In what a file differs from what the list says, and from what arrived at the first download. */
+/** How a file differs from the list and from the first download. */
 export function differences(
   wanted: WantedFile,
   record: ReceivedRecord | undefined,
@@ -108,7 +109,7 @@ export function differences(
   compare('size', found.bytes, wanted.bytes, 'the list');
   compare('MD5', found.md5, wanted.md5, 'the list');
   compare('SHA-256', found.sha256, wanted.sha256, 'the list');
-  // A list that was resolved anew may announce another content; its own checksum then has the last word.
+  // A refreshed list may announce new content; its checksum then decides.
   if (wanted.md5 === null && wanted.sha256 === null && record?.bytes === wanted.bytes) {
     compare('SHA-256', found.sha256, record.sha256, 'the record of the first download');
   }
@@ -126,12 +127,12 @@ async function quarantine(folder: string, path: string, place: string, wrong: re
   await explainQuarantine(folder, path, wrong);
 }
 
-/** Writes why a file is in quarantine beside it. */
+/** Writes the reason beside a quarantined file. */
 export async function explainQuarantine(folder: string, path: string, wrong: readonly string[]): Promise<void> {
   await writeFileAtomic(`${quarantinePath(folder, path)}.reason.json`, `${JSON.stringify({ path, wrong }, null, 2)}\n`);
 }
 
-/** What was wrong with a file no longer matters once a good one has arrived. */
+/** Removes the quarantined files once a good one has arrived. */
 export async function clearQuarantine(folder: string, path: string): Promise<void> {
   await rm(quarantinePath(folder, path), { force: true });
   await rm(`${quarantinePath(folder, path)}.reason.json`, { force: true });

@@ -9,11 +9,11 @@ export interface RequestOptions extends MinimumRate {
   method?: 'GET' | 'POST' | 'HEAD';
   headers?: Readonly<Record<string, string>>;
   body?: string;
-  /** A header that only the address's own host gets, and that no error or log shows. */
+  /** A header that is sent only to the URL's host and never appears in errors or logs. */
   secret?: { header: string; value: string };
-  /** Hosts (with their port, if it is not the usual one) that may be redirected to, besides the address's own. */
+  /** Allowed redirect hosts (with a non-default port), besides the URL's own. */
   redirectHosts: readonly string[];
-  /** How long the head of the answer may take, s. */
+  /** Timeout for the response headers, s. */
   answerSeconds: number;
   signal?: AbortSignal;
 }
@@ -28,9 +28,9 @@ export const requestDefaults = {
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
-  /** The chunks of the body as they come; ends with an error when the server is too slow or the connection drops. */
+  /** The chunks of the body; fails if the server is too slow or the connection drops. */
   body: AsyncIterable<Buffer>;
-  /** Lets go of the connection; to be called when the body is not read to its end. */
+  /** Closes the connection; call it unless the body is read to its end. */
   close(): void;
 }
 
@@ -38,9 +38,9 @@ const redirects = new Set([301, 302, 303, 307, 308]);
 const maxRedirects = 5;
 
 /**
- * One request; redirects are followed to hosts that are allowed.
+ * Sends a request and follows redirects to allowed hosts.
  *
- * @throws RangeError for an address that may not be asked; TransferError or a system error for what may pass
+ * @throws RangeError for a forbidden URL; TransferError or a system error for temporary failures
  */
 export async function request(address: string, options: RequestOptions): Promise<Answer> {
   const first = checkUrl(address);
@@ -63,7 +63,7 @@ export async function request(address: string, options: RequestOptions): Promise
   throw new Error(`${redactedUrl(first)} redirects more than ${maxRedirects} times`);
 }
 
-/** Sends one request and waits for the head of the answer. */
+/** Sends one request and waits for the response headers. */
 function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
   const { secret } = options;
   return new Promise((resolve, reject) => {
@@ -71,7 +71,7 @@ function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
       method: options.method ?? 'GET',
       headers: {
         'user-agent': 'pathlab',
-        // Compressed on the way, lengths and ranges would not be the file's.
+        // With compression, lengths and ranges would not be the file's.
         'accept-encoding': 'identity',
         ...(options.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(options.body)) }),
         ...options.headers,
@@ -86,7 +86,7 @@ function send(url: URL, options: RequestOptions): Promise<IncomingMessage> {
       clearTimeout(late);
       resolve(message);
     });
-    // Also after the answer has begun: what breaks it then is told to whoever reads the body.
+    // Also during the body: errors are passed to its reader.
     ask.on('error', (error) => {
       clearTimeout(late);
       reject(error);
@@ -123,9 +123,9 @@ async function* watched(message: IncomingMessage, url: URL, rate: MinimumRate): 
 }
 
 /**
- * The error of an answer that is not a success; undefined for one that is.
+ * The error of an unsuccessful response; undefined for a successful one.
  *
- * @param about for the message: what was asked for
+ * @param about what was requested, for the message
  */
 export function failureOf({ status, headers }: Pick<Answer, 'status' | 'headers'>, about: string): Error | undefined {
   if (status >= 200 && status < 300) return undefined;
@@ -134,13 +134,13 @@ export function failureOf({ status, headers }: Pick<Answer, 'status' | 'headers'
   }
   if (status === 404 || status === 410) return new Error(`${about}: the server does not have it (${status})`);
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
-    const reason = status === 429 ? 'too many requests' : 'the server has a fault';
+    const reason = status === 429 ? 'too many requests' : 'the server has an internal error';
     return new TransferError(`${about}: ${reason} (${status})`, retryAfterSeconds(headers['retry-after']));
   }
   return new Error(`${about}: the server answers ${status}`);
 }
 
-/** Reads a whole answer that must be short. */
+/** Reads a short response. */
 export async function readText(answer: Answer, about: string, maxBytes = 64 * 2 ** 20): Promise<string> {
   const failure = failureOf(answer, about);
   if (failure) {

@@ -3,21 +3,21 @@ import { key } from '../base/key.js';
 import { isTransient, reasonOf, type TransferError } from './failures.js';
 
 export interface RetryOptions {
-  /** How often it is tried in all. */
+  /** Total number of attempts. */
   attempts: number;
   /** Wait before the second attempt, s; it doubles each time. */
   backoffSeconds: number;
-  /** No wait is longer, whatever the server asks. */
+  /** Maximum wait, also if the server asks for more. */
   longestWaitSeconds: number;
 }
 
 export const retryDefaults: RetryOptions = { attempts: 6, backoffSeconds: 1, longestWaitSeconds: 300 };
 
 /**
- * Tries again what failed for a reason that may pass, with waits that double, spread by up to a quarter so that many
- * clients do not come back at once; where the server says when to come back, no earlier.
+ * Retries temporary failures, with waits that double, jittered by up to a quarter so that many clients do not retry at
+ * once, and no earlier than the server's Retry-After.
  *
- * @param name decides the spread
+ * @param name seeds the jitter
  */
 export async function withRetries<T>(
   name: string,
@@ -25,7 +25,7 @@ export async function withRetries<T>(
   options: RetryOptions,
   watch: {
     onRetry?: (attempt: number, waitSeconds: number, reason: string) => void;
-    /** Whether the attempt that failed brought so much that the count of attempts begins anew. */
+    /** Whether the failed attempt transferred enough to reset the count of attempts. */
     progressed?: () => boolean;
     signal?: AbortSignal;
   } = {},

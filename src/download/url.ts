@@ -1,8 +1,8 @@
 /**
- * Which addresses may be asked: https, and plain http on this machine itself (a mirror, a test). Names and passwords
- * in an address are refused, since addresses are written into lock files and errors.
+ * Checks a URL: https, or plain http on this machine (a mirror, a test). User names and passwords are refused, since
+ * URLs are written into lock files and errors.
  *
- * @throws RangeError that says what is wrong with the address
+ * @throws RangeError with the problem
  */
 export function checkUrl(address: string | URL): URL {
   let url: URL;
@@ -12,7 +12,7 @@ export function checkUrl(address: string | URL): URL {
     throw new RangeError(`"${address}" is not a URL`);
   }
   if (url.username || url.password) {
-    throw new RangeError(`${redactedUrl(url)}: the address holds a name or password; give tokens by the environment`);
+    throw new RangeError(`${redactedUrl(url)}: the URL holds a name or password; pass tokens in the environment`);
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url))) {
     throw new RangeError(`${redactedUrl(url)}: only https is allowed (plain http only on this machine itself)`);
@@ -20,7 +20,7 @@ export function checkUrl(address: string | URL): URL {
   return url;
 }
 
-/** An address for people and files: without its query, which may hold a signature, and without name and password. */
+/** A URL for messages and files: without query, which may hold a signature, user name and password. */
 export function redactedUrl(address: string | URL): string {
   const url = new URL(address);
   return `${url.protocol}//${url.host}${url.pathname}`;

@@ -82,7 +82,9 @@ async function stored(file: string): Promise<Tables> {
     if (typeof tables === 'object' && tables !== null && !Array.isArray(tables)) return tables as Tables;
     throw new Error('it is not a JSON object');
   } catch (error) {
-    throw new Error(`${file} holds no convolution forms: ${(error as Error).message}. Delete it; it is made anew`);
+    throw new Error(
+      `${file} has no valid convolution algorithms: ${(error as Error).message}. Delete it; it will be recreated`,
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { seedTensor } from './compile/keys.js';
 import { attribute, runOp, type Tensor, tf } from './runtime.js';
 
 /**
- * Random tensors that depend on their key and shape alone (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+ * Random tensors that depend only on their key and shape (Salmon et al., "Parallel random numbers: as easy as 1, 2,
  * 3", 2011; the counter-based Philox generator of TensorFlow's stateless ops), drawn on the device.
  */
 function stateless(op: string, key: Key, shape: readonly number[]): Tensor {

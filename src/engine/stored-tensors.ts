@@ -15,7 +15,7 @@ export interface StoredTensor {
   read(): Promise<Tensor>;
 }
 
-/** Tensors by name in an open file, of which none is read yet. */
+/** Tensors by name in an open file, not yet read. */
 export interface TensorFile {
   tensors: Record<string, StoredTensor>;
   metadata: Record<string, string>;
@@ -100,7 +100,7 @@ function floats(kind: ElementType, bytes: ArrayBuffer, name: string): Float32Arr
     case 'F64':
       return Float32Array.from(new Float64Array(bytes), (value) => {
         if (!Object.is(Math.fround(value), value)) {
-          throw new RangeError(`${name} holds ${value}, which float32 does not; save it as float32`);
+          throw new RangeError(`${name} holds ${value}, which float32 cannot represent; save it as float32`);
         }
         return value;
       });
@@ -115,7 +115,7 @@ function floats(kind: ElementType, bytes: ArrayBuffer, name: string): Float32Arr
   }
 }
 
-/** What each pattern of bits stands for in IEEE 754's binary16. */
+/** The value of each bit pattern of IEEE 754 binary16. */
 let halves: Float32Array | undefined;
 
 function halfOf(bits: number): number {
@@ -134,7 +134,7 @@ function wholes(kind: ElementType, bytes: ArrayBuffer, name: string): Int32Array
   const values = new wholeArrays[kind as keyof typeof wholeArrays](bytes);
   return Int32Array.from<number | bigint>(values as ArrayLike<number | bigint>, (value) => {
     const number = Number(value);
-    if (number !== (number | 0)) throw new RangeError(`${name} holds ${value}, which int32 does not`);
+    if (number !== (number | 0)) throw new RangeError(`${name} holds ${value}, which int32 cannot represent`);
     return number;
   });
 }

@@ -3,7 +3,7 @@ import { checkFeatures, type Features, unitRows } from './features.js';
 
 /*
  * Two properties of features on the sphere (Wang and Isola, 2020; arXiv 2005.10242): views of one image lie close to each
- * other, and images lie everywhere. A collapse makes the first perfect and the second 0.
+ * other, and images lie everywhere. With collapsed features, alignment and uniformity are both 0.
  */
 
 /** Mean squared distance between the directions of two views of an image, 0 to 4; row i of both is of image i. */

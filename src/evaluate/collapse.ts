@@ -2,9 +2,9 @@ import { attribute, executeOp, tf } from '../engine/index.js';
 import { checkFeatures, type Features, unitRows } from './features.js';
 
 /**
- * How far the directions of embeddings are from having collapsed into one: the standard deviation of each coordinate of
- * the l2-normalized rows, averaged over the coordinates, times the square root of their number (SimSiam, Chen and He,
- * arXiv 2011.10566, section 4.1). 0 if all rows point the same way; 1 if they are spread evenly over the sphere.
+ * A measure of collapse of embeddings: the standard deviation of each coordinate of the l2-normalized rows, averaged
+ * over the coordinates, times the square root of their number (SimSiam, Chen and He, arXiv 2011.10566, section 4.1). 0
+ * if all rows point the same way; 1 if they are spread evenly over the sphere.
  */
 export function featureStd(features: Features): number {
   checkFeatures(features, 'embedding deviation');

@@ -28,11 +28,11 @@ export async function colorHistograms(source: BatchSource, signal?: AbortSignal)
 }
 
 /**
- * What can be told from color alone: the share of each patch's pixels in the cells of a grid over red, green and blue,
- * square-rooted, so that the cosine of two rows is the Bhattacharyya coefficient of their histograms. A baseline: a
- * backbone that does no better has learned no structure.
+ * Color histograms: the fraction of each patch's pixels in the bins of a grid over red, green and blue, square-rooted,
+ * so that the cosine of two rows is the Bhattacharyya coefficient of their histograms. A baseline: a backbone that is
+ * no better has learned no structure.
  *
- * @param bins cells along each channel
+ * @param bins bins per channel
  * @returns `[count, bins^3]`, rows of unit length
  */
 export function colorHistogramFeatures({ images, count, size }: Patches, bins = 8): Features {

@@ -5,17 +5,17 @@ import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } fro
 import { knnClassify } from './knn.js';
 import { chanceAccuracy } from './monitors.js';
 
-/** What kNN finds with one kind of features. */
+/** kNN accuracy of one kind of features. */
 export interface FeatureAccuracy {
   name: string;
-  /** Share of the held-out patches whose class is found. */
+  /** Fraction of the held-out patches whose class is correct. */
   value: number;
   /** Null where there are too few groups to resample. */
   interval: Interval | null;
   correct: readonly boolean[];
 }
 
-/** How much better the first kind of features is than another, on the same patches. */
+/** Gain of the first kind of features over another, on the same patches. */
 export interface FeatureGain {
   name: string;
   /** Difference of the accuracies, first minus other. */
@@ -24,7 +24,7 @@ export interface FeatureGain {
   interval: Interval | null;
 }
 
-/** Of fewer groups a bootstrap says nothing. */
+/** Minimum number of groups for a bootstrap. */
 const minGroups = 5;
 
 export interface FeatureComparison {
@@ -32,20 +32,19 @@ export interface FeatureComparison {
   accuracies: readonly FeatureAccuracy[];
   /** One for each kind but the first. */
   gains: readonly FeatureGain[];
-  /** Accuracy of naming the commonest class. */
+  /** Chance level: accuracy of always predicting the most frequent class. */
   chance: number;
   neighbors: number;
   patches: number;
-  /** What the intervals resample: patients, slides or patches; and how many there are. */
+  /** Units that the intervals resample: patients, slides or patches; and their number. */
   groups: { of: string; count: number };
 }
 
 /**
- * Compares kinds of features by kNN: each held-out patch gets the class of its nearest neighbors among the bank's. The
- * intervals resample patients where they are known, else slides, else patches, five at least; differences are of the same
- * patches.
+ * Compares kinds of features by kNN: each held-out patch gets the class of its nearest neighbors in the bank. The
+ * intervals resample patients if known, else slides, else patches, at least five; differences are paired by patch.
  *
- * @param options.features by name, the one in question first: an encoder, or a function of a source
+ * @param options.features by name, the evaluated one first: an encoder, or a function of a source
  * @throws RangeError if the bank has fewer patches than neighbors
  */
 export async function compareFeatures(options: {
@@ -83,7 +82,7 @@ export async function compareFeatures(options: {
   return { accuracies, gains, chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
 }
 
-/** Who each patch of a source is from: its patient, its slide where patients are not known, or the patch itself. */
+/** The group of each patch of a source: its patient, its slide if patients are unknown, or the patch itself. */
 export function groupsOf({ dataset, rows }: Pick<BatchSource, 'dataset' | 'rows'>): {
   of: 'patients' | 'slides' | 'patches';
   names: string[];
@@ -93,6 +92,6 @@ export function groupsOf({ dataset, rows }: Pick<BatchSource, 'dataset' | 'rows'
   const column = known ? patients : slides;
   const names = Array.from(rows, (row) => column.names[column.codes[row]!]!);
   if (known) return { of: 'patients', names };
-  // A patch that was not cut from a slide is a slide of its own in the index.
+  // In the index, a precut patch is its own slide.
   return { of: new Set(names).size === names.length ? 'patches' : 'slides', names };
 }

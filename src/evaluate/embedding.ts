@@ -4,25 +4,25 @@ import type { Features } from './features.js';
 import { nearestRows } from './nearest.js';
 
 export interface EmbeddingMapOptions {
-  /** Size of the neighborhood whose shape is kept, the point itself counted. */
+  /** Size of the preserved neighborhood, including the point itself. */
   neighbors?: number;
-  /** How close points may lie on the map. */
+  /** Minimum distance of points on the map. */
   minDistance?: number;
-  /** Passes of the layout; by default umap-js's choice: 500 up to 2,500 points, 200 over 7,500. */
+  /** Epochs of the layout; by default umap-js's: 500 up to 2,500 points, 200 over 7,500. */
   epochs?: number;
   signal?: AbortSignal;
 }
 
 /**
- * The graph is built in one go (under a second for 2,000 points); the layout then runs in slices of this many
- * ms, and gives the event loop a turn between them.
+ * The graph is built at once (under a second for 2,000 points); the layout then runs in slices of this many ms, between
+ * which the event loop runs.
  */
 const sliceMs = 40;
 
 /**
- * A map of features on the plane for looking at them: UMAP (McInnes et al., arXiv 1802.03426) by umap-js, over the
- * exact nearest neighbors by cosine distance. The same key gives the same map. Distances between far groups, and the
- * sizes of groups, mean nothing.
+ * A two-dimensional map of features: UMAP (McInnes et al., arXiv 1802.03426) by umap-js, over the exact nearest
+ * neighbors by cosine distance. The same key gives the same map. Distances between distant groups, and sizes of groups,
+ * have no meaning.
  *
  * @returns `[count, 2]`, row-major
  * @throws RangeError if there are not more points than neighbors; InterruptedError if the signal aborts
@@ -47,7 +47,7 @@ export async function embeddingMap(
   });
   const { rows, distances } = await neighborhoods(features, neighbors);
   umap.setPrecomputedKNN(rows, distances);
-  // With the neighbors given, umap-js asks of the data only how many points there are.
+  // With neighbors given, umap-js uses only the number of points.
   const total = umap.initializeFit(rows);
   let sliceEnds = performance.now() + sliceMs;
   for (let epoch = 0; epoch < total; epoch++) {

@@ -12,11 +12,11 @@ export interface Features {
   width: number;
 }
 
-/** How a network that is not trained looks at an image: its center, resized, its colors normalized. */
+/** The view for evaluation: a center crop, resized, with normalized colors. */
 export interface EvaluationView {
-  /** Side of the view, px. */
+  /** Size of the view, px. */
   size: number;
-  /** Side of the center square that is taken, as a share of the image's; the whole image by default. */
+  /** Size of the center crop, as a fraction of the image's; the whole image by default. */
   crop?: number;
   colors: ColorStatistics;
 }
@@ -35,8 +35,8 @@ export interface ExtractOptions {
 }
 
 /**
- * Runs a backbone in inference mode (running statistics, no dropout) over the patches of sources, in one compiled function
- * a source. Weights are an argument, so that a backbone that is being trained is not compiled again.
+ * Runs a backbone in inference mode (running statistics, no dropout) over the patches of sources, with one compiled
+ * function per source. Weights are an argument, so that a backbone in training is not compiled again.
  */
 export class FeatureExtractor {
   private readonly compiled = new Map<BatchSource, Compiled<[ModelTensors, Tensors], Tensor>>();
@@ -67,7 +67,7 @@ export class FeatureExtractor {
     return { values, count: source.count, width };
   }
 
-  /** Frees what was compiled. */
+  /** Frees the compiled functions. */
   dispose(): void {
     for (const compiled of this.compiled.values()) compiled.dispose();
     this.compiled.clear();

@@ -3,7 +3,7 @@ import type { Key } from '../base/index.js';
 export interface Interval {
   low: number;
   high: number;
-  /** Share of such intervals that cover the true value, if the method's assumptions hold. */
+  /** Coverage: the probability that such an interval contains the true value, if the method's assumptions hold. */
   level: number;
   /** The method in words, for a table's footnote. */
   method: string;
@@ -26,14 +26,16 @@ const z = 1.959963984540054;
  */
 export function wilsonInterval(successes: number, total: number): Interval {
   if (!(Number.isInteger(total) && total > 0 && Number.isInteger(successes) && successes >= 0 && successes <= total)) {
-    throw new RangeError(`a proportion is a whole number of successes of a whole total; got ${successes} of ${total}`);
+    throw new RangeError(
+      `a proportion needs an integer number of successes out of an integer total; got ${successes} of ${total}`,
+    );
   }
   const share = successes / total;
   const shrink = 1 + (z * z) / total;
   const center = (share + (z * z) / (2 * total)) / shrink;
   const half = (z * Math.sqrt((share * (1 - share)) / total + (z * z) / (4 * total * total))) / shrink;
   return {
-    // At the ends the bounds are 0 and 1; rounding would miss them.
+    // Exact bounds at 0 and 1, despite rounding.
     low: successes === 0 ? 0 : center - half,
     high: successes === total ? 1 : center + half,
     level: 0.95,
@@ -42,18 +44,17 @@ export function wilsonInterval(successes: number, total: number): Interval {
 }
 
 /**
- * Interval of an accuracy over patches of several slides. Patches of one slide resemble each other, so that slides, not
- * patches, are drawn with replacement, each with all its patches; the interval is between percentiles of the accuracies
- * so made (percentile cluster bootstrap; Davison and Hinkley, "Bootstrap methods and their application", 1997, section
- * 3.8).
+ * Interval of an accuracy over patches of several slides. Patches of one slide are correlated, so slides with all their
+ * patches are resampled; the interval is between percentiles of the resampled accuracies (percentile cluster bootstrap;
+ * Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8).
  *
- * With few slides it is too narrow: it then covers the true value less often than `level` says, and notably so under
- * some 20 slides; where every patch is right it shrinks to nothing. It speaks of slides like these ones, and not of the
- * training's own randomness. `method` states the number of slides; report it.
+ * With few slides, notably under some 20, it is too narrow: its coverage is below `level`; if every patch is correct
+ * its width is 0. It covers sampling of slides, not the randomness of training. `method` states the number of slides;
+ * report it.
  *
  * @param correct whether each patch was right
  * @param clusters the slide (or patient) of each patch
- * @throws RangeError if there are fewer than two clusters: nothing can be said of others then
+ * @throws RangeError for fewer than two clusters
  */
 export function clusterBootstrapInterval(
   correct: readonly boolean[],
@@ -64,9 +65,8 @@ export function clusterBootstrapInterval(
 }
 
 /**
- * Interval of the difference in accuracy, second minus first, of two models on the same patches. Both are taken over
- * the same drawn slides, so that what makes a slide hard for both cancels. Method and limits are those of
- * `clusterBootstrapInterval`.
+ * Interval of the difference in accuracy, second minus first, of two models on the same patches. Both use the same
+ * resampled slides, so that a slide's difficulty cancels. Method and limits are those of `clusterBootstrapInterval`.
  */
 export function pairedDifferenceInterval(
   first: readonly boolean[],
@@ -75,7 +75,7 @@ export function pairedDifferenceInterval(
   options: BootstrapOptions,
 ): Interval {
   if (first.length !== second.length) {
-    throw new RangeError(`paired results are of the same patches; got ${first.length} and ${second.length}`);
+    throw new RangeError(`paired results need the same patches; got ${first.length} and ${second.length}`);
   }
   const differences = first.map((right, patch) => Number(second[patch]) - Number(right));
   return bootstrap(differences, clusters, options);

@@ -5,7 +5,7 @@ import { nearestRows } from './nearest.js';
 export interface KnnOptions {
   /** How many neighbors vote; at most the size of the bank. */
   neighbors?: number;
-  /** Of the votes' softmax: small values let the nearest decide alone. */
+  /** Softmax temperature of the votes: with small values only the nearest neighbor counts. */
   temperature?: number;
   /** Number of classes; labels are 0 to classes - 1. */
   classes: number;
@@ -14,16 +14,16 @@ export interface KnnOptions {
 export interface KnnResult {
   /** Class of each test row, `[count]`. */
   predictions: Int32Array;
-  /** Share of the test rows that are right. */
+  /** Accuracy on the test rows. */
   accuracy: number;
   correct: boolean[];
 }
 
 /**
- * Weighted k nearest neighbors on frozen features: each neighbor votes for its class with
- * exp(cosine similarity / temperature) (Wu et al., "Unsupervised feature learning via non-parametric instance
- * discrimination", arXiv 1805.01978, section 3.4, with its temperature of .07; it takes 200 neighbors of 1.28 million,
- * the usual choice for small banks is 20). Of classes with equal votes the lower number wins.
+ * Weighted k nearest neighbors on frozen features: each neighbor votes for its class with exp(cosine similarity /
+ * temperature) (Wu et al., "Unsupervised feature learning via non-parametric instance discrimination", arXiv
+ * 1805.01978, section 3.4, with its temperature of .07; it uses 200 neighbors of 1.28 million; 20 is usual for small
+ * banks). On a tie, the lower class number wins.
  *
  * @param trainLabels `[train rows]`, each 0 to classes - 1
  * @param testLabels `[test rows]`, each 0 to classes - 1
@@ -44,7 +44,7 @@ export async function knnClassify(
     nearest.forEach(({ rows, similarities }, index) => {
       const votes = new Float64Array(classes);
       rows.forEach((row, rank) => {
-        // Against the most similar, so that no exponential overflows; the classes' ratios are the same.
+        // Relative to the most similar, so that no exponential overflows; the ratios are the same.
         votes[trainLabels[row]!]! += Math.exp((similarities[rank]! - similarities[0]!) / temperature);
       });
       predictions[start + index] = votes.indexOf(Math.max(...votes));

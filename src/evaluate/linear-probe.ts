@@ -2,16 +2,16 @@ import { attribute, runOp, type Tensor, tf } from '../engine/index.js';
 import { checkFeatures, type Features } from './features.js';
 import { checkLabels, topOneAccuracy } from './metrics.js';
 
-/** Of the weights' squares, for features of variance 1: what a few hundred patches and as many features need. */
+/** L2 regularization, for features of variance 1: suits a few hundred patches and as many features. */
 const penalty = 0.1;
 
 /**
- * How well a linear classifier on frozen features names classes: ridge regression onto one-hot classes, in closed form, so
- * that it is cheap enough to watch a training by. Features are brought to mean 0 and variance 1 first, by the training
- * rows, as MAE's linear probe (arXiv 2111.06377, appendix A.1).
+ * Accuracy of a linear classifier on frozen features: ridge regression onto one-hot classes in closed form, cheap
+ * enough to monitor training. Features are standardized by the training rows first, as in MAE's linear probe (arXiv
+ * 2111.06377, appendix A.1).
  *
  * @param trainLabels `[train rows]`, each 0 to classes - 1
- * @returns share of the test rows that are right
+ * @returns accuracy on the test rows
  * @throws RangeError on shapes that do not fit and labels out of range
  */
 export async function linearProbe(
@@ -22,7 +22,7 @@ export async function linearProbe(
   { classes }: { classes: number },
 ): Promise<number> {
   for (const features of [train, test]) checkFeatures(features, 'a linear probe');
-  if (train.width !== test.width) throw new RangeError(`features of ${train.width} do not fit ones of ${test.width}`);
+  if (train.width !== test.width) throw new RangeError(`features have widths ${train.width} and ${test.width}`);
   checkLabels(trainLabels, train.count, classes, 'train labels');
   checkLabels(testLabels, test.count, classes, 'test labels');
   const predicted = tf.tidy(() => {
@@ -44,7 +44,7 @@ export async function linearProbe(
   }
 }
 
-/** The x of a x = b. */
+/** Solves a x = b. */
 function solve(a: Tensor, b: Tensor): Tensor {
   return runOp('MatrixSolve', [attribute.typeOf('T', a), attribute.bool('adjoint', false)], [a, b]);
 }

@@ -1,4 +1,4 @@
-/** @throws RangeError if there is not one whole label in 0 to classes - 1 a row */
+/** @throws RangeError unless each row has one integer label in 0 to classes - 1 */
 export function checkLabels(labels: Int32Array, count: number, classes: number, what: string): void {
   if (!(Number.isInteger(classes) && classes > 0))
     throw new RangeError(`classes must be a positive integer; got ${classes}`);
@@ -7,12 +7,12 @@ export function checkLabels(labels: Int32Array, count: number, classes: number, 
   if (broken >= 0) {
     throw new RangeError(
       `${what}: row ${broken} has the label ${labels[broken]}, which is not in 0 to ${classes - 1}` +
-        ' (-1 marks an unknown class: leave such rows out)',
+        ' (-1 marks an unknown class: exclude such rows)',
     );
   }
 }
 
-/** Share of predictions that equal their labels. */
+/** Fraction of predictions that equal their labels. */
 export function topOneAccuracy(predictions: Int32Array, labels: Int32Array): number {
   if (predictions.length !== labels.length || labels.length === 0) {
     throw new RangeError(`accuracy of ${predictions.length} predictions against ${labels.length} labels`);
@@ -36,8 +36,8 @@ export function confusionMatrix(predictions: Int32Array, labels: Int32Array, cla
 }
 
 /**
- * Mean over the classes of the share of a class that is found (its recall). Classes without a row in `labels` are left
- * out of the mean, as in scikit-learn's `balanced_accuracy_score`.
+ * Mean recall over the classes. Classes without a row in `labels` are excluded, as in scikit-learn's
+ * `balanced_accuracy_score`.
  */
 export function balancedAccuracy(predictions: Int32Array, labels: Int32Array, classes: number): number {
   const recalls = confusionMatrix(predictions, labels, classes).flatMap((row, label) => {

@@ -9,7 +9,7 @@ import { type Encoder, FeatureExtractor, type Features } from './features.js';
 import { knnClassify } from './knn.js';
 import { linearProbe } from './linear-probe.js';
 
-/** Metrics that share an axis of a training's chart. */
+/** Metrics on one axis of the training chart. */
 export interface MonitorPanel {
   /** Title of the axis. */
   title: string;
@@ -17,29 +17,29 @@ export interface MonitorPanel {
   metrics: readonly string[];
   /** Ends of the axis; by default those of the values. */
   domain?: readonly [low: number, high: number];
-  /** Of the axis, as d3-format has it: `.0%`. */
+  /** Number format of the axis (d3-format): `.0%`. */
   format?: string;
   /** A level to compare with, drawn as a dashed line. */
   reference?: { value: number; label: string };
 }
 
-/** Looks at a backbone while it is trained. It does not influence the training. */
+/** Evaluates a backbone during training, without influence on it. */
 export interface Monitor {
   everySteps: number;
   panel: MonitorPanel;
   run(encoder: Encoder): Promise<Record<string, number>>;
-  /** Frees what it compiled. */
+  /** Frees compiled functions. */
   dispose(): void;
 }
 
 export interface MonitorOptions {
   everySteps: number;
   signal?: AbortSignal;
-  /** Shared by monitors that look at the same patches at the same steps; by default each has its own. */
+  /** Shared by monitors of the same patches at the same steps; by default each has its own. */
   features?: MonitoredFeatures;
 }
 
-/** Features for monitors, of each source once for each state of a backbone. */
+/** Features for monitors, computed once for each source and state of a backbone. */
 export class MonitoredFeatures {
   private extractor: FeatureExtractor | undefined;
   private readonly found = new Map<BatchSource, { weights: number; features: Promise<Features> }>();
@@ -48,7 +48,7 @@ export class MonitoredFeatures {
 
   of({ backbone, model, view }: Encoder, source: BatchSource): Promise<Features> {
     this.extractor ??= new FeatureExtractor(backbone, view);
-    // A step makes new tensors.
+    // A step creates new tensors.
     const weights = Object.values(model.parameters)[0]!.id;
     const known = this.found.get(source);
     if (known?.weights === weights) return known.features;
@@ -65,8 +65,8 @@ export class MonitoredFeatures {
 }
 
 /**
- * Accuracy on held-out patches: how well their classes are found among the bank's, by cosine similarity of features, and by
- * a linear classifier on them (see `knnClassify` and `linearProbe`).
+ * Accuracy on held-out patches, by kNN with cosine similarity and by a linear classifier (see `knnClassify` and
+ * `linearProbe`).
  *
  * @param options.bank labelled patches of the training split
  * @param options.queries labelled patches of other patients or slides
@@ -82,7 +82,7 @@ export function accuracyMonitor(
       metrics: ['knnAccuracy', 'linearAccuracy'],
       domain: [0, 1],
       format: '.0%',
-      reference: { value: chanceAccuracy(queries), label: 'the commonest class' },
+      reference: { value: chanceAccuracy(queries), label: 'most frequent class' },
     },
     sources: [bank, queries],
     measure: async ([known, asked]) => {
@@ -94,8 +94,8 @@ export function accuracyMonitor(
 }
 
 /**
- * Whether features collapse: their standard deviation, their effective rank and how evenly they lie (see
- * `featureStd`, `rankMe` and `uniformity`).
+ * Collapse of features: standard deviation, effective rank and uniformity (see `featureStd`, `rankMe` and
+ * `uniformity`).
  */
 export function collapseMonitor(options: MonitorOptions & { patches: BatchSource }): Monitor {
   return monitorOf(options, {
@@ -110,9 +110,9 @@ export function collapseMonitor(options: MonitorOptions & { patches: BatchSource
 }
 
 /**
- * How close two views of a patch lie (see `alignment`), of the source's first batch, and always the same views.
+ * Alignment of two views of a patch (see `alignment`), for the source's first batch and always the same views.
  *
- * @param options.views that the method trains on
+ * @param options.views of the method
  */
 export function alignmentMonitor(
   options: MonitorOptions & { patches: BatchSource; views: ViewRecipe; key: Key },
@@ -148,7 +148,7 @@ export function alignmentMonitor(
   };
 }
 
-/** Accuracy of naming the commonest class of all. */
+/** Chance level: accuracy of always predicting the most frequent class. */
 export function chanceAccuracy({ labels, dataset }: BatchSource): number {
   const counts = dataset.classNames.map((_, label) => labels.filter((other) => other === label).length);
   return Math.max(...counts) / labels.length;

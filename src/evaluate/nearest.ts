@@ -1,7 +1,7 @@
 import { type Tensor, tf } from '../engine/index.js';
 import { checkFeatures, type Features, unitRows } from './features.js';
 
-/** Similarities that are held at a time: 64 MB of float32. */
+/** Maximum number of similarities in memory: 64 MB of float32. */
 const blockElements = 1 << 24;
 
 export interface Nearest {
@@ -12,8 +12,8 @@ export interface Nearest {
 }
 
 /**
- * For each query the `count` most similar rows of `bank` by cosine, exactly. Yields blocks of queries in order, in
- * bounded memory.
+ * Exact search of the `count` rows of `bank` with the highest cosine similarity to each query. Yields blocks of queries
+ * in order, in bounded memory.
  *
  * @throws RangeError if the widths differ, or the bank has fewer than `count` rows
  */
@@ -28,7 +28,7 @@ export async function* nearestRows(
     throw new RangeError(`features of width ${queries.width} cannot be compared with a bank of width ${bank.width}`);
   }
   if (!(Number.isInteger(count) && count > 0 && count <= bank.count)) {
-    throw new RangeError(`${count} neighbors were asked for, of a bank of ${bank.count}`);
+    throw new RangeError(`${count} neighbors are more than the bank's ${bank.count} rows`);
   }
   const bankRows = unitRows(bank);
   const queryRows = unitRows(queries);

@@ -6,23 +6,23 @@ import type { Features } from './features.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';
 
-/** How often an image's colors alone tell something of it, by the images that are nearest in color. */
+/** Accuracy of predicting a property of images from color, by nearest neighbors. */
 export interface ColorQuestion extends Interval {
-  /** What is asked, and of whom the images are that may answer. */
+  /** The predicted property and the allowed neighbors. */
   name: string;
   what: 'site' | 'class';
-  /** No image of the same patient, or of the same site, may answer. */
+  /** Images of the same patient, or of the same site, are not used as neighbors. */
   answersFrom: 'other patients' | 'other sites';
-  /** Share of right answers. */
+  /** Accuracy. */
   value: number;
-  /** Share that naming the commonest would get right. */
+  /** Chance level: accuracy of always predicting the most frequent value. */
   chance: number;
   images: number;
 }
 
-/** How much more often the class is told rightly where patches of the same site may answer, of the same images. */
+/** Gain in class accuracy from neighbors of the same site, on the same images. */
 export interface ClassGap extends Interval {
-  /** Share of right answers where other patients answer, less that where other sites do. */
+  /** Accuracy with neighbors from other patients, minus that with neighbors from other sites. */
   value: number;
   fromOtherPatients: number;
   fromOtherSites: number;
@@ -35,9 +35,9 @@ export interface SiteLeakage {
 }
 
 export interface SiteLeakageOptions {
-  /** Of the division of patients, and of the intervals. */
+  /** For the folds of patients and the intervals. */
   key: Key;
-  /** Side that images are scaled to, px: small ones mix the colors of what lies close together. */
+  /** Size that images are scaled to, px: small sizes mix neighboring colors. */
   side?: number;
   neighbors?: number;
   signal?: AbortSignal;
@@ -48,18 +48,18 @@ const siteQuestion: Question = { what: 'site', answersFrom: 'other patients' };
 const classQuestion: Question = { what: 'class', answersFrom: 'other patients' };
 const classAcrossSites: Question = { what: 'class', answersFrom: 'other sites' };
 
-/** Patients are asked in this many parts; each is answered by the others. */
+/** Number of folds of patients; neighbors come from the other folds. */
 const parts = 5;
 
 /**
- * Measures how much the sites' stains and scanners give away. Each image's site, and its class, are guessed by its
- * nearest neighbors among color histograms. Where classes come from few sites, who knows the site has half told the class:
- * then class is guessed better from other patients, of the same sites among them, than from other sites; the gap is what a
- * split by patient flatters. Both are asked of every image, so that the gap is one of pairs, and has an interval of its
- * own. Where classes differ in color too, part of it is that other sites hold fewer patients of a class. Patients that
- * share images that look alike count as one.
+ * Measures leakage through the sites' stains and scanners. Each image's site and class are predicted by nearest
+ * neighbors among color histograms. If classes come from few sites, the site helps to predict the class, and neighbors
+ * from other patients (including the same site) predict it better than neighbors from other sites; the gap shows how
+ * much a split by patient overestimates accuracy. Both are measured on every image, so the gap is paired and has its
+ * own interval. If classes differ in color too, part of the gap comes from other sites having fewer patients of a
+ * class. Patients that share images that look alike count as one.
  *
- * @returns null where it cannot be asked: of one site, one class, few patients, or images that do not say theirs
+ * @returns null if it cannot be measured: one site, one class, few patients, or these are unknown
  */
 export async function siteLeakage(audited: AuditedImages, options: SiteLeakageOptions): Promise<SiteLeakage | null> {
   const patients = patientsWithDuplicates(audited);

@@ -28,31 +28,34 @@ export interface CompileParameters {
   scale: Scale;
   /** Of the synthetic slides. */
   seed: number;
-  /** What `nameData` takes and is not compiled; by default the page's definition, at the small scales of synthetic slides. */
+  /**
+   * Uncompiled data, as `nameData` takes it; by default the page's definition, at the small scales with synthetic
+   * slides.
+   */
   data?: string;
-  /** Folder of files that the user downloaded, for real data; a relative path starts at the project's folder. */
+  /** Folder with the user's downloads, for real data; relative paths start at the project's folder. */
   from?: string;
 }
 
-/** What a compile notebook works on. */
+/** The experiment of a compile notebook. */
 export interface CompileExperiment {
   definition: DatasetDefinition;
   /** Its name or file. */
   definitionPath: string;
-  /** What was understood of the user's folder or table, in plain sentences. */
+  /** How the user's folder or table was interpreted, in sentences. */
   understood: readonly string[];
-  /** Synthetic slides in the definition's form that are compiled in place of its own; null: its own. */
+  /** Synthetic slides that replace the definition's own; null for its own. */
   synthetic: SyntheticDatasetOptions | null;
   seed: number;
   from: string | undefined;
-  /** Shares that splits are audited with, in place of the definition's. */
+  /** Fractions of the audited splits, instead of the definition's. */
   shares: Partial<Pick<SplitRule, 'validation' | 'test'>>;
 }
 
-/** The paper's 2 % and 1 % of a small cohort would be a slide or two, on which nothing is seen to leak. */
+/** The paper's 2 % and 1 % of a small cohort would be a slide or two, too few to show leaks. */
 const smallShares = { validation: 0.2, test: 0.1 };
 
-/** Every step, on a few slides of two by two patches; three folds need seven of them. */
+/** Every step, on a few slides of two by two patches; three folds need seven slides. */
 const smoke: Partial<Record<CohortKind, Omit<SyntheticDatasetOptions, 'kind'>>> = {
   ptcga200: { patients: 3, classes: 4, columns: 2, rows: 2, leaks: { exact: 1, near: 1 } },
   pcam200: { patients: 4, columns: 3, rows: 3, leaks: { near: 1 } },
@@ -69,8 +72,7 @@ const demo: typeof smoke = {
  * The experiment of notebooks 01 to 03 at a scale.
  *
  * @param kind the page's definition
- * @throws Error for parameters that do not go together, for data that cannot be understood, and when its files have not been
- *   fetched
+ * @throws Error for conflicting parameters, for data that cannot be interpreted, and for missing downloads
  */
 export async function compileExperiment(
   kind: CohortKind,
@@ -89,7 +91,7 @@ export async function compileExperiment(
   }
   const named = await nameData(data ?? kind);
   if (named.kind === 'shards') {
-    throw new Error(`${data} is compiled already; this page takes what shards are compiled from`);
+    throw new Error(`${data} is already compiled; this page needs the source data`);
   }
   const { definition: definitionPath, understood } = named;
   const definition = readDefinition(definitionPath);
@@ -98,38 +100,38 @@ export async function compileExperiment(
   return { definition, definitionPath, understood, synthetic: null, seed, from: folder, shares: {} };
 }
 
-/** A notebook asks no source for its list: that is for a command which shows what it costs. */
+/** Notebooks do not contact sources: use the command, which shows the cost. */
 function requireList({ name, source }: DatasetDefinition, from: string | undefined): void {
   const lock = join(projectRoot, 'data', name, 'source', 'lock.json');
   const isLocal = from !== undefined || ('folder' in source && source.folder !== null);
   if (isLocal || existsSync(lock)) return;
   throw new Error(
-    `the files of ${name} are not here: there is no ${lock}. Get them with "npx --no-install pathlab fetch ${name}", or ` +
+    `the files of ${name} are not here: there is no ${lock}. Download them with "npx --no-install pathlab fetch ${name}", or ` +
       'name the folder that holds them with the parameter from; scale "demo" without data draws synthetic slides',
   );
 }
 
-/** An experiment's slides that are on this machine, as `compileDataset` takes them. */
+/** An experiment's slides on this machine, for `compileDataset`. */
 export interface ExperimentDataset extends SlideDataset {
-  /** The list that they are of. */
+  /** Their list. */
   list: ResolvedDataset;
-  /** Ids of the list's other slides. */
+  /** Ids of slides that are missing. */
   missing: readonly string[];
-  /** The leaks that an audit is to find. */
+  /** The leaks that an audit must find. */
   planted: readonly PlantedLeak[];
-  /** The split rule that is audited: the definition's own, with shares that the slides are enough for. */
+  /** The audited split rule: the definition's, with fractions that suit the number of slides. */
   split: SplitRule;
   /**
-   * Where `compileDataset` is to put the shards; undefined: where datasets lie. Those of synthetic slides lie beside them:
-   * all of a kind have one name, and those of one scale or seed must not take the place of another's.
+   * Output folder for `compileDataset`; undefined for the default. Shards of synthetic slides are beside their slides,
+   * since datasets of different scales and seeds have the same name.
    */
   data: string | undefined;
 }
 
 /**
- * The slides of an experiment: synthetic ones are drawn first, or are there from before.
+ * The slides of an experiment; synthetic ones are drawn first if needed.
  *
- * @throws Error when none of them is on this machine; InterruptedError when `signal` aborts
+ * @throws Error when none is on this machine; InterruptedError when `signal` aborts
  */
 export async function experimentDataset(
   { definitionPath, synthetic, seed, from, shares }: CompileExperiment,
@@ -141,7 +143,7 @@ export async function experimentDataset(
   const { ready, missing } = slidesOnDisk(list);
   if (ready.length === 0) {
     throw new Error(
-      `none of the ${missing.length} ${definition.unit} of ${definition.name} is in ${list.folder} as it arrived; ` +
+      `none of the ${missing.length} ${definition.unit} of ${definition.name} is in ${list.folder} unchanged; ` +
         `"npx --no-install pathlab fetch ${definitionPath}" brings them`,
     );
   }
@@ -159,9 +161,9 @@ export async function experimentDataset(
 }
 
 /**
- * What `run.keep` takes of a compiled dataset, beside seed and device.
+ * A compiled dataset's facts for `run.keep`, besides seed and device.
  *
- * @param also slides that were read beside the dataset's, and what its sites give away where that was measured
+ * @param also other slides that were read, and the site leakage if measured
  */
 export async function compileFacts(
   { list, definition, slides }: ExperimentDataset,
@@ -172,7 +174,7 @@ export async function compileFacts(
   const { counts } = report;
   const about = `${subjectOf(report)}, ${report.precut ? 'precut patches' : `${report.slides.length} slides`}`;
   const patients = knownNames(counts.byPatient).length;
-  // Precut patches are too many to be named one by one: the list's hash covers theirs.
+  // Precut patches are too many to list: the list's hash covers them.
   const { licence, origin, synthetic, listSha256: sha256 } = lock;
   const data = report.precut ? [{ name: definition.name, origin, licence, synthetic, sha256 }] : slides.map(dataFacts);
   return {
@@ -198,13 +200,13 @@ function leakageMetrics({ questions, gap }: SiteLeakage, about: string): Metric[
   });
   return [
     ...questions.map((question) => ({
-      name: `${question.name}, by color alone`,
+      name: `${question.name}, by color only`,
       ...percent(question),
       unit: '%',
-      about: `${about}; guessing ${(100 * question.chance).toFixed(1)} %; ${question.method}`,
+      about: `${about}; chance ${(100 * question.chance).toFixed(1)} %; ${question.method}`,
     })),
     {
-      name: 'class, by color alone: what the site adds',
+      name: 'class, by color only: what the site adds',
       ...percent(gap),
       unit: 'percentage points',
       about: `${about}; difference of the two shares, of the same patches; ${gap.method}`,

@@ -56,7 +56,7 @@ const smallVit = () => vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, h
 const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
   method: mae({
     backbone: ofMae(network),
-    // Any side up: tissue has none, and there are few patches.
+    // Flips in both directions: tissue has no orientation, and there are few patches.
     views: { ...views(fittingSize(network, 64)), flips: { horizontal: 0.5, vertical: 0.5 } },
     maskRatio: 0.75,
     decoder: { width: 64, depth: 2, heads: 4 },
@@ -65,7 +65,7 @@ const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
   settings: {
     ...paper().settings,
     ...{ epochs: undefined, steps: 800 },
-    // In proportion to the batch it would not move a small network in a minute.
+    // In proportion to the batch it would be too small for a small network in a minute.
     learningRate: 2e-3,
     warmup: 0.1,
     precision: 'float32',

@@ -8,11 +8,14 @@ export interface PretrainRecipe {
   method: AnyMethod;
   settings: Omit<PretrainSettings, 'seed'>;
   batchSize: number;
-  /** The least side that patches are decoded at, px. */
+  /** Minimum decoded size of patches, px. */
   imageSize: number;
   /** Draws every class equally often; see `BatchSource`. */
   balanced?: boolean;
 }
 
-/** What a pretraining notebook is, at each scale, with its own backbone unless another is given. A method may refuse one. */
+/**
+ * A pretraining notebook's recipe at each scale, with its own backbone unless another is given. A method may refuse
+ * one.
+ */
 export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone) => PretrainRecipe>>;

@@ -39,13 +39,13 @@ const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
     backbone,
     // Without gray views, as the paper's, and with the smaller steps of the other notebooks.
     views: { ...smallViews, size: fittingSize(backbone, smallViews.size), grayscale: undefined },
-    // A few hundred patches are soon known by heart: labels are smoothed.
+    // A few hundred patches are soon memorized: labels are smoothed.
     ...{ dropout: 0.4, labelSmoothing: 0.1, weighted: false },
   }),
   settings: {
     ...paper().settings,
     ...{ epochs: undefined, steps: 900 },
-    // The paper's for a batch of 512 would not move a small network in a minute.
+    // The paper's, for a batch of 512, would be too small for a small network in a minute.
     learningRate: 2e-3,
     warmup: 0.1,
     weightDecay: 0.01,

@@ -25,12 +25,12 @@ export function isPretraining(notebook: string): boolean {
   return Object.hasOwn(notebooks, notebook);
 }
 
-/** What the parameters cell of a pretraining notebook gives; `undefined` means: what the scale says. */
+/** Parameters of a pretraining notebook; `undefined` means the scale's default. */
 export interface PretrainParameters {
   scale: Scale;
   /** See `openData`. */
   data?: string;
-  /** A network by its name (see `backbone`); by default the scale's own. */
+  /** A network by name (see `backbone`); by default the scale's. */
   backbone?: string;
   /** See `initialWeights`. */
   init?: string;
@@ -47,14 +47,14 @@ export interface PretrainExperiment extends PretrainRecipe {
   notebook: string;
   scale: Scale;
   settings: PretrainSettings;
-  /** What the user named, or undefined: the scale's own data. */
+  /** The user's data; undefined for the scale's own. */
   data: string | undefined;
-  /** The synthetic cohort to draw where no data are named; null at paper scale. */
+  /** The synthetic cohort to draw without user data; null at paper scale. */
   synthetic: SyntheticDatasetOptions | null;
-  /** Share of the patches that is held out, and how many are evaluated at most, of training patches and of held-out ones. */
+  /** Held-out fraction of the patches, and the maximum numbers of training and held-out patches to evaluate. */
   heldOut: number;
   evaluated: { bank: number; heldOut: number };
-  /** Neighbors that vote in the kNN evaluation. */
+  /** k of the kNN evaluation. */
   neighbors: number;
   /** Steps between two evaluations, and between two checkpoints. */
   monitorEvery: number;
@@ -69,7 +69,7 @@ const scales = {
     evaluated: { bank: 4_000, heldOut: 2_000 },
     heldOut: 1 / 3,
     neighbors: 20,
-    // Watching took 3.8 to 5.5 % of the time of BYOL, MoCo v2 and SimCLR on two cores.
+    // Monitoring took 3.8 to 5.5 % of the time of BYOL, MoCo v2 and SimCLR on two cores.
     monitorEvery: 240,
     checkpointEvery: 120,
   },
@@ -83,14 +83,14 @@ const scales = {
 };
 
 /**
- * A pretraining experiment: the recipe of its scale, with what was asked for put over it. A batch of another size takes a
- * learning rate in proportion (linear scaling), unless that is given too.
+ * A pretraining experiment: the recipe of its scale, overridden by parameters. The learning rate scales linearly with
+ * the batch size, unless it is given too.
  *
- * @throws RangeError that names the parameter, what it takes, and what it got
+ * @throws RangeError that names the parameter, its valid values, and the given one
  */
 export function pretrainExperiment(notebook: string, parameters: PretrainParameters): PretrainExperiment {
   if (!isPretraining(notebook)) {
-    throw new RangeError(`${notebook} is none of the pretraining notebooks ${Object.keys(notebooks).join(', ')}`);
+    throw new RangeError(`${notebook} is not a pretraining notebook: ${Object.keys(notebooks).join(', ')}`);
   }
   const recipes = notebooks[notebook]!;
   const {

@@ -11,25 +11,24 @@ import {
 import { BatchSource } from '../input/index.js';
 import type { PretrainExperiment } from './pretrain.js';
 
-/** The patches of a pretraining experiment: to train on, and to judge features by. */
+/** The patches of a pretraining experiment, for training and evaluation. */
 export interface PretrainingData {
   dataset: ShardDataset;
-  /** What was understood of the data, in plain sentences. */
+  /** How the data were interpreted, in sentences. */
   understood: readonly string[];
   split: PatchSplit;
-  /** The training split's patches, shuffled: all, or those with a class where the method learns from classes. */
+  /** The training patches, shuffled: all, or for a supervised method those with a class. */
   train: BatchSource;
-  /** Patches of the training split whose classes are known, which held-out patches are compared with; null without classes. */
+  /** The kNN bank: labelled patches of the training split; null without classes. */
   bank: BatchSource | null;
-  /** Held-out patches, those with a class where there are classes. */
+  /** Held-out patches; if there are classes, those with a class. */
   heldOut: BatchSource;
 }
 
 /**
- * Opens the data of an experiment: what the user named, or the scale's own. Slides that are not drawn and patches that are
- * not cut yet are.
+ * Opens the data of an experiment: the user's, or the scale's own. Slides are drawn and patches are cut if needed.
  *
- * @throws Error that says what is there and what to do; InterruptedError when `signal` aborts
+ * @throws Error with the problem and its solution; InterruptedError when `signal` aborts
  */
 export async function pretrainingData(
   experiment: PretrainExperiment,
@@ -48,7 +47,7 @@ export async function pretrainingData(
   if (method.supervised && !hasClasses) {
     throw new Error(
       `${method.name} learns from classes, and ${dataset.folder} has no patches with a class ${labelled(split.train).length > 0 ? 'to judge it by' : 'to train on'}; ` +
-        'give data with classes, or take a self-supervised notebook (11 to 15)',
+        'use data with classes, or a self-supervised notebook (11 to 15)',
     );
   }
   const trained = method.supervised ? labelled(split.train) : split.train;
@@ -78,7 +77,7 @@ async function openNamed(
   return openData(drawn.definitionPath, { data: join(drawn.folder, 'shards'), onProgress, signal });
 }
 
-/** Some of the rows, drawn, in ascending order; all where there are no more. */
+/** A random sample of the rows, in ascending order; all if there are no more. */
 function drawRows(rows: Int32Array, max: number, from: Key): Int32Array {
   return rows.length <= max ? rows : from.generator().shuffle(rows.slice()).slice(0, max).sort();
 }

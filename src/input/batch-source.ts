@@ -35,9 +35,9 @@ export interface BatchSourceOptions {
 const batchesReadAhead = 2;
 
 /**
- * Patches of a compiled dataset, batch by batch: for training, monitors, features and fine-tuning alike. Which patches a
- * batch holds depends on its step's number alone, so that a resumed run sees the batches that would have come. What does
- * not fill a batch at the end of an epoch begins the next epoch's first batch.
+ * Patches of a compiled dataset in batches, for training, monitors, features and fine-tuning. A batch depends only on
+ * its step number, so that a resumed run sees the same batches. The incomplete last batch of an epoch is filled from
+ * the next epoch.
  *
  * Small sets are decoded once and held in memory, others are read from their shards as they are needed. The batches are the
  * same, bit for bit.
@@ -80,14 +80,14 @@ export class BatchSource {
     this.stepsPerEpoch = Math.floor(this.count / (batchSize * replica.count));
     if (key && this.stepsPerEpoch === 0) {
       throw new RangeError(
-        `${this.count} patches do not fill one batch of ${batchSize * replica.count}; take a smaller batch or more data`,
+        `${this.count} patches do not fill one batch of ${batchSize * replica.count}; use a smaller batch or more data`,
       );
     }
     if (this.count === 0) throw new RangeError(`no patches are chosen of ${dataset.folder}`);
     // A PNG is decoded whole.
     const isPng = 'lossless' in dataset.report.settings;
     this.ratio = isPng ? 1 : ratioFor(dataset.size, options.imageSize ?? dataset.size);
-    if (masks && this.ratio > 1) throw new RangeError('images with masks are decoded whole: leave imageSize out');
+    if (masks && this.ratio > 1) throw new RangeError('images with masks are decoded at full size: omit imageSize');
     if (masks) checkMasks(dataset, this.rows);
     this.size = Math.ceil(dataset.size / this.ratio);
     this.labels = this.rows.map((row) => dataset.labels[row]!);
@@ -149,7 +149,7 @@ export class BatchSource {
   }
 
   /**
-   * The device's part of a batch, TensorFlow ops alone: to be called in a compiled step.
+   * The device's part of a batch, in TensorFlow ops only: call it in a compiled step.
    *
    * @param loaded what `load` gave, or a part of it
    * @returns `images`, bytes `[batch, size, size, 3]`; `labels`, int32 `[batch]`, -1 for none; `masks`, int32

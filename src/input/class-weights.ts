@@ -12,7 +12,7 @@ export function classWeights(labels: ArrayLike<number>, classes: number): Float3
     const label = labels[patch]!;
     if (label < 0) continue;
     if (!(Number.isInteger(label) && label < classes)) {
-      throw new RangeError(`label ${label} is none of ${classes} classes`);
+      throw new RangeError(`label ${label} is not one of ${classes} classes`);
     }
     counts[label]!++;
     labelled++;

@@ -23,7 +23,7 @@ export function uploadEncoded(patches: readonly EncodedPatch[], { masks }: Encod
   };
 }
 
-/** What `uploadEncoded` gave, decoded by TensorFlow ops alone. */
+/** Decodes the output of `uploadEncoded`, in TensorFlow ops only. */
 export function decodeEncoded(encoded: Tensors, { size, ratio, masks }: Encoding): Decoded {
   const whole = { height: size, width: size };
   return {

@@ -23,7 +23,7 @@ export function chunkStarts(shards: ArrayLike<number>): ChunkStarts {
 
 /**
  * The order in which an epoch sees patches: chunks in a random order go through a buffer, from which patches are drawn at
- * random. Reading stays local and patches of many slides are mixed. The order depends on the key alone.
+ * random. Reading stays local, and patches of many slides are mixed. The order depends only on the key.
  *
  * @param bufferSize patches that wait to be drawn from; more mix better
  * @returns every place once

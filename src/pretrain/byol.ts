@@ -31,7 +31,7 @@ export interface ByolOptions {
   hiddenSize: number;
   /** Of projections and predictions. */
   outputSize: number;
-  /** Weight of the past in the target's average at the first step; it rises to 1. tau in the paper. */
+  /** Momentum of the target at the first step; it rises to 1. tau in the paper. */
   momentum: number;
   /** Whether a linear classifier learns beside the network, which it does not influence, where patches have classes. */
   classifier?: boolean;
@@ -45,9 +45,9 @@ const head: MlpOptions = {
 };
 
 /**
- * BYOL (Grill et al., 2020; arXiv 2006.07733, algorithm 1): each view predicts what a slow copy of the network, the target,
- * makes of the other. There are no negatives; that outputs do not become all alike is the predictor's and the average's
- * doing. The target passes in training mode, as the authors' does. Each view has batch statistics of its own.
+ * BYOL (Grill et al., 2020; arXiv 2006.07733, algorithm 1): each view predicts the output of a slow copy of the
+ * network, the target, for the other view. There are no negatives; the predictor and the moving average prevent
+ * collapse. The target runs in training mode, as the authors' does. Each view has its own batch statistics.
  */
 export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
   const { backbone, views, hiddenSize, outputSize, momentum, classifier = false } = options;
@@ -88,7 +88,7 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       const state = nextState(model, left, target.state);
       if (!model.parameters['classifier.weight']) return { loss, state };
       const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels);
-      // Its gradient counts and its value does not.
+      // It adds a gradient, but no value.
       const learning = classifierLoss.sub(stopGradient(classifierLoss));
       return { loss: loss.add(learning), state, metrics: { classifierLoss, classifierAccuracy } };
     },

@@ -21,21 +21,21 @@ export interface DinoOptions {
   normLastLayer: boolean;
   /** Whether the head has batch norm, as for convolutional networks. */
   batchNorm: boolean;
-  /** Epochs in which the last layer is left alone: at most a tenth of the training. */
+  /** Epochs in which the last layer is frozen: at most a tenth of the training. */
   frozenEpochs: number;
   studentTemperature: number;
   /** Rises from the first to the last over so many epochs, epoch by epoch. */
   teacherTemperature: { from: number; to: number; epochs: number };
-  /** Weight of the past in the teacher's average at the first step; it rises to 1. */
+  /** Momentum of the teacher at the first step; it rises to 1. */
   momentum: number;
-  /** Weight of the past in the center. */
+  /** Momentum of the center. */
   centerMomentum: number;
 }
 
 /**
- * DINO (Caron et al., 2021; arXiv 2104.14294, algorithm 1): of every view of a patch, a student says what its teacher, a
- * slow copy of it, says of the two global ones. The teacher's outputs are centered and sharpened, so that they neither
- * become all alike nor favor one. The teacher is what is kept.
+ * DINO (Caron et al., 2021; arXiv 2104.14294, algorithm 1): from every view of a patch, a student predicts the output
+ * of its teacher, a slow copy of it, for the two global views. The teacher's outputs are centered and sharpened to
+ * prevent collapse. The teacher is kept.
  */
 export function dino(options: DinoOptions): Method<'oneMinusMomentum' | 'teacherTemperature' | 'frozen'> {
   const { views, dropPathRate, hiddenSize, bottleneckSize, outputSize, normLastLayer, batchNorm } = options;

@@ -7,7 +7,7 @@ import { type Backbone, loadWeights, type ModelTensors, openWeights, publishedWe
 const imageNetWeights: Readonly<Record<string, string>> = { efficientnet_lite0: 'efficientnet-lite0-imagenet' };
 
 /**
- * The weights that a backbone begins with. A classifier in the file is passed over.
+ * A backbone's initial weights. A classifier in the file is ignored.
  *
  * @param init `random`: drawn from the run's key; `imagenet`: published ones; or a run folder, or a file that
  *   `loadWeights` reads. A relative path starts at the project's folder

@@ -39,7 +39,7 @@ export function patchStatistics(patches: Tensor): { mean: Tensor; deviation: Ten
 }
 
 /**
- * MAE's loss (He et al., 2021; arXiv 2111.06377): the mean square error of the masked patches alone.
+ * MAE's loss (He et al., 2021; arXiv 2111.06377): the mean square error of the masked patches only.
  *
  * @param predicted `[batch, patches, pixels]`
  * @param images `[batch, height, width, 3]`, normalized

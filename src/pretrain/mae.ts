@@ -35,8 +35,9 @@ export interface MaeOptions {
 }
 
 /**
- * MAE (He et al., 2021; arXiv 2111.06377): an encoder sees a few of an image's patches, and a small decoder paints the
- * others. Names are the authors'. Features are the mean of the patches after the encoder's last norm, of the whole image.
+ * MAE (He et al., 2021; arXiv 2111.06377): an encoder sees a few of an image's patches, and a small decoder
+ * reconstructs the others. Names are the authors'. Features are the mean of the patches after the encoder's last norm,
+ * of the whole image.
  */
 export function mae({ backbone: encoder, views, maskRatio, decoder, normalizeTargets }: MaeOptions): Method {
   const { patchSize } = encoder;
@@ -107,7 +108,7 @@ export function mae({ backbone: encoder, views, maskRatio, decoder, normalizeTar
           reconstruction: unpatchify(visible.add(painted.mul(mask)), patchSize),
         };
       }),
-    // Normalized patches have a mean square of 1: what a network that always paints gray has.
+    // Normalized patches have a mean square of 1: the loss of a gray reconstruction.
     chanceLoss: normalizeTargets ? () => 1 : undefined,
     encoder: (model) => subModel(model, 'backbone'),
   };

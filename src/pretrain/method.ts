@@ -5,7 +5,7 @@ import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
 import type { LossOfBatch, Objective, Schedule, StepContext } from '../training/index.js';
 
-/** What a method's loss looks at. */
+/** Input of a method's loss. */
 export interface ViewBatch {
   /** One for each recipe of the method, `[batch, size, size, 3]`, normalized; row i of each shows patch i. */
   views: readonly Tensor[];
@@ -13,7 +13,7 @@ export interface ViewBatch {
   labels: Tensor;
 }
 
-/** What a method's first weights depend on beside their key. */
+/** Inputs of a method's initial weights, besides their key. */
 export interface MethodStart {
   /** The backbone's weights, to be copied; undefined: they are drawn. */
   backbone?: ModelTensors;
@@ -22,33 +22,33 @@ export interface MethodStart {
   classNames: readonly string[];
 }
 
-/** How long a training is. */
+/** Length of a training. */
 export interface TrainingLength {
   steps: number;
   stepsPerEpoch: number;
 }
 
 /**
- * A way to train a backbone: what it looks at, what it carries on and what it minimizes. Everything else (batches, views,
- * optimizer, schedules, precision, checkpoints, monitors, replicas) is `pretrain`'s, the same for all methods.
+ * A pretraining method: its views, state and loss. Everything else (batches, views, optimizer, schedules, precision,
+ * checkpoints, monitors, replicas) is in `pretrain`, the same for all methods.
  */
 export interface Method<Name extends string = never>
   extends Omit<Objective<Name>, 'initialize' | 'loss' | 'schedules'> {
   name: string;
-  /** What decides its result beside backbone and views, as it stands on pages and in a run's identity. */
+  /** Its settings besides backbone and views, for pages and a run's identity. */
   settings: Readonly<Record<string, unknown>>;
   backbone: Backbone;
   /** One recipe for each view of a patch. */
   views: readonly ViewRecipe[];
-  /** Whether it learns from classes: then every patch that it is trained on has one. */
+  /** Whether it is supervised: then every training patch has a class. */
   supervised?: boolean;
   initialize(key: Key, start: MethodStart): ModelTensors;
   loss(model: ModelTensors, batch: ViewBatch, context: StepContext<Name>): LossOfBatch;
   /** A momentum, a temperature: what `context.scheduled` gives by the same name, over a training of that length. */
   schedules?(length: TrainingLength): Readonly<Record<Name, Schedule>>;
-  /** Parameters that are left alone while the method's schedule `frozen` is above 0; see `freezing`. */
+  /** Parameters that are frozen while the method's schedule `frozen` is above 0; see `freezing`. */
   freezes?(name: string): boolean;
-  /** The loss if all outputs were alike: what a training that learns goes below. */
+  /** The loss of uniform outputs: a training that learns falls below it. */
   chanceLoss?(batches: Pick<BatchSource, 'batchSize' | 'dataset'>): number;
   /**
    * What it makes of images, for a page.
@@ -57,7 +57,7 @@ export interface Method<Name extends string = never>
    *   painted where it saw nothing
    */
   reconstruct?(model: ModelTensors, images: Tensor, random: Key): { masked: Tensor; reconstruction: Tensor };
-  /** The backbone's part of what is trained: what is kept, evaluated and fine-tuned. */
+  /** The backbone's part of the model, which is saved, evaluated and fine-tuned. */
   encoder(model: ModelTensors): ModelTensors;
 }
 

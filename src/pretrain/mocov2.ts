@@ -15,7 +15,7 @@ export interface MocoV2Options {
   outputSize: number;
   /** Divides the similarities. */
   temperature: number;
-  /** Weight of the past in the key encoder's average. */
+  /** Momentum of the key encoder. */
   momentum: number;
   /** Keys of earlier batches that are kept, as negatives. */
   queueSize: number;
@@ -78,7 +78,7 @@ export function mocoV2(options: MocoV2Options): Method {
   };
 }
 
-/** Rows as cards are dealt into piles: the first of each pile, the second... Dealing into as many as a pile had undoes it. */
+/** Transposes rows between groups, as in dealing cards: the first of each group, the second... */
 function deal(rows: Tensor, piles: number): Tensor {
   const [count, ...rest] = rows.shape as [number, ...number[]];
   const inPiles = rows.reshape([count / piles, piles, rest.reduce((size, side) => size * side, 1)]);

@@ -16,8 +16,8 @@ export function ntXent(first: Tensor, second: Tensor, temperature: number): { lo
   if (first.rank !== 2 || String(first.shape) !== String(second.shape)) {
     throw new RangeError(`ntXent takes two tensors [images, size]; got [${first.shape}] and [${second.shape}]`);
   }
-  if (images < 2) throw new RangeError('ntXent needs at least two images: without negatives there is nothing to tell');
-  if (!(temperature > 0)) throw new RangeError(`ntXent's temperature is above 0; got ${temperature}`);
+  if (images < 2) throw new RangeError('ntXent needs at least two images, for negatives');
+  if (!(temperature > 0)) throw new RangeError(`ntXent's temperature must be above 0; got ${temperature}`);
 
   const views = l2Normalize(tf.concat([first, second]));
   const similarities = tf.matMul(views, views, false, true).div(temperature);

@@ -30,7 +30,7 @@ export interface OptimizerSettings {
   weightDecay: number;
   /** What the weight decay changes to, by a cosine; by default it stays. */
   finalWeightDecay?: number;
-  /** Whether biases and norms decay too; not with lars, which leaves them alone. */
+  /** Whether biases and norms decay too; not with lars, which excludes them. */
   decayAll?: boolean;
   /** Whether a transformer's class token and positions decay, as by default with sgd and adamw. */
   decayTokens?: boolean;

@@ -123,7 +123,7 @@ export function pretrainedEncoder<Name extends string>(
   return { backbone, model, view: { size: views[0]!.size, crop: evaluationCrop, colors: backbone.colors } };
 }
 
-/** What a pretraining will take, from steps that were measured and thrown away. */
+/** Estimated cost of a pretraining, from a few measured steps. */
 export interface TrainingCost {
   steps: number;
   secondsPerStep: number;
@@ -132,7 +132,7 @@ export interface TrainingCost {
   peakGibibytes: number;
 }
 
-/** Runs three steps of a pretraining and throws them away: the first compiles, the others are timed. */
+/** Runs three steps of a pretraining and discards them: the first compiles, the others are timed. */
 export async function measureCost<Name extends string>(
   method: Method<Name>,
   options: Pick<PretrainOptions, 'settings' | 'batches' | 'signal'>,
@@ -163,7 +163,7 @@ async function trainingOf<Name extends string>(
   { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
 ): Promise<TrainOptions<Name> & { start?: ModelTensors }> {
   const { seed, init = 'random', precision, clipNorm, clipOf, microBatches } = settings;
-  if (!batches.shuffled) throw new RangeError('a training takes shuffled batches: make their source with a key');
+  if (!batches.shuffled) throw new RangeError('training needs shuffled batches: create their source with a key');
   const root = key(seed);
   const length: TrainingLength = { steps: trainingSteps(settings, batches), stepsPerEpoch: batches.stepsPerEpoch };
   const backbone = await initialWeights(init, method.backbone);
@@ -200,7 +200,7 @@ export function trainingSteps(
   { stepsPerEpoch }: Pick<BatchSource, 'stepsPerEpoch'>,
 ): number {
   if ((epochs === undefined) === (steps === undefined)) {
-    throw new RangeError(`a training has epochs or steps; got epochs ${epochs} and steps ${steps}`);
+    throw new RangeError(`set either epochs or steps; got epochs ${epochs} and steps ${steps}`);
   }
   return steps ?? stepsPerEpoch * epochs!;
 }

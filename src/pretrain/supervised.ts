@@ -73,7 +73,7 @@ function checkLabels({ labels, classNames }: MethodStart): void {
   if (without > 0 || labels.length === 0 || classNames.length < 2) {
     throw new RangeError(
       `supervised pretraining learns from classes, two at least: there are ${classNames.length}, and ${without} of ` +
-        `${labels.length} patches have none. Leave those out, or take a self-supervised method`,
+        `${labels.length} patches have none. Exclude those, or use a self-supervised method`,
     );
   }
 }

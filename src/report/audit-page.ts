@@ -3,7 +3,7 @@ import { escapeMarkup as text } from './html.js';
 import { drawImageGrid } from './image-grid.js';
 import { tableBundle } from './table.js';
 
-/** An audit with the name of what was audited: a fold, or a division that was there. */
+/** An audit with the name of what was audited: a fold, or an existing split. */
 export interface NamedAudit {
   name: string;
   audit: SplitAudit;
@@ -13,8 +13,8 @@ export interface NamedAudit {
 const maxPairs = 24;
 
 /**
- * Audits as one page with everything that it shows inside it: what was found in a sentence, each leak, and the images of
- * near-duplicates side by side, the nearest first; above them what to beware of.
+ * Audits as one self-contained page: warnings, the result in a sentence, each leak, and the images of near-duplicates
+ * side by side, the nearest first.
  */
 export async function auditPage(
   audited: AuditedImages,
@@ -61,14 +61,14 @@ ${sections.join('\n')}
 `;
 }
 
-/** How many images were compared, and what was not. */
+/** How many images were compared. */
 export function comparedText({ images, total, otherFiles }: AuditedImages): string {
   const compared =
     images.length === total
       ? `All ${total} images were compared.`
-      : `${images.length} of ${total} images were read, some of each slide. Sides, slides, patients and sites are those of ` +
-        `all; ${total - images.length} were not compared, so whether they are exact duplicates, or look alike, is not known.`;
-  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files are not images by their names.`;
+      : `${images.length} of ${total} images were compared, some of each slide. Slides, patients and sites were checked for ` +
+        `all; exact duplicates and similar images among the other ${total - images.length} are unknown.`;
+  return otherFiles === 0 ? compared : `${compared} ${otherFiles} other files do not have an image's extension.`;
 }
 
 async function pairsOf(audited: AuditedImages, { nearDuplicates: near }: SplitAudit): Promise<string> {
@@ -78,7 +78,7 @@ async function pairsOf(audited: AuditedImages, { nearDuplicates: near }: SplitAu
     mark: (place) => (audited.images[place]!.synthetic ? 'SYNTHETIC' : undefined),
   });
   const shown = Math.min(maxPairs, near.length);
-  const alt = `the nearest ${shown} of ${near.length} pairs of images on two sides that look alike, side by side`;
+  const alt = `the nearest ${shown} of ${near.length} pairs of images across splits that look alike, side by side`;
   const { png, width, height } = await drawImageGrid(images, { columns: 4, cell: 250, alt });
   const data = Buffer.from(png).toString('base64');
   return `<p>${text(alt)}:</p><img width="${width}" height="${height}" alt="${text(alt)}" src="data:image/png;base64,${data}">`;

@@ -11,7 +11,7 @@ export type VegaLiteSpec = TopLevelSpec;
 export type VegaLiteLayer = Extract<TopLevelSpec, { layer: unknown }>['layer'][number];
 
 export interface ChartOptions {
-  /** What the chart shows, in words, with its main numbers; for readers who cannot see it. */
+  /** Alternative text with the main numbers. */
   alt: string;
   /** Also writes the image to this PNG file. */
   save?: string;
@@ -31,7 +31,7 @@ export async function chartSvg(spec: VegaLiteSpec): Promise<string> {
   // vega has a top-level await, so code that a notebook cell imports must not import it statically.
   const [vega, vegaLite] = await Promise.all([import('vega'), import('vega-lite')]);
   measureTextOf(vega);
-  // vega writes into the rows that it is given.
+  // vega modifies its input rows.
   const { $schema: _, ...styled } = structuredClone(withHouseStyle(spec));
   const compiled = vegaLite.compile(styled as TopLevelSpec);
   const view = new vega.View(vega.parse(compiled.spec), { renderer: 'none', logLevel: vega.Error });
@@ -42,14 +42,14 @@ export async function chartSvg(spec: VegaLiteSpec): Promise<string> {
   }
 }
 
-/** Without a canvas vega takes every letter for 0.8 em, which leaves wide gaps; our font's mean is 0.5 em. */
+/** Without a canvas vega estimates every letter as 0.8 em, which leaves wide gaps; our font's mean is 0.5 em. */
 function measureTextOf(vega: object): void {
   const { textMetrics } = vega as { textMetrics: { width: unknown } };
   textMetrics.width = (item: { fontSize?: number; text?: unknown }, text: unknown = item.text) =>
     0.5 * String(text ?? '').length * (item.fontSize ?? 11);
 }
 
-/** Shows a chart: live where the front end draws Vega-Lite, an image elsewhere, in words where neither works. */
+/** Shows a chart: live if the front end draws Vega-Lite, else an image, else as text. */
 export async function showChart(spec: VegaLiteSpec, options: ChartOptions): Promise<void> {
   showBundle(...(await chartOutput(spec, options)));
 }
@@ -62,7 +62,7 @@ export async function chartOutput(spec: VegaLiteSpec, options: ChartOptions): Pr
   return [{ ...bundle, ...vegaLiteBundle(spec, options.alt) }, metadata];
 }
 
-/** A chart as an output without an image, which costs next to nothing; the front end draws it. */
+/** A chart as an output without an image, which is cheap; the front end draws it. */
 export function vegaLiteBundle(spec: VegaLiteSpec, alt: string): MimeBundle {
   return { 'text/plain': alt, [vegaLiteType]: withHouseStyle(spec) };
 }

@@ -8,11 +8,11 @@ export function percent(share: number): string {
 
 export interface IntervalRow {
   name: string;
-  /** Estimate and its interval, 0 to 1; without an interval only the dot is drawn. */
+  /** Estimate and interval, 0 to 1; without an interval only the dot is drawn. */
   value: number;
   low?: number;
   high?: number;
-  /** What guessing would give in this row, where rows differ in it: drawn as a tick. */
+  /** Chance level of this row, if it differs between rows: drawn as a tick. */
   chance?: number;
 }
 
@@ -36,7 +36,7 @@ export function intervalChart(
     scale: { domain: [0, 1] },
     axis: { format: '.0%' },
   };
-  const guessing: VegaLiteLayer[] =
+  const chanceLine: VegaLiteLayer[] =
     options.chance === undefined
       ? []
       : [
@@ -48,11 +48,11 @@ export function intervalChart(
           {
             data: { values: [{ chance: options.chance }] },
             // Above the panel, where no number can be.
-            mark: { type: 'text', text: 'guessing', baseline: 'bottom', y: -3, color: faintInk },
+            mark: { type: 'text', text: 'chance', baseline: 'bottom', y: -3, color: faintInk },
             encoding: { x: { field: 'chance', type: 'quantitative' } },
           },
         ];
-  const guessingInRows: VegaLiteLayer[] = rows.every((row) => row.chance === undefined)
+  const chanceTicks: VegaLiteLayer[] = rows.every((row) => row.chance === undefined)
     ? []
     : [
         {
@@ -62,7 +62,7 @@ export function intervalChart(
         },
         {
           transform: [{ filter: 'isValid(datum.chance)' }],
-          mark: { type: 'text', text: 'guessing', baseline: 'top', dy: 9, fontSize: 11, color: faintInk },
+          mark: { type: 'text', text: 'chance', baseline: 'top', dy: 9, fontSize: 11, color: faintInk },
           encoding: { y, x: { ...x, field: 'chance' } },
         },
       ];
@@ -72,8 +72,8 @@ export function intervalChart(
     height: { step: 46 },
     data: { values: rows.map((row) => ({ ...row, label: percent(row.value) })) },
     layer: [
-      ...guessing,
-      ...guessingInRows,
+      ...chanceLine,
+      ...chanceTicks,
       {
         transform: [{ filter: 'isValid(datum.low)' }],
         mark: { type: 'rule', strokeWidth: 3 },
@@ -86,11 +86,11 @@ export function intervalChart(
       },
     ],
   };
-  const guess = (row: IntervalRow) => (row.chance === undefined ? '' : `, guessing ${percent(row.chance)}`);
+  const chanceOf = (row: IntervalRow) => (row.chance === undefined ? '' : `, chance ${percent(row.chance)}`);
   const range = ({ low, high }: IntervalRow) =>
     low === undefined || high === undefined ? 'no interval' : `${percent(low)} to ${percent(high)}`;
-  const words = rows.map((row) => `${row.name} ${percent(row.value)} (${range(row)}${guess(row)})`);
-  const chance = options.chance === undefined ? '' : `; guessing ${percent(options.chance)}`;
+  const words = rows.map((row) => `${row.name} ${percent(row.value)} (${range(row)}${chanceOf(row)})`);
+  const chance = options.chance === undefined ? '' : `; chance ${percent(options.chance)}`;
   return { spec, alt: `${options.title}: ${words.join('; ')}${chance}` };
 }
 
@@ -101,7 +101,7 @@ export interface EmbeddingRow {
   slide: string;
 }
 
-/** As many as the palette has colours; the last is a pentagon. */
+/** One for each color of the palette; the last is a pentagon. */
 const shapes = [
   'circle',
   'square',
@@ -113,14 +113,14 @@ const shapes = [
   'M0,-1L0.95,-0.31L0.59,0.81L-0.59,0.81L-0.95,-0.31Z',
 ];
 
-/** A map of embedded patches, coloured and marked by kind; `emphasis` names a kind that is drawn larger, on top. */
+/** A map of embedded patches, colored and marked by kind; `emphasis` names a kind that is drawn larger, on top. */
 export function embeddingChart(
   rows: readonly EmbeddingRow[],
   options: { title: string; subtitle?: string; emphasis?: string },
 ): { spec: VegaLiteSpec; alt: string } {
   const kinds = [...new Set(rows.map((row) => row.kind))].sort().filter((kind) => kind !== options.emphasis);
   if (kinds.length > palette.length) {
-    throw new RangeError(`an embedding chart tells ${palette.length} kinds apart; got ${kinds.length}`);
+    throw new RangeError(`an embedding chart can show ${palette.length} kinds; got ${kinds.length}`);
   }
   const emphasized = rows.some((row) => row.kind === options.emphasis);
   const domain = emphasized ? [...kinds, options.emphasis!] : kinds;

@@ -9,7 +9,9 @@ import { type CompileExperiment, type ExperimentDataset, experimentDataset } fro
 import type { Run } from '../runs/index.js';
 import { withProgress } from './progress.js';
 
-/** The slides of a compile experiment, with progress where they are synthetic and drawn; the kernel's interrupt stops it. */
+/**
+ * The slides of a compile experiment, with progress while synthetic ones are drawn; the kernel's interrupt stops it.
+ */
 export function prepareDataset(experiment: CompileExperiment): Promise<ExperimentDataset> {
   return withProgress('synthetic slides', (onProgress) =>
     experimentDataset(experiment, { onProgress, signal: interruptSignal() }),
@@ -17,8 +19,8 @@ export function prepareDataset(experiment: CompileExperiment): Promise<Experimen
 }
 
 /**
- * Compiles a dataset with its progress in the page and each slide in the run's events. The kernel's interrupt stops it;
- * running it again keeps what is there.
+ * Compiles a dataset with progress on the page and each slide in the run's events. The kernel's interrupt stops it;
+ * running it again keeps finished shards.
  *
  * @param dataset `data` as `compileDataset` takes it
  * @throws as `compileDataset`

@@ -1,7 +1,7 @@
 import type { VegaLiteSpec } from './chart.js';
 import { palette } from './style.js';
 
-/** How many patches each name has, the names in their order: one bar each. */
+/** The number of patches of each name: one bar each, in order. */
 export function countsChart(
   counts: readonly (readonly [name: string, count: number])[],
   options: { title: string; subtitle?: string; of: string },

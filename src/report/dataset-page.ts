@@ -17,13 +17,13 @@ import { countsChart } from './counts-chart.js';
 import { showBundle, showText } from './display.js';
 import { formatValue, showTable } from './table.js';
 
-// What the pages of datasets show of a definition, its list and what was compiled of it.
+// What dataset pages show: a definition, its list and the compiled dataset.
 
 type Fact = { what: string; value: string };
 
 const showFacts = (title: string, facts: readonly Fact[]) => showTable(facts, { columns: { what: title, value: '' } });
 
-/** What a dataset is made of, how it is labelled, cut and split, what is left out, and what a reader must know. */
+/** Sources, labels, geometry, split, exclusions and notes of a dataset. */
 export async function showDefinition({ definition, understood }: CompileExperiment): Promise<void> {
   const { name, title, origin, geometry, split, licence, citation, exclusions, notes } = definition;
   await showFacts(name, [
@@ -57,22 +57,22 @@ function describeLabels({ labels, unit }: DatasetDefinition): string {
     const groups = Object.entries(labels.groups).map(([group, name]) => `${name} in ${group}`);
     return `polygons (${formatValue(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
   }
-  const unmapped = { exclude: 'others are left out', error: 'another value is an error' }[labels.unmapped];
+  const unmapped = { exclude: 'others are excluded', error: 'another value is an error' }[labels.unmapped];
   return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${unmapped}`;
 }
 
 /**
- * The list that a definition was resolved to: whether anybody has checked it, what it holds and leaves out; of synthetic
- * slides also what was drawn.
+ * The list that a definition was resolved to: whether it was checked, its contents and exclusions; for synthetic slides
+ * also how they were drawn.
  */
 export async function showSlideList({ list, missing, planted }: ExperimentDataset): Promise<void> {
   const facts = listFacts(list);
-  const left = facts.excluded.map(({ reason, slides }) => ({ what: `${slides} left out`, value: reason }));
-  const duplicates = `duplicates of slides under other patients: ${planted.length}; the list leaves out only equal files`;
+  const left = facts.excluded.map(({ reason, slides }) => ({ what: `${slides} excluded`, value: reason }));
+  const duplicates = `duplicates of slides under other patients: ${planted.length}; the list excludes identical files only`;
   await showFacts(facts.synthetic ? 'SYNTHETIC' : facts.dataset, [
     { what: 'definition', value: facts.title },
     { what: 'list', value: facts.resolution },
-    { what: list.definition.unit, value: `${facts.slides}, ${missing.length} of them not here` },
+    { what: list.definition.unit, value: `${facts.slides}, ${missing.length} of them missing` },
     { what: 'patients', value: formatValue(facts.patients) },
     { what: 'sites', value: formatValue(facts.sites) },
     ...left,
@@ -81,7 +81,7 @@ export async function showSlideList({ list, missing, planted }: ExperimentDatase
   ]);
 }
 
-/** What compiling gave, and each slide or precut patch that failed with its reason. */
+/** The result of compiling, and each slide or precut patch that failed, with its reason. */
 export async function showCompiled({ counts, slides, precut, failures }: CompileReport): Promise<void> {
   const from = precut
     ? [
@@ -100,7 +100,7 @@ export async function showCompiled({ counts, slides, precut, failures }: Compile
   ]);
 }
 
-/** How many patches each class, each site or (as a distribution) each patient has; in words where none is known. */
+/** How many patches each class, each site or (as a distribution) each patient has; a sentence if none is known. */
 export async function showCounts(
   report: CompileReport,
   of: 'class' | 'site' | 'patient',
@@ -109,8 +109,8 @@ export async function showCounts(
   const { byClass, bySite, byPatient } = report.counts;
   const counted = { class: byClass, site: bySite, patient: byPatient }[of];
   const known = knownNames(counted);
-  if (known.length === 0) return showText(`No patch says its ${of}.`);
-  // A class that no patch is of counts, too.
+  if (known.length === 0) return showText(`The ${of} is not known for any patch.`);
+  // Classes without patches are shown, too.
   const none = of === 'class' ? Object.fromEntries(report.classes.map((name) => [name, 0])) : {};
   const counts = { ...none, ...counted };
   const patients = Object.entries(distribution(known.map((name) => counts[name]!)));
@@ -128,7 +128,7 @@ export async function showCounts(
 /** Shows the card that lies beside a dataset's shards. */
 export async function showDatasetCard({ folder }: CompiledDataset): Promise<void> {
   const card = await readFile(join(folder, 'CARD.md'), 'utf8');
-  // Its headings stand below those of the page.
+  // Its headings are below those of the page.
   showBundle({ 'text/plain': card, 'text/markdown': card.replace(/^#/gm, '###') });
 }
 

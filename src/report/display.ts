@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { kernelServices } from '../base/index.js';
 
 /**
- * One output in several forms; a notebook front end shows the richest that it knows. Every bundle has `text/plain`,
- * which says in words what the others show.
+ * One output in several formats; a notebook front end shows the richest that it supports. Every bundle has
+ * `text/plain`, a description in words.
  */
 export interface MimeBundle {
   'text/plain': string;
@@ -16,7 +16,7 @@ export interface MimeBundle {
 /** Per MIME type, as Jupyter defines it: `{'image/png': {width, height}}` in CSS px. */
 export type DisplayMetadata = Record<string, unknown>;
 
-/** What a value looks like: an output in several forms, and Jupyter's metadata to them. */
+/** The rich output of a value: several formats, with Jupyter's metadata. */
 export type Output = [MimeBundle, DisplayMetadata];
 
 /** Shows a bundle as output of the running cell; outside a notebook its `text/plain` goes to the terminal. */
@@ -26,7 +26,7 @@ export function showBundle(data: MimeBundle, metadata: DisplayMetadata = {}): vo
   else console.log(data['text/plain']);
 }
 
-/** Shows Markdown: the words of a page that depend on what was found. */
+/** Shows Markdown: text that depends on results. */
 export function showText(markdown: string): void {
   showBundle({ 'text/plain': markdown, 'text/markdown': markdown });
 }
@@ -36,7 +36,7 @@ export interface LiveDisplay {
   update(data: MimeBundle, metadata?: DisplayMetadata): void;
 }
 
-/** The output appears with the first update. Outside a notebook each update that reads differently is a line. */
+/** The output appears with the first update. Outside a notebook each changed text is printed as a line. */
 export function newLiveDisplay(): LiveDisplay {
   const displayId = randomUUID();
   let shown = false;

@@ -6,15 +6,15 @@ import { embeddingChart } from './charts.js';
 import { display, html } from './show.js';
 import { patchCaption } from './show-patches.js';
 
-/** Classes that the chart tells apart by color and mark. */
+/** Classes with their own color and mark. */
 const maxClasses = 7;
 
-/** A map of fewer shows nothing. */
+/** The least useful number of patches. */
 const minPatches = 8;
 
 /**
- * Shows patches on a map on which those with similar features lie beside each other (UMAP), by class. Of many classes the
- * commonest are told apart.
+ * Shows patches on a map that places similar features close together (UMAP), by class. With many classes, only the most
+ * frequent ones have their own color.
  */
 export async function showFeatureMap(
   encoder: Encoder,
@@ -43,7 +43,7 @@ export async function showFeatureMap(
   await showChart(chart.spec, { alt: chart.alt, save: options.save });
 }
 
-/** What a patch counts as on the map: its class, if that is among the commonest. */
+/** A patch's kind on the map: its class, if that is among the most frequent. */
 function kinds({ dataset, labels }: BatchSource): (place: number) => string {
   const counts = dataset.classNames.map((name, label) => ({
     label,

@@ -3,13 +3,13 @@ import { writeFileAtomic } from '../base/index.js';
 import { useBundledFont } from '../slides/index.js';
 import { type DisplayMetadata, type MimeBundle, showBundle } from './display.js';
 
-/** The font of every image; the project brings it, because a bare machine has none and would draw empty boxes. */
+/** The font of every image; it is bundled, because a bare machine has none and would draw empty boxes. */
 export const fontFamily = 'Source Sans 3';
 
 /** Pixels of an image for each CSS px, so that it is sharp on a dense screen. */
 export const pixelRatio = 2;
 
-/** A drawing ready to be shown. */
+/** A rendered figure. */
 export interface Figure {
   png: Uint8Array;
   /** CSS px; the PNG has `pixelRatio` times as many pixels. */
@@ -31,7 +31,7 @@ export async function drawSvg(svg: string): Promise<Figure> {
   };
 }
 
-/** A figure as an output, with the words for who cannot see it. */
+/** A figure as an output, with alternative text. */
 export function figureBundle({ png, width, height }: Figure, alt: string): [MimeBundle, DisplayMetadata] {
   return [
     { 'text/plain': alt, 'image/png': Buffer.from(png).toString('base64') },
@@ -40,7 +40,7 @@ export function figureBundle({ png, width, height }: Figure, alt: string): [Mime
 }
 
 /**
- * Shows a PNG that another room has drawn.
+ * Shows a PNG.
  *
  * @param options.alt what it shows, in words
  * @param options.save also writes it to this file

@@ -1,4 +1,4 @@
-/** The gallery's style sheet; the page carries it, because the page is one file. */
+/** The gallery's style sheet, which is inlined. */
 export const galleryStyle = `
 :root { color-scheme: light dark; --ink: #1f2933; --faint: #52606d; --paper: #f5f7f9; --card: #fff; --line: #d9dfe5;
   --accent: #0b5c94; --good: #0b6b4d; --bad: #a63200; --note: #7a3e6b; }

@@ -7,7 +7,7 @@ import { escapeMarkup as text } from './html.js';
 import { duration } from './progress.js';
 import { type RunSummary, summarizeRun } from './run-summary.js';
 
-/** The runs of one notebook at one scale with the same parameters, but for the seed; the latest first. */
+/** The runs of one notebook at one scale with the same parameters except the seed; the latest first. */
 interface Experiment {
   runs: readonly RunSummary[];
   /** The latest that is finished and not edited, else the latest that is finished, else the latest. */
@@ -15,8 +15,8 @@ interface Experiment {
 }
 
 /**
- * Writes `results/index.html`: one page, with everything that it shows inside it, of all runs: a card for each experiment,
- * which shows its latest finished run, with the others under it.
+ * Writes `results/index.html`: one self-contained page of all runs, with a card for each experiment, which shows its
+ * latest finished run and lists the others.
  *
  * @returns the page's path
  */
@@ -63,8 +63,7 @@ function galleryPage(experiments: readonly Experiment[], hasApi: boolean): strin
 <body>
 <header>
 <h1>pathlab results</h1>
-<p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; the page
-behind each title shows how it was made.</p>${hasApi ? `\n<p><a href="${apiPage}">API of the package</a></p>` : ''}
+<p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; each title links to the run's page.</p>${hasApi ? `\n<p><a href="${apiPage}">API of the package</a></p>` : ''}
 </header>
 <main>
 ${body}
@@ -79,7 +78,7 @@ function card({ runs, shown: run }: Experiment): string {
   const title = run.page ? `<a href="${pageOf(run)}">${text(run.title)}</a>` : text(run.title);
   const facts = [
     `<span class="tag ${run.status}">${run.status}</span>`,
-    ...(run.edited ? ['<span class="tag edited">edited: not the notebook as it is in its file</span>'] : []),
+    ...(run.edited ? ['<span class="tag edited">edited: differs from the saved notebook</span>'] : []),
     `<span class="tag">${text(run.scale)} scale</span>`,
     ...(run.synthetic ? ['<span class="tag synthetic">includes synthetic tissue</span>'] : []),
     ...(run.seconds === undefined ? [] : [`<span>${duration(run.seconds)}</span>`]),
@@ -110,7 +109,7 @@ function timeElement({ time }: RunSummary): string {
 }
 
 function describeParameters({ parameters }: RunSummary): string {
-  // Of a path its last parts: where files lie on one machine is nobody's business elsewhere.
+  // Only the last parts of a path, so that paths of this machine stay private.
   const words = (value: unknown) =>
     typeof value === 'string' ? value.split('/').slice(-2).join('/') : JSON.stringify(value);
   const given = Object.entries(parameters).filter(([name, value]) => name !== 'scale' && value !== null);
@@ -128,7 +127,7 @@ function runsOfSeeds(runs: readonly RunSummary[], shown: RunSummary): RunSummary
   return [...bySeed.values()].sort((one, other) => Number(one.parameters.seed) - Number(other.parameters.seed));
 }
 
-/** Each metric with its mean and standard deviation over seeds, and each seed's value. */
+/** Each metric's mean and standard deviation over seeds, and each seed's value. */
 function seedTable(runs: readonly RunSummary[]): string {
   const rows = runs[0]!.metrics.flatMap(({ name, unit }) => {
     const values = runs.map(({ metrics }) => metrics.find((metric) => metric.name === name)?.value);

@@ -16,7 +16,7 @@ export interface GridImage extends RgbImage {
 
 export interface ImageGridOptions {
   columns: number;
-  /** What the images are, in words. */
+  /** Alternative text. */
   alt: string;
   title?: string;
   /** At the left of each row. */
@@ -55,13 +55,13 @@ export async function showImageGrid(images: readonly GridImage[], options: Image
   showBundle(...figureBundle(figure, options.alt));
 }
 
-/** A letter's width, in sizes of the font. */
+/** Average width of a letter, em. */
 const letterWidth = 0.52;
 
 /** Font size of captions, px. */
 const captionSize = 12;
 
-/** A caption in lines that end before their neighbors begin: broken behind spaces, dashes and underscores. */
+/** A caption wrapped to its cell's width: after spaces, dashes and underscores. */
 function captionLines(caption: string | undefined, cell: number): string[] {
   const letters = Math.floor(cell / (letterWidth * captionSize));
   const lines: string[] = [];
@@ -73,7 +73,7 @@ function captionLines(caption: string | undefined, cell: number): string[] {
   return lines;
 }
 
-/** A single word that is longer than its cell is smaller. */
+/** A word wider than its cell gets a smaller font. */
 const sizeOf = (line: string, cell: number) => Math.min(captionSize, cell / (letterWidth * line.length));
 
 const gap = 6;
@@ -129,7 +129,7 @@ export async function drawImageGrid(images: readonly GridImage[], options: Image
   );
 }
 
-/** An image scaled to the cell with its proportions kept, as a data address. */
+/** An image scaled to the cell, with its aspect ratio, as a data URL. */
 async function scaledTo({ pixels, width, height }: GridImage, cell: number) {
   if (pixels.length !== width * height * 3) {
     throw new RangeError(`an image of ${width} x ${height} px needs ${width * height * 3} bytes; got ${pixels.length}`);

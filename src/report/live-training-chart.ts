@@ -8,16 +8,16 @@ import { TrainingHistory, trainingHistory } from './training-history.js';
 export interface LiveTrainingChart {
   /** Takes what `train` reports. */
   add(event: TrainingEvent): Promise<void>;
-  /** Draws the whole training, also as an image, which the notebook file keeps. Before the first event, nothing. */
+  /** Draws the whole training, also as an image, for the notebook file. Nothing before the first event. */
   finish(): Promise<void>;
 }
 
-/** Least time between two updates of the output. */
+/** Minimum time between updates. */
 const everyMilliseconds = 2000;
 
 /**
- * While the training runs, the front end draws: an update sends a specification of at most 2,000 points, and no image
- * is made. Those who see no Vega-Lite read the same in words.
+ * While the training runs, the front end draws: an update sends a specification of at most 2,000 points and no image.
+ * Front ends without Vega-Lite show text.
  *
  * @param options.log `events.jsonl` of the run: a training that resumes shows its earlier steps from there
  */

@@ -1,7 +1,7 @@
 import { type ModelFacts, modelFacts } from '../models/index.js';
 import { showTable } from './table.js';
 
-/** Shows the networks that `backbone` knows: their sizes, what they cost and where they come from. */
+/** Shows the networks of `backbone`: sizes, cost and sources. */
 export async function modelTable(): Promise<void> {
   await showTable(modelFacts(), {
     columns: {

@@ -9,7 +9,7 @@ import { display, html } from './show.js';
 import { patchGridImages, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
 
-/** Opens the data of an experiment (see `pretrainingData`), and shows how far drawing and cutting are. */
+/** Opens the data of an experiment (see `pretrainingData`), with progress of drawing and cutting. */
 export async function openPretrainingData(experiment: PretrainExperiment, run: Run): Promise<PretrainingData> {
   const bars = new Map<string, Progress>();
   const show = (title: string, done: number, total: number) => {
@@ -30,7 +30,7 @@ export async function openPretrainingData(experiment: PretrainExperiment, run: R
   return data;
 }
 
-/** Shows what a training gets: what was understood of the data, patches of each class, and the split with its notes. */
+/** Shows the training data: how the data were interpreted, patches of each class, and the split with its notes. */
 export async function showPretrainingData(data: PretrainingData, options: { save?: string } = {}): Promise<void> {
   const { dataset, understood, split, train, heldOut } = data;
   const sentences = [...understood, ...split.notes, `In training: ${train.storage}.`];
@@ -53,13 +53,13 @@ export async function showPretrainingData(data: PretrainingData, options: { save
       size: part === 'held out' ? heldOut.size : train.size,
     })),
     {
-      caption: `Split ${split.by === 'given' ? 'as the data give it' : `by ${split.by}`}`,
+      caption: `Split ${split.by === 'given' ? 'given by the data' : `by ${split.by}`}`,
       columns: {
         part: 'Part',
         groups: groupsOf({ dataset, rows: split.train }).of.replace(/^./, (first) => first.toUpperCase()),
         patches: 'Patches',
         labelled: 'with a class',
-        size: 'Side as decoded, px',
+        size: 'Decoded size, px',
       },
     },
   );

@@ -49,7 +49,7 @@ export async function compareWithBaselines(
   }
 }
 
-/** Shows what a training will take. */
+/** Shows the estimated cost of a training. */
 export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: TrainingCost): Promise<void> {
   const each = Number.isNaN(secondsPerStep) ? 'not measured' : duration(secondsPerStep);
   const whole = Number.isNaN(hours) ? 'not known' : hours < 1 ? duration(3600 * hours) : `${hours.toFixed(1)} hours`;
@@ -64,7 +64,7 @@ export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: 
 /**
  * Writes the backbone's weights with timm's names, and collects what a pretraining run keeps beside them.
  *
- * @returns what `run.keep` takes
+ * @returns for `run.keep`
  */
 export async function pretrainingFacts(
   run: Run,

@@ -3,15 +3,15 @@ import { escapeMarkup } from './html.js';
 
 /** The state of a long job in one output that changes in place. */
 export interface Progress {
-  /** Says how much is done in all, and optionally what is being done. */
+  /** Sets the units done so far, and optionally the current activity. */
   update(done: number, note?: string): void;
-  /** Leaves the last state: what was done and how long it took. */
+  /** Shows the final state: units done and duration. */
   finish(note?: string): void;
 }
 
 /**
  * @param total the units of work, for instance steps or slides
- * @param everySeconds the least time between two updates
+ * @param everySeconds minimum time between updates
  */
 export function progress(title: string, total: number, everySeconds = 0.5): Progress {
   const output = newLiveDisplay();
@@ -39,9 +39,9 @@ export function progress(title: string, total: number, everySeconds = 0.5): Prog
 }
 
 /**
- * Runs a job that says what is done and how much there is in all, and shows that until it ends.
+ * Runs a job that reports its progress, and shows it until the job ends.
  *
- * @param job reports by calling what it is given; nothing is shown before its first report
+ * @param job calls its argument with done and total; nothing is shown before the first call
  */
 export async function withProgress<Result>(
   title: string,
@@ -60,7 +60,7 @@ export async function withProgress<Result>(
   }
 }
 
-/** A length of time as people say it: `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
+/** A formatted duration: `4.2 s`, `2 min 5 s`, `1 h 3 min`. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);

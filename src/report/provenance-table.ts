@@ -2,7 +2,7 @@ import { canonicalJson, sha256 } from '../base/index.js';
 import type { Provenance } from '../runs/index.js';
 import { formatValue, showTable } from './table.js';
 
-/** Shows where a run's numbers come from: the command that makes them again and the hashes of all that went in. */
+/** Shows a run's provenance: the command that reproduces it, and the hashes of all inputs. */
 export async function showProvenance(provenance: Provenance): Promise<void> {
   await showTable(provenanceRows(provenance), {
     caption: 'Provenance',
@@ -12,7 +12,7 @@ export async function showProvenance(provenance: Provenance): Promise<void> {
 
 export function provenanceRows(provenance: Provenance): { what: string; value: string }[] {
   const each = (title: string, entries: Record<string, unknown>) =>
-    Object.entries(entries).map(([name, value]) => ({ what: `${title} ${name}`, value: formatValue(value) }));
+    Object.entries(entries).map(([name, value]) => ({ what: `${title}${name}`, value: formatValue(value) }));
   return [
     { what: 'command', value: provenance.command },
     { what: 'seed', value: String(provenance.seed) },
@@ -22,31 +22,31 @@ export function provenanceRows(provenance: Provenance): { what: string; value: s
     { what: 'time', value: `${provenance.started} to ${provenance.ended}` },
     { what: 'device', value: formatValue(provenance.device) },
     { what: 'versions', value: formatValue(provenance.versions) },
-    ...each('choice', provenance.choices),
+    ...each('', provenance.choices),
     ...dataRows(provenance.data),
-    ...each('SHA-256 of', provenance.weights),
-    ...each('SHA-256 of', provenance.hashes),
+    ...each('SHA-256 of ', provenance.weights),
+    ...each('SHA-256 of ', provenance.hashes),
   ];
 }
 
 function attemptRows({ attempt, repeats, edited }: Provenance): { what: string; value: string }[] {
   const cells = edited.map((source) => `${source.split('\n')[0]} ...`).join('; ');
   return [
-    ...(edited.length > 0 ? [{ what: 'edited', value: `cells that are not the notebook's were run: ${cells}` }] : []),
+    ...(edited.length > 0 ? [{ what: 'edited', value: `cells not in the notebook were run: ${cells}` }] : []),
     ...(repeats
       ? [
           {
             what: 'attempt',
             value:
-              `${attempt}; of the first attempt's files the same, bit for bit: ${formatValue(repeats.same) || 'none'}; ` +
-              `others: ${formatValue(repeats.different) || 'none'}`,
+              `${attempt}; files identical to the first attempt's: ${formatValue(repeats.same) || 'none'}; ` +
+              `different: ${formatValue(repeats.different) || 'none'}`,
           },
         ]
       : []),
   ];
 }
 
-/** A row for each file, and a single one for files of which all is the same but name and content. */
+/** A row for each file, and a single row for files that differ only in name and content. */
 function dataRows(data: Provenance['data']): { what: string; value: string }[] {
   const alike = new Map<string, { names: string[]; hashes: string[]; facts: object }>();
   for (const { name, sha256: hash, ...facts } of data) {

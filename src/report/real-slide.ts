@@ -6,8 +6,8 @@ import { showPatches } from './show-patches.js';
 import { showSlideCut, showSlideFacts } from './slide-cut.js';
 
 /**
- * Cuts the real slide that set-up brings along as a definition says, and shows what is cut, how the slide was read, and
- * the patches. Nobody has labelled it: it is a dataset of its own.
+ * Cuts the real sample slide by a definition's geometry, and shows the patches and how the slide was read. It has no
+ * labels and is a separate dataset.
  *
  * @returns that dataset, for the provenance
  */
@@ -18,8 +18,8 @@ export async function showRealSlide(
 ): Promise<SlideDataset> {
   const sample = sampleDataset(like);
   showText(
-    `**A real slide**, ${sample.definition.title} (${sample.definition.licence.name}), cut in the same way. Nobody has ` +
-      'labelled it: it is a dataset of its own.',
+    `**A real slide**, ${sample.definition.title} (${sample.definition.licence.name}), cut in the same way. It has no labels and ` +
+      'is a separate dataset.',
   );
   await showSlideCut(sample, { seed: options.seed, save: run.figure('real-slide.png') });
   const compiled = await compileWithProgress(run, sample, options);

@@ -9,10 +9,10 @@ import { patchCaption, sampleRows } from './show-patches.js';
 import { imageBytes } from './views.js';
 
 /**
- * Shows patches, what a method saw of them, and what it painted where it saw nothing.
+ * Shows patches, their visible parts, and a method's reconstructions of the masked parts.
  *
  * @param patches to choose examples from
- * @throws Error for a method that paints nothing
+ * @throws Error for a method without reconstructions
  */
 export async function showReconstructions(
   method: AnyMethod,
@@ -46,7 +46,7 @@ export async function showReconstructions(
       columns: rows.length,
       rowTitles: ['patch', 'what is seen', 'painted'],
       cell: 96,
-      alt: `${rows.length} patches, the part of each that the network sees, and what it paints in place of the rest`,
+      alt: `${rows.length} patches, the part of each that the network sees, and its reconstruction of the rest`,
       save,
     });
   } finally {

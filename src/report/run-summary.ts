@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { canonicalJson, projectRoot } from '../base/index.js';
 import type { Metric } from '../runs/index.js';
 
-/** What the gallery says of one run folder. */
+/** The gallery's summary of a run folder. */
 export interface RunSummary {
   folder: string;
   notebook: string;
@@ -11,24 +11,24 @@ export interface RunSummary {
   /** The notebook's first heading. */
   title: string;
   status: 'finished' | 'failed' | 'interrupted' | 'unfinished';
-  /** When it ended, or was last heard of: milliseconds since 1970, as the run itself says. */
+  /** When it ended or last wrote an event: milliseconds since 1970, from the run's own files. */
   time: number;
-  /** From 1: how often it was begun after it had been finished. */
+  /** Number of the attempt, from 1. */
   attempt: number;
-  /** What it was asked for, with its seed. */
+  /** Its parameters, with the seed. */
   parameters: Readonly<Record<string, unknown>>;
-  /** Hash of the code and data definitions that it rests on; undefined of a run that is not finished. */
+  /** Hash of its code and data definitions; undefined for an unfinished run. */
   code?: string;
-  /** Whether cells were run that are not the notebook's. */
+  /** Whether cells were run that are not in the notebook. */
   edited: boolean;
   seconds?: number;
-  /** None of a run that did not finish: what the folder holds could be of an earlier one. */
+  /** Empty for an unfinished run: files in the folder may be from an earlier one. */
   metrics: readonly Metric[];
   /** The output of the cell tagged `key-figure`. */
   figure?: { png: string; alt: string };
-  /** Whether some of the data was synthetic; undefined where the run has not said. */
+  /** Whether some of the data was synthetic; undefined if unknown. */
   synthetic?: boolean;
-  /** The failed cell's error, or what in the folder could not be read. */
+  /** The failed cell's error, and unreadable files. */
   problems: readonly string[];
   /** Whether there is a rendered page. */
   page: boolean;
@@ -54,14 +54,14 @@ interface ProvenanceFile {
   ended?: string;
 }
 
-/** Reads a run folder; what cannot be read becomes a problem of the summary and does not hide the rest. */
+/** Reads a run folder; unreadable files become problems of the summary. */
 export function summarizeRun(folder: string, root = projectRoot): RunSummary {
   const problems: string[] = [];
   const read = <T>(path: string, isWhole: (content: unknown) => boolean = isRecord): T | undefined => {
     if (!existsSync(path)) return undefined;
     try {
       const content = JSON.parse(readFileSync(path, 'utf8')) as T;
-      if (!isWhole(content)) throw new TypeError('it does not hold what it should');
+      if (!isWhole(content)) throw new TypeError('unexpected content');
       return content;
     } catch (error) {
       problems.push(`${basename(path)} cannot be read: ${(error as Error).message}`);
@@ -109,7 +109,7 @@ function isNotebook(content: unknown): boolean {
   return Array.isArray(cells) && cells.every(isRecord);
 }
 
-/** The metrics that can be shown; one that is not what it should be is a problem and not shown. */
+/** The valid metrics; others become problems. */
 function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]): Metric[] {
   const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value);
   const entries = file && Array.isArray(file.metrics) ? (file.metrics as Metric[]) : [];
@@ -120,11 +120,11 @@ function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]):
       isNumber(entry.value) &&
       (entry.interval === undefined || (Array.isArray(entry.interval) && entry.interval.every(isNumber))),
   );
-  if (shown.length < entries.length) problems.push('metrics.json holds entries that are not metrics');
+  if (shown.length < entries.length) problems.push('metrics.json has invalid entries');
   return shown;
 }
 
-/** @param isKept whether the run has a provenance, which it writes last; of one in JupyterLab there is no more */
+/** @param isKept whether the run has a provenance, which it writes last; the only evidence for a run in JupyterLab */
 function statusOf(executed: NotebookFile | undefined, failed: boolean, isKept: boolean): RunSummary['status'] {
   const marked = executed?.metadata?.pathlab?.status;
   if (marked === 'interrupted') return 'interrupted';
@@ -165,7 +165,7 @@ function withoutTerminalColors(text: string): string {
   return text.replace(/\u001b\[[0-9;]*m/g, '');
 }
 
-/** Of files' times nothing is taken: copying and unpacking change them. */
+/** File timestamps are not used, since copying changes them. */
 function timeOf(folder: string, provenance: ProvenanceFile | undefined, notebook: NotebookFile | undefined): number {
   const papermill = notebook?.metadata?.papermill;
   const times = [provenance?.ended, papermill?.end_time, lastEventTime(folder), papermill?.start_time];

@@ -5,11 +5,11 @@ export interface Point {
 }
 
 /**
- * A metric over an unknown number of steps, thinned while it grows. Steps are divided into buckets of equal width, and of
- * each bucket its smallest and its largest value are kept, so that a spike of one step stays visible. With buckets
- * about as wide as the drawn line, it looks like the line through all points (min-max aggregation; Jugel et al., M4, VLDB
- * 2014). Largest triangle three buckets picks one point a bucket, so that it loses one of two extremes, and needs all
- * points before it picks. When there are too many points, the width of the buckets doubles.
+ * A metric over an unknown number of steps, downsampled while it grows. Steps fall into buckets of equal width, and
+ * each bucket's minimum and maximum are kept, so that a spike of one step stays visible. With buckets about as wide as
+ * the drawn line, it looks like the line through all points (min-max aggregation; Jugel et al., M4, VLDB 2014). Largest
+ * triangle three buckets keeps one point per bucket, so it loses one of two extremes, and it needs all points in
+ * advance. When there are too many points, the bucket width doubles.
  */
 export class Series {
   private buckets = new Map<number, { low: Point; high: Point }>();
@@ -28,7 +28,7 @@ export class Series {
     if (!this.first || point.step < this.first.step) this.first = point;
     if (!this.last || point.step > this.last.step) this.last = point;
     this.place(point);
-    // The first and the last point may be no extremes.
+    // The first and the last point may not be extremes.
     while (this.extremes > this.limit - 2) this.widen();
   }
 
@@ -70,7 +70,7 @@ export function downsample(points: readonly Point[], limit: number): readonly Po
   return series.points();
 }
 
-/** Thins the longest series first, until all together have at most `limit` points. */
+/** Downsamples the longest series first, until all together have at most `limit` points. */
 export function downsampleTogether(all: readonly (readonly Point[])[], limit: number): (readonly Point[])[] {
   const thinned = [...all];
   const shortestFirst = [...all.keys()].sort((one, other) => all[one]!.length - all[other]!.length);

@@ -7,8 +7,7 @@ import { display, html } from './show.js';
 import { showTable } from './table.js';
 
 /**
- * Shows kinds of features beside each other: accuracies with their intervals as a chart and as a table, and what the
- * differences say.
+ * Compares kinds of features: accuracies with intervals as a chart and as a table, and differences in words.
  *
  * @param options.save also writes the chart to this PNG file
  * @param options.table also writes the table to this CSV file
@@ -18,7 +17,7 @@ export async function showComparison(
   options: { save?: string; table?: string } = {},
 ): Promise<void> {
   if (!comparison) {
-    await display(html('<p>No patch has a class: features cannot be judged by kNN here.</p>'));
+    await display(html('<p>No patch has a class, so features cannot be evaluated by kNN.</p>'));
     return;
   }
   const { accuracies, gains, chance, neighbors, groups } = comparison;
@@ -59,7 +58,7 @@ export async function showComparison(
     const points = `${(100 * value).toFixed(1)} points`;
     if (!interval) return `${first!.name} minus ${name}: ${points}; ${intervals}.`;
     const [low, high] = [interval.low, interval.high].map((share) => (100 * share).toFixed(1));
-    const verdict = interval.low > 0 ? 'better than' : interval.high < 0 ? 'worse than' : 'not told apart from';
+    const verdict = interval.low > 0 ? 'better than' : interval.high < 0 ? 'worse than' : 'not clearly different from';
     return `${first!.name} is ${verdict} ${name}: ${points}, 95 % interval ${low} to ${high}.`;
   });
   await display(html(`<p>${sentences.join('<br>')}</p>`));

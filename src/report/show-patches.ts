@@ -7,8 +7,8 @@ import { maskColor } from './style.js';
 const maskBytes = Array.from({ length: 256 }, (_, number) => Buffer.from(maskColor(number).slice(1), 'hex'));
 
 /**
- * Shows patches of a compiled dataset as its shards hold them: of each class (of each patient or slide where patches have no
- * class) as many as there is room for, each followed by its mask where there is one.
+ * Shows patches of a compiled dataset: as many of each class as fit (of each patient or slide if patches have no
+ * class), each followed by its mask, if any.
  *
  * @param options.save also writes the image to this PNG file
  */
@@ -23,14 +23,13 @@ export async function showPatches(
   await showImageGrid(patches.flat(), {
     columns: columns ?? 5,
     cell: 150,
-    alt: `${patches.length} patches of ${dataset.report.dataset} as its shards hold them${hasMasks ? ', each with its mask' : ''}`,
+    alt: `${patches.length} patches of ${dataset.report.dataset} from its shards${hasMasks ? ', each with its mask' : ''}`,
     ...options,
   });
 }
 
 /**
- * Patches to look at: as many of each class as there is room for, spread over it; of patches without a class as many of each
- * patient, or else of each slide.
+ * Example patches: as many of each class as fit, spread over it; for patches without a class, of each patient or slide.
  *
  * @param from rows of the index to choose from, by default all
  * @returns rows of the index, class by class in the order of their names
@@ -48,7 +47,7 @@ export function sampleRows(dataset: ShardDataset, maxPatches: number, from?: Arr
   return names.flatMap((name) => spread(rowsOf.get(name)!, each));
 }
 
-/** A patch's class, or else its patient or slide, for below its image; drawn ones are marked. */
+/** A patch's caption: its class, or else its patient or slide; synthetic ones are marked. */
 export function patchCaption(dataset: ShardDataset, row: number): { caption: string; mark?: string } {
   const { classNames, labels, patients, slides, synthetic } = dataset;
   const caption =
@@ -56,7 +55,7 @@ export function patchCaption(dataset: ShardDataset, row: number): { caption: str
   return { caption, ...(synthetic[row] ? { mark: 'SYNTHETIC' } : {}) };
 }
 
-/** Patches as their shards hold them: the image, and the mask if there is one. */
+/** Encoded patches from their shards: the image, and the mask, if any. */
 export function patchGridImages(dataset: ShardDataset, rows: readonly number[]): Promise<GridImage[][]> {
   return inParallel(rows, async (row) => {
     const [encoded] = await readEncoded(dataset, [row]);
@@ -78,7 +77,7 @@ async function decoded(encoded: Uint8Array, name: string) {
   return { pixels: data, width: facts.width, height: facts.height };
 }
 
-/** A mask is gray: its three channels are its class numbers. */
+/** A mask as gray RGB of its class numbers. */
 function colored({ pixels, width, height }: { pixels: Uint8Array; width: number; height: number }) {
   const painted = Buffer.alloc(pixels.length);
   for (let at = 0; at < pixels.length; at += 3) maskBytes[pixels[at]!]!.copy(painted, at);

@@ -5,7 +5,7 @@ import { showTable } from './table.js';
 /** Shows an experiment's settings beside the paper's, a row each. */
 export async function showSettings(experiment: PretrainExperiment): Promise<void> {
   const [here, paper] = [flat(experiment), flat(experiment.paper)];
-  // What one of the two leaves out stands where the other has it.
+  // A setting that only one of the two has keeps its place.
   const names = [...new Set([...Object.keys(here), ...Object.keys(paper)])].filter(
     (name) => here[name] !== undefined || paper[name] !== undefined,
   );
@@ -41,7 +41,7 @@ function flat({
   };
 }
 
-/** Neighbors that are drawn alike are told once: "view 1", "views 3 to 10"; "views" where all are alike. */
+/** Names of equal consecutive views: "view 1", "views 3 to 10"; "views" if all are equal. */
 function viewsByTitle(recipes: readonly ViewRecipe[]): [string, ViewRecipe][] {
   const firsts = recipes.flatMap((recipe, view) =>
     view > 0 && JSON.stringify(recipe) === JSON.stringify(recipes[view - 1]) ? [] : [view],

@@ -8,11 +8,11 @@ import { describeGap, siteLeakageChart } from './site-leakage-chart.js';
 import type { SplitAuditResult } from './split-audit.js';
 
 /**
- * Measures and shows how well colors alone tell the site and the class, beside guessing the commonest; and what the site
- * adds for the class. Writes `figures/site-leakage.png` to the run's folder.
+ * Measures and shows how well color predicts the site and the class, beside the chance level, and what the site adds
+ * for the class. Writes `figures/site-leakage.png` to the run's folder.
  *
  * @param options.seed of the draws
- * @returns what was measured; null where it cannot be, which the page then says
+ * @returns the result; null if it cannot be measured, which the page then states
  */
 export async function showSiteLeakage(
   run: Run,
@@ -24,9 +24,7 @@ export async function showSiteLeakage(
     signal: interruptSignal(),
   });
   if (leakage === null) {
-    showText(
-      'What colors tell was not measured: there is one site or class only, or too few patients, or patches do not say theirs.',
-    );
+    showText('Site leakage was not measured: it needs several known sites and classes, and enough known patients.');
     return null;
   }
   const { spec, alt } = siteLeakageChart(leakage, { subtitle: `${subjectOf(report)}; 95 % intervals over patients` });

@@ -4,7 +4,7 @@ import { isEncodedImage, isRawImage, isSharp } from './values/recognize-image.js
 import { isFrame, isTable } from './values/recognize-table.js';
 import { isTensor } from './values/recognize-tensor.js';
 
-/** A value can say itself how it is shown, by a method of this name that returns a MIME bundle. */
+/** A method of this name, which returns a MIME bundle, decides how a value is shown. */
 const customDisplay = Symbol.for('pathlab.display');
 
 /**
@@ -20,14 +20,14 @@ export function display(value: unknown, metadata: DisplayMetadata = {}): void | 
   return outputOf(value).then(async (output) => showBundle(...(output ?? (await inPlainWords(value)))));
 }
 
-/** HTML for `display`, or as a cell's last expression. It is shown as it is: escape what comes from elsewhere. */
+/** HTML for `display`, or as a cell's last expression. It is not escaped: escape foreign text. */
 export function html(markup: string): { [customDisplay](): MimeBundle } {
   return { [customDisplay]: () => whole({ 'text/html': markup }) };
 }
 
 /**
- * The rich output of a value, or undefined for one that has none. The kernel shows the last expression of a cell by it.
- * What draws is loaded when there is something to draw.
+ * The rich output of a value, or undefined for none. The kernel uses it for the last expression of a cell. Drawing code
+ * is loaded when needed.
  */
 export async function outputOf(value: unknown): Promise<Output | undefined> {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -49,14 +49,14 @@ async function inPlainWords(value: unknown): Promise<Output> {
   return [{ 'text/plain': typeof value === 'string' ? value : inspect(value) }, {}];
 }
 
-/** A plain object all of whose names are MIME types. */
+/** A plain object whose keys are all MIME types. */
 function isBundle(value: unknown): value is Record<string, unknown> {
   if (!isPlain(value)) return false;
   const names = Object.keys(value);
   return names.length > 0 && names.every((name) => /^[a-z]+\/[\w.+-]+$/.test(name));
 }
 
-/** A bundle with its `text/plain`, which every bundle has. */
+/** A bundle with `text/plain` added if missing. */
 function whole(bundle: Record<string, unknown>): MimeBundle {
   if (typeof bundle['text/plain'] === 'string') return bundle as MimeBundle;
   const markup = bundle['text/html'];
@@ -76,7 +76,10 @@ function withoutMarkup(markup: string): string {
 const lists = ['layer', 'hconcat', 'vconcat', 'concat'];
 const dataNames = ['values', 'url', 'name', 'sequence', 'sphere', 'graticule'];
 
-/** Whether it is a specification: plain objects all the way. Modules have names such as `data`, `layers` and `concat`, too. */
+/**
+ * Whether it is a specification, of plain objects only: modules may also have keys such as `data`, `layers` and
+ * `concat`.
+ */
 function isVegaLite(value: object): value is Record<string, unknown> {
   if (!isPlain(value)) return false;
   const { $schema, data, mark, encoding, spec } = value;
@@ -90,7 +93,7 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
-/** What a chart shows, as far as its specification says. */
+/** A chart's description from its specification. */
 function wordsOfChart(spec: Record<string, unknown>): string {
   const text = (part: unknown) => (typeof part === 'string' ? part : (part as { text?: unknown } | undefined)?.text);
   const said = text(spec.description) ?? text(spec.title);

@@ -3,13 +3,13 @@ import type { VegaLiteLayer, VegaLiteSpec } from './chart.js';
 import { intervalChart, percent } from './charts.js';
 import { faintInk, palette } from './style.js';
 
-/** What colors alone tell, above; below, the difference of the two rows of the class, with the interval of its own. */
+/** Accuracies from color only, above; below, the difference of the two rows of the class, with its own interval. */
 export function siteLeakageChart(
   { questions, gap }: SiteLeakage,
   options: { subtitle?: string } = {},
 ): { spec: VegaLiteSpec; alt: string } {
-  const title = 'Told from color alone, by the nearest neighbors';
-  const shares = intervalChart(questions, { title, valueTitle: 'right answers' });
+  const title = 'Predicted from color only, by nearest neighbors';
+  const shares = intervalChart(questions, { title, valueTitle: 'accuracy' });
   const { title: _, ...upper } = shares.spec;
   const x = {
     field: 'value',
@@ -63,14 +63,14 @@ export function siteLeakageChart(
 export function describeGap(gap: ClassGap): string {
   const { low, high, images, fromOtherPatients, fromOtherSites } = gap;
   const compared =
-    `Each of the same ${images} patches is asked for its class twice. Where patches of other patients answer, those of its ` +
-    `own site among them, ${percent(fromOtherPatients)} are right; where only patches of other sites answer, ` +
+    `The class of the same ${images} patches is predicted twice. With neighbors from other patients, including its own ` +
+    `site, the accuracy is ${percent(fromOtherPatients)}; with neighbors from other sites only, ` +
     `${percent(fromOtherSites)}. The difference is ${points(gap.value)} percentage points ${interval(gap)}.`;
   if (low > 0) {
-    return `${compared} The interval lies above 0: color tells the site, and the site tells something of the class.`;
+    return `${compared} The interval lies above 0: color reveals the site, and the site helps to predict the class.`;
   }
-  if (high < 0) return `${compared} The interval lies below 0: patches of its own site mislead.`;
-  return `${compared} The interval includes 0: these patches do not show that the site tells anything of the class.`;
+  if (high < 0) return `${compared} The interval lies below 0: patches of the same site mislead.`;
+  return `${compared} The interval includes 0: these patches do not show that the site helps to predict the class.`;
 }
 
 function interval({ low, high, level, method }: ClassGap): string {

@@ -15,8 +15,8 @@ import { maskColor } from './style.js';
 import { formatValue, showTable } from './table.js';
 
 /**
- * Shows what compiling cuts from a slide: the tissue's outline, the patches, the places that give none by their reason,
- * and the polygons or the mask that labels come from. Of the dataset's slides it is the last that has labels of its own.
+ * Shows what compiling cuts from a slide: the tissue's outline, the patches, the rejected places by reason, and the
+ * polygons or the mask with the labels. It takes the dataset's last slide with its own labels.
  *
  * @param options as they are given to `compileDataset`; `save` also writes the image to a PNG file
  */
@@ -24,7 +24,7 @@ export async function showSlideCut(
   { definition, slides }: SlideDataset,
   { save, ...options }: CutOptions & { save?: string } = {},
 ): Promise<void> {
-  if (definition.unit === 'patches') return showText('Nothing is cut: the patches of this dataset are precut.');
+  if (definition.unit === 'patches') return showText('The patches of this dataset are precut.');
   const record = slides.findLast(({ annotation, mask }) => annotation ?? mask) ?? slides.at(-1);
   if (!record) throw new RangeError(`the dataset ${definition.name} has no slide`);
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
@@ -35,16 +35,16 @@ export async function showSlideCut(
     const png = await slideOverview(slide, mask, index, { polygons, labels }).finally(() => labels?.source.close());
     const parts = [
       `${index.x.length} patches of ${index.geometry.micrometers} um`,
-      `${index.rejected.x.length} places that give none`,
+      `${index.rejected.x.length} places rejected`,
       ...(polygons.length > 0 ? [`${polygons.length} annotated areas`] : []),
       ...(labels ? ['its mask'] : []),
     ];
     const name = `${record.id}${record.synthetic ? ' (synthetic)' : ''}`;
     await showFigure(png, { alt: `${name} with the outline of its tissue, ${parts.join(', ')}`, save });
     showText(
-      'Yellow is the outline of the tissue, which is told from glass before anything is cut. Blue frames are patches; ' +
-        'where there is some tissue and no patch, the color gives the reason.' +
-        (polygons.length > 0 ? ' Red outlines are the annotated polygons; a hole in one is an area of its own.' : '') +
+      'The yellow outline is the tissue mask. Blue frames are patches; ' +
+        'other colors mark rejected places by reason.' +
+        (polygons.length > 0 ? ' Red outlines are the annotated polygons and their holes.' : '') +
         (labels ? ' The tint is the mask, a color for each class.' : ''),
     );
   } finally {
@@ -52,7 +52,7 @@ export async function showSlideCut(
   }
 }
 
-/** The mask's values with the names and colors of their classes, where labels come from masks. */
+/** The mask's values with the names and colors of their classes, if labels come from masks. */
 async function maskLabels({ labels: rule }: DatasetDefinition, record: DatasetSlide, slide: Slide) {
   if (rule.from !== 'mask' || !record.mask) return undefined;
   const values = (record.site !== null ? rule.values[record.site] : undefined) ?? rule.values['*'] ?? {};
@@ -60,14 +60,14 @@ async function maskLabels({ labels: rule }: DatasetDefinition, record: DatasetSl
     const number = rule.classes.find((one) => one.name === name)!.label;
     return { label: Number(value), name, color: maskColor(number) };
   });
-  // The background's tint would only whiten the glass.
+  // The background stays untinted.
   return {
     source: await openLabelImage(record.mask, slide),
     classes: classes.filter(({ color }) => color !== maskColor(0)),
   };
 }
 
-/** Shows how a slide was read: its size and pixel size, its tissue, what was cut and what was not, and the resampling. */
+/** Shows how a slide was read: size, pixel size, tissue, patches, rejected places and resampling. */
 export async function showSlideFacts(facts: SlideFacts): Promise<void> {
   const { slide, synthetic, width, height, vendor, licence, origin, magnification, resampling } = facts;
   const { from, to, factor, direction } = resampling;
@@ -79,7 +79,7 @@ export async function showSlideFacts(facts: SlideFacts): Promise<void> {
       { what: 'pixel size', value: `${magnification.mpp} um/px, from ${magnification.source}` },
       { what: 'tissue', value: facts.tissueMethod },
       { what: 'patches', value: formatValue(facts.patches) },
-      { what: 'places that give none', value: formatValue(Object.fromEntries(rejected)) || 'none' },
+      { what: 'places rejected', value: formatValue(Object.fromEntries(rejected)) || 'none' },
       {
         what: 'resampling',
         value:

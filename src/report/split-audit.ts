@@ -53,10 +53,10 @@ export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise
   showText(
     `${report.dataset} is split ${report.splitRule}. ` +
       (isSmall
-        ? `Of so few slides these shares are next to none: here they are ${100 * rule.validation} % and ${100 * rule.test} %. `
+        ? `For so few slides these fractions are too small; here they are ${100 * rule.validation} % and ${100 * rule.test} %. `
         : '') +
       `The audit splits by ${unit}, by patient, by patient with patients whose patches look alike counted as one, and by ` +
-      'site. It counts what is then across splits: patients, sites, patches of the same bytes, and pairs of patches whose ' +
+      'site. It counts leaks across splits: patients, sites, patches with the same bytes, and pairs of patches whose ' +
       'perceptual hashes are close.',
   );
   const name = (by: GroupBy) => (by === 'slide' ? unit : by);
@@ -91,11 +91,9 @@ async function showRuleAudits(
   await showTable(rows, {
     caption:
       `${name}: across splits, fold by fold where folds differ; ` +
-      (compared === total
-        ? `all ${total} patches compared`
-        : `all ${total} patches split, bytes and looks of ${compared} compared`),
+      (compared === total ? `all ${total} patches compared` : `all ${total} patches split, ${compared} compared`),
     columns: {
-      by: 'Kept together',
+      by: 'Split by',
       train: 'Training patches',
       validation: 'Validation',
       test: 'Test',
@@ -116,7 +114,7 @@ function perFold(counts: readonly number[]): string {
 /** Leaks that were planted in a synthetic cohort, and whether the audit finds them. */
 async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<void> {
   const kinds = {
-    exact: 'the same file, which the list leaves out',
+    exact: 'the same file, which the list excludes',
     near: 'the same slide, scanned again on the same scanner',
     rescanned: "the same slide, scanned again on another site's scanner",
   };
@@ -130,21 +128,21 @@ async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<voi
       folds: nearest === null ? null : formatValue(folds),
     })),
     {
-      caption: 'Leaks that were planted: SYNTHETIC slides under two patients',
+      caption: 'Planted leaks: SYNTHETIC slides under two patients',
       columns: {
         kind: 'Planted',
         original: 'Slide',
         duplicate: 'Its duplicate',
         nearest: 'Nearest patches, bits',
         alike: 'Pairs that look alike',
-        folds: 'Folds with such a pair across splits, by what is kept together',
+        folds: 'Folds with such a pair across splits, by split rule',
       },
     },
   );
   showText(
-    'These duplicates are filed under other patients, as real cohorts hold them: a split by patient cannot know. A scan on ' +
-      'another scanner changes more of a hash than one on the same, so that few of its patches are recognized, or none; ' +
-      'a single one ties the patients.',
+    'These duplicates are filed under other patients, as in real cohorts; a split by patient misses them. A scan on ' +
+      'another scanner changes more of a hash than one on the same, so few of its patches are recognized, or none; ' +
+      'a single one links the patients.',
   );
 }
 
@@ -171,7 +169,7 @@ async function showNearDuplicates(
   await showImageGrid(images, {
     columns: 4,
     cell: 230,
-    title: `Split by ${nameOf(worst.by)}, fold ${worst.fold}: pairs across splits that look alike`,
+    title: `Split by ${nameOf(worst.by)}, fold ${worst.fold}: similar pairs across splits`,
     alt: `${Math.min(maxPairs, near(worst).length)} of ${near(worst).length} pairs of patches across splits that look alike`,
     save,
   });

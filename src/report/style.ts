@@ -1,7 +1,10 @@
 import type { Config } from 'vega-lite';
 import { fontFamily } from './figure.js';
 
-/** Okabe and Ito's colours for all kinds of colour vision (jfly.uni-koeln.de/color); gray and violet for the pale yellow and the black. */
+/**
+ * Okabe and Ito's colors for all kinds of color vision (jfly.uni-koeln.de/color); gray and violet replace pale yellow
+ * and black.
+ */
 export const palette = [
   '#0072B2',
   '#D55E00',
@@ -16,7 +19,7 @@ export const palette = [
 /** Background, stroma, benign, and three grades of cancer. */
 const maskColors = ['#ffffff', '#eda0c8', '#50a050', '#f0dc3c', '#f08c1e', '#c81e1e'] as const;
 
-/** Color of a class number in masks; of many classes some share one. */
+/** Color of a class number in masks; colors repeat if there are many classes. */
 export function maskColor(number: number): string {
   return maskColors[number] ?? palette[(number - maskColors.length) % palette.length]!;
 }
@@ -28,7 +31,7 @@ const line = '#d5dae0';
 /** Vega-Lite config that gives all charts one look. */
 export const chartConfig: Config = {
   background: '#ffffff',
-  // In quotes: a name with a number in it is none without.
+  // Quoted: an unquoted font name cannot contain a number.
   font: `'${fontFamily}', 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif`,
   padding: 12,
   view: { stroke: null },

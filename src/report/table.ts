@@ -10,15 +10,15 @@ export type TableLike = readonly object[] | { objects(): object[] } | { columns:
 
 export interface TableOptions {
   caption?: string;
-  /** Columns in order with their headings; by default every column of the first row under its own name. */
+  /** Columns in order with their headings; by default all columns of the first row. */
   columns?: Record<string, string>;
-  /** How the values of a column read, from the value and its row; by default as `formatValue` says. */
+  /** Formats a column's values, from the value and its row; by default `formatValue`. */
   format?: Record<string, (value: never, row: never) => string>;
   /** Also writes the values, not rounded, to this CSV file. */
   save?: string;
 }
 
-/** Shows a table; what cells hold is text and never markup. */
+/** Shows a table; cells are text, never markup. */
 export async function showTable(table: TableLike, options: TableOptions = {}): Promise<void> {
   const rows = rowsOf(table);
   // arquero's CSV quotes commas, quotes and line breaks; danfojs 1.2.0's does not.
@@ -52,8 +52,8 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
 }
 
 /**
- * A value for people to read: numbers with at most four significant digits, lists with commas, facts with their names,
- * as in `type cpu, threads (intraOp 2, interOp 2)`, dates by ISO 8601, and a dash for what is missing.
+ * A value as text: numbers with at most four significant digits, lists with commas, objects as `type cpu, threads
+ * (intraOp 2, interOp 2)`, dates in ISO 8601, and a dash for missing values.
  */
 export function formatValue(value: unknown): string {
   if (value === undefined || value === null) return '–';
@@ -72,7 +72,7 @@ export function formatValue(value: unknown): string {
     .join(', ');
 }
 
-/** A day alone, or the time too where it is not midnight. */
+/** A date, with the time unless it is midnight. */
 function formatDate(date: Date): string {
   return date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z');
 }

@@ -8,22 +8,22 @@ import type { TrainingHistory } from './training-history.js';
 
 export interface TrainingChartOptions {
   title: string;
-  /** The whole training's steps: the axis shows from the start how much is left. */
+  /** Total number of steps: the axis shows from the start how much is left. */
   totalSteps: number;
   /** From top to bottom. */
   panels: readonly MonitorPanel[];
 }
 
 const width = 620;
-/** Of all lines together. */
+/** Maximum of all lines together. */
 const maxPoints = 2000;
-/** So many points are drawn as dots too. */
+/** Up to this number, points are also drawn as dots. */
 const fewPoints = 30;
 
 /**
- * One panel above the other over one axis of steps.
+ * Panels stacked over one axis of steps.
  *
- * @param isRunning says how fast the training is and what is left, instead of how long it took
+ * @param isRunning shows speed and remaining time instead of the duration
  */
 export function trainingChart(
   history: TrainingHistory,
@@ -95,7 +95,7 @@ function drawnLines(
   };
 }
 
-/** Its label stands beside the panel, where no line can run through it. */
+/** Its label is beside the panel, clear of the lines. */
 function referenceLine({ reference }: MonitorPanel): VegaLiteLayer[] {
   if (!reference) return [];
   const data = { values: [{}] };

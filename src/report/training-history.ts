@@ -2,15 +2,15 @@ import { readEvents } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import { Series } from './series.js';
 
-/** A training so far, in bounded memory however many steps it has. */
+/** A training so far, in bounded memory. */
 export class TrainingHistory {
-  /** Every number that a step or an evaluation reports, by its name. */
+  /** Every metric of steps and evaluations, by name. */
   readonly metrics = new Map<string, Series>();
   /** Finished steps. */
   step = 0;
-  /** Time that was spent training, without the time between an interruption and the next start. */
+  /** Training time, without the time between an interruption and the next start. */
   seconds = 0;
-  /** Of these, on evaluations. */
+  /** Of this, for evaluations. */
   watchedSeconds = 0;
   private lastTime: number | undefined;
   /** The first step of this process: compiling it takes longer than a step. */
@@ -26,7 +26,7 @@ export class TrainingHistory {
     if (event.kind === 'evaluation') this.watchedSeconds += event.seconds;
     if (event.kind === 'step') this.start ??= { step: event.step, seconds: this.seconds };
     for (const [name, value] of Object.entries(event)) {
-      // A diverged metric is not a number, and has no place on an axis.
+      // A diverged metric is NaN and cannot be drawn.
       if (typeof value === 'number' && Number.isFinite(value) && name !== 'step' && name !== 'steps') {
         this.series(name).add({ step: event.step, value });
       }
@@ -39,7 +39,7 @@ export class TrainingHistory {
     this.start = undefined;
   }
 
-  /** Mean since the process started; undefined before its second step. */
+  /** Mean time of a step since the process started; undefined before its second step. */
   get stepsPerSecond(): number | undefined {
     if (!this.start || this.step <= this.start.step) return undefined;
     return (this.step - this.start.step) / (this.seconds - this.start.seconds);
@@ -61,7 +61,7 @@ export class TrainingHistory {
 export async function trainingHistory(path: string, history = new TrainingHistory()): Promise<TrainingHistory> {
   for await (const event of readEvents(path)) {
     if (event.kind === 'opened') history.pause();
-    // Other events of a run, as those of its data, have no step.
+    // Other events of a run, such as those of its data, have no step.
     else if (typeof event.step === 'number') history.add(event as TrainingEvent, Date.parse(event.time!));
   }
   return history;

@@ -7,7 +7,7 @@ import { showImageGrid, toGridImages } from './image-grid.js';
 import { patchCaption, sampleRows } from './show-patches.js';
 
 /**
- * Shows patches in a row, as the network gets them, and below each the views that a method makes of it.
+ * Shows patches in a row, as decoded for training, and below each a method's views.
  *
  * @param patches to choose examples from
  */
@@ -38,7 +38,7 @@ export async function showViews(
       columns: rows.length,
       rowTitles: ['patch', ...views.map((_, view) => `view ${view + 1}`)],
       cell: 96,
-      alt: `${rows.length} patches as the network gets them, and ${views.length} views of each`,
+      alt: `${rows.length} patches as decoded for training, and ${views.length} views of each`,
       save,
     });
   } finally {

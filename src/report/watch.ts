@@ -7,8 +7,8 @@ import { type Run, TensorBoardLog } from '../runs/index.js';
 import { liveTrainingChart } from './live-training-chart.js';
 
 /**
- * Everything around a pretraining of a notebook: its monitors, a chart that is drawn while it runs, the events of the run,
- * checkpoints in the run's folder, and the kernel's interrupt. To be spread into the options of `pretrain`.
+ * Options of `pretrain` for notebooks: monitors, a live chart, the run's events, checkpoints in the run's folder, and
+ * the kernel's interrupt.
  */
 export function watch(
   run: Run,
@@ -53,7 +53,7 @@ export function watch(
   };
 }
 
-/** kNN where there are classes, whether features collapse, and how close views of a patch lie. */
+/** kNN if there are classes, collapse, and alignment of views. */
 function monitorsOf(
   { method, settings, neighbors, monitorEvery: everySteps }: PretrainExperiment,
   { bank, heldOut }: PretrainingData,

@@ -13,14 +13,17 @@ export interface RunEvent {
 
 const newline = 0x0a;
 
-/** A file of one JSON object a line. It only grows, or is cut back to a checkpoint. One process at a time writes it. */
+/**
+ * A file with one JSON object per line, which is only appended to or truncated to a checkpoint, by one process at a
+ * time.
+ */
 export class EventLog {
   private lines: string[] = [];
-  /** Ends when the lines so far are in the file. */
+  /** Resolves when the lines so far are in the file. */
   private written: Promise<void> = Promise.resolve();
   /** Length in bytes when the lines so far are in the file. */
   private end: number;
-  /** Where the lines of this process begin. */
+  /** Offset of this process's first line. */
   private begin: number;
 
   private constructor(
@@ -31,7 +34,7 @@ export class EventLog {
     this.begin = end;
   }
 
-  /** Opens a log, or creates it. A last line that a killed process left unfinished is removed. */
+  /** Opens or creates a log. An incomplete last line of a killed process is removed. */
   static async open(path: string): Promise<EventLog> {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(path, 'a+');
@@ -46,8 +49,8 @@ export class EventLog {
   }
 
   /**
-   * Logs an event after all earlier ones. Events that come while the file is written go into the next write together.
-   * Once a write has failed, every later call fails with the same error, so that the log never has a gap.
+   * Logs an event after all earlier ones. Events during a write go into the next write together. Once a write has
+   * failed, every later call fails with the same error, so that the log never has a gap.
    */
   append(event: RunEvent): Promise<void> {
     const line = `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
@@ -75,8 +78,8 @@ export class EventLog {
   }
 
   /**
-   * Removes what was logged after a checkpoint, before training resumes from it. What this process has logged since it
-   * opened the log stays, where the checkpoint is older than that.
+   * Removes events after a checkpoint, before training resumes from it. Events that this process has logged are kept if
+   * the checkpoint is older.
    *
    * @param end length of the log in bytes when the checkpoint was saved
    * @throws Error if no line ends there: this is not the checkpoint's log
@@ -102,7 +105,7 @@ export class EventLog {
           ? `has no line that ends at byte ${end}, where the checkpoint was saved`
           : undefined;
     if (found) {
-      throw new Error(`${this.path} ${found}; restore the log, or delete the checkpoint and the log to start afresh`);
+      throw new Error(`${this.path} ${found}; restore the log, or delete the checkpoint and the log to start over`);
     }
   }
 
@@ -118,8 +121,7 @@ export class EventLog {
 }
 
 /**
- * The events of a log, one after the other, in memory for one block of the file. A last line that is not finished yet,
- * or was left so by a killed process, is not an event.
+ * The events of a log, read block by block. An incomplete last line is ignored.
  *
  * @param options.kind only events of this kind
  * @throws Error naming the line that is not an event

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { FileLock } from '../base/lock.js';
 
-/** The locks of this process by their paths: opening a run again takes its own lock over. */
+/** The locks of this process by path: reopening a run takes over its own lock. */
 const locks = new Map<string, FileLock>();
 
 /**
- * Locks a part of a run's folder for this process: nobody else writes the `run`, or the `page`.
+ * Locks a part of a run's folder for this process: the `run` or the `page`.
  *
- * @throws Error that says who has it
+ * @throws Error that names the owner
  */
 export async function lockFolder(folder: string, part: 'run' | 'page'): Promise<FileLock> {
   const path = join(folder, `.${part}.lock`);

@@ -4,7 +4,7 @@ import { kernelServices } from '../base/interrupt.js';
 
 /** The code of a notebook's file. */
 export interface NotebookCells {
-  /** Sources of the code cells; outputs, and the cell that papermill injects, are not part of what a notebook is. */
+  /** Sources of the code cells, without papermill's injected cell. */
   sources: readonly string[];
   /** Names that the cell tagged `parameters` declares. */
   parameters: ReadonlySet<string>;
@@ -28,11 +28,10 @@ export function readNotebookCells(path: string): NotebookCells {
 }
 
 /**
- * The cells that this kernel has run and that are not the notebook's: edited and not saved, or of another notebook. A cell
- * that only sets parameters does not count, since a run keeps its parameters, unless it was run after the run was opened.
- * Outside a kernel there are none.
+ * Cells that this kernel has run and that are not in the notebook's file: unsaved edits, or cells of another notebook.
+ * A cell that only sets parameters does not count, unless it was run after the run was opened. Empty outside a kernel.
  *
- * @param ranBefore cells that had been run when the run was opened; by default all of now
+ * @param ranBefore cells run before the run was opened; by default all so far
  */
 export function foreignCells({ sources, parameters }: NotebookCells, ranBefore?: ReadonlySet<string>): string[] {
   const own = new Set(sources.map((source) => source.trim()));
@@ -42,7 +41,7 @@ export function foreignCells({ sources, parameters }: NotebookCells, ranBefore?:
     .filter((source) => (ranBefore && !ranBefore.has(source)) || !setsParameters(source, parameters));
 }
 
-/** Whether a cell does nothing but give parameters literal values, as papermill's does. */
+/** Whether a cell only assigns literals to parameters, like papermill's. */
 function setsParameters(source: string, names: ReadonlySet<string>): boolean {
   const reader = createRequire(import.meta.url)('../../kernel-setup/kernel/sets-only.cjs') as {
     setsOnly(source: string, names: ReadonlySet<string>): boolean;

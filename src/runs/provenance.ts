@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../base/files.js';
 
-/** What provenance takes from a run's folder. */
+/** Facts of a run's folder for provenance. */
 export interface RunOrigin {
   notebook: string;
   scale: string;
@@ -12,18 +12,18 @@ export interface RunOrigin {
   identity: { hash: string; parameters: Record<string, unknown>; hashes: Record<string, string> };
 }
 
-/** What `provenance.json` holds: enough to trace every number of a run to what made it. */
+/** Contents of `provenance.json`: the inputs of every number of a run. */
 export interface Provenance {
   notebook: string;
   scale: string;
   command: string;
   seed: number | string;
   runHash: string;
-  /** From 1: how often the run was begun after it had been finished. */
+  /** Number of the attempt, from 1. */
   attempt: number;
-  /** Names of the files that are, to the bit, those of the first attempt, and of those that are not; null for the first. */
+  /** Names of files that are identical to the first attempt's, and of those that differ; null for the first. */
   repeats: { same: readonly string[]; different: readonly string[] } | null;
-  /** Sources of cells that were run and are not in the notebook's file. */
+  /** Sources of cells that were run but are not in the notebook's file. */
   edited: readonly string[];
   /** SHA-256 of code and data definitions. */
   hashes: Record<string, string>;
@@ -33,14 +33,14 @@ export interface Provenance {
   data: readonly Record<string, unknown>[];
   splits: Record<string, string>;
   weights: Record<string, string>;
-  /** SHA-256 of each file that the run left. */
+  /** SHA-256 of each file of the run. */
   files: Record<string, string>;
   gitCommit: string | null;
   started: string;
   ended: string;
 }
 
-/** What only the caller knows: device, data and weights belong to rooms further down. */
+/** Facts that the caller knows: device, data and weights. */
 export interface ProvenanceFacts {
   seed: number | string;
   device: object;
@@ -48,13 +48,13 @@ export interface ProvenanceFacts {
   data: readonly object[];
   /** SHA-256 of each split: of its lists of slides. */
   splits?: Record<string, string>;
-  /** SHA-256 of each weights file that came in or went out. */
+  /** SHA-256 of each weights file that was read or written. */
   weights?: Record<string, string>;
-  /** Choices made by measurement on this machine, and thread counts. */
+  /** Other facts that decide the result: storage, measured algorithms, hashes of definition and list. */
   choices?: Record<string, unknown>;
 }
 
-/** What `provenance.json` is to hold of a run that ends now. */
+/** The provenance of a run that ends now. */
 export function provenanceOf(
   run: RunOrigin,
   facts: ProvenanceFacts & Pick<Provenance, 'edited' | 'files' | 'repeats'>,
@@ -83,7 +83,7 @@ export function provenanceOf(
   };
 }
 
-/** The command that makes this run again. */
+/** The command that reproduces this run. */
 export function commandFor(run: Pick<RunOrigin, 'notebook' | 'identity'>): string {
   const given = Object.entries(run.identity.parameters).filter(([, value]) => value !== undefined);
   const words = given.map(([name, value]) => `-p ${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
@@ -104,7 +104,7 @@ function readJson(path: string): unknown {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
-/** The commit checked out, with `+changes` where files differ from it; null outside a git checkout. */
+/** The current commit, with `+changes` if files differ from it; null outside a git checkout. */
 function gitCommit(): string | null {
   const git = (...words: string[]) =>
     execFileSync('git', ['-C', projectRoot, ...words], {

@@ -10,30 +10,29 @@ import { lockFolder } from './lock-folder.js';
 import { foreignCells, readNotebookCells } from './notebook-cells.js';
 import { type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 
-/** What a notebook was asked for; a parameter that is `undefined` was left to the scale. */
+/** A notebook's parameters; `undefined` means the scale's default. */
 export type RunParameters = Record<string, unknown>;
 
-/** A number that the gallery and later runs read, with its 95 % interval where there is one. */
+/** A key number for the gallery and later runs, with its 95 % interval, if any. */
 export interface Metric {
   name: string;
   value: number;
   interval?: readonly [low: number, high: number];
   unit?: string;
-  /** What the number is, in words: data, split, method of the interval. */
+  /** Description: data, split, method of the interval. */
   about?: string;
 }
 
-/** What is kept of a finished run: its key numbers, and what they were made of. */
+/** Results of a finished run: its metrics and their inputs. */
 export interface RunResult extends ProvenanceFacts {
-  /** In the order in which the gallery shows them. */
+  /** In the gallery's order. */
   metrics: readonly Metric[];
 }
 
 /**
- * Where a notebook run with these parameters belongs:
- * `results/runs/<notebook>-<scale>-<short hash>`. The hash covers what decides the result: the parameters that were
- * given (not `out`), src/, the notebook's code, cells that were run and are not the notebook's, and the data manifests. A
- * run asked for again resumes there, until it is finished (see `attemptIn`).
+ * The folder of a notebook run with these parameters: `results/runs/<notebook>-<scale>-<short hash>`. The hash covers
+ * the inputs: given parameters (not `out`), src/, the notebook's code, cells that were run but are not in the notebook,
+ * and the data manifests. An unfinished run resumes there (see `attemptIn`).
  */
 export function runFolderFor(notebook: string, parameters: RunParameters, root = projectRoot): string {
   return folderOf(notebook, runIdentity(notebook, parameters, root), root);
@@ -44,12 +43,12 @@ function folderOf(notebook: string, { hash, scale }: RunIdentity, root: string):
 }
 
 /**
- * The folder of the next attempt of a run: a finished one is never changed, and what comes after it lies in `<folder>-2`,
+ * The folder of the next attempt of a run: a finished run is never changed, and later attempts are in `<folder>-2`,
  * `<folder>-3` and so on.
  */
 export function attemptIn(folder: string): { folder: string; first: string; attempt: number } {
   const [, base, number] = /^(.*)-(\d+)$/.exec(folder) ?? [];
-  // A runner may have chosen the folder of an attempt already.
+  // The given folder may be an attempt's.
   const isLater = base !== undefined && Number(number) > 1 && isFinished(base);
   const [first, begun] = isLater ? [base, Number(number)] : [folder, 1];
   for (let attempt = begun; ; attempt++) {
@@ -65,14 +64,14 @@ function isFinished(folder: string): boolean {
 
 export type RunIdentity = ReturnType<typeof runIdentity>;
 
-/** The SHA-256 that names a run, and what went into it. */
+/** The SHA-256 that names a run, and its inputs. */
 export function runIdentity(notebook: string, parameters: RunParameters, root = projectRoot) {
   const { out: _, ...asked } = parameters;
-  // JSON has no word for infinities and NaN.
+  // JSON has no infinities and NaN.
   const inJson = (_name: string, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value;
   const given = JSON.parse(JSON.stringify(asked, inJson)) as Record<string, unknown>;
-  // A notebook of the user's own need not have scales.
+  // A user's own notebook need not have scales.
   const { scale = 'own' } = given;
   if (typeof scale !== 'string' || !/^[a-z]+$/.test(scale)) {
     throw new TypeError(`a run needs the parameter scale (smoke, demo or paper); got ${JSON.stringify(scale)}`);
@@ -94,7 +93,7 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
   };
 }
 
-/** What was run, in words and a hash: the cells of the notebook's file, or others too. */
+/** The cells that were run, in words and a hash: the notebook's, or others too. */
 function executedCode(foreign: readonly string[]): string {
   if (foreign.length === 0) return "the notebook's";
   const [line] = foreign[0]!.split('\n');
@@ -104,7 +103,7 @@ function executedCode(foreign: readonly string[]): string {
   );
 }
 
-/** Outside a kernel the script that runs; undefined in one. */
+/** The running script; undefined in a kernel. */
 function executedScript(): string | undefined {
   const script = kernelServices() ? undefined : process.argv[1];
   return script && existsSync(script) ? `the script ${basename(script)}, ${sha256(readFileSync(script))}` : undefined;
@@ -123,17 +122,17 @@ export class Run {
     /** `events.jsonl`. */
     readonly log: EventLog,
     private readonly lock: FileLock,
-    /** Cells that had been run when it was opened: what sets parameters after that is not among its own. */
+    /** Cells run before it was opened: later parameter cells count as edits. */
     private readonly ranBefore: ReadonlySet<string>,
     /** Folder of the first attempt. */
     private readonly first: string,
   ) {}
 
   /**
-   * Opens (or reopens) the folder of a notebook run; of a run that is finished, that of its next attempt.
+   * Opens (or reopens) the folder of a notebook run; for a finished run, that of its next attempt.
    *
-   * @param options.out the folder that a runner chose; by default the one that the parameters decide
-   * @throws Error where another process writes into it, naming that process
+   * @param options.out the folder; by default derived from the parameters
+   * @throws Error if another process writes into it, naming that process
    */
   static async open(options: {
     notebook: string;
@@ -144,7 +143,7 @@ export class Run {
     const { notebook, parameters, out, root = projectRoot } = options;
     const identity = runIdentity(notebook, parameters, root);
     const { folder, first, attempt } = attemptIn(out ? resolve(root, out) : folderOf(notebook, identity, root));
-    if (attempt > 1) console.log(`${basename(first)} is finished, and stays as it is: this is attempt ${attempt}`);
+    if (attempt > 1) console.log(`${basename(first)} is finished and is not changed: this is attempt ${attempt}`);
     await mkdir(folder, { recursive: true });
     const lock = await lockFolder(folder, 'run');
     const log = await EventLog.open(join(folder, 'events.jsonl'));
@@ -170,7 +169,7 @@ export class Run {
   }
 
   /**
-   * The path of a file of the run's folder, to be written.
+   * The path of a file in the run's folder, for writing.
    *
    * @throws Error if the run is finished
    */
@@ -182,7 +181,7 @@ export class Run {
   private requireOpen(): void {
     if (!isFinished(this.folder)) return;
     throw new Error(
-      `${this.folder} is finished, and a finished run is not changed: run the cell with openRun again, which begins ` +
+      `${this.folder} is finished, and a finished run is not changed: run the cell with openRun again, which starts ` +
         'another attempt',
     );
   }
@@ -193,8 +192,7 @@ export class Run {
   }
 
   /**
-   * What decides the result beside method, settings and data, part by part, as it is now: a checkpoint is refused if one of
-   * them is another.
+   * The current inputs besides method, settings and data, part by part: a checkpoint with different ones is refused.
    */
   get parts(): Record<string, string> {
     const { hashes, parameters } = this.identity;
@@ -207,18 +205,18 @@ export class Run {
     return this.log.append(event);
   }
 
-  /** Writes one JSON file of the folder, whole or not at all. */
+  /** Writes a JSON file in the folder atomically. */
   async write(name: string, content: unknown): Promise<void> {
     await writeFileAtomic(this.file(name), `${JSON.stringify(content, null, 2)}\n`);
   }
 
   /**
-   * Finishes the run: writes `metrics.json`, and last `provenance.json` with the hashes of all files beside it. To be called
-   * when everything else of the run is on disk. From then on the folder is not written to.
+   * Finishes the run: writes `metrics.json`, and last `provenance.json` with the hashes of all files. Call it when all
+   * other files are written. Afterwards the folder is read-only.
    *
    * @returns the provenance, for the page
-   * @throws RangeError for a metric that is not a number; nothing is written then
-   * @throws Error if the run is finished already, or its folder was opened again
+   * @throws RangeError for a NaN or infinite metric, before anything is written
+   * @throws Error if the run is already finished, or its folder was reopened
    */
   async keep({ metrics, ...facts }: RunResult): Promise<Provenance> {
     checkMetrics(metrics);
@@ -228,7 +226,7 @@ export class Run {
     }
     const { seed } = this.identity.parameters;
     if (seed !== undefined && seed !== facts.seed) {
-      throw new Error(`the run was opened with the seed ${seed}, and its results are said to be of ${facts.seed}`);
+      throw new Error(`the run was opened with seed ${seed}, but its results have seed ${facts.seed}`);
     }
     const edited = this.foreign();
     await this.log.sync();
@@ -245,12 +243,12 @@ export class Run {
     return provenance;
   }
 
-  /** Cells that were run and are not the notebook's, among them those that set parameters after the run was opened. */
+  /** Cells that were run but are not in the notebook, including parameter cells run after the run was opened. */
   private foreign(): string[] {
     return foreignCells(this.identity.cells, this.ranBefore);
   }
 
-  /** Which files of an attempt are, to the bit, those of the run's first attempt, and which are not. */
+  /** Which files of an attempt are identical to the first attempt's, and which differ. */
   private async compareWithFirst(files: Record<string, string>): Promise<Provenance['repeats']> {
     if (this.attempt === 1) return null;
     const kept = JSON.parse(await readFile(join(this.first, 'provenance.json'), 'utf8')) as Partial<Provenance>;
@@ -260,7 +258,7 @@ export class Run {
     return { same: names.filter(isSame), different: names.filter((name) => !isSame(name)) };
   }
 
-  /** SHA-256 of each file, but of checkpoints and of the log and the page, which go on after this. */
+  /** SHA-256 of each file except checkpoints, log and page, which are written later. */
   private async hashFiles(): Promise<Record<string, string>> {
     const names = readdirSync(this.folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -280,7 +278,7 @@ function checkMetrics(metrics: readonly Metric[]): void {
   }
 }
 
-/** `Run.open` under the name that notebooks use. */
+/** Same as `Run.open`, for notebooks. */
 export const openRun = Run.open;
 
 /** The run folders under `results/runs`, in name order. */

@@ -2,13 +2,13 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from './event-log.js';
 
-/** What waits to be written at most, bytes; and all of it is written after every event that is not a step. */
+/** Maximum size of the buffer, bytes; it is also flushed after every event that is not a step. */
 const maxWaiting = 64 * 1024;
 
 /**
- * The numbers of a run for TensorBoard, in event files (a TFRecord of `tensorflow.Event` messages) in a folder of their
- * own. Each process begins a file; TensorBoard reads them as one run. Where a run goes on from a checkpoint, a mark makes
- * TensorBoard drop what came after it.
+ * The metrics of a run for TensorBoard, as event files (TFRecords of `tensorflow.Event`) in a separate folder. Each
+ * process starts a file; TensorBoard reads them as one run. When a run resumes from a checkpoint, a marker makes
+ * TensorBoard drop later steps.
  */
 export class TensorBoardLog {
   private waiting: Buffer[] = [];
@@ -18,7 +18,7 @@ export class TensorBoardLog {
 
   constructor(private readonly folder: string) {}
 
-  /** Takes the numbers of an event that has a step; other events have no place in TensorBoard. */
+  /** Writes the metrics of an event with a step; others are ignored. */
   add(event: RunEvent, time = Date.now()): Promise<void> {
     const { step, kind, ...others } = event;
     if (typeof step !== 'number') return this.written;
@@ -26,7 +26,7 @@ export class TensorBoardLog {
       this.path = join(this.folder, `events.out.tfevents.${Math.floor(time / 1000)}.${process.pid}`);
       this.queue(message(time, 0, bytesField(3, Buffer.from('brain.Event:2'))));
     }
-    // SessionLog.START: whatever was written for this step and later ones is void.
+    // SessionLog.START: invalidates this step and later ones.
     if (kind === 'resumed') this.queue(message(time, step + 1, bytesField(7, varintField(1, 1))));
     const part = kind === 'evaluation' ? 'evaluation' : 'training';
     const values = Object.entries(others).flatMap(([name, value]) =>
@@ -81,7 +81,7 @@ function varintField(field: number, value: number): Buffer {
   return Buffer.concat([Buffer.from([field << 3]), varint(value)]);
 }
 
-/** Protocol buffers' variable-length whole number: seven bits a byte, the lowest first. */
+/** Protocol buffers' varint: seven bits per byte, lowest first. */
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value;
@@ -106,7 +106,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return remainder;
 });
 
-/** TFRecord rotates a checksum and adds a constant, so that data may hold checksums themselves. */
+/** TFRecord's masked checksum: rotated, plus a constant. */
 function maskedChecksum(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) crc = table[(crc ^ byte) & 255]! ^ (crc >>> 8);

@@ -74,7 +74,7 @@ function unknownMagnification(properties: Readonly<Record<string, string>>, path
     .filter(([name]) => /mpp|objective|magnification|resolution|power/i.test(name))
     .map(([name, value]) => `${name} = ${value}`);
   return (
-    `${path}: the size of a pixel is not known. The file says: ${said.join(', ') || 'nothing about it'}. ` +
+    `${path}: the pixel size is unknown. The file says: ${said.join(', ') || 'nothing about it'}. ` +
     "Give it yourself: a table of slides takes a column mpp (source.columns.mpp in the dataset's definition), " +
     'openSlide(path, { mpp: um per pixel })'
   );

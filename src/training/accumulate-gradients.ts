@@ -16,10 +16,10 @@ import type { ModelTensors } from '../models/index.js';
 import type { LossOfBatch } from './objective.js';
 
 /**
- * Loss, gradients, new state and rows of a batch. A batch that is too large to be taken at once is cut into `microBatches` along
- * the first dimension; they run one after the other, each from the state that the one before left, and their means are
- * taken. The activations of one are freed before the next begins. For a loss that is a mean over images, and a network
- * without batch norm, the result is that of the whole batch. Every micro-batch adds its ops to the step: take few.
+ * Loss, gradients, new state and rows of a batch. A batch that is too large is split into `microBatches` along the
+ * first dimension; they run in sequence, each from the state of the one before, and results are averaged. The
+ * activations of one are freed before the next begins. For a loss that is a mean over images, and a network without
+ * batch norm, the result is that of the whole batch. Every micro-batch adds its ops to the step: use few.
  *
  * @param batch tensors of one length, strings and bytes among them
  * @param options.lossScale see `gradients`
@@ -37,7 +37,7 @@ export function accumulateGradients(
   let sums: { scalars: Tensors; gradients: Tensors } | undefined;
   const rows: Tensors[] = [];
   cut.forEach((own, microBatch) => {
-    // Without it TensorFlow would run all micro-batches at once, and hold the activations of all.
+    // Otherwise TensorFlow would run all micro-batches in parallel, with the activations of all in memory.
     const ready = sums ? withControlDependencies(own, [...Object.values(sums.gradients), sums.scalars.loss!]) : own;
     const result = gradients(
       parameters,
@@ -75,7 +75,7 @@ function cutBatch(batch: Tensors, parts: number): Tensors[] {
   const lengths = Object.values(batch).map(({ shape }) => shape[0]!);
   const uneven = lengths.some((length) => length !== lengths[0] || length % parts !== 0);
   if (!(Number.isInteger(parts) && parts > 0) || lengths.length === 0 || uneven) {
-    throw new RangeError(`a batch of [${lengths}] cannot be cut into ${parts} micro-batches of one size`);
+    throw new RangeError(`a batch of [${lengths}] cannot be split into ${parts} equal micro-batches`);
   }
   const pieces = Object.entries(batch).map(([name, tensor]) => [name, splitRows(tensor, parts)] as const);
   return Array.from({ length: parts }, (_, part) =>

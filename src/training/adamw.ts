@@ -2,7 +2,7 @@ import { adamwUpdate, getTensor, mapTensors, type Tensor, type Tensors, tf, with
 import { isBiasOrNorm, type Optimizer } from './optimizer.js';
 
 export interface AdamwOptions {
-  /** Weights of the past in the running means of the gradient and of its square. */
+  /** Decay rates of the running means of the gradient and of its square. */
   betas?: readonly [number, number];
   epsilon?: number;
   /** Decoupled: it shrinks the parameter by itself, in step with the learning rate. A schedule's value goes before it. */

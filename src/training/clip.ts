@@ -6,8 +6,8 @@ import { squaresOf } from './not-finite.js';
  * of each by itself, as DINO's authors do.
  *
  * @param largest a number, or a scalar
- * @param of whose norm
- * @param squares those of the gradients, where they are known (see `squaresOf`)
+ * @param of which norm
+ * @param squares sums of squares of the gradients, if known (see `squaresOf`)
  * @returns the gradients, and the global norm that they had, a scalar (worth a metric)
  */
 export function clipGradients(

@@ -5,8 +5,8 @@ import { select } from './select.js';
 const prefix = 'freezing/';
 
 /**
- * An optimizer that leaves some parameters alone while the schedule `frozen` is above 0, as if they had no gradient: they do
- * not decay, and what is kept of their past, Adam's count of steps too, stays as it was. A gradient of 0 would move them.
+ * An optimizer that freezes some parameters while the schedule `frozen` is above 0: they do not decay, and their
+ * optimizer state, including Adam's step count, is unchanged. A gradient of 0 would still change them.
  *
  * @param freezes whether a parameter is one of them, by its name
  */

@@ -44,7 +44,7 @@ export type TrainingEvent =
   | { kind: 'failed'; step: number; message: string }
   | { kind: 'finished'; step: number };
 
-/** Where events are kept, of which a checkpoint remembers how far they had come. */
+/** An event log; checkpoints store its length. */
 export interface TrainingLog {
   /** Writes what was added so far; gives the log's length in bytes. */
   sync(): Promise<number>;
@@ -52,10 +52,10 @@ export interface TrainingLog {
   cutTo(offset: number): Promise<void>;
 }
 
-/** Looks at a model while it is trained. */
+/** Evaluates a model during training. */
 export interface TrainingMonitor {
   everySteps: number;
-  /** Must leave the tensors alone. */
+  /** Must not change or dispose of the tensors. */
   run(tensors: TrainingTensors, step: number): Record<string, number> | Promise<Record<string, number>>;
 }
 
@@ -65,18 +65,18 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
   /** The learning rate, and the weight decay where it changes. The objective brings schedules of its own. */
   schedules: { learningRate: Schedule; weightDecay?: Schedule };
   /**
-   * Makes the batch of a step, counted from 0; it must depend on that number alone. It is called while the step before
-   * runs, and the loop disposes of the batch.
+   * Creates the batch of a step, counted from 0; it must depend on that number only. It is called during the previous
+   * step, and the loop disposes of the batch.
    */
   batch: (step: number) => Tensors | Promise<Tensors>;
   steps: number;
   imagesPerStep: number;
   /**
-   * What weights are drawn from, and what the steps draw from: each gets a key folded with its number, so that a resumed
-   * run draws the same.
+   * Key of the initial weights and of the steps, each of which folds it with its number, so that a resumed run draws
+   * the same.
    */
   key: Key;
-  /** What the step's costly ops compute in; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
+  /** Precision of the step's costly ops; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
   precision?: Precision;
   /**
    * How the weight gradients of convolutions are computed: what these do not know is measured before the first step and
@@ -105,9 +105,9 @@ export interface TrainingResult {
 }
 
 /**
- * Trains: the step of an objective again and again, compiled, from the last checkpoint where there is one. The event loop
- * stays free. A run that was interrupted or killed and started again ends with the same bits as one that was not. The
- * history of a run is what its events say; nothing of it is kept here.
+ * Trains: runs the compiled step of an objective, from the last checkpoint if there is one. The event loop stays free.
+ * An interrupted or killed run that is resumed ends with the same bits as an uninterrupted one. The history is in the
+ * run's events only.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
  * @throws RangeError for a `best` that no monitor finds
@@ -133,7 +133,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   let lastCheckpoint = resumed?.path;
   let savedStep = resumed?.step;
 
-  // Before the first step nothing depends on a form yet.
+  // Before the first step nothing depends on an algorithm yet.
   const forms =
     done > 0 ? resumed?.convAlgorithms && new ConvAlgorithms(resumed.convAlgorithms) : options.convAlgorithms;
   let used: Record<string, string> | undefined = resumed?.convAlgorithms;
@@ -212,7 +212,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
           `training was interrupted after step ${done} of ${steps}; ` +
             (lastCheckpoint === undefined
               ? 'it keeps no checkpoints, so nothing is saved'
-              : `the checkpoint is ${lastCheckpoint}, and running it again goes on from there`),
+              : `the checkpoint is ${lastCheckpoint}; run it again to continue from there`),
         );
       }
       const began = performance.now();
@@ -251,7 +251,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         throw new Error(
           `${what} at step ${done} of ${steps} (learning rate ${values.learningRate}); it began in ${began}. ` +
             `${lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : 'There is no checkpoint before it'}. ` +
-            'A lower learning rate or a longer warm-up usually helps.',
+            'A lower learning rate or longer warm-up usually helps.',
         );
       }
       const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
@@ -267,7 +267,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     if (!(error instanceof InterruptedError)) {
       const { message } = error as Error;
-      // What cannot be reported does not take the place of the error itself.
+      // A failure to report does not replace the error itself.
       await emit({ kind: 'failed', step: done, message }).catch(() => {});
     }
     throw error;

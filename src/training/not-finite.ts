@@ -7,7 +7,7 @@ export function squaresOf(tensors: Tensors): Tensor {
   return tf.stack(halves).mul(2);
 }
 
-/** What is known of a step whose loss or gradients are not finite. */
+/** Facts of a step with a loss or gradients that are not finite. */
 export interface NonFiniteStep {
   /** Of the parameters, in the order of the network. */
   names: readonly string[];
@@ -21,8 +21,8 @@ export interface NonFiniteStep {
 }
 
 /**
- * Where numbers first were not finite, in words. A weight that was so before the step comes first. Then the forward pass,
- * of which running statistics tell where it was so; then the backward pass, which comes to the last layer first.
+ * Where values first became non-finite, in words. Weights before the step are checked first; then the forward pass, by
+ * its running statistics; then the backward pass, from the last layer on.
  */
 export function describeFirstNonFinite({
   names,

@@ -9,15 +9,15 @@ export type Scheduled<Name extends string = never> = Readonly<Record<Name | 'lea
   readonly weightDecay?: Tensor;
 };
 
-/** What a loss knows beside its tensors. */
+/** Context of a loss. */
 export interface StepContext<Name extends string = never> {
-  /** A key of this step (and micro-batch) alone. */
+  /** Key of this step (and micro-batch). */
   random: Key;
   scheduled: Scheduled<Name>;
   replicas: Replicas;
 }
 
-/** What an objective makes of a batch. */
+/** Result of a loss. */
 export interface LossOfBatch {
   /** A scalar, the mean over the batch. */
   loss: Tensor;

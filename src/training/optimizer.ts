@@ -16,7 +16,7 @@ export interface Optimizer {
   ): { parameters: Tensors; state: Tensors };
 }
 
-/** Biases and batch norm's scale and shift: the parameters that weight decay and LARS's adaptation leave alone. */
+/** Biases and batch norm's scale and shift: parameters without weight decay and LARS adaptation. */
 export function isBiasOrNorm(_name: string, parameter: Tensor): boolean {
   return parameter.rank < 2;
 }

@@ -1,22 +1,22 @@
 import { disposeTensors, type Tensors } from '../engine/index.js';
 
-/** The batches of a training, of which the next is made while the step before it runs. */
+/** The batches of a training; the next one is created during the current step. */
 export interface Prefetcher {
-  /** Starts to make the batch of a step. */
+  /** Starts creating the batch of a step. */
   begin(step: number): void;
-  /** The batch of a step, the caller's to dispose of: the one that was begun, or one made now. */
+  /** The batch of a step, prefetched or created now; the caller disposes of it. */
   take(step: number): Promise<Tensors>;
-  /** Disposes of a batch that nobody took. */
+  /** Disposes of an unused batch. */
   dispose(): Promise<void>;
 }
 
-/** @param make must depend on the step's number alone */
+/** @param make must depend on the step's number only */
 export function prefetch(make: (step: number) => Tensors | Promise<Tensors>): Prefetcher {
   let begun: { step: number; batch: Promise<Tensors> } | undefined;
   const discard = async () => {
     const unwanted = begun?.batch;
     begun = undefined;
-    // Why it failed matters only to who would have taken it.
+    // Only the consumer of the batch reports its failure.
     const batch = await unwanted?.catch(() => undefined);
     if (batch) disposeTensors(batch);
   };

@@ -1,6 +1,6 @@
 import type { Tensor, Tensors } from '../engine/index.js';
 
-/** The devices or processes that train one model together. Losses and steps speak to the others through this alone. */
+/** The devices or processes that train one model together. Losses and steps communicate only through this. */
 export interface Replicas {
   readonly index: number;
   readonly count: number;

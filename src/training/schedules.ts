@@ -1,4 +1,4 @@
-/** Learning rate of each step, counted from 0; it depends on the step alone, so that a resumed run goes on with it. */
+/** Learning rate of each step, counted from 0; it depends only on the step, so that a resumed run continues it. */
 export type Schedule = (step: number) => number;
 
 /**
@@ -8,14 +8,14 @@ export type Schedule = (step: number) => number;
 export function warmupCosine(options: { peak: number; warmupSteps: number; steps: number; end?: number }): Schedule {
   const { peak, warmupSteps, steps, end = 0 } = options;
   if (!(warmupSteps >= 0 && warmupSteps < steps)) {
-    throw new RangeError(`warm-up takes ${warmupSteps} steps, which leaves nothing of ${steps}`);
+    throw new RangeError(`warm-up takes ${warmupSteps} steps, but the training has only ${steps}`);
   }
   return withWarmup(cosine({ from: peak, to: end, steps: steps - warmupSteps }), warmupSteps);
 }
 
 /** A half cosine between two values, which would reach `to` at step `steps`: BYOL's and DINO's decay of the average. */
 export function cosine({ from, to, steps }: { from: number; to: number; steps: number }): Schedule {
-  if (!(steps > 0)) throw new RangeError(`cosine: there is at least one step; got ${steps}`);
+  if (!(steps > 0)) throw new RangeError(`cosine: steps must be at least 1; got ${steps}`);
   return (step) => to + ((from - to) / 2) * (1 + Math.cos((Math.PI * Math.min(step, steps)) / steps));
 }
 
@@ -32,7 +32,7 @@ export function multiStep({
   return (step) => rate * gamma ** milestones.filter((milestone) => milestone <= step).length;
 }
 
-/** Linear warm-up, at whose end the schedule begins, at its own step 0. */
+/** Linear warm-up, followed by the schedule from its step 0. */
 export function withWarmup(schedule: Schedule, warmupSteps: number): Schedule {
   return (step) => {
     if (step < warmupSteps) return (schedule(0) * (step + 1)) / warmupSteps;

@@ -18,7 +18,7 @@ export function sgd({
   weightDecay = 0,
   exclude = () => false,
 }: SgdOptions = {}): Optimizer {
-  if (nesterov && momentum === 0) throw new RangeError("sgd: Nesterov's look-ahead needs a momentum above 0");
+  if (nesterov && momentum === 0) throw new RangeError('sgd: Nesterov momentum needs a momentum above 0');
   return {
     initialize: (parameters) => initialVelocity(parameters, momentum),
     update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
@@ -39,7 +39,7 @@ export function initialVelocity(parameters: Tensors, momentum: number): Tensors 
   return momentum === 0 ? {} : mapTensors(parameters, (parameter) => tf.zerosLike(parameter));
 }
 
-/** One step along directions that are ready; with a momentum of 0 there is no velocity. */
+/** One step along given directions; with a momentum of 0 there is no velocity. */
 export function sgdUpdate(
   parameters: Tensors,
   directions: Tensors,

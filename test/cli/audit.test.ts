@@ -59,11 +59,11 @@ describe("pathlab audit of a user's own folder", () => {
       'test/tumor/._p3_1.png': Buffer.from('resource fork'),
     });
     const { code, said } = await run(where, ...patient);
-    expect([code, said]).toEqual([0, expect.stringMatching(/^as it is divided: Clean: 0 patients on two sides/)]);
-    expect(said).toMatch(/All 4 images were compared\. 2 other files are not images/);
+    expect([code, said]).toEqual([0, expect.stringMatching(/^existing split: Clean: 0 patients across splits/)]);
+    expect(said).toMatch(/All 4 images were compared\. 2 other files do not have/);
   });
 
-  it('finds a patient, the same bytes, and a recompressed image on two sides, and reports them', async () => {
+  it('finds a patient, the same bytes, and a recompressed image across splits, and reports them', async () => {
     const where = await write('leaking', {
       'train/p1_1.png': images[0]!,
       'train/p1_2.png': images[1]!,
@@ -75,7 +75,7 @@ describe("pathlab audit of a user's own folder", () => {
     const page = join(folder, 'audit.html');
     const { code, said } = await run(where, ...patient, '--report', page);
     expect(code).toBe(2);
-    expect(said).toMatch(/NOT CLEAN: 1 patient on two sides, 1 exact duplicate on two sides; 2 pairs .* look alike/);
+    expect(said).toMatch(/NOT CLEAN: 1 patient across splits, 1 exact duplicate across splits; 2 pairs .* look alike/);
     expect(said).toMatch(/patient p1: train 2, validation 1/);
     const html = readFileSync(page, 'utf8');
     expect(html).toMatch(/NOT CLEAN/);
@@ -102,12 +102,12 @@ describe("pathlab audit of a user's own folder", () => {
     const near = await run(where, ...patient, '--apart', 'patient,near');
     expect([near.code, near.said]).toEqual([
       2,
-      expect.stringMatching(/NOT CLEAN: 0 patients .*; 1 pairs on two sides/),
+      expect.stringMatching(/NOT CLEAN: 0 patients .*; 1 pairs across splits/),
     ]);
     expect((await run(where, '--apart', 'near', '--distance', '0')).code).toBe(0);
   });
 
-  it('takes a table with sides, patients and sites, and does not vouch for rows that do not say', async () => {
+  it('takes a table with a split, patients and sites, and does not vouch for unknown rows', async () => {
     const place = await write('table', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
     const table = join(place, 'images.csv');
     const lines = ['path,side,patient,site', 'images/0.png,train,007,A', 'images/1.png,test,7,A'];
@@ -116,10 +116,10 @@ describe("pathlab audit of a user's own folder", () => {
     expect((await run(table, '--apart', 'patient,site')).said).toMatch(/site A: test 1, train 1/);
     writeFileSync(table, [...lines, 'images/2.png,test,,A'].join('\n'));
     const { code, said } = await run(table);
-    expect([code, said]).toEqual([2, expect.stringMatching(/NOT KNOWN to be clean: .*\(1 rows do not say\)/)]);
+    expect([code, said]).toEqual([2, expect.stringMatching(/NOT KNOWN to be clean: .*\(1 rows unknown\)/)]);
   });
 
-  it('is not clean of what lies beside the sides: a folder or image on no side is an error that names it', async () => {
+  it('is not clean beside the splits: a folder or image in no split is an error that names it', async () => {
     const where = await write('beside', {
       'Train/p1_1.png': images[0]!,
       'val/p2_1.png': images[1]!,
@@ -130,17 +130,17 @@ describe("pathlab audit of a user's own folder", () => {
     const { code, said } = await run(where, ...patient);
     expect([code, said]).toEqual([
       0,
-      expect.stringMatching(/Sides: train 1, test 1, validation 1[\s\S]*2 other files are no/),
+      expect.stringMatching(/Split: train 1, test 1, validation 1[\s\S]*2 other files do not/),
     ]);
     await write('beside', { 'external_test/site_b/p9_1.png': images[0]!, 'p8_1.png': images[3]! });
     await expect(run(where, ...patient)).rejects.toThrow(
-      /beside has images that are on no side: external_test \(1 images\), p8_1\.png\. Move each into the folder of a side/,
+      /beside has images in no split: external_test \(1 images\), p8_1\.png\. Move each into a split's folder/,
     );
     const linked = await write('beside-link', { 'train/p1_1.png': images[0]!, 'val/p2_1.png': images[1]! });
     symlinkSync(join(where, 'test'), join(linked, 'test'));
     await expect(run(linked, ...patient)).rejects.toThrow(/test is a link, but not to an image/);
     const oneSide = await write('one-side', { 'val/p1_1.png': images[0]!, 'validation/p2_1.png': images[1]! });
-    await expect(run(oneSide, ...patient)).rejects.toThrow(/is not divided: it has val, validation/);
+    await expect(run(oneSide, ...patient)).rejects.toThrow(/is not split: it has val, validation/);
   });
 
   it('takes the words for sides that compile takes, whatever their case, and no others', async () => {
@@ -149,13 +149,11 @@ describe("pathlab audit of a user's own folder", () => {
     const lines = ['path,side,patient', 'images/0.png,train,a', 'images/1.png,Train,a', 'images/2.png,VAL,b'];
     writeFileSync(table, lines.join('\n'));
     const { code, said } = await run(table);
-    expect([code, said]).toEqual([0, expect.stringMatching(/Clean: .* Sides: train 2, validation 1/)]);
+    expect([code, said]).toEqual([0, expect.stringMatching(/Clean: .* Split: train 2, validation 1/)]);
     writeFileSync(table, lines.slice(0, 3).join('\n'));
-    await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
+    await expect(run(table)).rejects.toThrow(/is not split: all its rows are in "train"/);
     writeFileSync(table, [...lines, 'images/3.png,held out,c'].join('\n'));
-    await expect(run(table)).rejects.toThrow(
-      /images\.csv, row 4: "held out" is not a side of a split; there are train, /,
-    );
+    await expect(run(table)).rejects.toThrow(/images\.csv, row 4: "held out" is not the name of a split: train, /);
   });
 
   it('warns of patients whose names differ in case alone, which count as two', async () => {
@@ -186,7 +184,7 @@ describe("pathlab audit of a user's own folder", () => {
     );
     await expect(run(where, '--by', 'site')).rejects.toThrow(/--by is for a compiled dataset/);
     await expect(run(where, '--report', 'audit.txt')).rejects.toThrow(/takes a \.json or \.html file/);
-    await expect(run(join(where, 'train'))).rejects.toThrow(/is not divided: it has a\.png, and not two folders/);
+    await expect(run(join(where, 'train'))).rejects.toThrow(/is not split: it has a\.png, not two folders/);
     await write('wrong', { 'test/c.png': Buffer.from('text') });
     await expect(run(where, '--apart', 'none')).rejects.toThrow(
       /wrong\/test\/c\.png is not a jpeg, png, tiff, webp image/,
@@ -198,7 +196,7 @@ describe("pathlab audit of a user's own folder", () => {
     writeFileSync(table, 'path,side\n../wrong/train/a.png,train\ntest/b.png,test\n');
     await expect(run(table, '--apart', 'none')).rejects.toThrow(/not a relative path inside/);
     writeFileSync(table, 'path,side\ntrain/a.png,train\ntest/b.png,train\n');
-    await expect(run(table)).rejects.toThrow(/is not divided: all its rows are on the side "train"/);
+    await expect(run(table)).rejects.toThrow(/is not split: all its rows are in "train"/);
     writeFileSync(table, 'file,side\na.png,train\n');
     await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, side/);
     // Before anything is read.
@@ -221,7 +219,7 @@ describe('pathlab audit of a compiled dataset', () => {
     const { code, said } = await run(compiled);
     expect([code, said]).toEqual([
       0,
-      expect.stringMatching(/^by patient, fold 1 of 1: Clean: 0 patients on two sides, 0 exact/),
+      expect.stringMatching(/^by patient, fold 1 of 1: Clean: 0 patients across splits, 0 exact/),
     ]);
     const program = fileURLToPath(new URL('../../kernel-setup/pathlab.mjs', import.meta.url));
     const words = ['audit', compiled, '--by', 'slide', '--validation', '0.3', '--test', '.2'];

@@ -77,7 +77,7 @@ describe('pathlab compile', () => {
     while (readersOf(command.pid!) < 2 && command.exitCode === null) await pause(20);
     process.kill(-command.pid!, 'SIGINT');
     expect((await ended)[0]).toBe(130);
-    expect(said).toContain('compile was interrupted; run it again and it goes on from there');
+    expect(said).toContain('compile was interrupted; run it again to continue');
     expect(said).not.toContain('failed');
   });
 
@@ -190,7 +190,7 @@ describe('pathlab compile', () => {
     expect(tars(made)).not.toContain(shard(slides[0]!));
     const card = readFileSync(join(made, 'CARD.md'), 'utf8');
     expect(card).toMatch(
-      /## Left out of the list[\s\S]*its class, "unheard of", is not in the definition's map \| 1 \| copy/,
+      /## Excluded from the list[\s\S]*its class, "unheard of", is not in the definition's map \| 1 \| copy/,
     );
     const { excluded } = JSON.parse(readFileSync(join(made, 'report.json'), 'utf8')) as { excluded: object[] };
     expect(excluded.length).toBe(3);
@@ -223,9 +223,7 @@ describe('pathlab compile', () => {
       /its pixel size is uncertain: synthetic-0\d\.tif: its pixels are 0\.5 um, but the caller says 0\.6 um/;
     expect(stderr).toMatch(words);
     const card = readFileSync(join(stdout.trim().split('\n').at(-1)!, 'CARD.md'), 'utf8');
-    expect(card).toMatch(
-      /Slides whose size of a pixel is in doubt[\s\S]*its pixels are 0\.5 um, but the caller says 0\.6/,
-    );
+    expect(card).toMatch(/Slides with an uncertain pixel size[\s\S]*its pixels are 0\.5 um, but the caller says 0\.6/);
   });
 
   it('says what is wrong with what was asked for', () => {

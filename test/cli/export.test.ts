@@ -107,7 +107,7 @@ describe('pathlab export', () => {
       /efficientnet_lite0 cannot be exported to torchvision \(only resnet18, resnet50, resnet50_dilated, inception_v3 can\)/,
     );
     const own = await finishedRun(undefined);
-    await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/none of timm's networks/);
+    await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/timm has no network/);
     await expect(exportRun([run, '--to', 'onnx', '--out', out])).rejects.toThrow(
       /--to is timm, torchvision, savedmodel; got "onnx"/,
     );

@@ -49,13 +49,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const foldsOf = (by: GroupBy, seed: number) =>
   auditRules(audited, shares, { by: [by], key: key(seed) }).folds as FoldAudit[];
 const leaksOf = ({ audit }: FoldAudit, kind: string) => audit.leaks.filter((leak) => leak.kind === kind);
-/** Slides of pairs that look alike and are on two sides. */
+/** Slides of pairs across splits that look alike. */
 const alike = ({ audit }: FoldAudit) =>
   new Set(audit.nearDuplicates.map(({ ids }) => ids.map((id) => id.split('/')[0]!).join(' ')));
 const seeds = [1, 2, 3, 4, 5, 6];
 
 describe('the audit of a synthetic cohort with planted leaks', () => {
-  it('finds each of them wherever a split by slide puts it on two sides, and nothing else that looks alike', () => {
+  it('finds each of them wherever a split by slide puts it across splits, and nothing else that looks alike', () => {
     const planted = new Map(dataset.leaks.map(({ kind, slides }) => [kind, slides.join(' ')]));
     expect([...planted.keys()].sort()).toEqual(['exact', 'near', 'rescanned']);
     const found = new Set<string>();
@@ -70,7 +70,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     expect([...found].sort()).toEqual([...planted.values()].sort());
   });
 
-  it("finds the patients that a split by slide puts on two sides, by the patients' own slides", () => {
+  it("finds the patients that a split by slide puts across splits, by the patients' own slides", () => {
     const twoSlides = new Set(
       compiled.report.slides
         .filter(({ patient }) => compiled.report.slides.filter((other) => other.patient === patient).length > 1)
@@ -96,7 +96,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     expect(folds.some((fold) => alike(fold).size > 0)).toBe(true);
   });
 
-  it('tells of each planted leak how near its patches are, and in how many folds it is on two sides', () => {
+  it('tells of each planted leak how near its patches are, and in how many folds it is across splits', () => {
     const found = plantedFindings(dataset.leaks, audited, auditRules(audited, shares));
     expect(found.map(({ kind }) => kind)).toEqual(['exact', 'near', 'rescanned']);
     for (const { kind, nearest, alike, folds } of found) {

@@ -141,12 +141,12 @@ describe('compileDataset', () => {
     const { processes } = readers();
     expect(plan).toMatchObject({ slides: 4, shardsThere: 0, patches: 2000, readers: readers() });
     expect(plan.hours).toBeCloseTo((2000 * (0.033 / 64)) / 3600 / processes, 9);
-    expect(describePlan(plan)).toMatch(/readers {3}\d+.*in all they usually hold up to 640 MiB/);
+    expect(describePlan(plan)).toMatch(/readers {3}\d+.*together they use up to 640 MiB/);
     expect(plan.bytes).toBeCloseTo(2000 * (136_000 / 64), -3);
     expect(describePlan(plan)).toMatch(
       /slides {4}4, of which 0 have a shard\npatches {3}at most 2,000 \(200 um, 64 px\)/,
     );
-    expect(describePlan(planCompile(dataset, {}))).toMatch(/patches {3}not known before/);
+    expect(describePlan(planCompile(dataset, {}))).toMatch(/patches {3}unknown before/);
     const there = planCompile(dataset, { data: join(compiled.folder, '..', '..') });
     expect([there.folder, there.shardsThere]).toEqual([compiled.folder, 4]);
   });
@@ -244,11 +244,11 @@ describe('compileDataset', () => {
     expect(report.slides.map(({ slide }) => slide)).toEqual([good.id]);
     const reasons = Object.fromEntries(report.failures.map(({ slide, reason }) => [slide, reason]));
     expect(reasons).toEqual({
-      absent: expect.stringMatching(/no such file|there is no slide/i),
+      absent: expect.stringMatching(/no such file|does not exist/i),
       empty: expect.stringMatching(/empty \(0 bytes\)/),
       text: expect.stringMatching(/text\.svs is in no slide format/),
       short: expect.any(String),
-      'no-mpp': expect.stringMatching(/size of a pixel is not known.*a table of slides takes a column mpp/),
+      'no-mpp': expect.stringMatching(/the pixel size is unknown.*a table of slides takes a column mpp/),
       glass: expect.stringMatching(/has no usable patch/),
       levels: expect.stringMatching(/claims more than 512 images/),
       huge: expect.stringMatching(/claims to be 1048576 x 1048576 px/),
@@ -282,7 +282,7 @@ describe('compileDataset', () => {
     };
     const { report: doubtful } = await compileWith({ mpp: 5 }, 5000).catch((error: Error) => ({ report: error }));
     expect(doubtful instanceof Error ? doubtful.message : doubtful.failures[0]!.reason).toMatch(
-      /has no usable patch: .*in doubt \(.*its pixels are 0\.5 um, but the caller says 5 um\).*"pixelSize": "table"/,
+      /has no usable patch: .*uncertain \(.*its pixels are 0\.5 um, but the caller says 5 um\).*"pixelSize": "table"/,
     );
     const { report } = await compileWith({ mpp: 3, mppFrom: 'caller' }, 1200);
     expect(report.counts.patches).toBeGreaterThan(0);

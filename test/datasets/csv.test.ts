@@ -19,7 +19,7 @@ describe('parseCsv', () => {
   it('keeps what is in quotes, empty cells, and spaces', () => {
     const text = 'path,note\n"a, b.png","says ""no""\r\nand more"\n,x\ny,\n z ,"" \n5" slide,q"q\n';
     expect(() => parseCsv(text)).toThrow(
-      'line 6: the quote that begins the cell "\\"\\" \\n5\\" slide,q\\"q\\n" is not closed',
+      'line 6: the quote at the start of the cell "\\"\\" \\n5\\" slide,q\\"q\\n" is not closed',
     );
     expect(parseCsv(text.replace('"" \n', '""\n')).rows).toEqual([
       ['a, b.png', 'says "no"\r\nand more'],
@@ -38,8 +38,8 @@ describe('parseCsv', () => {
   it.each<[string, string, string]>([
     ['a cell too many', 'a,b\n1,2\nx, y.png,3\n', 'line 3: it has 3 cells, and the header has 2'],
     ['a cell too few', 'a,b\n"1\n1",2\n3\n', 'line 4: it has 1 cells, and the header has 2'],
-    ['a quote that is never closed', 'a,b\n"1,2\n3,4\n', 'line 2: the quote that begins the cell'],
-    ['two columns of one name', 'a,b,a\n1,2,3\n', 'two columns are called "a": which is meant?'],
+    ['a quote that is never closed', 'a,b\n"1,2\n3,4\n', 'line 2: the quote at the start of the cell'],
+    ['two columns of one name', 'a,b,a\n1,2,3\n', 'two columns are named "a"; rename one'],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseCsv(text)).toThrow(message);
   });

@@ -111,7 +111,7 @@ describe('readDefinition', () => {
       'shares leave nothing',
       'pcam200',
       (d) => Object.assign(d.split, { validation: 0.5, test: 0.5 }),
-      /nothing to train/,
+      /leave no training data/,
     ],
     [
       'folds hold out more than there is',
@@ -138,7 +138,7 @@ describe('readDefinition', () => {
       (d) => {
         for (let label = 6; label < 257; label++) d.labels.classes.push({ name: `class-${label}`, label });
       },
-      /labels\.classes: pixels tell at most 256 classes apart/,
+      /labels\.classes: masks have at most 256 classes/,
     ],
     [
       'patches are larger than any are read',
@@ -156,7 +156,7 @@ describe('readDefinition', () => {
       'the unit is not of its source',
       'pcam200',
       (d) => Object.assign(d, { unit: 'patches', geometry: null }),
-      /not give/,
+      /has no patches/,
     ],
     [
       'the name is another',

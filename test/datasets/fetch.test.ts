@@ -122,7 +122,7 @@ describe('the GDC', () => {
     const server = await started(startGdc(hits()));
     const path = definitionLike('ptcga200', (d) => Object.assign(small(d), { resolvedSha256: 'a'.repeat(64) }));
     await expect(fetchDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
-      /the source now has another list than when the definition was resolved \(2 slides, hash [0-9a-f]{64}, not aaa/,
+      /the source's list has changed since the definition was resolved \(2 slides, hash [0-9a-f]{64}, not aaa/,
     );
     expect(existsSync(out)).toBe(false);
   });
@@ -151,11 +151,7 @@ describe('the GDC', () => {
       /id must be a name of letters|file\.path must be a relative path/,
     ],
     ['no MD5', { md5sum: 'none' }, /lists a file without id, name, MD5 or size/],
-    [
-      'two cases for one slide',
-      { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] },
-      /has no slide that small includes/,
-    ],
+    ['two cases for one slide', { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] }, /has no slide for small/],
   ])('is refused when it lists %s', async (_, change, message) => {
     const server = await started(startGdc([{ ...hits()[0]!, ...change }]));
     const path = definitionLike('ptcga200', small);
@@ -186,9 +182,7 @@ describe('the GDC', () => {
   it('is refused when its answer is none', async () => {
     const server = await started(startServer(async (_, response) => void response.end('<html>')));
     const path = definitionLike('ptcga200', small);
-    await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(
-      /does not answer with JSON/,
-    );
+    await expect(resolveDataset(path, { ...quick, out, endpoint: server.url })).rejects.toThrow(/does not return JSON/);
   });
 
   it.skipIf(!facts)('gives its public list of 11,765 slides in twelve pages (shared data)', async () => {
@@ -240,7 +234,7 @@ describe('the Camelyon bucket', () => {
     expect(lock.excluded).toEqual([
       { id: 'normal_086', reason: expect.stringMatching(/the same slide as tumor_111/) },
       { id: 'test_049', reason: 'a duplicate of another slide' },
-      { id: 'tumor_002', reason: 'it must have polygons, and the source has none for it' },
+      { id: 'tumor_002', reason: 'it must have polygons, but the source has none' },
     ]);
     expect(server.requests.filter(({ path: asked }) => asked.includes('list-type=2')).length).toBe(3);
   });
@@ -283,11 +277,11 @@ describe('the Camelyon bucket', () => {
   });
 
   it.each([
-    ['an answer that is none', '<html></html>', /does not answer with a bucket's listing/],
+    ['an answer that is none', '<html></html>', /does not return a bucket listing/],
     [
       'an end that is none',
       '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
-      /continues, but not where/,
+      /continues, but gives no token/,
     ],
     ['no slides', '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>', /lists 0 files, but none/],
   ])('is refused when it gives %s', async (_, text, message) => {
@@ -305,7 +299,7 @@ describe('a source that does not answer', () => {
       told.push(`${address} ${wait > 0} ${reason}`);
     const resolved = resolveDataset(name, { ...quick, attempts: 3, out, endpoint: server.url, onListRetry });
     await expect(resolved).rejects.toThrow(
-      /^http:\S+ could not be listed in 3 attempts: the server refuses connections\. Check that .*--endpoint/,
+      /^http:\S+ could not be listed in 3 attempts: the server refuses connections\. Check whether .*--endpoint/,
     );
     expect(told.length).toBe(2);
     for (const words of told) {
@@ -324,7 +318,7 @@ describe('a source that does not answer', () => {
     );
     const said = vi.spyOn(console, 'error').mockImplementation(() => {});
     await expect(fetch(['pcam200', '--plan', '--out', out, '--endpoint', server.url])).rejects.toThrow(/lists 0 files/);
-    expect(said.mock.calls.flat()[0]).toMatch(/^list: http:\S+: .*503.*; again in \d\.\d s$/);
+    expect(said.mock.calls.flat()[0]).toMatch(/^list: http:\S+: .*503.*; retrying in \d\.\d s$/);
     expect(asked).toBe(2);
   });
 });
@@ -489,12 +483,8 @@ describe("a user's own data", () => {
     ['no rows', 'file,label,patient\n', /table\.csv has no rows/],
     ['nothing in it', '', /table\.csv has no rows/],
     ['a row with a comma too many', `${table}a, b.png,0,9\n`, /table\.csv is not a CSV: line \d: it has 4 cells/],
-    ['a column that occurs twice', 'file,label,label\na/007.png,0,1\n', /two columns are called "label"/],
-    [
-      'no row that is right',
-      'file,label,patient\n../x.png,1,9\n',
-      /has no slide that small includes[\s\S]*row 1: "\.\.\/x/,
-    ],
+    ['a column that occurs twice', 'file,label,label\na/007.png,0,1\n', /two columns are named "label"/],
+    ['no row that is right', 'file,label,patient\n../x.png,1,9\n', /has no slide for small[\s\S]*row 1: "\.\.\/x/],
     [
       'a column that is missing',
       'file,patient\na/007.png,1\n',
@@ -539,14 +529,14 @@ describe("a user's own data", () => {
       ['1-p2_y', 'p2', 'cancer'],
     ]);
     expect(lock.excluded).toEqual(
-      ['1/._p2_y.png', '1/notes.txt'].map((id) => ({ id, reason: 'not an image by its name' })),
+      ['1/._p2_y.png', '1/notes.txt'].map((id) => ({ id, reason: "not an image's extension" })),
     );
     write({ 'files/1/noname.png': 'd' });
     const again = await fetchDataset(path, { out });
     expect(again.ready.length).toBe(2);
     expect(again.lock.excluded.find(({ fault }) => fault)).toMatchObject({
       id: '1/noname.png',
-      reason: expect.stringMatching(/its name has no patient in it/),
+      reason: expect.stringMatching(/no patient in its name/),
     });
   });
 
@@ -669,7 +659,7 @@ describe('pathlab fetch', () => {
     [['ptcga200', '--endpoint', 'https://me:word@example.org'], /--endpoint takes a URL: .* holds a name or password/],
     [['ptcga200', '--endpoint', 'https://example.org/?of=me'], /an endpoint has no query or fragment/],
     [['ptcga200', '--endpoint', 'http://example.org'], /only https is allowed/],
-    [['ptcga200', '--from', '/tmp'], /takes no folder of the user's/],
+    [['ptcga200', '--from', '/tmp'], /--from does not apply/],
     [['segpanda200', '--endpoint', 'https://example.org'], /has no endpoint: its files/],
     [['ptcga200', '--oot', 'x'], /--oot/],
   ])('says what is wrong with %j', async (words, message) => {

@@ -302,10 +302,10 @@ describe('images of any shape', () => {
       (await compiled(define({ source, labels }), options)).report.counts.patches;
     expect(await count({ tile: 32, edge: 'drop' })).toBe(6);
     expect(await count({ tile: 32, stride: 16, edge: 'drop' })).toBe(15);
-    await expect(count({ stride: 16 })).rejects.toThrow(/give the side of a tile too/);
-    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/the side of a tile is the size/);
+    await expect(count({ stride: 16 })).rejects.toThrow(/give the tile size too/);
+    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give a size or tiles, not both/);
     await expect(count({ tile: 32, edge: 'mirror' as never })).rejects.toThrow(/edge is shift or drop; got "mirror"/);
-    await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: with --tile PX/);
+    await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: .* with --tile PX/);
   });
 });
 
@@ -325,13 +325,13 @@ describe('precut patches in a table', () => {
       ['c', null, null, null],
     ]);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,left\n');
-    await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is not a side of a split/);
+    await expect(compiled(define({ source: table }))).rejects.toThrow(/row 1: "left" is not the name of a split/);
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nx\\b.jpg,0,008,north,train\n');
     const { lock } = await resolveDataset(define({ source: table }), { out: join(folder, 'source') });
     expect(lock.excluded.map(({ reason }) => reason).join()).toMatch(/has backslashes; write "\/"/);
   });
 
-  it('are audited as their table divides them, unless they are to be divided anew', async () => {
+  it("are audited by their table's split, unless another one is asked for", async () => {
     const said = vi.spyOn(console, 'log').mockImplementation(() => {});
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     const head = 'file,label,patient,hospital,set\na.jpg,0,p1,north,train\nb.jpg,1,p1,north,test\n';
@@ -340,8 +340,8 @@ describe('precut patches in a table', () => {
       return audit([(await compiled(define({ source: table }))).folder, ...words]);
     };
     expect(await audited('c.jpg,1,p3,north,train')).toBe(2);
-    expect(said.mock.calls[0]![0]).toMatch(/^as it is divided: NOT CLEAN: 1 patient on two sides/);
-    await expect(audited('c.jpg,1,p3,north,')).rejects.toThrow(/1 patches are on no side of the split; assign/);
+    expect(said.mock.calls[0]![0]).toMatch(/^existing split: NOT CLEAN: 1 patient across splits/);
+    await expect(audited('c.jpg,1,p3,north,')).rejects.toThrow(/1 patches are in no split; assign/);
     const bySlide = ['--by', 'slide', '--validation', '0', '--test', '.3', '--folds', '1', '--apart', 'none'];
     expect(await audited('c.jpg,1,p3,north,', ...bySlide)).toBe(0);
     expect(said.mock.calls.flat().join('\n')).toMatch(/by slide, fold 1 of 1: Clean/);
@@ -382,25 +382,25 @@ describe('precut patches in a table', () => {
     // Of six, a and d are read; b and f are of one patient.
     const leak = await audited('p1', '--max-images', '2');
     expect(leak.code).toBe(2);
-    expect(leak.said).toMatch(
-      /NOT CLEAN: 1 patient on two sides, .*\(4 rows were not compared\).* Sides: train 3, test 3/,
-    );
+    expect(leak.said).toMatch(/NOT CLEAN: 1 patient across splits, .*\(4 rows not compared\).* Split: train 3, test 3/);
     expect(leak.said).toMatch(/patient p1: test 1, train 1 \(b\/\d, f\/\d\)/);
-    expect(leak.said).toMatch(/2 of 6 images were read.*; 4 were not compared, so whether they are exact duplicates/);
+    expect(leak.said).toMatch(
+      /2 of 6 images were compared.*; exact duplicates and similar images among the other 4 are unknown/,
+    );
     const none = await audited('p5', '--max-images', '2');
     expect([none.code, none.said]).toEqual([
       2,
-      expect.stringMatching(/NOT KNOWN to be clean: 0 patients on two sides/),
+      expect.stringMatching(/NOT KNOWN to be clean: 0 patients across splits/),
     ]);
     expect((await audited('p5', '--max-images', '6')).code).toBe(0);
 
     // They are divided as if all had been read.
     const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
-    const sides = async (...words: string[]) => /Sides: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
+    const sides = async (...words: string[]) => /Split: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
     expect(await sides('--max-images', '2')).toBe(await sides());
     const unknown = await audited('', ...anew);
-    expect(unknown.said).toMatch(/1 images are on no side of the split, because the split's group is unknown for them/);
-    expect((await audited('p5', ...anew)).said).not.toMatch(/on no side/);
+    expect(unknown.said).toMatch(/1 images are in no split, because the split's group is unknown for them/);
+    expect((await audited('p5', ...anew)).said).not.toMatch(/in no split/);
     const page = join(folder, 'audit.json');
     await audited('p1', ...anew, '--by', 'patient-and-duplicates', '--max-images', '2', '--report', page);
     const { audits, compared, total } = JSON.parse(readFileSync(page, 'utf8'));
@@ -489,7 +489,7 @@ it('pathlab init writes the definition that a folder stands for, which compiles,
   expect(await init([join(folder, 'files'), '--out', file])).toBe(0);
   expect(said.mock.calls.flat()).toEqual(['files has a folder for each class: normal, tumor.', file]);
   expect((await compiled(file)).report.counts.byClass).toEqual({ normal: 1, tumor: 1 });
-  await expect(init([join(folder, 'files'), '--out', file])).rejects.toThrow(/is there already; name another/);
+  await expect(init([join(folder, 'files'), '--out', file])).rejects.toThrow(/exists already; name another/);
   await expect(init([join(folder, 'nowhere')])).rejects.toThrow(/nowhere/);
 });
 
@@ -524,7 +524,7 @@ describe('pathlab compile of precut patches', () => {
     const plan = planCompile({ definition, slides: [{ id: 'a' }] }, { size: 64, data: folder });
     expect(describePlan(plan)).toMatch(/1, precut \(64 px\)/);
     expect(() => planCompile({ definition: readDefinition('ptcga200'), slides: [] }, { size: 64 })).toThrow(
-      /is of slides/,
+      /has slides: /,
     );
   });
 });

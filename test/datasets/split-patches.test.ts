@@ -55,7 +55,7 @@ const names = (patches: readonly Patch[], { train, heldOut }: PatchSplit, name: 
 });
 
 describe('splitPatches', () => {
-  it.each([1, 2, 3, 4, 5])('divides whole patients, every class on both sides and in proportion (seed %i)', (seed) => {
+  it.each([1, 2, 3, 4, 5])('splits whole patients, every class in both parts and in proportion (seed %i)', (seed) => {
     const patches = cohort(30);
     const split = splitPatches(setOf(patches), {}, key(seed));
     expect(split).toMatchObject({ by: 'patient', groups: { train: 21, heldOut: 9 }, notes: [] });
@@ -111,7 +111,7 @@ describe('splitPatches', () => {
     expect(Math.min(split.groups.train, split.groups.heldOut)).toBeGreaterThan(0);
   });
 
-  it("takes the sides of the user's table, and tells of patients that are on both", () => {
+  it("takes the split of the user's table, and reports patients in both parts", () => {
     const patches = cohort(6).map((patch, n) => ({
       ...patch,
       side: n < 20 ? 'train' : n < 28 ? 'validation' : n < 35 ? 'test' : undefined,
@@ -120,8 +120,8 @@ describe('splitPatches', () => {
     expect([split.by, split.train.length, split.heldOut.length]).toEqual(['given', 20, 15]);
     expect(split.groups).toEqual({ train: 4, heldOut: 3 });
     expect(split.notes).toEqual([
-      'On neither side: 1 patch that the table puts on no side.',
-      'The sides are those of the table. On both: 1 patient, so numbers on held-out patches are too good.',
+      'In neither part: 1 patch that the table puts in no split.',
+      "The split is the table's. In both parts: 1 patient, so metrics on held-out patches are too good.",
     ]);
     expect(splitPatches(setOf(patches), {}, key(2)).sha256).toBe(split.sha256);
     expect(splitPatches(setOf(patches), { by: 'patient' }, key(1)).by).toBe('patient');
@@ -135,7 +135,7 @@ describe('splitPatches', () => {
     const patches = cohort(12).map((patch, n) => (n % 10 === 0 ? { ...patch, patient: undefined } : patch));
     const split = splitPatches(setOf(patches), {}, key(1));
     expect(split.by).toBe('patient');
-    expect(split.notes).toEqual(['On neither side: 8 patches of unknown patient.']);
+    expect(split.notes).toEqual(['In neither part: 8 patches of unknown patient.']);
     expect([...split.train, ...split.heldOut].some((row) => patches[row]!.patient === undefined)).toBe(false);
   });
 
@@ -146,13 +146,13 @@ describe('splitPatches', () => {
     const slides = valuesOn(without, split.train, ({ slide }) => slide);
     expect(without.filter(({ slide }, row) => slides.has(slide) && split.heldOut.includes(row))).toEqual([]);
     expect(split.notes).toEqual([
-      'Patients are not known. Slides were divided: one patient may be on both, so numbers on held-out patches may be too good.',
+      'Patients are not known. The split is by slide: one patient may be in both parts, so metrics on held-out patches may be too good.',
     ]);
     const few = cohort(12).map((patch, n) => (n < 6 ? patch : { ...patch, patient: undefined }));
     expect(splitPatches(setOf(few), {}, key(1)).by).toBe('slide');
     const asked = splitPatches(setOf(cohort(12)), { by: 'slide' }, key(1));
     expect(asked.notes).toEqual([
-      expect.stringMatching(/^Slides were divided\. On both: \d+ patients, .* are too good/),
+      expect.stringMatching(/^The split is by slide\. In both parts: \d+ patients, .* are too good/),
     ]);
   });
 
@@ -164,7 +164,7 @@ describe('splitPatches', () => {
       expect([...split.heldOut].filter((row) => patches[row]!.label === label).length).toBe(20);
     }
     expect(split.notes).toEqual([
-      expect.stringMatching(/^PATIENTS ARE NOT KNOWN\. Patches were divided: one patient may/),
+      expect.stringMatching(/^PATIENTS ARE NOT KNOWN\. The split is by patch: one patient may/),
     ]);
     const forced = splitPatches(setOf(cohort(30)), { by: 'patch' }, key(1));
     expect([forced.heldOut.length, new Set(forced.heldOut).size]).toEqual([60, 60]);
@@ -185,7 +185,7 @@ describe('splitPatches', () => {
     expect([unlabelled.by, unlabelled.heldOut.length, unlabelled.notes]).toEqual(['patient', 18, []]);
   });
 
-  it('finds a draw with every class on both sides where the most of every slide is of one class', () => {
+  it('finds a draw with every class in both parts where the most of every slide is of one class', () => {
     // All slides are mostly of class 0, and only some have the others.
     const patches = Array.from({ length: 12 }, (_, slide) =>
       [0, 0, 0, slide < 3 ? 1 : 0, slide > 8 ? 2 : 0].map((label) => ({ slide: `s${slide}`, label })),
@@ -197,11 +197,11 @@ describe('splitPatches', () => {
     }
   });
 
-  it('says which class is missing on a side, and when the classes are not in proportion', () => {
+  it('says which class is missing in a part, and when the classes are not in proportion', () => {
     const patches = [...cohort(10, 2), { slide: 'rare', patient: 'rare', label: 2 }];
     const split = splitPatches(setOf(patches), {}, key(1));
     expect(split.notes).toEqual([
-      'There are too few patients of some classes to keep the classes in proportion on both sides.',
+      'There are too few patients of some classes to keep the classes in proportion in both parts.',
       expect.stringMatching(/^No patch (that is held out|to train on) is of the class class-2\.$/),
     ]);
     const alone = ready([...cohort(10, 2), { slide: 'rare', label: 2 }]).map((patch) => ({
@@ -221,7 +221,7 @@ describe('splitPatches', () => {
     }
     const one = cohort(6).map((patch) => ({ ...patch, patient: 'only' }));
     expect(() => splitPatches(setOf(one), {}, key(1))).toThrow(
-      /all patches with a class are of one patient, only: it cannot be on both sides; .* by: "patch"/,
+      /all patches with a class are of one patient, only: it cannot be in both parts; .* by: "patch"/,
     );
     const without = cohort(6).map((patch) => ({ ...patch, patient: undefined }));
     expect(() => splitPatches(setOf(without), { by: 'patient' }, key(1))).toThrow(

@@ -64,7 +64,7 @@ describe('splitSlides', () => {
     expect(splitSlides(slides, paper, key(2)).sha256).not.toBe(one.sha256);
   });
 
-  it.each(['patient', 'site'] as const)('keeps each %s on one side', (by) => {
+  it.each(['patient', 'site'] as const)('keeps each %s in one split', (by) => {
     const rule = by === 'site' ? { ...paper, validation: 0.1, test: 0.1 } : paper;
     const { folds } = splitSlides(slides, { ...rule, by }, key(3));
     for (const fold of folds) {
@@ -78,7 +78,7 @@ describe('splitSlides', () => {
     }
   });
 
-  it('stratified, has every class on every side, and all in like proportion', () => {
+  it('stratified, has every class in every split, and all in like proportion', () => {
     const { folds } = splitSlides(slides, { ...paper, validation: 0.1, test: 0.1, stratified: true }, key(4));
     const classes = new Map(slides.map((slide) => [slide.id, slide.class]));
     for (const fold of folds) {
@@ -129,7 +129,7 @@ describe('auditSplit', () => {
       { kind: 'exact duplicate', value: '2', sides: { test: 1, train: 1 }, examples: ['b', 'd'] },
     ]);
     expect(auditText(audit)).toBe(
-      'NOT CLEAN: 1 patient on two sides, 0 sites on two sides, 1 exact duplicate on two sides. Sides: train 2, test 2.',
+      'NOT CLEAN: 1 patient across splits, 0 sites across splits, 1 exact duplicate across splits. Split: train 2, test 2.',
     );
     expect(leakTable(audit).array('value')).toEqual(['p1', '2']);
   });
@@ -144,13 +144,13 @@ describe('auditSplit', () => {
     }
   });
 
-  it('proves nothing of rows that do not say what they are of', () => {
+  it('proves nothing of rows with an unknown group', () => {
     const audit = auditSplit(table({ id: ['a', 'b'], side: ['train', 'test'], patient: ['p', null] }), {
       apart: ['patient'],
     });
     expect([audit.clean, audit.unknown]).toEqual([false, { patient: 1 }]);
     expect(auditText(audit)).toMatch(
-      /0 patients on two sides \(1 rows do not say\), 0 exact duplicates on two sides \(not checked\)/,
+      /0 patients across splits \(1 rows unknown\), 0 exact duplicates across splits \(not checked\)/,
     );
     expect(() => auditSplit(table({ id: ['a'], side: ['train'] }), { apart: ['site'] })).toThrow(/no column "site"/);
   });
@@ -251,7 +251,7 @@ describe('near-duplicates', () => {
     }
   });
 
-  it('on two sides are listed, with images for a grid', async () => {
+  it('across splits are listed, with images for a grid', async () => {
     const images = [
       await testImage(1),
       await testImage(2),
@@ -311,7 +311,7 @@ describe('near-duplicates', () => {
 });
 
 describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => {
-  it('leaves patients of TCGA on two sides, and a split by patient or site does not', async () => {
+  it('leaves patients of TCGA across splits, and a split by patient or site does not', async () => {
     const server = await startGdc(gdcHits());
     try {
       const out = '/nowhere/pathlab';

@@ -178,7 +178,7 @@ describe('downloadAll', () => {
     );
     const { failed, received } = await downloadAll(folder, wanted, { ...quick, attempts: 3 });
     expect(failed.map(({ path }) => path)).toEqual(['bad', 'none']);
-    expect(failed[0]!.reason).toMatch(/the server has a fault \(500\)/);
+    expect(failed[0]!.reason).toMatch(/the server has an internal error \(500\)/);
     expect(failed[1]!.reason).toMatch(/the server does not have it \(404\)/);
     expect(received.map(({ path }) => path)).toEqual(['good']);
     expect(requests.filter(({ path }) => path === '/bad').length).toBe(3);
@@ -207,7 +207,7 @@ describe('downloadAll', () => {
   it('refuses a file that has changed since the list was made', async () => {
     const { wanted } = await serve({ a: bytes(1000) });
     const { failed } = await downloadAll(folder, [{ ...wanted[0]!, md5: null, etag: '"other"' }], quick);
-    expect(failed[0]!.reason).toMatch(/its ETag is .*, but the list says "other"; resolve the list anew/);
+    expect(failed[0]!.reason).toMatch(/its ETag is .*, but the list says "other"; refresh the list/);
   });
 
   it('gives up a server that trickles or says nothing', async () => {
@@ -303,7 +303,7 @@ describe('downloadAll', () => {
   it('refuses what does not fit before anything is asked for', async () => {
     const { wanted, requests } = await serve({ a: bytes(1000), b: bytes(2000) });
     await expect(downloadAll(folder, wanted, { ...quick, diskBudgetBytes: 2500 })).rejects.toThrow(
-      /the 2 files take 3000 bytes in all, but the disk budget is 2500 bytes; take fewer files or a larger budget/,
+      /the 2 files take 3000 bytes in all, but the disk budget is 2500 bytes; use fewer files or a larger budget/,
     );
     await expect(downloadAll(folder, wanted, { ...quick, keepFreeBytes: 1e18 })).rejects.toThrow(
       /the disk is full: 2 files of 3000 bytes are missing, and the disk of .* has 0 bytes for them/,
@@ -317,7 +317,7 @@ describe('downloadAll', () => {
     const stop = new AbortController();
     const running = downloadAll(folder, wanted, { ...quick, signal: stop.signal });
     setTimeout(() => stop.abort(), 500);
-    await expect(running).rejects.toThrow(/downloading was interrupted; run it again and it goes on from there/);
+    await expect(running).rejects.toThrow(/downloading was interrupted; run it again to continue/);
     expect((await downloadAll(folder, wanted, quick)).failed).toEqual([]);
     expect(read('a').equals(content)).toBe(true);
     expect(requests[1]!.headers.range).toBeDefined();

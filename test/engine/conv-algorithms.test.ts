@@ -109,7 +109,7 @@ describe('measuring', () => {
   test('refuses a file or a table of something else', async () => {
     const file = join(folder, 'broken.json');
     writeFileSync(file, '[1]');
-    await expect(ConvAlgorithms.load(file)).rejects.toThrow(/broken.json holds no convolution forms/);
+    await expect(ConvAlgorithms.load(file)).rejects.toThrow(/broken.json has no valid convolution algorithms/);
     expect(() => new ConvAlgorithms({ a: 'fast' as GradientAlgorithm })).toThrow(/product, shifts; got "fast"/);
   });
 });

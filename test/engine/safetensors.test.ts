@@ -159,9 +159,9 @@ describe('safetensors', () => {
       'a float64',
       'F64',
       [0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xb9, 0x3f],
-      /"a" holds 0\.1, which float32 does not; save/,
+      /"a" holds 0\.1, which float32 cannot represent; save/,
     ],
-    ['a whole number', 'U64', [0, 0, 0, 0x80, 0, 0, 0, 0], /"a" holds 2147483648, which int32 does not/],
+    ['a whole number', 'U64', [0, 0, 0, 0x80, 0, 0, 0, 0], /"a" holds 2147483648, which int32 cannot represent/],
     ['a truth', 'BOOL', [2], /"a" holds 2, which is neither true nor false/],
   ])('refuses %s that the engine does not hold', async (_, dtype, bytes, message) => {
     const path = written({ a: { ...at(0, bytes.length), dtype } }, bytes.length);

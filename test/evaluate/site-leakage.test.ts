@@ -58,7 +58,7 @@ describe('siteLeakage', () => {
     expect(gap.high).toBeGreaterThan(gap.value);
     expect(gap.method).toMatch(/over 48 patients \(144 patches\)/);
     expect(describeGap(gap)).toMatch(
-      /^Each of the same 144 patches .*\(95 % interval \+\d.*The interval lies above 0:/,
+      /^The class of the same 144 patches .*\(95 % interval \+\d.*The interval lies above 0:/,
     );
   });
 
@@ -70,7 +70,7 @@ describe('siteLeakage', () => {
     expect([leakage.gap.low < 0, leakage.gap.high > 0]).toEqual([true, true]);
     expect(describeGap(leakage.gap)).toMatch(/The interval includes 0: these patches do not show/);
     expect(describeGap({ ...leakage.gap, low: -0.2, high: -0.1 })).toMatch(
-      /lies below 0: patches of its own site mislead/,
+      /lies below 0: patches of the same site mislead/,
     );
   });
 

@@ -136,7 +136,7 @@ describe('a pretraining experiment', () => {
 
   it('is of a notebook that there is', () => {
     expect(() => pretrainExperiment('20-finetune', { scale: 'smoke' })).toThrow(
-      /20-finetune is none of the pretraining notebooks .*11-pretrain-simclr/,
+      /20-finetune is not a pretraining notebook: .*11-pretrain-simclr/,
     );
     expect(isPretraining('toString')).toBe(false);
     const names = readdirSync(join(projectRoot, 'notebooks')).filter((name) => /^1\d-pretrain-.*\.ts$/.test(name));

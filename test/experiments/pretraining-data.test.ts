@@ -45,7 +45,7 @@ describe('the data of a pretraining', () => {
 
   it('are refused to a method that learns from classes where there are none', async () => {
     await expect(opened('10-pretrain-supervised', 0)).rejects.toThrow(
-      /Supervised learns from classes, and .* has no patches with a class to train on; give data with classes, or/,
+      /Supervised learns from classes, and .* has no patches with a class to train on; use data with classes, or/,
     );
   });
 });

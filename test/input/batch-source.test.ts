@@ -80,7 +80,7 @@ describe('openShardDataset', () => {
     await expect(openShardDataset(place)).rejects.toThrow(/its report\.json is not a report/);
     writeFileSync(join(place, 'report.json'), JSON.stringify({ ...older, classes: ['acinar', 'nested'] }));
     await expect(openShardDataset(place)).rejects.toThrow(
-      /of the class "(diffuse|papillary)", which its report does not/,
+      /of the class "(diffuse|papillary)", which is not in its report/,
     );
   });
 
@@ -249,7 +249,7 @@ describe('BatchSource', () => {
 describe('classWeights', () => {
   it("are scikit-learn's balanced weights", () => {
     expect([...classWeights([0, 0, 0, 1, -1], 3)]).toEqual([4 / 6, 2, 0].map(Math.fround));
-    expect(() => classWeights([3], 3)).toThrow(/label 3 is none of 3/);
+    expect(() => classWeights([3], 3)).toThrow(/label 3 is not one of 3/);
   });
 });
 

@@ -103,7 +103,7 @@ describe.each(names)('%s at smoke scale', (name) => {
       writeFileSync(join(folder, 'metrics.json'), read('metrics.json').replace(/"value": \d/, '"value": 9'));
       said.mockClear();
       expect(await verify([folder])).toBe(2);
-      expect(said.mock.calls.flat()).toContain('WRONG  metrics.json: changed since the run');
+      expect(said.mock.calls.flat()).toContain('FAILED  metrics.json: changed since the run');
     } finally {
       said.mockRestore();
     }

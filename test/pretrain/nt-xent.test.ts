@@ -85,6 +85,6 @@ describe('ntXent', () => {
   it('refuses what it cannot compare', () => {
     expect(() => ntXent(rows(1, 4), rows(2, 5), 0.1)).toThrow(/\[4,32\] and \[5,32\]/);
     expect(() => ntXent(rows(1, 1), rows(2, 1), 0.1)).toThrow(/at least two images/);
-    expect(() => ntXent(rows(1), rows(2), 0)).toThrow(/temperature is above 0; got 0/);
+    expect(() => ntXent(rows(1), rows(2), 0)).toThrow(/temperature must be above 0; got 0/);
   });
 });

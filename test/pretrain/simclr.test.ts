@@ -178,10 +178,10 @@ describe('pretraining with SimCLR', () => {
   it('refuses micro-batches, batches in order, and an optimizer that is none', async () => {
     const wrong = (changes: object) => pretrain(method, { settings: { ...settings, ...changes }, batches: batches() });
     await expect(wrong({ microBatches: 2 })).rejects.toThrow(/negatives are the other images of the batch/);
-    await expect(wrong({ steps: 3 })).rejects.toThrow(/has epochs or steps; got epochs 3 and steps 3/);
+    await expect(wrong({ steps: 3 })).rejects.toThrow(/set either epochs or steps; got epochs 3 and steps 3/);
     await expect(wrong({ optimizer: 'adam' })).rejects.toThrow(/optimizer is sgd, lars, adamw; got "adam"/);
     const inOrder = new BatchSource(dataset, { batchSize: 8 });
-    await expect(pretrain(method, { settings, batches: inOrder })).rejects.toThrow(/takes shuffled batches/);
+    await expect(pretrain(method, { settings, batches: inOrder })).rejects.toThrow(/needs shuffled batches/);
   });
 
   it('trains in float16 with a scaled loss', async () => {

@@ -119,13 +119,13 @@ test('the words beside a chart give its numbers', () => {
     /^SimCLR: step 60 of 120, 2\.00 steps a second, 30 s left; /,
   );
   expect(intervalChart(intervals, { title: 'kNN', valueTitle: 'accuracy', chance: 0.1 }).alt).toBe(
-    'kNN: random initialization 41.0 % (38.0 % to 45.0 %); SimCLR pretrained 83.0 % (80.0 % to 86.0 %); guessing 10.0 %',
+    'kNN: random initialization 41.0 % (38.0 % to 45.0 %); SimCLR pretrained 83.0 % (80.0 % to 86.0 %); chance 10.0 %',
   );
 });
 
-test('more kinds than can be told apart are refused', () => {
+test('more kinds than the palette has colors are refused', () => {
   const rows = Array.from({ length: 9 }, (_, index) => ({ x: 0, y: 0, kind: `kind ${index}`, slide: '' }));
-  expect(() => embeddingChart(rows, { title: '' })).toThrow('8 kinds apart; got 9');
+  expect(() => embeddingChart(rows, { title: '' })).toThrow('8 kinds; got 9');
 });
 
 test('letters are drawn as letters: without a font all would be the same empty box', async () => {

@@ -72,7 +72,7 @@ describe('a definition with masks', () => {
     await showPatches(compiled);
     expect(page()).toMatch(/synthetic_biopsy.* \(synthetic\) with the outline of its tissue, .* um, .*its mask\n/);
     expect(page()).toContain('The tint is the mask');
-    expect(page()).toMatch(/\d patches of synthetic-segpanda200 as its shards hold them, each with its mask/);
+    expect(page()).toMatch(/\d patches of synthetic-segpanda200 from its shards, each with its mask/);
     expect(page()).not.toMatch(/polygon/);
   });
 
@@ -93,12 +93,12 @@ describe('a definition with masks', () => {
     const audit = await auditSplits(dataset, compiled);
     await showSplitAudit(run, audit);
     expect(audit.patches.total).toBe(compiled.report.counts.patches);
-    expect(page()).toMatch(/is split by slide: validation 2 %, test 1 %, .*: here they are 20 % and 10 %\./);
-    expect(page()).toContain('Leaks that were planted: SYNTHETIC slides under two patients');
+    expect(page()).toMatch(/is split by slide: validation 2 %, test 1 %, .*; here they are 20 % and 10 %\./);
+    expect(page()).toContain('Planted leaks: SYNTHETIC slides under two patients');
     expect(page()).toMatch(/There is no split by site: /);
     expect(readFileSync(join(run.folder, 'split-audit.csv'), 'utf8')).toMatch(/^by,train,.*\nslide,/);
     expect(await showSiteLeakage(run, audit, { seed: 1 })).toBeNull();
-    expect(page()).toContain('What colors tell was not measured: there is one site or class only');
+    expect(page()).toContain('Site leakage was not measured');
   });
 
   it('keeps a fact of each slide, and of the list, the card and the definition', async () => {
@@ -122,7 +122,7 @@ describe('a definition with polygons', () => {
     expect(page()).toMatch(/labels +polygons \(tumor in _0, .*, normal in Exclusion; normal elsewhere\)/);
     expect(page()).toMatch(/patches of 200 um, .* annotated areas\n/);
     expect(page()).toContain('Red outlines are the annotated polygons');
-    expect(page()).toMatch(/20 patches of synthetic-pcam200 as its shards hold them$/);
+    expect(page()).toMatch(/20 patches of synthetic-pcam200 from its shards$/);
     expect(page()).not.toMatch(/its mask|tint/);
   });
 
@@ -174,11 +174,11 @@ describe('precut patches of which no patient and no site is known', () => {
     await showSplitAudit(run, audit);
     await showSiteLeakage(run, audit, { seed: 1 });
     for (const words of [
-      'the patches of this dataset are precut',
-      '4 patches of mine as its shards hold them',
+      'The patches of this dataset are precut',
+      '4 patches of mine from its shards',
       'Patches of each class, patches: benign 4',
-      'No patch says its site.',
-      'No patch says its patient.',
+      'The site is not known for any patch.',
+      'The patient is not known for any patch.',
       'The audit splits by patch, by patient',
       'There is no split by patient: ',
       'There is no split by site: ',

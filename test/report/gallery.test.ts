@@ -197,7 +197,7 @@ test('a run that its notebook has kept is finished, also one that was run in Jup
 
 test('a run of edited cells is marked', async () => {
   addRun('11-pretrain-simclr-demo-00000001', { provenance: { edited: ['train(2)'] } });
-  expect(await gallery()).toContain('edited: not the notebook as it is in its file');
+  expect(await gallery()).toContain('edited: differs from the saved notebook');
 });
 
 test('the time is what the run says, not that of its files', async () => {
@@ -224,8 +224,8 @@ test('a folder with broken files is shown with what is wrong with it, and hides 
   writeFileSync(join(folder, 'notebook.ipynb'), '{"metadata":{}}');
   const page = await gallery();
   expect(page).toContain('Good');
-  expect(page).toContain('notebook.ipynb cannot be read: it does not hold what it should');
-  expect(page).toContain('metrics.json holds entries that are not metrics');
+  expect(page).toContain('notebook.ipynb cannot be read: unexpected content');
+  expect(page).toContain('metrics.json has invalid entries');
 });
 
 test('a run that was killed shows no numbers: they could be of an earlier one', async () => {

@@ -82,7 +82,7 @@ test('a batch of images has an image of the right colours', async () => {
 test('a range below zero is stretched, and said so', async () => {
   await display(tf.linspace(-2, 2, 64).reshape([8, 8]));
   const data = shown();
-  expect(data['text/plain']).toContain('black is the least and white the greatest value');
+  expect(data['text/plain']).toContain('black is the minimum and white the maximum');
   const pixels = await imageOf(data).greyscale().raw().toBuffer();
   expect([pixels[0], pixels.at(-1)]).toEqual([0, 255]);
 });

@@ -92,9 +92,9 @@ test('provenance says each fact in a row', () => {
   const drawn = rowsOf.find(({ what }) => what === 'data drawn 1 … drawn 2');
   expect(drawn?.value).toMatch(/^files 2, synthetic true, SHA-256 of .* [0-9a-f]{64}$/);
   expect(rowsOf).toContainEqual({ what: 'SHA-256 of src/', value: 'cd' });
-  const cells = "cells that are not the notebook's were run: train(2); ...";
+  const cells = 'cells not in the notebook were run: train(2); ...';
   expect(rowsOf).toContainEqual({ what: 'edited', value: cells });
-  const attempt = "2; of the first attempt's files the same, bit for bit: weights; others: none";
+  const attempt = "2; files identical to the first attempt's: weights; different: none";
   expect(rowsOf).toContainEqual({ what: 'attempt', value: attempt });
   expect(rowsOf).toContainEqual({ what: 'commit', value: 'not a git checkout' });
 });

@@ -208,9 +208,7 @@ describe('train', () => {
     const before: TrainingEvent[] = [];
     const error = await interruptAfter(3, options, before);
     expect(error).toBeInstanceOf(InterruptedError);
-    expect(error.message).toMatch(
-      /after step 3 of 6; the checkpoint is .*step-00000003.safetensors, and running it again/,
-    );
+    expect(error.message).toMatch(/after step 3 of 6; the checkpoint is .*step-00000003.safetensors; run it again/);
 
     const resumed = await trainWatched(options);
     expect(resumed.events[0]).toMatchObject({ kind: 'resumed', step: 3 });

@@ -202,7 +202,7 @@ describe('accumulateGradients', () => {
   it('refuses micro-batches of several sizes', () => {
     const take = (microBatches: number, batch: Tensors) =>
       accumulateGradients(model(tf.scalar(0)), batch, { microBatches }, compute);
-    expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be cut into 3 micro-batches/);
+    expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be split into 3 equal micro-batches/);
     expect(() => take(2, { ...batch, y: tf.ones([4]) })).toThrow(/a batch of \[8,4\]/);
     expect(() => take(0, batch)).toThrow(/0 micro-batches/);
   });
@@ -289,7 +289,7 @@ describe('warmupCosine', () => {
   });
 
   it('refuses a warm-up that takes it all', () => {
-    expect(() => warmupCosine({ peak: 1, warmupSteps: 5, steps: 5 })).toThrow(/leaves nothing of 5/);
+    expect(() => warmupCosine({ peak: 1, warmupSteps: 5, steps: 5 })).toThrow(/but the training has only 5/);
   });
 });
 

@@ -16,10 +16,12 @@ import {
 } from '../splits/index.js';
 import type { AuditedImage, AuditedImages, ImageFacts } from './images.js';
 
-/** What a division keeps on one side; `patient and duplicates` also the patients that share images that look alike. */
+/**
+ * What a rule keeps within one split; `patient and duplicates` also merges patients that share images that look alike.
+ */
 export type GroupBy = SplitRule['by'] | 'patient and duplicates';
 
-/** One fold of a division, and what it leaves on two sides. Rows of near-duplicates are places in the images. */
+/** One fold of a rule, and its leaks. Rows of near-duplicates are indices of images. */
 export interface FoldAudit {
   by: GroupBy;
   /** From 1. */
@@ -28,26 +30,26 @@ export interface FoldAudit {
   audit: SplitAudit;
 }
 
-/** Audits of several divisions of the same images. */
+/** Audits of several split rules on the same images. */
 export interface RuleAudits {
   name: string;
   /** Images whose bytes and looks were compared, and that there are: all of them are divided. */
   compared: number;
   total: number;
-  /** All pairs that look alike, whatever their sides: at most `distance` of 256 bits differ. */
+  /** All pairs that look alike, in any split: at most `distance` of 256 bits differ. */
   pairs: number;
   distance: number;
   folds: readonly FoldAudit[];
-  /** Divisions for which there are too few slides, patients or sites. */
+  /** Rules for which there are too few slides, patients or sites. */
   impossible: readonly { by: GroupBy; reason: string }[];
 }
 
 export interface RuleAuditOptions {
   /** By default all four. */
   by?: readonly GroupBy[];
-  /** What is looked for on two sides beside exact duplicates; by default slides, patients and sites. */
+  /** Groups to check beside exact duplicates; by default slides, patients and sites. */
   apart?: readonly GroupKey[];
-  /** Whether images that look alike must be on one side, too, for a division to be clean; by default they are listed only. */
+  /** Whether images across splits that look alike count as leaks; by default they are only listed. */
   near?: boolean;
   distance?: number;
   /** Of the draws; by default the paper's seed. */
@@ -57,9 +59,9 @@ export interface RuleAuditOptions {
 const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
 
 /**
- * Divides the slides of images by a rule's shares, once so that slides are kept whole, once patients, once patients
- * with those that share an image, once sites, and lists what each division leaves on two sides. Where there are too few
- * for the rule's folds, it takes as many folds as there can be.
+ * Splits the images by a rule's fractions, once by slide, once by patient, once by patients merged if they share an
+ * image, once by site, and lists the leaks of each. If there are too few groups for the rule's folds, it uses as many
+ * folds as possible.
  */
 export function auditRules(
   audited: Omit<AuditedImages, 'otherFiles' | 'read'>,
@@ -92,7 +94,7 @@ export function auditRules(
   return { name, compared: images.length, total, pairs: pairs.length, distance, folds, impossible };
 }
 
-/** Audits images that are on their sides already. */
+/** Audits images with an existing split. */
 export function auditGivenSplit(
   audited: AuditedImages,
   { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
@@ -107,7 +109,7 @@ function pairsOf(images: readonly AuditedImage[], distance: number): NearPair[] 
   );
 }
 
-/** The slide that an image is of; an image of no known slide stands for itself. */
+/** The slide of an image; an image of unknown slide is its own. */
 function slideOf({ slide, id }: ImageFacts): string {
   return slide ?? id;
 }
@@ -137,7 +139,7 @@ function auditSides(
     ...near,
     rows: [places[near.rows[0]]!, places[near.rows[1]]!] as const,
   }));
-  // Whose bytes were not read may be the same as any.
+  // Images that were not read may equal any other.
   return { ...audit, nearDuplicates, clean: audit.clean && audit.unknown['exact duplicate'] === 0 };
 }
 

@@ -4,7 +4,7 @@ import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
 /** What is known of an image before it is read. `null`: not known. */
 export interface ImageFacts {
   id: string;
-  /** The side that it is on already; null where a rule is to split. */
+  /** Its existing split; null if a rule is to split. */
   side: string | null;
   slide: string | null;
   patient: string | null;
@@ -21,17 +21,17 @@ export interface AuditedImage extends ImageFacts {
   hash: Uint32Array;
 }
 
-/** Images that an audit is of. */
+/** The images of an audit. */
 export interface AuditedImages {
   /** What they are of, in words. */
   name: string;
   /** Those whose bytes and looks are compared. */
   images: readonly AuditedImage[];
-  /** The others, where a bound was set: of them slides, patients, sites and sides are known, and nothing of their bytes. */
+  /** The others, if a limit was set: their slides, patients, sites and splits are known, but not their bytes. */
   unread: readonly ImageFacts[];
   /** How many there are, of both. */
   total: number;
-  /** Files beside them that are not images by their names. */
+  /** Other files, without an image's extension. */
   otherFiles: number;
   /** Encoded bytes of one, by its place in `images`. */
   read(place: number): Promise<Uint8Array>;

@@ -18,8 +18,8 @@ export interface UserImagesOptions {
 type Facts = ImageFacts & { path: string };
 
 /**
- * The images of a folder of the user's that is divided already: a folder for each side (train, val or validation,
- * test), with images in it at any depth. The folder that an image lies in is its class, where that is not the side's.
+ * The images of a user's folder with an existing split: a folder for each split (train, val or validation, test), with
+ * images at any depth. The folder of an image is its class, unless it is the split's.
  *
  * @throws Error when there are not two sides, there are images beside them, an image cannot be read, or a path holds no
  *   patient by the pattern
@@ -30,8 +30,8 @@ export async function imagesOfFolder(folder: string, options: UserImagesOptions 
   const sides = entries.filter((entry) => entry.isDirectory() && splitNameOf(entry.name));
   if (new Set(sides.map(({ name }) => splitNameOf(name))).size < 2) {
     throw new Error(
-      `${place} is not divided: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, and not two folders ` +
-        `of ${splitNameList} that are two sides. Name a folder that has, a table (.csv), or a folder that ` +
+      `${place} is not split: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, not two folders ` +
+        `named ${splitNameList} for two splits. Name a folder that has them, a table (.csv), or a folder that ` +
         '"pathlab compile" made',
     );
   }
@@ -91,7 +91,7 @@ export async function imagesOfTable(table: string, options: UserImagesOptions = 
     };
   });
   const sides = new Set(facts.map(({ side }) => side));
-  if (sides.size < 2) throw new Error(`${table} is not divided: all its rows are on the side "${[...sides][0]}"`);
+  if (sides.size < 2) throw new Error(`${table} is not split: all its rows are in "${[...sides][0]}"`);
   return lookedAt(table, dirname(resolve(table)), facts, options);
 }
 
@@ -145,9 +145,9 @@ async function filesBesideSplits(place: string, entries: Awaited<ReturnType<type
   }
   if (strays.length === 0) return count;
   throw new Error(
-    `${place} has images that are on no side: ${namesOf(strays.map((name) => ({ name })))}. Move each into the folder of ` +
-      `a side, give its folder the name of one (${splitNameList}), move it elsewhere if it is not part of the split, or name a ` +
-      'table (.csv) with the side of each image',
+    `${place} has images in no split: ${namesOf(strays.map((name) => ({ name })))}. Move each into a split's ` +
+      `folder, give its folder the name of a split (${splitNameList}), move it elsewhere if it is not part of the split, or name a ` +
+      'table (.csv) with the split of each image',
   );
 }
 

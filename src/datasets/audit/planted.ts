@@ -3,13 +3,13 @@ import { hashDistance } from '../perceptual-hash.js';
 import type { GroupBy, RuleAudits } from './audit-images.js';
 import type { AuditedImages } from './images.js';
 
-/** A leak that was planted, and what an audit knows of it. */
+/** A planted leak, and what an audit found of it. */
 export interface PlantedFinding extends PlantedLeak {
   /** Bits in which the most alike of the two slides' images differ; null where one of the slides is not among them. */
   nearest: number | null;
-  /** Pairs of their images that the audit takes for near-duplicates, on whatever sides. */
+  /** Pairs of their images that the audit finds near-duplicate, in any split. */
   alike: number;
-  /** Folds of each division in which such a pair is on two sides. */
+  /** Folds of each rule in which such a pair is across splits. */
   folds: Readonly<Partial<Record<GroupBy, number>>>;
 }
 

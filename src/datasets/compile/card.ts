@@ -1,16 +1,16 @@
 import { type CompileReport, countsByName, disagreements, knownNames, unknownName } from './report.js';
 
-/** The page shows so many reasons why something is left out. */
+/** Maximum number of reasons for exclusion on the page. */
 const maxReasons = 50;
 
-/** What a dataset card says; `CARD.json` holds this, and `CARD.md` shows it. */
+/** Contents of a dataset card: `CARD.json`, shown by `CARD.md`. */
 export interface CardContent {
   title: string;
-  /** What was compiled: patches of slides, or ready ones. */
+  /** What was compiled: slides, or precut patches. */
   unit: 'slides' | 'patches';
-  /** What a reader must know first: that tissue is synthetic, that the list was never checked. */
+  /** Warnings shown first: synthetic tissue, an unchecked list. */
   notices: readonly { about: string; text: string }[];
-  /** In the order in which they are shown. */
+  /** In display order. */
   facts: Readonly<Record<string, string>>;
   patchesByClass: Readonly<Record<string, number>>;
   patchesBySite: Readonly<Record<string, number>>;
@@ -20,7 +20,7 @@ export interface CardContent {
   excluded: CompileReport['excluded'];
 }
 
-/** What is to be said of a compiled dataset. */
+/** The card of a compiled dataset. */
 export function cardContent(report: CompileReport): CardContent {
   const { counts, failures } = report;
   return {
@@ -57,7 +57,7 @@ export function cardMarkdown(card: CardContent): string {
     lines.push('## Notes on the source', '', ...card.knownFaults.map((fault) => `- ${plain(fault)}`), '');
   }
   if (card.doubtfulPixelSizes.length > 0) {
-    lines.push('## Slides whose size of a pixel is in doubt', '', '| slide | what it says |', '| --- | --- |');
+    lines.push('## Slides with an uncertain pixel size', '', '| slide | what it says |', '| --- | --- |');
     lines.push(...card.doubtfulPixelSizes.map(({ slide, words }) => row(slide, words)), '');
   }
   if (card.failures.length > 0) {
@@ -66,7 +66,7 @@ export function cardMarkdown(card: CardContent): string {
     lines.push(...card.failures.map(({ slide, reason }) => row(slide, reason)), '');
   }
   if (card.excluded.length > 0) {
-    lines.push('## Left out of the list', '', '| reason | how many | such as |', '| --- | ---: | --- |');
+    lines.push('## Excluded from the list', '', '| reason | how many | such as |', '| --- | ---: | --- |');
     const rows = card.excluded.map(({ reason, slides, examples }) => row(reason, String(slides), examples.join(', ')));
     lines.push(...rows.slice(0, maxReasons));
     if (rows.length > maxReasons) lines.push(row(`and ${rows.length - maxReasons} more reasons, in CARD.json`, '', ''));
@@ -77,7 +77,7 @@ export function cardMarkdown(card: CardContent): string {
 
 function describeFormat({ settings, precut, jpegQuality }: CompileReport): string {
   if ('lossless' in settings) return 'PNG, lossless';
-  return `JPEG, ${precut ? 'where encoded anew ' : ''}quality ${jpegQuality}, 4:4:4`;
+  return `JPEG, ${precut ? 'if re-encoded ' : ''}quality ${jpegQuality}, 4:4:4`;
 }
 
 function patchFacts(report: CompileReport): Record<string, string> {
@@ -90,7 +90,7 @@ function patchFacts(report: CompileReport): Record<string, string> {
       patients,
       shards: String(precut?.shards),
       'taken as they are': String(precut?.copied),
-      'encoded anew': `${precut?.encoded}: of another size, or no ${'lossless' in settings ? 'PNG' : 'JPEG'} of 8-bit RGB`,
+      'encoded anew': `${precut?.encoded}: of another size, or not ${'lossless' in settings ? 'PNG' : 'JPEG'} in 8-bit RGB`,
     };
   }
   const { micrometers, pixels } = settings.geometry;
@@ -103,8 +103,8 @@ function patchFacts(report: CompileReport): Record<string, string> {
     'patches a slide': settings.maxPatchesPerSlide === null ? 'all' : `at most ${settings.maxPatchesPerSlide}, drawn`,
     tissue: `at least ${100 * settings.limits.minimumTissue} % of a patch`,
     enlarged: enlarged(report),
-    ...(blurred > 0 && { sharpness: `of ${blurred} slides not judged: their pixels are larger than 2 um` }),
-    ...(withoutArea > 0 && { 'annotations without area': `${withoutArea}, passed over` }),
+    ...(blurred > 0 && { sharpness: `not checked for ${blurred} slides: their pixels are larger than 2 um` }),
+    ...(withoutArea > 0 && { 'annotations without area': `${withoutArea}, ignored` }),
   };
 }
 
@@ -127,12 +127,12 @@ function noticesOf({ counts, resolved }: CompileReport): CardContent['notices'] 
   return [...(counts.synthetic > 0 ? [synthetic] : []), ...(resolved ? [] : [unchecked])];
 }
 
-/** Enlarged patches hold less detail than their pixels suggest: that is never silent. */
+/** Enlarged patches hold less detail than their pixels suggest: the card always says so. */
 function enlarged({ slides }: CompileReport): string {
   const upsampled = slides.filter(({ resampling }) => resampling.direction === 'upsampled');
   if (upsampled.length === 0) return 'none';
   const most = Math.max(...upsampled.map(({ resampling }) => resampling.factor));
-  return `patches of ${upsampled.length} slides, up to ${most.toFixed(2)} times`;
+  return `patches of ${upsampled.length} slides, by up to ${most.toFixed(2)} times`;
 }
 
 function countTable(name: string, counts: Readonly<Record<string, number>>): string[] {
@@ -144,7 +144,7 @@ function row(...cells: readonly string[]): string {
   return `| ${cells.map(plain).join(' | ')} |`;
 }
 
-/** Text of a source or a file, so that it cannot break the page. */
+/** Text of a source or a file, escaped for Markdown. */
 function plain(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/[\\|<>`*_[\]]/g, (sign) => `\\${sign}`);
 }

@@ -13,9 +13,9 @@ import { type CompileProgress, defaultMaxFailures, ShardQueue, type ShardTask } 
 import { precutWork, slideWork, type Work } from './shard-tasks.js';
 
 export interface CompileDatasetOptions extends CutOptions {
-  /** Where datasets lie; by default the project's `data`. */
+  /** Parent folder of datasets; by default the project's `data`. */
   data?: string;
-  /** Slides under way at a time; by default one a core, at most 4. The shards are the same. */
+  /** Slides compiled in parallel; by default one per core, at most 4. The shards do not depend on it. */
   workers?: number;
   /**
    * Slides (or precut patches) that may fail, each with its reason in the report, before all stops; entries of the list
@@ -24,7 +24,7 @@ export interface CompileDatasetOptions extends CutOptions {
   maxFailures?: number;
   /** Removes shards of slides that are no longer in the list; other files of the folder stay. */
   removeOrphans?: boolean;
-  /** Called when a slide is done, found done, or has failed. */
+  /** Called when a slide is compiled, is found compiled, or has failed. */
   onProgress?: (event: CompileProgress) => void;
   /** Called, with the reason, before it waits for another process that compiles the same folder. */
   onWait?: (reason: string) => void;
@@ -32,16 +32,18 @@ export interface CompileDatasetOptions extends CutOptions {
 }
 
 export interface CompiledDataset {
-  /** With a shard a slide, `index.arrow`, `report.json`, and the card as `CARD.md` and `CARD.json`. */
+  /** Has one shard per slide, `index.arrow`, `report.json`, and the card as `CARD.md` and `CARD.json`. */
   folder: string;
   report: CompileReport;
-  /** Names of other tar files in the folder, such as shards of slides that are no longer in the list: no index has them. */
+  /**
+   * Other tar files in the folder, such as shards of slides that are no longer in the list; they are not in the index.
+   */
   orphans: readonly string[];
-  /** Names of shards of an earlier list that were removed: all that are asked for, and those that hold precut patches. */
+  /** Removed shards of an earlier list: all with `removeOrphans`, otherwise those of precut patches. */
   removed: readonly string[];
 }
 
-/** Folder of a dataset's shards, named by how they are cut. */
+/** Folder of a dataset's shards, named by their settings. */
 export function shardFolder(
   definition: DatasetDefinition,
   options: CutOptions = {},
@@ -51,12 +53,12 @@ export function shardFolder(
 }
 
 /**
- * Cuts the slides of a dataset into shards, one a slide, with an index, a report and a card beside them. Precut patches go
- * into shards of about 500; no slide is opened. Shards that are there already, made from the same slide with the same
- * settings, are kept. While another process compiles the same folder, this one waits.
+ * Cuts the slides of a dataset into shards, one per slide, with an index, a report and a card. Precut patches go into
+ * shards of about 500. Existing shards of the same slide and settings are kept. While another process compiles the same
+ * folder, this one waits.
  *
- * @throws Error when more slides fail than may, or all, or more entries of the list are wrong; DiskFullError;
- *   InterruptedError when `signal` aborts. Finished shards stay
+ * @throws Error when too many slides fail, or all, or too many entries of the list are invalid; DiskFullError;
+ *   InterruptedError when `signal` aborts. Finished shards are kept
  */
 export async function compileDataset(
   dataset: SlideDataset,
@@ -74,10 +76,10 @@ export async function compileDataset(
 }
 
 /**
- * Compiles one part of a dataset: shards and no index. `finishDataset` writes that when all parts have ended. The parts may
+ * Compiles the shards of one part of a dataset. `finishDataset` writes the index when all parts have ended. Parts may
  * run on several machines that share the folder.
  *
- * @throws what `compileDataset` throws; Error when another process compiles this part, or the whole folder
+ * @throws as `compileDataset`; Error when another process compiles this part, or the whole folder
  */
 export async function compilePart(
   dataset: SlideDataset,
@@ -105,9 +107,9 @@ export async function compilePart(
 }
 
 /**
- * Writes index, report and card of a dataset that was compiled in parts. Nothing is cut.
+ * Writes index, report and card of a dataset that was compiled in parts.
  *
- * @throws Error when a part is still being compiled, or slides have neither a shard nor a reason why not
+ * @throws Error when a part is still being compiled, or slides have neither a shard nor a recorded failure
  */
 export async function finishDataset(
   dataset: SlideDataset,
@@ -133,7 +135,7 @@ export async function finishDataset(
       const queue = await queueOf(tasks);
       if (missing.length > 0) {
         throw new Error(
-          `${missing.length} of ${tasks.length} ${work.what} have no shard made from their files as they are now ` +
+          `${missing.length} of ${tasks.length} ${work.what} have no shard of their current files ` +
             `(${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}): run the parts that have not ended`,
         );
       }
@@ -171,7 +173,7 @@ async function begin(dataset: SlideDataset, options: CompileDatasetOptions) {
           await mkdir(folder, { recursive: true });
           return write();
         },
-        () => `nothing more can be written in ${folder}; finished shards stay: make room and compile again`,
+        () => `nothing more can be written in ${folder}; finished shards are kept: make room and compile again`,
       );
     },
   };

@@ -21,7 +21,7 @@ import type { CutSettings } from './dataset.js';
 import { openPatchLabels, type PatchLabels } from './patch-labels.js';
 import { removeUnfinished } from './unfinished.js';
 
-/** What is known of a slide as a whole; it stands at the end of its shard. */
+/** Facts of a slide, stored at the end of its shard. */
 export interface SlideFacts {
   slide: string;
   class: string | null;
@@ -42,29 +42,29 @@ export interface SlideFacts {
   resampling: Resampling;
   tissueMethod: string;
   patches: number;
-  /** Places of the grid that were within the limits; more than the patches where only some were drawn. */
+  /** Grid places within the limits; more than the patches if only some were drawn. */
   passed: number;
-  /** Places that were not, by the first limit that each failed. */
+  /** Rejected places, by the first limit that each failed. */
   rejected: Readonly<Record<RejectionReason, number>>;
-  /** Annotations that were passed over: points, lines, areas of fewer than three corners, and what has no geometry. */
+  /** Ignored annotations: points, lines, areas of fewer than three corners, and those without geometry. */
   withoutArea: number;
-  /** Whether patches out of focus were left out; of a slide with pixels above 2 um they are not. */
+  /** Whether blurred patches were excluded; not for a slide with pixels above 2 um. */
   isSharpnessJudged: boolean;
 }
 
 export interface CutJob {
   settings: CutSettings;
   labels: LabelRule;
-  /** Hash of all that decides the shard. */
+  /** Hash of all inputs of the shard. */
   inputHash: string;
   signal: AbortSignal | undefined;
 }
 
 /**
- * Cuts one slide into one shard. The shard's bytes depend on the slide and the settings alone.
+ * Cuts one slide into one shard. The shard's bytes depend only on the slide and the settings.
  *
  * @param path of the shard
- * @throws Error with the reason why the slide gives no shard; InterruptedError when `signal` aborts. Nothing is left
+ * @throws Error with the reason of a failure; InterruptedError when `signal` aborts. No file is left
  */
 export async function compileSlide(
   path: string,
@@ -86,7 +86,7 @@ export async function compileSlide(
     }
     labels = await openPatchLabels(rule, record, slide, index);
     writer = await ShardWriter.create(path, record.id, inputHash);
-    // Encoded by the processes that read the slide, in the grid's order.
+    // Encoded by the reader processes, in the grid's order.
     for await (const { patch, data } of encodePatches(slide, index, { quality: jpegQuality, signal })) {
       const label = await labels.of(patch);
       await writer.append({
@@ -114,10 +114,10 @@ export async function compileSlide(
   }
 }
 
-/** Sharpness is judged on pixels of this size, um; that of a slide with larger ones is not judged. */
+/** Sharpness is measured on pixels of this size, um; not for slides with larger pixels. */
 const focusPixel = 2;
 
-/** Where a slide's patches are cut; `id` is the slide's, which decides with the seed which are drawn. */
+/** Where a slide's patches are cut; `id` is the slide's, which together with the seed decides the draw. */
 export async function placePatches(
   slide: Slide,
   id: string,
@@ -197,18 +197,18 @@ function whyNone(index: PatchIndex): string {
   );
 }
 
-/** What a user can do where the size of a pixel is in doubt. */
+/** What a user can do about an uncertain pixel size. */
 function doubtIn(disagreement: string, { mpp, mppFrom }: DatasetSlide): string {
   const remedy =
     mpp === undefined
-      ? 'if the file is wrong, give the right size in a column mpp of the table, with "pixelSize": "table" in the definition'
+      ? 'if the file is wrong, give the correct size in a column mpp of the table, with "pixelSize": "table" in the definition'
       : mppFrom === undefined
         ? 'if the table is right, say so with "pixelSize": "table" in the definition\'s source'
-        : "the table's word counts: look whether it is right";
-  return `The size of a pixel is in doubt (${disagreement}), and with it the size of a patch: ${remedy}`;
+        : "the table's value is used: check it";
+  return `The pixel size is uncertain (${disagreement}), and so is the patch size: ${remedy}`;
 }
 
-/** What was not measured is left out: JSON has no word for it. */
+/** Without scores that were not measured, since JSON has no NaN. */
 function scoresOf(index: PatchIndex, patch: number): Record<string, number> {
   const measured = Object.entries(index.scores).map(([name, values]) => [name, values[patch] as number] as const);
   return Object.fromEntries(measured.filter(([, value]) => Number.isFinite(value)));

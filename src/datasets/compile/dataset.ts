@@ -7,58 +7,58 @@ import { jpegQuality, requireDistinctNames, requireSafeName, shardVersion } from
 import type { DatasetSlide } from '../slide-source.js';
 import { type TileSettings, tileSettings } from './tiles.js';
 
-/** What is to be compiled: a definition, and the slides that it was resolved to, their files in place. */
+/** Input of compiling: a definition, and the slides that it was resolved to, with their files. */
 export interface SlideDataset {
   definition: DatasetDefinition;
   slides: readonly DatasetSlide[];
-  /** What the list leaves out, for report and card; none by default. */
+  /** The list's exclusions, for report and card; none by default. */
   excluded?: LockFile['excluded'];
-  /** Hash of the list (`LockFile.listSha256`), by which what was compiled from it is known again; none by default. */
+  /** Hash of the list (`LockFile.listSha256`), which identifies datasets compiled from it; none by default. */
   listSha256?: string;
 }
 
-/** Hash of all that a dataset is compiled from, beside how it is cut; null where the list has no hash. */
+/** Hash of all inputs of a dataset except its settings; null if the list has no hash. */
 export function inputHash({ definition, slides, listSha256 }: SlideDataset): string | null {
   if (listSha256 === undefined) return null;
   const ids = sha256(canonicalJson(slides.map(({ id }) => id).sort()));
   return sha256(canonicalJson({ list: listSha256, definition: definitionSha256(definition), ids }));
 }
 
-/** What decides how patches are cut. */
+/** Settings of cutting. */
 export interface CutSettings {
   geometry: PatchGeometry;
-  /** What a place must score to give a patch. */
+  /** Limits of the scores of a patch. */
   limits: PatchLimits;
-  /** At most so many patches of a slide, drawn at random; null: all. */
+  /** Maximum number of patches of a slide, drawn at random; null: all. */
   maxPatchesPerSlide: number | null;
-  /** Decides which are drawn. */
+  /** Seed of the draw. */
   seed: number | string;
 }
 
-/** What can be asked for otherwise than the definition says. */
+/** Options that override the definition. */
 export type CutOptions = Partial<PatchLimits> &
   Partial<Omit<CutSettings, 'limits'>> & {
-    /** Of precut patches only: side of the images, px; images of another size are resized. */
+    /** For precut patches only: image size, px; images of another size are resized. */
     size?: number;
-    /** Of images that are to be cut into patches: side of a patch and from one to the next, px, and what becomes of the rest. */
+    /** For images that are cut into patches: patch size and stride, px, and the treatment of the edge. */
     tile?: number;
     stride?: number;
     edge?: 'shift' | 'drop';
-    /** Of precut patches only: shards hold PNG in place of JPEG, so that no value changes. */
+    /** For precut patches only: shards contain PNG instead of JPEG, so that no value changes. */
     lossless?: boolean;
   };
 
-/** How a user's precut patches become images of one size. */
+/** Settings of precut patches. */
 export interface PrecutSettings {
-  /** Side of the images, px; null: as the patches are, which must then be all alike. */
+  /** Image size, px; null: that of the patches, which must all be equal. */
   pixels: number | null;
-  /** Only where images are cut into patches. */
+  /** Only if images are cut into patches. */
   tiles?: TileSettings;
-  /** Only where images are kept as PNG. */
+  /** Only if images are kept as PNG. */
   lossless?: true;
 }
 
-/** The definition's settings, with what is asked for otherwise. */
+/** The definition's settings, overridden by options. */
 export function cutSettings({ geometry: defined }: DatasetDefinition, options: CutOptions): CutSettings {
   const geometry = options.geometry ?? defined ?? paperGeometry;
   const usual = { ...defaultLimits, minimumTissue: defined?.minimumTissue ?? defaultLimits.minimumTissue };
@@ -75,7 +75,7 @@ export function cutSettings({ geometry: defined }: DatasetDefinition, options: C
   };
 }
 
-/** @throws RangeError for a size that is none, and for options that only slides have */
+/** @throws RangeError for an invalid size, and for options that apply to slides only */
 export function precutSettings(options: CutOptions): PrecutSettings {
   const { size, geometry, maxPatchesPerSlide, lossless = false, ...others } = options;
   const tiles = tileSettings(others);
@@ -89,7 +89,7 @@ export function precutSettings(options: CutOptions): PrecutSettings {
   }
   const kept = lossless && ({ lossless } as const);
   if (!tiles) return { pixels: size ?? null, ...kept };
-  if (size !== undefined) throw new RangeError('give a size or tiles, not both: the side of a tile is the size');
+  if (size !== undefined) throw new RangeError('give a size or tiles, not both');
   return { pixels: tiles.side, tiles, ...kept };
 }
 
@@ -97,17 +97,15 @@ export function settingsOf(definition: DatasetDefinition, options: CutOptions): 
   if (definition.unit === 'patches') return precutSettings(options);
   const { size, tile, lossless = false } = options;
   if (size === undefined && tile === undefined && !lossless) return cutSettings(definition, options);
-  throw new RangeError(
-    `${definition.name} is of slides: their patches' size is that of the geometry, and they are kept as JPEG`,
-  );
+  throw new RangeError(`${definition.name} has slides: their patches have the geometry's size and are kept as JPEG`);
 }
 
-/** Names the folder of a dataset's shards by all that decides how they are cut. */
+/** The name of the folder of a dataset's shards, with a hash of their settings. */
 export function settingsHash(settings: CutSettings | PrecutSettings): string {
   return sha256(canonicalJson({ shardVersion, jpegQuality, ...settings })).slice(0, 12);
 }
 
-/** @throws RangeError for a dataset that cannot be compiled whatever its files hold */
+/** @throws RangeError for a dataset that cannot be compiled, whatever its files */
 export function checkDataset({ definition: { name, unit }, slides }: SlideDataset): void {
   requireSafeName(name, "the dataset's name");
   const one = unit === 'slides' ? 'slide' : 'patch';
@@ -128,7 +126,7 @@ export function describeSplit({ by, validation, test, folds, stratified }: Split
   );
 }
 
-/** A definition as the report and the card tell of it. */
+/** A definition's facts for report and card. */
 export function datasetFacts(definition: DatasetDefinition) {
   const { name, title, licence, citation, origin, labels, split, notes, exclusions } = definition;
   const classes = labels.from === 'none' ? [] : [...labels.classes].sort((one, other) => one.label - other.label);

@@ -5,8 +5,8 @@ const samples = 16;
 const sampleBytes = 65_536;
 
 /**
- * Tells one file from another by its size and a few parts of it, spread evenly from its first byte to its last: a slide
- * of gigabytes is not read whole only to find that its shard is there already.
+ * Hash of a file's size and a few parts of it, spread evenly from its first byte to its last, so that a slide of
+ * gigabytes need not be read to find that its shard exists.
  *
  * @throws Error when the file cannot be read
  */

@@ -21,11 +21,11 @@ import type { Work } from './shard-tasks.js';
 import { removeUnfinished } from './unfinished.js';
 
 /**
- * Writes index, report and card from the shards that are there, on which alone they depend.
+ * Writes index, report and card from the existing shards only.
  *
- * @param options.removeOrphans removes shards of units that are not of the list
- * @returns also the folder's other tar files, which are not of this list, and shards of an earlier one that were removed
- * @throws Error when a shard is damaged, gone, or no longer the one that this process made or found
+ * @param options.removeOrphans removes shards that are not in the list
+ * @returns also the folder's other tar files, and removed shards of an earlier list
+ * @throws Error when a shard is damaged, missing, or was replaced
  */
 export async function finishFolder(
   dataset: SlideDataset,
@@ -93,10 +93,10 @@ export async function finishFolder(
   const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
   const index = shardIndex(shards);
   const there = await readFile(indexPath).catch(() => undefined);
-  // A folder without a report is not a dataset: whatever stops this process, a new index never lies beside an old report.
+  // A folder without a report is not a dataset, so that an interrupt never leaves a new index with an old report.
   if (!there?.equals(index)) await rm(reportPath, { force: true });
   const listed = new Set(tasks.map(({ id }) => `${id}.tar`));
-  // Of precut patches, whoever reads all of the folder's shards would meet those of two lists twice.
+  // Otherwise a reader of all shards in the folder would read precut patches of two lists twice.
   const mayGo = (name: string) =>
     removeOrphans || (report.precut !== undefined && /^patches-\d+-of-\d+\.tar$/.test(name));
   const removed = await removeShards(folder, (name) => !listed.has(name) && mayGo(name));

@@ -10,7 +10,7 @@ export interface CompilePart {
   of: number;
 }
 
-/** The tasks of a part: those whose id's hash falls there. Every machine divides a list in the same way. */
+/** The tasks of a part, by the hash of their ids, so that every machine computes the same parts. */
 export function tasksOfPart(tasks: readonly ShardTask[], { number, of }: CompilePart): ShardTask[] {
   if (!(Number.isSafeInteger(of) && of > 0 && Number.isSafeInteger(number) && number > 0 && number <= of)) {
     throw new RangeError(`a part is 1/N to N/N; got ${number}/${of}`);
@@ -18,12 +18,12 @@ export function tasksOfPart(tasks: readonly ShardTask[], { number, of }: Compile
   return tasks.filter(({ id }) => Number.parseInt(sha256(id).slice(0, 8), 16) % of === number - 1);
 }
 
-/** Keeps the reasons why slides of a part gave no shard, for the report that is written when all parts have ended. */
+/** Stores the failures of a part, for the report that is written when all parts have ended. */
 export async function writePart(folder: string, { number, of }: CompilePart, failures: readonly SlideFailure[]) {
   await writeFileAtomic(join(folder, 'parts', `${number}-of-${of}.json`), `${canonicalJson(failures)}\n`);
 }
 
-/** Why slides gave no shard, by their ids, from all parts that have ended. */
+/** Failures by slide id, from all parts that have ended. */
 export async function failuresOfParts(folder: string): Promise<Map<string, string>> {
   const reasons = new Map<string, string>();
   for (const name of await readdir(join(folder, 'parts')).catch(() => [])) {

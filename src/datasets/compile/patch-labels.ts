@@ -11,30 +11,30 @@ import {
 import type { DatasetClass, LabelRule } from '../definition.js';
 import type { DatasetSlide } from '../slide-source.js';
 
-/** What a patch shows. */
+/** Label of a patch. */
 export interface PatchLabel {
-  /** Name of its class; null where it has none. */
+  /** Name of its class; null for none. */
   class: string | null;
-  /** PNG, the class's number at each pixel of the image; only where labels come from masks. */
+  /** PNG with the class number of each pixel; only if labels come from masks. */
   mask?: Uint8Array;
-  /** Share of the patch that is of each class, as `share_<class>`; only where labels lie within the patch. */
+  /** Fraction of the patch of each class, as `share_<class>`; only for labels within the patch. */
   shares: Readonly<Record<string, number>>;
 }
 
 /** Labels of one slide's patches. */
 export interface PatchLabels {
-  /** Annotations that have no area and label nothing. */
+  /** Annotations without area, which are ignored. */
   withoutArea: number;
   of(patch: number): Promise<PatchLabel>;
   close(): Promise<void>;
 }
 
-/** Side of the grid on which polygons are sampled to tell a patch's class, px. */
+/** Size of the grid on which polygons are sampled to get a patch's class, px. */
 const polygonGrid = 128;
 
 /**
- * Opens what a definition's rule takes labels from. A patch with labels within it is of the class that covers most of
- * it; of two that cover the same, of the one with the smaller number.
+ * Opens the mask or polygons of a definition's labels. Such a patch has the class that covers most of it; on a tie, the
+ * one with the smaller number.
  *
  * @throws Error when the slide lacks its mask, or mask or polygons do not fit the slide or the rule
  */
@@ -92,12 +92,12 @@ async function annotationSource(
 ): Promise<{ source: LabelSource; withoutArea: number }> {
   const numberOf = (name: string) => classes.find((one) => one.name === name)!.label;
   const { polygons, withoutArea } = annotation ? await readPolygons(annotation) : { polygons: [], withoutArea: 0 };
-  // In the order of the groups: a later one lies over an earlier one, so that exclusions come last.
+  // In the order of the groups: later ones overwrite earlier ones, so exclusions come last.
   const labels = Object.fromEntries(Object.entries(groups).map(([group, name]) => [group, numberOf(name)]));
   return { source: polygonLabels(polygons, slide, { labels, background: numberOf(outside) }), withoutArea };
 }
 
-/** Class number of each value that a mask can hold; -1 for none. */
+/** Class number of each mask value; -1 for none. */
 export function maskNumbers(
   { classes, values }: Extract<LabelRule, { from: 'mask' }>,
   { id, site }: Pick<DatasetSlide, 'id' | 'site'>,
@@ -112,7 +112,7 @@ export function maskNumbers(
   return numbers;
 }
 
-/** What covers most; of two that cover the same, the one with the smaller number. */
+/** The class that covers most; on a tie, the one with the smaller number. */
 export function majority(classes: readonly DatasetClass[], labels: Uint8Array): PatchLabel {
   const counts = new Int32Array(256);
   for (const label of labels) counts[label]!++;

@@ -7,31 +7,31 @@ import { shardFolder } from './compile-dataset.js';
 import { type CutOptions, type CutSettings, type PrecutSettings, settingsOf } from './dataset.js';
 
 /**
- * What a patch comes to, measured on the real sample slide (JPEG tiles at 0.499 um/px, quality 90), compiled twelve times
- * over on two cores of a cloud machine: 136 KB and 33 ms of one core for 512 px, tissue mask and start among them. Slides
- * with coarser pyramids or other compression differ.
+ * Cost of a patch, measured on the real sample slide (JPEG tiles at 0.499 um/px, quality 90), compiled twelve times
+ * over on two cores of a cloud machine: 136 KB and 33 ms of one core for 512 px, including tissue mask and start.
+ * Slides with coarser pyramids or other compression differ.
  */
 const bytesPerPixel = 136_000 / 512 ** 2;
 const secondsPerPixel = 0.033 / 512 ** 2;
 
-/** What compiling would come to: estimates for as many patches as may be; null where all patches of a slide are taken. */
+/** Estimated cost of compiling, for the maximum number of patches; null if all patches of a slide are taken. */
 export interface CompilePlan {
   folder: string;
   settings: CutSettings | PrecutSettings;
-  /** 0 where patches are ready. */
+  /** 0 for precut patches. */
   slides: number;
-  /** Slides whose shard is there; whether it is up to date shows when compiling looks at the slide. */
+  /** Slides with a shard; compiling checks whether it is up to date. */
   shardsThere: number;
   /** Of all slides. */
   patches: number | null;
   bytes: number | null;
-  /** For the slides whose shard is not there, however many slides are under way. */
+  /** For the slides without a shard, independent of the number of workers. */
   hours: number | null;
-  /** Processes that read, a core each, and bytes that they usually hold, all together. */
+  /** Reader processes, one core each, and their usual memory in total, bytes. */
   readers: { processes: number; memory: number };
 }
 
-/** Says what `compileDataset` with the same options would do. No slide is opened. */
+/** Plans a call of `compileDataset` with the same options. No slide is opened. */
 export function planCompile(
   { definition, slides }: { definition: DatasetDefinition; slides: readonly { id: string }[] },
   options: CutOptions & { data?: string } = {},
@@ -66,13 +66,13 @@ export function describePlan(plan: CompilePlan): string {
     const size = plan.settings.pixels === null ? 'as they are' : `${plan.settings.pixels} px`;
     return [
       `patches   ${plan.patches?.toLocaleString('en')}, precut (${size}); no slide is read`,
-      `bytes     ${plan.bytes === null ? 'about those of the files' : `about ${gibibytes(plan.bytes)}`}`,
+      `bytes     ${plan.bytes === null ? "about the files' size" : `about ${gibibytes(plan.bytes)}`}`,
       describeReaders(plan),
       `folder    ${plan.folder}`,
     ].join('\n');
   }
   const { micrometers, pixels } = plan.settings.geometry;
-  const unknown = 'not known before the slides are read: all patches of a slide are taken';
+  const unknown = 'unknown before the slides are read, since all patches of a slide are taken';
   return [
     `slides    ${plan.slides}, of which ${plan.shardsThere} have a shard`,
     `patches   ${plan.patches === null ? unknown : `at most ${plan.patches.toLocaleString('en')}`}` +
@@ -86,8 +86,8 @@ export function describePlan(plan: CompilePlan): string {
 
 function describeReaders({ readers: { processes, memory } }: CompilePlan): string {
   const cores = availableParallelism();
-  const fewer = processes < cores ? ` of ${cores} that there are cores for: --reader-memory gives them more` : '';
-  return `readers   ${processes}${fewer}; in all they usually hold up to ${gibibytes(memory)}`;
+  const fewer = processes < cores ? ` of ${cores} (one per core): --reader-memory allows more` : '';
+  return `readers   ${processes}${fewer}; together they use up to ${gibibytes(memory)}`;
 }
 
 function gibibytes(bytes: number): string {

@@ -2,24 +2,24 @@ import { basename } from 'node:path';
 import { type DecodedImage, type ImageFacts, type ImageOutcome, readImageFiles } from '../../slides/index.js';
 import { jpegQuality } from '../shards/index.js';
 
-/** Of a patch's file, which is one image: whatever it claims beyond this is not decoded. */
+/** Limits of a patch's file; larger images are not decoded. */
 const limits = { side: 8192, pixels: 8192 ** 2 };
 
-/** What libvips calls values of more than 8 bits. */
+/** libvips' names of types of more than 8 bits. */
 const depthWords: Record<string, string> = {
   ...{ ushort: '16-bit values', short: '16-bit values', uint: '32-bit values', int: '32-bit values' },
   ...{ float: 'floating-point values', double: 'floating-point values' },
 };
 
-/** Formats of images that may change values; WebP does not say in its header which of the two it is. */
+/** Lossy formats; a WebP header does not tell lossy from lossless. */
 const lossy = ['jpeg', 'webp'];
 
-/** A patch's image that was decoded, so that it is known to be whole. */
+/** A patch's image, decoded and so known to be complete. */
 export interface PrecutImage {
   image: Uint8Array;
-  /** Whether these are the file's own bytes; else it was encoded anew. */
+  /** Whether these are the file's bytes; otherwise it was re-encoded. */
   copied: boolean;
-  /** Side of the file's image, px. */
+  /** Size of the file's image, px. */
   side: number;
 }
 
@@ -30,12 +30,12 @@ export interface PrecutMask {
   height: number;
 }
 
-/** What is wrong with one patch; its neighbours do not suffer from it. */
+/** The error of one patch, which does not affect others. */
 export class PatchFault extends Error {
   override name = 'PatchFault';
 }
 
-/** Side of a patch's image by its header, px; nothing is decoded. */
+/** Size of a patch's image from its header, px. */
 export async function sideOf(path: string): Promise<number> {
   for await (const outcome of readImageFiles([path], { as: 'facts', limits })) {
     return checkImage(path, imageOf(path, outcome).facts);
@@ -44,14 +44,14 @@ export async function sideOf(path: string): Promise<number> {
 }
 
 /**
- * Reads a user's patches. A JPEG of 8-bit RGB that has the size asked for is taken as it is; anything else becomes one, at
- * the quality of slides' patches, without chroma subsampling; transparent places become white. With `lossless` a PNG of 8-bit RGB
- * is taken as it is, and anything else becomes one.
+ * Reads a user's patches. An 8-bit RGB JPEG of the requested size is copied; other images are encoded as one, at the
+ * quality of slides' patches, without chroma subsampling; transparent areas become white. With `lossless`, an 8-bit RGB
+ * PNG is copied, and other images are encoded as one.
  *
- * @param pixels side of the images, px
- * @param mayResize whether images of another size are resized (Lanczos); else they are refused
- * @yields for each path its image, or what is wrong with it
- * @throws InterruptedError when `signal` aborts; system errors as they are, when a file cannot be read
+ * @param pixels image size, px
+ * @param mayResize whether images of another size are resized (Lanczos) or refused
+ * @yields for each path its image, or its error
+ * @throws InterruptedError when `signal` aborts; system errors when a file cannot be read
  */
 export async function* precutImages(
   paths: readonly string[],
@@ -75,14 +75,14 @@ export async function* precutImages(
     if (side !== pixels && !mayResize) {
       throw new PatchFault(
         `${basename(path)} is ${side} x ${side} px and the first patch ${pixels} x ${pixels} px: ask for a size (--size), ` +
-          'and all that differ are resized to it',
+          'and others are resized to it',
       );
     }
     return { image: data, copied: facts.copied!, side };
   });
 }
 
-/** An image that patches are to be cut from. */
+/** An image to cut patches from. */
 export interface WholeImage {
   /** RGB, `[height, width, 3]`. */
   pixels: Uint8Array;
@@ -91,9 +91,9 @@ export interface WholeImage {
 }
 
 /**
- * Reads images whole; transparent places become white.
+ * Reads whole images; transparent areas become white.
  *
- * @yields for each path its pixels, or what is wrong with it
+ * @yields for each path its pixels, or its error
  */
 export function wholeImages(
   paths: readonly string[],
@@ -101,15 +101,15 @@ export function wholeImages(
 ): AsyncGenerator<WholeImage | PatchFault, void, undefined> {
   return outcomesOf(paths, readImageFiles(paths, { as: 'rgb', limits }, { signal }), (path, { facts, data }) => {
     requireBytes(path, facts);
-    if (facts.pages > 1) throw new PatchFault(`${basename(path)} holds ${facts.pages} images; a patch is of one`);
+    if (facts.pages > 1) throw new PatchFault(`${basename(path)} holds ${facts.pages} images; a patch has one`);
     return { pixels: data, width: facts.width, height: facts.height };
   });
 }
 
 /**
- * Reads patches' masks: the class's value is a palette's index, the gray value or red.
+ * Reads patches' masks: the value is the palette index, the gray value or red.
  *
- * @yields for each path its values, or what is wrong with it
+ * @yields for each path its values, or its error
  */
 export function precutMasks(
   paths: readonly string[],
@@ -126,10 +126,10 @@ export function precutMasks(
 }
 
 /**
- * A mask's values at another size, nearest neighbour.
+ * A mask's values resized, nearest neighbor.
  *
- * @param side of the patch's own image, px, which the mask must have too
- * @param pixels side asked for, px
+ * @param side size of the patch's image, px, which the mask must have too
+ * @param pixels requested size, px
  */
 export function valuesOf(
   path: string,
@@ -169,9 +169,9 @@ function imageOf(path: string, outcome: ImageOutcome): DecodedImage {
   if ('facts' in outcome) return outcome;
   if ('fault' in outcome) throw new PatchFault(`${basename(path)} ${outcome.fault}`);
   const { code, message } = outcome.unreadable;
-  if (code === 'ENOENT') throw new PatchFault(`there is no file ${basename(path)}`);
+  if (code === 'ENOENT') throw new PatchFault(`the file ${basename(path)} is missing`);
   if (code === 'ELOOP') {
-    throw new PatchFault(`${basename(path)} is a symbolic link, which is not followed: put the file itself there`);
+    throw new PatchFault(`${basename(path)} is a symbolic link, which is not followed: use the file itself`);
   }
   throw Object.assign(new Error(message), { code });
 }
@@ -179,16 +179,16 @@ function imageOf(path: string, outcome: ImageOutcome): DecodedImage {
 function requireBytes(path: string, { depth }: ImageFacts): void {
   if (depth === 'uchar') return;
   throw new PatchFault(
-    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: write it so, from the range that its ` +
-      'values use (12 bits in 16 would come out nearly black)',
+    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: convert it, scaling the range that its ` +
+      'values use (12 bits in 16 would be nearly black)',
   );
 }
 
 function checkImage(path: string, { width, height, pages }: ImageFacts): number {
-  if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} images; a patch is one`);
+  if (pages > 1) throw new PatchFault(`${basename(path)} holds ${pages} images; a patch has one`);
   if (width !== height) {
     throw new PatchFault(
-      `${basename(path)} is ${width} x ${height} px; patches are square: with --tile PX such images are cut into patches`,
+      `${basename(path)} is ${width} x ${height} px; patches are square: cut such images into patches with --tile PX`,
     );
   }
   return width;

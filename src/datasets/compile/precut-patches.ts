@@ -19,20 +19,20 @@ import type { SlideFailure } from './report.js';
 import { type Tile, type TileSettings, tilesOf } from './tiles.js';
 import { removeUnfinished } from './unfinished.js';
 
-/** Patches that share a shard. */
+/** Patches of one shard. */
 export interface PrecutGroup {
   /** Names the shard. */
   id: string;
   patches: readonly DatasetSlide[];
 }
 
-/** What stands at the end of a shard of precut patches. */
+/** The facts at the end of a shard of precut patches. */
 export interface PrecutFacts {
   slide: string;
   patient: null;
   site: null;
   synthetic: boolean;
-  /** Images that are the given file's own bytes, and that were encoded anew. */
+  /** Numbers of copied and of re-encoded images. */
   copied: number;
   encoded: number;
   failed: readonly SlideFailure[];
@@ -41,8 +41,8 @@ export interface PrecutFacts {
 const patchesOfShard = 500;
 
 /**
- * Deals patches out to shards of about 500. Which shard a patch is in depends on its id and the number of shards, so that
- * classes and patients are mixed in each, and a patch that comes or goes changes one shard only.
+ * Assigns patches to shards of about 500 by a hash of the id, so that classes and patients are mixed in each, and
+ * adding or removing a patch changes one shard only.
  */
 export function precutGroups(patches: readonly DatasetSlide[], maxPatches = patchesOfShard): PrecutGroup[] {
   const count = Math.ceil(patches.length / maxPatches);
@@ -58,7 +58,7 @@ export function precutGroups(patches: readonly DatasetSlide[], maxPatches = patc
     .map(([group, members]) => ({ id: name(group), patches: members }));
 }
 
-/** Side that all patches must have where none is asked for: that of the first, by id, that is an image. */
+/** Default size of all patches: that of the first valid one, by id. */
 export async function commonSide(patches: readonly DatasetSlide[]): Promise<number> {
   let fault: unknown;
   for (const { path } of [...patches].sort((one, other) => (one.id < other.id ? -1 : 1))) {
@@ -73,10 +73,10 @@ export async function commonSide(patches: readonly DatasetSlide[]): Promise<numb
 }
 
 /**
- * Writes one shard of precut patches. A patch that cannot be used is left out, with its reason in the shard's facts.
+ * Writes one shard of precut patches. An invalid patch is excluded, with its reason in the shard's facts.
  *
  * @param path of the shard
- * @param job.pixels side of the images, px
+ * @param job.pixels image size, px
  * @param job.mayResize whether images of another size are resized
  * @param job.tiles how images are cut into patches; undefined: each is one
  * @param job.lossless whether images are kept as PNG
@@ -108,7 +108,7 @@ export async function compilePatches(
     for (const patch of patches) {
       throwIfInterrupted(signal, `compiling ${id}`);
       try {
-        // Each patch takes its own of either list, whatever becomes of it.
+        // Each patch consumes its entry of both lists, even if it fails.
         const image = (await images.next()).value!;
         const mask = fromMasks && patch.mask !== null ? (await masks.next()).value! : undefined;
         if (image instanceof PatchFault) throw image;
@@ -130,7 +130,7 @@ export async function compilePatches(
           await append(image.image, label, { x: 0, y: 0 });
           continue;
         }
-        // All tiles before the first is written: an image that fails leaves none.
+        // All tiles are cut before the first is written, so that a failed image leaves none.
         const cut: [Tile, PatchLabel][] = [];
         for await (const tile of tilesOf(image, fittingMask(patch, image, mask), { ...tiles!, lossless })) {
           const own = tile.values && { values: tile.values, width: pixels, height: pixels };
@@ -167,7 +167,7 @@ export async function compilePatches(
   }
 }
 
-/** The mask of an image that is cut into patches. */
+/** The mask of an image to cut into patches. */
 function fittingMask(
   patch: DatasetSlide,
   { width, height }: WholeImage,

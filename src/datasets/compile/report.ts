@@ -5,68 +5,68 @@ import type { ExcludedByReason } from '../excluded.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
-/** A slide that gave no shard, or a precut patch that gave no image, and why. */
+/** A slide or precut patch that failed, and the reason. */
 export interface SlideFailure {
   slide: string;
   reason: string;
 }
 
-/** `report.json`: what lies in the folder, and what does not and why. */
+/** `report.json`: the contents of the folder, failures and exclusions. */
 export interface CompileReport {
   dataset: string;
   title: string;
   licence: string;
   citation: string;
   origin: string;
-  /** Names of the definition's classes, in the order of their numbers, which are the values of masks. */
+  /** The definition's class names, in the order of their numbers, which are the values of masks. */
   classes: readonly string[];
   split: SplitRule;
   /** `split` in words. */
   splitRule: string;
   resolved: boolean;
   knownFaults: readonly string[];
-  /** Of the list that was compiled; null where that had no hash (see `inputHash`). */
+  /** Hash of the compiled list; null if it has none (see `inputHash`). */
   inputHash: string | null;
   shardVersion: number;
   jpegQuality: number;
-  /** Of precut patches there is only the size of the images, and whether they are PNG. */
+  /** For precut patches only the image size, and whether they are PNG. */
   settings: CutSettings | { geometry: { pixels: number }; lossless?: boolean };
   settingsHash: string;
   slides: readonly (SlideFacts & { shard: string })[];
-  /** Of precut patches only: how many images keep their file's bytes, and how many were re-encoded. */
+  /** For precut patches only: numbers of copied and of re-encoded images. */
   precut?: { shards: number; copied: number; encoded: number };
   failures: readonly SlideFailure[];
-  /** What the list that was compiled leaves out. */
+  /** The exclusions of the compiled list. */
   excluded: readonly ExcludedByReason[];
   counts: {
     patches: number;
-    /** Of the JPEGs and masks. */
+    /** Bytes of JPEGs and masks. */
     bytes: number;
     byClass: Readonly<Record<string, number>>;
     byPatient: Readonly<Record<string, number>>;
-    /** By the side that the user's table puts them on; only where it does. */
+    /** By their split in the user's table; only if it has one. */
     bySide?: Readonly<Record<string, number>>;
     bySite: Readonly<Record<string, number>>;
     synthetic: number;
   };
 }
 
-/** What slides say of their magnification that does not fit together: never guessed in silence. */
+/** Contradictions in the slides' magnification metadata, which are always reported. */
 export function disagreements(report: Pick<CompileReport, 'slides'>): { slide: string; words: string }[] {
   return report.slides.flatMap(({ slide, magnification: { disagreement } }) =>
     disagreement === undefined ? [] : [{ slide, words: disagreement }],
   );
 }
 
-/** What numbers and charts of a compiled dataset are of: synthetic slides are always called so. */
+/** The subject of numbers and charts of a compiled dataset: synthetic slides are always named so. */
 export function subjectOf({ counts, dataset }: Pick<CompileReport, 'counts' | 'dataset'>): string {
   return counts.synthetic > 0 ? 'SYNTHETIC slides' : dataset;
 }
 
-/** Under this name the counts list patches without a class, patient or site. */
+/** The counts' name for patches without a class, patient or site. */
 export const unknownName = '(unknown)';
 
-/** The classes, patients or sites that counts name; patches without one are counted as unknown. */
+/** The classes, patients or sites in counts, without the unknown. */
 export function knownNames(counts: Readonly<Record<string, number>>): string[] {
   return Object.keys(counts).filter((name) => name !== unknownName);
 }
@@ -74,7 +74,7 @@ export function knownNames(counts: Readonly<Record<string, number>>): string[] {
 /**
  * Reads the report of a compiled dataset.
  *
- * @throws Error when the folder has none, or one that is damaged or of something else
+ * @throws Error when the folder has no valid report
  */
 export async function readReport(folder: string): Promise<CompileReport> {
   try {
@@ -87,7 +87,7 @@ export async function readReport(folder: string): Promise<CompileReport> {
   }
 }
 
-/** Counts in the order of their names. A record would put names such as 10 before 01. */
+/** Counts sorted by name. A record would put 10 before 01. */
 export function countsByName(counts: Readonly<Record<string, number>>): (readonly [name: string, count: number])[] {
   return Object.entries(counts).sort(([one], [other]) => (one < other ? -1 : 1));
 }

@@ -4,13 +4,13 @@ import { InterruptedError, isDiskFull, throwIfInterrupted } from '../../base/ind
 import { shardInputHash } from '../shards/index.js';
 import type { SlideFailure } from './report.js';
 
-/** What becomes one shard: a slide, or some precut patches. */
+/** The input of one shard: a slide, or some precut patches. */
 export interface ShardTask {
   /** Names the shard. */
   id: string;
-  /** Files whose folders no reason may show. */
+  /** Files whose folders are removed from failure reasons. */
   paths: readonly string[];
-  /** Looks at the files. `inputHash` covers all that decides the shard's bytes. `compile` returns parts that failed. */
+  /** Inspects the files. `inputHash` covers all inputs of the shard. `compile` returns patches that failed. */
   prepare(): Promise<{ inputHash: string; compile(shard: string): Promise<readonly SlideFailure[]> }>;
 }
 
@@ -25,25 +25,25 @@ export interface CompileProgress {
   outcome: 'compiled' | 'already present' | 'failed';
   /** Why it failed. */
   reason?: string;
-  /** Slides that are done or have failed. */
+  /** Slides that are compiled or have failed. */
   done: number;
   total: number;
 }
 
 export const defaultMaxFailures = 20;
 
-/** Tasks that become the shards of a folder. */
+/** The tasks of the shards of a folder. */
 export class ShardQueue {
   readonly failures: SlideFailure[] = [];
-  /** Of tasks that gave a shard: the hash of what decided its bytes. */
+  /** Input hashes of tasks with a shard. */
   readonly inputHashes = new Map<string, string>();
-  /** The same of tasks that failed, where it is known. */
+  /** Input hashes of failed tasks, if known. */
   private readonly failedHashes = new Map<string, string>();
   private readonly maxFailures: number;
   private readonly waiting: ShardTask[];
   private readonly total: number;
   private done = 0;
-  /** Failures within tasks that gave a shard all the same. */
+  /** Failures within tasks that have a shard. */
   private partFailures = 0;
   private stopped: Error | undefined;
 
@@ -53,7 +53,7 @@ export class ShardQueue {
     /** What the tasks are, in words, for errors. */
     private readonly what: string,
     private readonly options: QueueOptions,
-    /** Entries of the list that are wrong: no tasks came of them, and each counts as a failure. */
+    /** Invalid entries of the list, which have no task and count as failures. */
     private readonly wrongEntries = 0,
   ) {
     this.maxFailures = options.maxFailures ?? defaultMaxFailures;
@@ -64,24 +64,24 @@ export class ShardQueue {
   /**
    * Runs all tasks, some at a time.
    *
-   * @throws Error when more fail than may; InterruptedError. Finished shards stay
+   * @throws Error when too many fail; InterruptedError. Finished shards are kept
    */
   async run(workers: number): Promise<void> {
     const ended = await Promise.allSettled(Array.from({ length: workers }, () => this.work()));
     for (const worker of ended) if (worker.status === 'rejected') throw worker.reason;
   }
 
-  /** @throws Error when no task gave a shard: an index without a row cannot be read */
+  /** @throws Error when no task has a shard: an index without rows cannot be read */
   requireOne(): void {
     if (this.total === 0 || this.failures.length < this.total) return;
     throw new Error(`none of the ${this.total} ${this.what} could be compiled. ${this.lastReasons()}`);
   }
 
-  /** Removes shards that failed tasks gave before their files changed: whoever reads `*.tar` would read them. */
+  /** Removes outdated shards of failed tasks, which a reader of `*.tar` would read. */
   async removeOutdated(): Promise<void> {
     for (const [id, hash] of this.failedHashes) {
       const shard = join(this.folder, `${id}.tar`);
-      // Undefined also for a file that is not a shard: that is somebody's own.
+      // Undefined also for a foreign file, which is not a shard.
       const found = await shardInputHash(shard).catch(() => undefined);
       if (found !== undefined && found !== hash) await rm(shard);
     }
@@ -108,7 +108,7 @@ export class ShardQueue {
       this.emit(task, isThere ? 'already present' : 'compiled');
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
-      // Not the slide's fault: the next one would fail in the same way.
+      // Not specific to the slide: the next one would fail, too.
       if (isDiskFull(error)) throw this.stop(error as Error);
       if (hash !== undefined) this.failedHashes.set(task.id, hash);
       this.fail(task, error as Error);
@@ -121,7 +121,7 @@ export class ShardQueue {
   }
 
   private fail(task: ShardTask, error: Error): void {
-    // The report travels with the shards, and this machine's folders are private.
+    // The report is shared with the shards, so paths of this machine stay private.
     const reason = task.paths.reduce((words, path) => words.replaceAll(path, basename(path)), error.message);
     this.failures.push({ slide: task.id, reason });
     this.emit(task, 'failed', reason);

@@ -14,7 +14,7 @@ export interface Work {
   tasks: readonly ShardTask[];
   /** What the tasks are, in words. */
   what: string;
-  /** As the report tells them. */
+  /** For the report. */
   settings: CompileReport['settings'];
 }
 
@@ -40,7 +40,7 @@ export function slideWork({ definition, slides }: SlideDataset, options: CutOpti
   return { tasks, what: 'slides', settings };
 }
 
-/** Images that are cut into patches, of a shard. */
+/** Images of a shard that are cut into patches. */
 const imagesOfShard = 20;
 
 /** A task for some hundred patches. */
@@ -72,7 +72,7 @@ export async function precutWork(
   return { tasks, what: 'shards of patches', settings: { geometry: { pixels }, ...(lossless && { lossless }) } };
 }
 
-/** Null where there is no such file: that is the patch's fault, and comes out when it is read. */
+/** Null if the file is missing; reading the patch then fails. */
 async function fingerprintIfThere(path: string): Promise<string | null> {
   try {
     return (await fingerprintOf(path)).fingerprint;
@@ -82,12 +82,12 @@ async function fingerprintIfThere(path: string): Promise<string | null> {
   }
 }
 
-/** Hash of all that decides a shard's bytes. Where files lie is not part of it, but what is in them. */
+/** Hash of all inputs of a shard: contents of files, not their paths. */
 async function inputHashOf(
   record: DatasetSlide & { bytes: number; fingerprint: string },
   { settings, labels }: { settings: CutSettings; labels: LabelRule },
 ): Promise<string> {
-  // A file's whole hash is not always known; its fingerprint is.
+  // A file's full hash is not always known, but its fingerprint is.
   const { path: _, sha256: __, mask, annotation, ...facts } = record;
   const fingerprint = async (path: string | null) => path && (await fingerprintOf(path)).fingerprint;
   return sha256(

@@ -3,19 +3,19 @@ import { findTissue, tissuePresets } from '../../slides/index.js';
 import { jpegQuality } from '../shards/index.js';
 import type { PrecutMask, WholeImage } from './precut-image.js';
 
-/** How images that are larger than a patch become patches. */
+/** How images are cut into patches. */
 export interface TileSettings {
   /** Side of a patch, px. */
   side: number;
-  /** From one patch to the next, px: less than the side, and they overlap. */
+  /** From one patch to the next, px; below the size, patches overlap. */
   stride: number;
-  /** What a last patch would leave over: a patch that is moved inwards takes it in, or it is dropped. */
+  /** The rest behind the last patch: covered by a patch that is moved inwards, or dropped. */
   edge: 'shift' | 'drop';
-  /** Share of a patch that must be tissue; all are kept where it is left out. */
+  /** Minimum tissue fraction of a patch; by default all are kept. */
   minimumTissue?: number;
 }
 
-/** Images do not say the size of their pixels: lengths of the tissue mask are those at 20x, um. */
+/** Pixel size for the tissue mask, since images do not give it: that of 20x, um. */
 const assumedPixel = 0.5;
 
 /** A patch of an image. */
@@ -38,11 +38,11 @@ export function tileSettings(options: {
   const { tile: side, stride = side, edge = 'shift', minimumTissue } = options;
   if (side === undefined) {
     if (options.stride === undefined && options.edge === undefined && minimumTissue === undefined) return null;
-    throw new RangeError('stride, edge and minimum tissue apply to tiles: give the side of a tile too');
+    throw new RangeError('stride, edge and minimum tissue apply to tiles: give the tile size too');
   }
   const isWhole = (value: unknown) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 8192;
-  if (!isWhole(side)) throw new RangeError(`the side of a tile must be an integer from 1 to 8192 px; got ${side}`);
+  if (!isWhole(side)) throw new RangeError(`the tile size must be an integer from 1 to 8192 px; got ${side}`);
   if (!isWhole(stride)) throw new RangeError(`the stride of tiles must be an integer from 1 to 8192 px; got ${stride}`);
   if (edge !== 'shift' && edge !== 'drop') throw new RangeError(`edge is shift or drop; got ${JSON.stringify(edge)}`);
   if (minimumTissue !== undefined && !(minimumTissue >= 0 && minimumTissue <= 1)) {
@@ -51,7 +51,7 @@ export function tileSettings(options: {
   return { side, stride: stride!, edge, ...(minimumTissue !== undefined && { minimumTissue }) };
 }
 
-/** Where tiles begin along one side of an image, px; none where it is shorter than a tile. */
+/** Tile positions along one side of an image, px; none if it is shorter than a tile. */
 function tileStarts(length: number, { side, stride, edge }: TileSettings): number[] {
   const last = length - side;
   if (last < 0) return [];
@@ -59,7 +59,7 @@ function tileStarts(length: number, { side, stride, edge }: TileSettings): numbe
   return edge === 'drop' || starts.at(-1) === last ? starts : [...starts, last];
 }
 
-/** The tiles of an image that have enough tissue, row by row, each encoded as patches of slides are, or as PNG. */
+/** The tiles of an image with enough tissue, row by row, encoded like patches of slides, or as PNG. */
 export async function* tilesOf(
   { pixels, width, height }: WholeImage,
   mask: PrecutMask | undefined,

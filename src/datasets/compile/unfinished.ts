@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Removes what a killed process left of a file. Only who compiles the file's folder may do so. */
+/** Removes temporary files of a killed process. Only the process that compiles the folder may call it. */
 export async function removeUnfinished(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;

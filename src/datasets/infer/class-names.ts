@@ -2,15 +2,15 @@ import { sha256 } from '../../base/index.js';
 import type { DatasetClass } from '../definition.js';
 import { isFileName } from '../schema.js';
 
-/** More are hardly classes: numbers that were measured, or names of single patches. */
+/** More are unlikely to be classes: measurements, or names of single patches. */
 const maxClasses = 256;
 
 /**
- * Makes classes of words: the same words, but that signs which no file name has become hyphens. Numbers are in their order,
- * else words in theirs. Words that differ in case alone are one class.
+ * Makes class names from labels: characters that file names cannot have become hyphens. They are sorted as numbers if
+ * all are numbers, else as text. Labels that differ only in case are one class.
  *
  * @param where names the place of the words for the error
- * @throws Error for more words than there are classes
+ * @throws Error for too many labels
  */
 export function classesOf(words: readonly string[], where: string) {
   const distinct = [...new Map(words.map((word) => [word.toLowerCase(), word])).values()];
@@ -19,7 +19,7 @@ export function classesOf(words: readonly string[], where: string) {
   if (distinct.length > maxClasses) {
     throw new Error(
       `${where} has ${distinct.length} different values, more than the ${maxClasses} that may be classes, such as ` +
-        `${distinct.slice(0, 3).join(', ')}. Leave it out, or write a definition that maps its values to classes`,
+        `${distinct.slice(0, 3).join(', ')}. Remove it, or write a definition that maps its values to classes`,
     );
   }
   const values = Object.fromEntries(distinct.map((word) => [word, nameOf(word, distinct)]));

@@ -3,7 +3,7 @@ import { splitNameList, splitNameOf } from '../resolve/table.js';
 
 type Part = Exclude<keyof TableSource['columns'], 'id' | 'annotation' | 'mpp'>;
 
-/** Names that columns usually have, without their case, spaces, hyphens and underscores. */
+/** Common column names, without case, spaces, hyphens and underscores. */
 const defaultNames: Readonly<Record<Part | 'group', readonly string[]>> = {
   path: [
     'path',
@@ -39,27 +39,27 @@ const defaultNames: Readonly<Record<Part | 'group', readonly string[]>> = {
   side: ['split', 'side', 'set', 'subset', 'partition'],
 };
 
-/** What part a part of a record plays, for messages. */
+/** What each part of a record is, for messages. */
 const roles: Readonly<Record<Part | 'group', string>> = {
   path: "the patch's path",
   class: 'its class',
   patient: 'its patient',
-  group: 'what stands for its patient',
+  group: 'a group that replaces its patient',
   site: 'its site',
   mask: "its mask's path",
-  side: 'its side of a split',
+  side: 'its split',
 };
 
-/** What a table's columns are taken for. */
+/** How a table's columns are interpreted. */
 export interface RecognizedColumns {
   columns: TableSource['columns'];
-  /** The column that stands for patients, where no column names them. */
+  /** The column that replaces patients, if no column names them. */
   groupColumn: string | undefined;
   unused: string[];
 }
 
 /**
- * Recognizes the columns of a table of patches by their names.
+ * Recognizes the columns of a patch table by their names.
  *
  * @param rows the table's cells; values are looked at only to tell a split from another set
  * @throws Error that names the table, its columns and what to do, where no column or more than one names the patches' paths,
@@ -73,7 +73,7 @@ export function recognizeColumns(
   const plain = (name: string) => name.toLowerCase().replace(/[\s_.-]+/g, '');
   const found: Partial<Record<Part | 'group', string>> = {};
   for (const part of Object.keys(defaultNames) as (Part | 'group')[]) {
-    // With patients nothing needs to stand for them.
+    // With patients, no other group is needed.
     if (part === 'group' && found.patient !== undefined) continue;
     const candidates = names.filter((name) => defaultNames[part].includes(plain(name)));
     if (candidates.length > 1) {
@@ -87,7 +87,7 @@ export function recognizeColumns(
   const { group, path, side, ...others } = found;
   if (path === undefined) {
     throw new Error(
-      `${table} has no column that is known to hold the patches' paths; its columns are ${names.join(', ')}. Call that ` +
+      `${table} has no column recognized as the patches' paths; its columns are ${names.join(', ')}. Name that ` +
         `column "path", or ${ownDefinition}`,
     );
   }
@@ -96,7 +96,7 @@ export function recognizeColumns(
     ...(group !== undefined && { patient: group }),
     ...(side !== undefined && isSplit(table, side, valuesOf(side)) && { side }),
   };
-  // Classes that masks hold are not one a patch.
+  // With masks, a patch does not have a single class.
   if (columns.mask !== undefined) delete columns.class;
   const used = new Set<string>(Object.values(columns));
   return { columns, groupColumn: group, unused: names.filter((name) => !used.has(name)) };
@@ -105,16 +105,16 @@ export function recognizeColumns(
 const ownDefinition = 'write a definition that names the columns ("Patches of your own" in environment.md)';
 
 /**
- * Whether a column that is called as a split is one: a column `set` may be anything.
+ * Whether a column named like a split is one: a column `set` may be anything.
  *
- * @throws Error where some of its values are sides and others are not
+ * @throws Error if some of its values are names of splits and others are not
  */
 function isSplit(table: string, column: string, values: readonly string[]): boolean {
   const distinct = [...new Set(values)].filter((value) => value !== '');
   const others = distinct.filter((value) => splitNameOf(value) === undefined);
   if (others.length === 0 || others.length === distinct.length) return others.length === 0;
   throw new Error(
-    `${table}: the column "${column}" has sides of a split and other words: ${others.slice(0, 5).join(', ')}. A side is ` +
-      `${splitNameList}, or nothing`,
+    `${table}: the column "${column}" has names of splits and other values: ${others.slice(0, 5).join(', ')}. Use ` +
+      `${splitNameList}, or leave cells empty`,
   );
 }

@@ -2,7 +2,7 @@ import { sha256 } from '../../base/index.js';
 import type { DatasetDefinition } from '../definition.js';
 
 /**
- * A definition of a user's own data, with what is not known of it.
+ * A definition of a user's own data, with unknown fields marked as such.
  *
  * @param title what the data are called; with a hash of the path it becomes the definition's name
  * @param parts.geometry of slides; patches are taken as they are
@@ -54,13 +54,13 @@ export function define(
   };
 }
 
-/** A definition made from what is there. */
+/** An inferred definition. */
 export interface InferredDefinition {
   definition: DatasetDefinition;
   /** What was taken for what, a sentence each. */
   understood: string[];
-  /** The column that stands for patients, where the table does not name them. */
+  /** The column that replaces patients, if the table does not name them. */
   groupColumn: string | undefined;
-  /** The table that the definition names, where it has to be written beside it. */
+  /** The table that the definition names, if it has to be written beside it. */
   table?: string;
 }

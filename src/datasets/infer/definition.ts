@@ -15,13 +15,13 @@ import { define, type InferredDefinition } from './define.js';
 import { definitionOfSlides } from './slides.js';
 
 /**
- * Makes a definition from a folder with a folder of images for each class, from one with a folder of images and one of
- * their masks, from a folder of slides, or from a table (CSV) of patches. A folder that holds `index.csv` is that table.
- * Licence, origin and citation are said to be not stated; the definition's name holds a hash of the path, so that two
- * folders of one name do not meet.
+ * Makes a definition from a folder with a subfolder of images for each class, from one with a folder of images and one
+ * of their masks, from a folder of slides, or from a table (CSV) of patches. A folder with `index.csv` is read as that
+ * table. Licence, origin and citation are "not stated"; the definition's name ends with a hash of the path, so that
+ * folders of the same name do not collide.
  *
  * @param path of the folder or table
- * @throws Error that names the file or folder, what is there and what to do
+ * @throws Error that names the file or folder, its contents and the solution
  */
 export async function inferDefinition(
   path: string,
@@ -45,7 +45,9 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
   const folder = dirname(table);
   const { path, mask, class: label, patient, site, side } = columns;
   const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, side });
-  const roles = words.flatMap(([part, column]) => (column === undefined ? [] : [`"${column}" the ${part}`]));
+  const roles = words.flatMap(([part, column]) =>
+    column === undefined ? [] : [`"${column}" the ${part === 'side' ? 'split' : part}`],
+  );
   const without = unused.length > 0 ? `; ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used` : '';
   const understood = [
     `${basename(table)} is a table of ${quantity(rows.numRows(), 'patch', 'patches')}: ${roles.join(', ')}${without}.`,
@@ -73,8 +75,8 @@ function labelsOfColumn(cells: readonly string[], where: string, understood: str
   const empty = cells.flatMap((cell, index) => (cell === '' ? [index + 1] : []));
   if (empty.length > 0) {
     throw new Error(
-      `${where} is empty in ${empty.length} of ${cells.length} rows, first in row ${empty[0]}. Write a class there, or take ` +
-        'these rows, or the column, away',
+      `${where} is empty in ${empty.length} of ${cells.length} rows, first in row ${empty[0]}. Write a class there, or remove ` +
+        'these rows or the column',
     );
   }
   return labelsOf(cells, where, understood);
@@ -83,11 +85,11 @@ function labelsOfColumn(cells: readonly string[], where: string, understood: str
 function labelsOf(words: readonly string[], where: string, understood: string[]): LabelRule {
   const { classes, values, renamed } = classesOf(words, where);
   const shown = renamed.map((word) => `"${word}" is the class ${values[word]}`);
-  if (shown.length > 0) understood.push(`Signs that names of classes cannot have became hyphens: ${shown.join(', ')}.`);
+  if (shown.length > 0) understood.push(`Characters that class names cannot have became hyphens: ${shown.join(', ')}.`);
   return { from: 'slide', classes, values, unmapped: 'error' };
 }
 
-/** Each value that a mask holds is a class. Masks that cannot be read fail when patches are compiled, each with its reason. */
+/** Each value in a mask is a class. Masks that cannot be read fail when patches are compiled, each with its reason. */
 async function labelsOfMasks(
   folder: string,
   cells: readonly string[],
@@ -133,7 +135,7 @@ async function ofFolders(folder: string, options: { signal?: AbortSignal }): Pro
   return ofImagesWithMasks(folder, images, masks, options);
 }
 
-/** Images and their masks, which have the same names, or the images' with a word for a mask behind. */
+/** Images and their masks, which have the same names, or the image's name with a suffix for masks. */
 async function ofImagesWithMasks(
   folder: string,
   images: string,
@@ -150,7 +152,7 @@ async function ofImagesWithMasks(
   const alone = [...imagePaths].filter(([stem]) => !labels.has(stem)).map(([, path]) => path);
   const idle = [...labels].filter(([stem]) => !imagePaths.has(stem)).map(([, path]) => path);
   if (imagePaths.size === 0 || alone.length > 0 || idle.length > 0) {
-    const some = [...alone.map((path) => `${path} has no mask`), ...idle.map((path) => `${path} is of no image`)];
+    const some = [...alone.map((path) => `${path} has no mask`), ...idle.map((path) => `${path} has no image`)];
     throw new Error(
       `${folder}: the files of ${images}/ and ${masks}/ do not match by name: ` +
         `${some.slice(0, 3).join('; ') || 'there is no image'}. Name a table (.csv) with the columns image and mask`,
@@ -170,7 +172,7 @@ async function ofImagesWithMasks(
   return {
     definition: { ...others, name, source: { ...others.source, table: `${name}.csv` } as DatasetDefinition['source'] },
     understood: [
-      `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask of each in ${masks}/.`,
+      `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask for each in ${masks}/.`,
     ],
     groupColumn: undefined,
     table: `${from(rows.map(([image, mask]) => ({ image, mask }))).toCSV()}\n`,
@@ -196,7 +198,7 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
   const side = names.filter((name) => splitNameOf(name) !== undefined);
   if (side.length === names.length) {
     throw new Error(
-      `${folder} is divided into ${names.join(', ')}, which are not classes. Name ${table} and a column "split"`,
+      `${folder} is split into ${names.join(', ')}, which are not classes. Name ${table} and a column "split"`,
     );
   }
   const masks = names.find((name) => maskFolder.test(name));
@@ -210,8 +212,8 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
     if (inside.some((each) => isImage.test(each))) continue;
     const some = inside.length === 0 ? 'nothing' : inside.slice(0, 3).join(', ');
     throw new Error(
-      `${join(folder, name)} has no image (png, jpg, tif, webp), and its name would be a class: it has ${some}. Take the ` +
-        `folder away, fill it, or name ${table}`,
+      `${join(folder, name)} has no image (png, jpg, tif, webp), and its name would be a class: it has ${some}. Remove the ` +
+        `folder, fill it, or name ${table}`,
     );
   }
   const understood = [`${basename(folder)} has a folder for each class: ${names.join(', ')}.`];

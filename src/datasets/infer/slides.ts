@@ -8,16 +8,16 @@ import { quantity } from '../quantity.js';
 import { classesOf } from './class-names.js';
 import { define, type InferredDefinition } from './define.js';
 
-/** Formats of slides alone; a TIFF may be a slide, or an image that OpenSlide does not open. */
+/** Formats of slides only; a TIFF may be a slide, or an image that OpenSlide does not open. */
 const isSlide = /^(?!\.).*\.(svs|ndpi|mrxs|scn|vms|vmu|svslide|bif)$/i;
 const isTiff = /^(?!\.).*\.tiff?$/i;
 
-/** Where well-known names of slides have their patient: TCGA's barcodes, and words such as patient_017. */
+/** Where common slide names contain the patient: TCGA's barcodes, and words such as patient_017. */
 const patientInName = [/^(TCGA-\w{2}-\w{4})-/i, /^((?:patient|pat|case|subject|donor)[_-]?\d+)(?![\da-z])/i];
 
 /**
- * Makes a definition of a folder of slides, or of one with a folder of slides for each class; undefined for a folder that
- * holds none.
+ * Makes a definition of a folder of slides, or of one with a folder of slides for each class; undefined for a folder
+ * without slides.
  *
  * @param folder its real path
  */
@@ -58,7 +58,7 @@ function ofPaths(
     `${basename(folder)} has ${quantity(paths.length, 'slide')}${words ? ` in a folder for each class: ${words.join(', ')}` : ''}.`,
     hasPatients
       ? `Patients are read from names, such as ${patients[0]} from ${basename(paths[0]!)}.`
-      : 'Their names do not tell patients: each slide stands for itself, and two of one patient may come on two sides.',
+      : 'Their names do not give patients: slides of one patient may be in different splits.',
     `Patches are of ${paperGeometry.micrometers} um (${paperGeometry.pixels} px), at least half of each tissue.`,
   ];
   const labels: LabelRule = words

@@ -12,9 +12,9 @@ interface StoredObject {
 }
 
 /**
- * Lists a public bucket (the protocol's ListObjectsV2, with its continuation tokens) and finds the slides in it.
+ * Lists a public bucket (ListObjectsV2, with continuation tokens) and finds the slides in it.
  *
- * @throws Error when the answer is not what the protocol says, or no slide is found
+ * @throws Error when the response is invalid, or no slide is found
  */
 export async function listBucket(source: BucketSource, options: QueryOptions): Promise<SourceList> {
   const objects = await listObjects(source, options);
@@ -30,13 +30,13 @@ export async function listBucket(source: BucketSource, options: QueryOptions): P
     };
     const annotation = beside(source.annotations);
     if (annotation === null && source.annotatedPrefix !== null && id.startsWith(source.annotatedPrefix)) {
-      list.excluded.push({ id, reason: 'it must have polygons, and the source has none for it' });
+      list.excluded.push({ id, reason: 'it must have polygons, but the source has none' });
       continue;
     }
     list.slides.push({
       id,
       file: fileOf(object, source),
-      // The source does not tell patients apart: each slide is one.
+      // The source does not give patients: each slide is its own.
       patient: id,
       site: siteOf(id, source),
       word: null,
@@ -46,7 +46,7 @@ export async function listBucket(source: BucketSource, options: QueryOptions): P
     });
   }
   if (list.slides.length === 0) {
-    throw new Error(`${list.from} lists ${objects.length} files, but none of them is ${source.images}`);
+    throw new Error(`${list.from} lists ${objects.length} files, but none matches ${source.images}`);
   }
   return list;
 }
@@ -74,10 +74,10 @@ async function listObjects(source: BucketSource, options: QueryOptions): Promise
   return objects;
 }
 
-/** Reads one page of a listing; it holds no markup but elements, so that no general XML reader is needed. */
+/** Reads one page of a listing. It has only elements, so no general XML parser is needed. */
 function parseListing(text: string, about: string): { objects: StoredObject[]; next: string | undefined } {
   if (!/<ListBucketResult[\s>]/.test(text) || /<!DOCTYPE/i.test(text)) {
-    throw new Error(`${about} does not answer with a bucket's listing: ${JSON.stringify(text.slice(0, 80))}`);
+    throw new Error(`${about} does not return a bucket listing: ${JSON.stringify(text.slice(0, 80))}`);
   }
   const objects = [...text.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)].map(([, part]) => {
     const key = element(part!, 'Key');
@@ -89,7 +89,7 @@ function parseListing(text: string, about: string): { objects: StoredObject[]; n
   });
   if (element(text, 'IsTruncated') !== 'true') return { objects, next: undefined };
   const next = element(text, 'NextContinuationToken');
-  if (!next) throw new Error(`${about} says that its list continues, but not where`);
+  if (!next) throw new Error(`${about} says that its list continues, but gives no token`);
   return { objects, next };
 }
 

@@ -1,14 +1,14 @@
-/** One cell, in quotes (two of them stand for one) or without. */
+/** One cell, quoted (with quotes doubled) or not. */
 const cell = /"([^"]*(?:""[^"]*)*)"|([^",\r\n][^,\r\n]*)?/y;
 /** What follows a cell: the next one, the next line, or nothing. */
 const separator = /,|\r\n|\n|\r|$/y;
 
 /**
- * Reads comma-separated values (RFC 4180) with a header. Lines with nothing in them, as editors leave them at the end, are
- * passed over; all others must have as many cells as the header, since a comma too many would move cells under other names.
+ * Reads comma-separated values (RFC 4180) with a header. Empty lines are skipped; all others must have as many cells as
+ * the header, since an extra comma would shift cells to other columns.
  *
  * @returns the header's names, and each line's cells as text
- * @throws Error that says in which line what is wrong
+ * @throws Error with the line and the problem
  */
 export function parseCsv(text: string): { columns: string[]; rows: string[][] } {
   const rows: string[][] = [];
@@ -24,8 +24,8 @@ export function parseCsv(text: string): { columns: string[]; rows: string[][] } 
     const [sign] = separator.exec(text) ?? [];
     if (sign === undefined) {
       throw new Error(
-        `line ${first}: the quote that begins the cell ${JSON.stringify(text.slice(at, at + 20))} is not closed where the ` +
-          'cell ends; within quotes a quote is written twice',
+        `line ${first}: the quote at the start of the cell ${JSON.stringify(text.slice(at, at + 20))} is not closed at the ` +
+          "cell's end; write quotes inside a quoted cell twice",
       );
     }
     at = separator.lastIndex;
@@ -35,7 +35,7 @@ export function parseCsv(text: string): { columns: string[]; rows: string[][] } 
       const wanted = rows[0]?.length ?? cells.length;
       if (cells.length !== wanted) {
         throw new Error(
-          `line ${first}: it has ${cells.length} cells, and the header has ${wanted}; a cell with a comma in it stands in ` +
+          `line ${first}: it has ${cells.length} cells, and the header has ${wanted}; put a cell with a comma in ` +
             'quotes',
         );
       }
@@ -46,6 +46,6 @@ export function parseCsv(text: string): { columns: string[]; rows: string[][] } 
   }
   const [columns = [], ...others] = rows;
   const twice = columns.find((name, place) => name !== '' && columns.indexOf(name) < place);
-  if (twice !== undefined) throw new Error(`two columns are called "${twice}"; rename one`);
+  if (twice !== undefined) throw new Error(`two columns are named "${twice}"; rename one`);
   return { columns, rows: others };
 }

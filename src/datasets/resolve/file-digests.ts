@@ -1,15 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { digestOfFile, throwIfInterrupted, writeFileAtomic } from '../../base/index.js';
 
-/** A file that changed less than this before it was read may be written again within its clock's grain, ms. */
+/** A file that changed less than this before it was read may change again within the timestamp's resolution, ms. */
 const settled = 2000;
 /** Between two calls of `onFile`, ms. */
 const emitEvery = 1000;
 
 /**
- * SHA-256 of the user's files. Those of an earlier call count while size and times of a file stand: a folder of slides of
- * terabytes is not read again each time that its list is made. The time of the last change is the system's own, which no
- * copying program sets.
+ * SHA-256 of the user's files. Earlier digests are reused while size and timestamps of a file are unchanged, so that
+ * terabytes of slides are not read again for each list. The ctime is included, since copying programs cannot set it.
  */
 export class FileDigests {
   private readonly found = new Map<string, readonly [state: string, sha256: string]>();
@@ -24,9 +23,9 @@ export class FileDigests {
   ) {}
 
   /**
-   * @param path of the file that keeps them; undefined to keep none
-   * @param options.everyByte reads every file, whatever is known of it
-   * @param options.onFile called now and then with the number of files so far
+   * @param path of the file to store them in; undefined to store none
+   * @param options.everyByte reads every file again
+   * @param options.onFile called periodically with the number of files so far
    */
   static async open(
     path?: string,
@@ -38,7 +37,7 @@ export class FileDigests {
   }
 
   /**
-   * @param name of the file in what is kept: its path in the user's folder
+   * @param name key of the file: its path in the user's folder
    * @throws InterruptedError when the signal aborts; system errors
    */
   async of(place: string, name: string): Promise<string> {
@@ -61,14 +60,14 @@ export class FileDigests {
     return sha256;
   }
 
-  /** Keeps what was found for a later call. Where nothing can be written the files are read again: that is slow, and no harm. */
+  /** Stores the digests for a later call. If this fails, the files are only read again. */
   async keep(): Promise<void> {
     if (this.path === undefined || !this.isNew) return;
     await writeFileAtomic(this.path, `${JSON.stringify([...this.found])}\n`).catch(() => {});
   }
 }
 
-/** Empty for what is not a list of digests, which costs time and nothing else. */
+/** Empty if the file is invalid, which only costs time. */
 function parsed(text: string | undefined): ReadonlyMap<string, readonly [state: string, sha256: string]> {
   try {
     const entries = JSON.parse(text ?? '[]') as [string, [string, string]][];

@@ -8,24 +8,24 @@ import { localFile } from './local-file.js';
 import { idOfPath } from './table.js';
 
 /**
- * By a file's name. Hidden ones are none: `._name.png` beside each `name.png` of a folder that a Mac copied holds no image.
- * Nor are hidden folders classes: `.ipynb_checkpoints` holds copies.
+ * By extension. Hidden files are ignored (`._name.png` of macOS is not an image), and so are hidden folders
+ * (`.ipynb_checkpoints` contains copies).
  */
 export const isImage = /^(?!\.).*\.(png|jpe?g|tiff?|webp)$/i;
 
 /**
- * Reads a folder that holds a folder of patches for each class.
+ * Reads a folder with a subfolder of patches for each class.
  *
  * @param base the folder that the definition's relative paths start from
  */
 export async function listFolder(source: FolderSource, base: string, digests: FileDigests): Promise<SourceList> {
   const folder = resolve(base, source.folder);
   const pattern = source.patientPattern === null ? undefined : new RegExp(source.patientPattern);
-  const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
+  const list: SourceList = { slides: [], excluded: [], from: "a user's folder" };
   const there = (await entries(folder)).filter(({ name }) => !name.startsWith('.'));
   for (const entry of there) {
     const { name: id } = entry;
-    // Behind it may be a class's images: that it is not read must not go by unseen.
+    // It may point to a class's images, so it is reported.
     if (entry.isSymbolicLink()) list.excluded.push(faultOf(id, new Error('a symbolic link, which is not followed')));
     else if (!entry.isDirectory() && isImage.test(id)) list.excluded.push({ id, reason: 'in no class folder' });
   }
@@ -39,16 +39,16 @@ export async function listFolder(source: FolderSource, base: string, digests: Fi
       .map(({ name }) => name)
       .sort();
     const other = names.filter((name) => !isImage.test(name));
-    list.excluded.push(...other.map((name) => ({ id: `${word}/${name}`, reason: 'not an image by its name' })));
+    list.excluded.push(...other.map((name) => ({ id: `${word}/${name}`, reason: "not an image's extension" })));
     const read = async (path: string, name: string): Promise<ListedSlide> => {
       const patient = pattern?.exec(name)?.[1] ?? null;
       if (pattern && patient === null) {
-        throw new Error(`${path}: its name has no patient in it (${source.patientPattern})`);
+        throw new Error(`${path}: no patient in its name (${source.patientPattern})`);
       }
       const file = await localFile(folder, path, word, digests);
       return { id: idOfPath(path), file, patient, site: null, word, mask: null, annotation: null, mpp: null };
     };
-    // An image that is wrong costs itself and not the rest.
+    // An invalid image is excluded alone.
     const outcomes = await inParallel(
       names.filter((name) => isImage.test(name)),
       (name) => read(`${word}/${name}`, name).catch((error: Error) => faultOf(`${word}/${name}`, error)),

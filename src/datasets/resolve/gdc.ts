@@ -16,9 +16,9 @@ interface Hit {
 }
 
 /**
- * Asks the Genomic Data Commons' files endpoint for all files of a query, page by page.
+ * Lists all files of a query to the Genomic Data Commons' files endpoint, page by page.
  *
- * @throws Error when the answer is not what the API documents, or the list changes while it is read
+ * @throws Error when the response is invalid, or the list changes while it is read
  */
 export async function listGdc(source: GdcSource, options: QueryOptions): Promise<SourceList> {
   const hits = new Map<string, Hit>();
@@ -38,10 +38,10 @@ export async function listGdc(source: GdcSource, options: QueryOptions): Promise
   const list: SourceList = { slides: [], excluded: [], from: `${source.endpoint}/files` };
   for (const hit of hits.values()) {
     const id = hit.file_name.replace(/\.[^.]+$/, '').replaceAll('.', '_');
-    // A slide of two patients could not be put on one side of a split.
+    // A slide of two patients could not be put in one split.
     const cases = hit.cases?.length ?? 0;
     if (cases === 1) list.slides.push(slideOf(id, hit));
-    else list.excluded.push({ id, reason: `the source gives it ${cases} cases, not one` });
+    else list.excluded.push({ id, reason: `the source lists ${cases} cases for it, not one` });
   }
   return list;
 }
@@ -71,12 +71,12 @@ async function askPage(
   try {
     content = JSON.parse(text);
   } catch {
-    throw new Error(`${about} does not answer with JSON: ${JSON.stringify(text.slice(0, 80))}`);
+    throw new Error(`${about} does not return JSON: ${JSON.stringify(text.slice(0, 80))}`);
   }
   const { data } = content as { data?: { hits?: Hit[]; pagination?: { total?: number } } };
   const total = data?.pagination?.total;
   if (!data || !Array.isArray(data.hits) || !Number.isSafeInteger(total)) {
-    throw new Error(`${about} does not answer as the GDC API documents: data.hits or data.pagination is missing`);
+    throw new Error(`${about} returns an unexpected response: data.hits or data.pagination is missing`);
   }
   for (const hit of data.hits) checkHit(hit, about);
   return { hits: data.hits, total: total! };

@@ -1,20 +1,20 @@
 import type { ExcludedSlide, LockedSlide } from '../lock-file.js';
 
-/** A slide as a source lists it: its class is still the source's own word. */
+/** A slide as a source lists it, with the source's raw label. */
 export interface ListedSlide extends Omit<LockedSlide, 'class'> {
-  /** What the source says of its class; null where it says nothing. */
+  /** The source's raw label; null if there is none. */
   word: string | null;
 }
 
-/** What a source lists, and what in it cannot be used. */
+/** A source's slides, and its invalid entries. */
 export interface SourceList {
   slides: ListedSlide[];
   excluded: ExcludedSlide[];
-  /** Where the list came from, for people. */
+  /** Where the list came from, in words. */
   from: string;
 }
 
-/** An entry of a list that is wrong, and so left out. */
+/** An invalid entry, which is excluded. */
 export function faultOf(id: string, error: Error): ExcludedSlide & { fault: true } {
   return { id, reason: error.message, fault: true };
 }

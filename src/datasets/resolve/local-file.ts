@@ -6,10 +6,10 @@ import { isInnerPath } from '../schema.js';
 import type { FileDigests } from './file-digests.js';
 
 /**
- * Checks that a file which the user names is in the user's folder.
+ * Checks that a user's file is in the user's folder.
  *
  * @param where names the place in the user's table for the error
- * @throws Error when the path leaves the folder or leads through a symbolic link, or there is no such file, or it is empty
+ * @throws Error when the path leaves the folder or leads through a symbolic link, or the file is missing or empty
  */
 export async function checkLocalFile(folder: string, path: string, where: string): Promise<Stats> {
   if (path.includes('\\')) {
@@ -23,7 +23,7 @@ export async function checkLocalFile(folder: string, path: string, where: string
   const place = join(folder, path);
   const facts = await stat(place).catch(() => undefined);
   if (!facts?.isFile()) throw new Error(`${where}: there is no file ${path}`);
-  // Not the last name alone: a folder on the way may be a link too. The folder itself may be reached through one.
+  // Every folder on the path may be a link, not only the last part. The user's folder itself may be one.
   if ((await realpath(place)) !== join(await realpath(folder), path)) {
     throw new Error(
       `${where}: ${path} is a symbolic link or leads through one, which is not followed; put the file itself there`,
@@ -34,7 +34,7 @@ export async function checkLocalFile(folder: string, path: string, where: string
 }
 
 /**
- * A file that the user has, with its size and SHA-256.
+ * A user's file, with its size and SHA-256.
  *
  * @throws Error as `checkLocalFile`, and when it cannot be read
  */
@@ -46,7 +46,7 @@ export async function localFile(
 ): Promise<LockedFile> {
   const { size } = await checkLocalFile(folder, path, where);
   const place = join(folder, path);
-  // The list travels, and this machine's folders are nobody's business.
+  // The list is shared, so paths of this machine stay private.
   const sha256 = await digests.of(place, path).catch((error: Error) => {
     throw new Error(`${where}: ${path} cannot be read: ${error.message.replaceAll(place, path)}`);
   });

@@ -9,13 +9,13 @@ import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 import { readRows } from './table.js';
 
-/** The header tells of every level; the smallest alone is decoded. */
+/** Of the full slide by its header; only the smallest level is decoded. */
 const wholeSlide = { side: 2 ** 18, pixels: 2 ** 35 };
 
 /**
- * Reads the folder of the PANDA challenge as its host gives it: `train.csv`, `train_images/`, `train_label_masks/`.
- * Slides without a mask are excluded: the host gives some so. One that train.csv names and that is not there, or cannot be
- * read, is a fault of the copy. The challenge does not tell patients apart; images that look the same count as one patient.
+ * Reads the folder of the PANDA challenge: `train.csv`, `train_images/`, `train_label_masks/`. Slides without a mask
+ * are excluded, as the challenge has some. A slide in train.csv that is missing or unreadable is an invalid entry. The
+ * challenge does not give patients; images that look the same count as one patient.
  *
  * @param base the folder that the definition's relative paths start from
  */
@@ -23,7 +23,7 @@ export async function listPanda(source: PandaSource, base: string, digests: File
   if (source.folder === null) {
     throw new Error(
       "PANDA's host gives it only to those who accepted its rules: download train.csv, train_images and " +
-        'train_label_masks there, and name the folder with --from FOLDER',
+        'train_label_masks, and name the folder with --from FOLDER',
     );
   }
   const folder = resolve(base, source.folder);
@@ -31,7 +31,7 @@ export async function listPanda(source: PandaSource, base: string, digests: File
   for (const column of ['image_id', 'data_provider']) {
     if (!rows.columnNames().includes(column)) throw new Error(`${folder}/train.csv has no column "${column}"`);
   }
-  const list: SourceList = { slides: [], excluded: [], from: 'a folder of the user' };
+  const list: SourceList = { slides: [], excluded: [], from: "a user's folder" };
   const wanted = (rows.objects() as { image_id: string; data_provider: string }[]).filter((row) =>
     (source.providers as readonly string[]).includes(row.data_provider),
   );
@@ -62,7 +62,7 @@ export async function listPanda(source: PandaSource, base: string, digests: File
   return list;
 }
 
-/** Hash of the smallest level without the glass around the tissue, which is alike in all. */
+/** Hash of the smallest level, cropped to the tissue. */
 async function thumbnailHash(path: string): Promise<Uint32Array> {
   const form = { ...hashedForm, of: 'tissue', limits: wholeSlide } as const;
   return hashOfBrightness((await readImageFile(path, form, path)).data);

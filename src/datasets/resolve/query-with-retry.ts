@@ -1,6 +1,6 @@
 import { isTransient, type RequestOptions, type RetryOptions, reasonOf, withRetries } from '../../download/index.js';
 
-/** How a source may be queried. */
+/** Options for querying a source. */
 export type QueryOptions = RequestOptions &
   RetryOptions & {
     onPage?: (slides: number, total: number | undefined) => void;
@@ -9,12 +9,12 @@ export type QueryOptions = RequestOptions &
   };
 
 /**
- * Asks a source for a part of its list, again where that may help; each wait is told.
+ * Requests a part of a source's list, with retries; each wait is reported.
  *
- * @param about the address, for people
- * @param part tells the part from others, so that their waits are spread
- * @throws Error that names the address and what to do, when it fails to the last for a reason that may pass; other errors
- *   as they are
+ * @param about the address, for messages
+ * @param part identifies the part, so that waits are spread
+ * @throws Error that names the address and the solution, when all attempts fail for a temporary reason; other errors
+ *   unchanged
  */
 export async function queryWithRetry<T>(
   about: string,
@@ -31,7 +31,7 @@ export async function queryWithRetry<T>(
   } catch (error) {
     if (signal?.aborted || !isTransient(error)) throw error;
     throw new Error(
-      `${about} could not be listed in ${attempts} attempts: ${reasonOf(error)}. Check that this machine ` +
+      `${about} could not be listed in ${attempts} attempts: ${reasonOf(error)}. Check whether this machine ` +
         'reaches that host (network, proxy, firewall), or name a mirror (--endpoint URL), and run it again',
       { cause: error },
     );

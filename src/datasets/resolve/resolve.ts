@@ -19,16 +19,16 @@ import { listPanda } from './panda.js';
 import type { QueryOptions } from './query-with-retry.js';
 import { listTable } from './table.js';
 
-/** Who came first by id is the one that stays, so that the order in which a source lists does not matter. */
+/** The first by id is kept, so that the source's order does not matter. */
 type Excluded = ExcludedSlide;
 
 /**
- * Asks a definition's source which files there are, and leaves out what the definition leaves out, each with its reason.
+ * Lists a definition's source, and excludes what the definition excludes, each with its reason.
  *
  * @param source the definition's, or a mirror or folder in place of it
  * @param base the folder that the definition's relative paths start from
  * @param digests of the user's files, where the source is a folder of the user's
- * @throws Error when the source does not answer, lists what cannot be, or a class is not in the definition's map
+ * @throws Error when the source does not answer, its list is invalid, or a class is not in the definition's map
  */
 export async function resolveDefinition(
   definition: DatasetDefinition,
@@ -48,7 +48,7 @@ export async function resolveDefinition(
   if (slides.length === 0) {
     const reasons = excluded.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
     throw new Error(
-      `${list.from} has no slide that ${definition.name} includes: ${excluded.length} are excluded\n${reasons.join('\n')}`,
+      `${list.from} has no slide for ${definition.name}: ${excluded.length} are excluded\n${reasons.join('\n')}`,
     );
   }
   return {
@@ -87,7 +87,7 @@ function listSource(
   }
 }
 
-/** Without what the definition names, and without what is too small to be a slide. */
+/** Without the definition's exclusions and files that are too small to be slides. */
 function withoutUnwanted(
   slides: readonly ListedSlide[],
   { exclusions, minimumBytes }: DatasetDefinition,
@@ -105,7 +105,9 @@ function withoutUnwanted(
   });
 }
 
-/** Without slides that are another's very bytes. Precut patches may repeat, as blank ones do; the audit tells of them. */
+/**
+ * Without slides with the same bytes as another. Precut patches may repeat, as blank ones do; the audit reports them.
+ */
 function withoutRepeated(
   slides: readonly ListedSlide[],
   { unit }: DatasetDefinition,
@@ -117,7 +119,7 @@ function withoutRepeated(
     const digest = file.sha256 ?? file.md5;
     if (digest === null) return true;
     const other = first.get(digest);
-    // An id that occurs twice is an error of its own, which comes later.
+    // Duplicate ids are reported later.
     if (other === undefined || other === id) {
       first.set(digest, id);
       return true;
@@ -127,7 +129,7 @@ function withoutRepeated(
   });
 }
 
-/** Each slide with its class, where a slide has one. */
+/** Each slide with its class, if it has one. */
 function classified(
   slides: readonly ListedSlide[],
   { labels, name }: DatasetDefinition,
@@ -161,7 +163,7 @@ function classified(
   return kept;
 }
 
-/** Without those whose own entry is wrong, and without all of an id or file that is there more than once: which is meant? */
+/** Without invalid entries, and without all entries of a duplicate id or file, which are ambiguous. */
 function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): LockedSlide[] {
   // File systems that ignore case would put two such slides into one file.
   const ids = timesEach(slides.map(({ id }) => id.toLowerCase()));
@@ -172,7 +174,7 @@ function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): Lo
     const shared = filesOf(slide).find(({ path }) => paths.get(path.toLowerCase())! > 1);
     if (count > 1) {
       wrong.push(
-        `its id occurs ${count} times, here for ${slide.file.path}: name the files otherwise, or give the table a ` +
+        `its id occurs ${count} times, here for ${slide.file.path}: rename the files, or add to the table a ` +
           'column of ids (source.columns.id)',
       );
     } else if (shared) wrong.push(`its file ${shared.path} is in the list more than once`);

@@ -10,7 +10,7 @@ import { faultOf, type ListedSlide, type SourceList } from './listed.js';
 import { localFile } from './local-file.js';
 
 /**
- * Reads a user's table of slides or patches. A row that is wrong is left out, with what is wrong in it.
+ * Reads a user's table of slides or patches. Invalid rows are excluded, each with its reason.
  *
  * @param base the folder that the definition's relative paths start from
  * @throws Error for a table that cannot be read, or lacks a column
@@ -52,20 +52,20 @@ export async function listTable(source: TableSource, base: string, digests: File
       ...sideOf(cell('side'), where),
     };
   };
-  // A row that is wrong costs itself and not the rest, in the table's order whichever is read first.
+  // An invalid row is excluded alone, in the table's order whichever is read first.
   const outcomes = await inParallel(rows.objects() as Record<string, string>[], async (row, index) =>
     read(row, index).catch((error: Error) =>
       faultOf(row[columns.id ?? columns.path]?.trim() || `row ${index + 1}`, error),
     ),
   );
   for (const outcome of outcomes) 'fault' in outcome ? excluded.push(outcome) : slides.push(outcome);
-  return { slides, excluded, from: 'a table of the user' };
+  return { slides, excluded, from: "a user's table" };
 }
 
 /**
- * Reads a CSV file whose cells stay text: an id such as 007 is not a number.
+ * Reads a CSV file with all cells as text: an id such as 007 is not a number.
  *
- * @throws Error that names the file and what is wrong in it
+ * @throws Error that names the file and the problem
  */
 export async function readRows(path: string): Promise<ColumnTable> {
   let text: string;
@@ -86,11 +86,11 @@ export async function readRows(path: string): Promise<ColumnTable> {
 }
 
 /**
- * A name from a path: folders and odd characters become "-", and the extension goes. Letters outside ASCII would leave
- * little or nothing, and names that differ alike: such a name ends with a hash of the path.
+ * A name from a path: folders and special characters become "-", and the extension is removed. A name with letters
+ * outside ASCII ends with a hash of the path, since little else would be left of it.
  */
 export function idOfPath(path: string): string {
-  // One name has two spellings in Unicode, and which one a file system gives differs.
+  // Unicode has two forms of some names, and file systems differ in which they return.
   const spelled = path.normalize('NFC');
   const plain = spelled
     .replace(/\.[^./]+$/, '')
@@ -101,16 +101,16 @@ export function idOfPath(path: string): string {
   return [plain.replace(/-+$/, ''), sha256(spelled).slice(0, 8)].filter((part) => part !== '').join('-');
 }
 
-/** Words for a side, as users write them in tables and name folders. */
+/** Names of splits in users' tables and folders. */
 const sides: Readonly<Record<string, SplitName>> = {
   ...{ train: 'train', training: 'train', test: 'test', testing: 'test' },
   ...{ validation: 'validation', valid: 'validation', val: 'validation' },
 };
 
-/** The words, for messages. */
+/** The names, for messages. */
 export const splitNameList = Object.keys(sides).join(', ');
 
-/** The side that a word stands for, whatever its case; undefined for a word that is none. */
+/** The split of a name in any case; undefined for other words. */
 export function splitNameOf(word: string): SplitName | undefined {
   const name = word.toLowerCase();
   return Object.hasOwn(sides, name) ? sides[name] : undefined;
@@ -121,11 +121,11 @@ function sideOf(text: string | null, where: string): { side?: SplitName } {
   return { side: parseSplitName(text, where) };
 }
 
-/** @throws Error with `where` for a word that is not a side */
+/** @throws Error with `where` for a word that is not a split name */
 export function parseSplitName(word: string, where: string): SplitName {
   const side = splitNameOf(word);
   if (side) return side;
-  throw new Error(`${where}: "${word}" is not a side of a split; there are ${splitNameList}`);
+  throw new Error(`${where}: "${word}" is not the name of a split: ${splitNameList}`);
 }
 
 function mppOf(text: string | null, where: string): number | null {

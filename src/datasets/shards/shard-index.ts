@@ -37,7 +37,7 @@ export interface IndexedShard {
   scores: Readonly<Record<string, Float32Array>>;
   /** Of precut patches, each one's own: the shard's slide, patient and site are then nobody's. */
   own: readonly { slide: string; patient: string | null; site: string | null }[] | null;
-  /** Sides that the user's table puts patches on; null where it puts none. */
+  /** Splits of patches in the user's table; null if it has none. */
   sides: readonly (string | null)[] | null;
 }
 
@@ -85,10 +85,10 @@ const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unk
 ];
 
 /**
- * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file name),
- * slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of its mask
- * (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, side (only where a user's table
- * puts patches on sides), and each score by its name. Of a precut patch, slide is its own id.
+ * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file
+ * name), slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of
+ * its mask (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, side (only if a
+ * user's table has a split), and each score by its name. Of a precut patch, slide is its own id.
  */
 export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();

@@ -41,7 +41,7 @@ export interface PatchFacts {
   synthetic: boolean;
   /** Of a precut patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
   slide?: string;
-  /** Side of a split that the user's table puts it on. */
+  /** Its split in the user's table. */
   side?: SplitName;
 }
 

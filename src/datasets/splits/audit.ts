@@ -3,30 +3,30 @@ import { type NearPair, nearPairs } from '../perceptual-hash.js';
 import type { Fold, SplitItem } from './split-slides.js';
 import { splitNames } from './split-slides.js';
 
-/** What may be asked to be on one side only. */
+/** Groups that may be kept within one split. */
 export type GroupKey = 'slide' | 'patient' | 'site';
 
 export interface AuditOptions {
-  /** What must not be on two sides. */
+  /** What must not be across splits. */
   apart: readonly GroupKey[];
-  /** Whether near-duplicates must not be on two sides either; by default they are listed only. */
+  /** Whether near-duplicates across splits count as leaks; by default they are only listed. */
   near?: boolean;
   /** The rows' perceptual hashes, in the rows' order; null for a row without an image. */
   hashes?: readonly (Uint32Array | null)[];
-  /** In place of hashes: the pairs of rows within `nearDistance`, which do not depend on the sides (`nearPairs`). */
+  /** Instead of hashes: the pairs of rows within `nearDistance`, which do not depend on the split (`nearPairs`). */
   pairs?: readonly NearPair[];
   /** Images whose hashes differ in at most this many of 256 bits are near-duplicates. */
   nearDistance?: number;
 }
 
-/** Something that is on more than one side. */
+/** Something that is in more than one split. */
 export interface Leak {
   kind: GroupKey | 'exact duplicate';
   /** Which slide, patient or site; or the SHA-256 of the bytes. */
   value: string;
-  /** Rows of it on each side. */
+  /** Its rows in each split. */
   sides: Readonly<Record<string, number>>;
-  /** Up to five of their ids on each side. */
+  /** Up to five of their ids in each split. */
   examples: readonly string[];
 }
 
@@ -39,29 +39,29 @@ export interface NearDuplicate {
 }
 
 export interface SplitAudit {
-  /** Rows on each side. */
+  /** Rows in each split. */
   counts: Readonly<Record<string, number>>;
   apart: readonly GroupKey[];
   leaks: readonly Leak[];
   /**
-   * Pairs that look alike and are on two sides: to be looked at, since tissue may look alike by chance. Every image that
-   * looks like one on another side is in a pair; of many with one hash, as blank ones have, not all pairs are listed.
+   * Pairs across splits that look alike: inspect them, since tissue may look alike by chance. Every image that looks
+   * like one in another split is in a pair; of many images with the same hash, such as blank ones, not all pairs are
+   * listed.
    */
   nearDuplicates: readonly NearDuplicate[];
-  /** How near; null where images were not compared. */
+  /** Maximum distance of a pair, bits; null if images were not compared. */
   nearDistance: number | null;
-  /** Rows that do not say what they are of, so that nothing is proven of them; 0 for each that was checked in full. */
+  /** Rows with an unknown group, which were not checked; 0 for each group that was checked completely. */
   unknown: Readonly<Record<string, number>>;
   /**
-   * Whether every row is a patient of its own, of 20 rows or more: patients were hardly found as they are, and nothing is
-   * proven of them.
+   * Whether each of 20 rows or more has its own patient: the patients are then probably wrong, and nothing is proven.
    */
   lonePatients: boolean;
-  /** Whether anything is on two sides that must not be; where not, it may be that this is not known of all (`clean`). */
+  /** Whether a leak was found; without one, some rows may still be unknown (`clean`). */
   leaking: boolean;
   /**
-   * Whether nothing that was asked for, and no exact duplicate that is known, is on two sides, and every row says what it
-   * is of. Near-duplicates count where it was asked for (`near`). Rows without a hash of their bytes are counted in `unknown`.
+   * Whether no checked group and no known exact duplicate is across splits, and every row's group is known.
+   * Near-duplicates count if requested (`near`). Rows without a hash of their bytes are counted in `unknown`.
    */
   clean: boolean;
 }
@@ -70,11 +70,11 @@ export interface SplitAudit {
 export const defaultNearDistance = 24;
 
 /**
- * Proves that a split keeps apart what it must, or lists what it does not.
+ * Checks a split for leaks, and lists them.
  *
- * @param rows a row a slide or a patch, with the columns `id` and `side`, and those of `slide`, `patient`, `site` and
- *   `sha256` (of the file's or image's bytes) that are to be checked
- * @throws Error when a column that is asked for is missing
+ * @param rows one row per slide or patch, with the columns `id` and `side`, and those of `slide`, `patient`, `site` and
+ *   `sha256` (of the file's or image's bytes) to be checked
+ * @throws Error when a required column is missing
  */
 export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit {
   const columns = rows.columnNames();
@@ -180,7 +180,7 @@ function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], id
   };
   for (const { one, other, distance } of pairs) if (distance === 0) membersOf(one).push(other);
   const firsts = new Map<number, number[]>();
-  /** The first row of each side of those that are like this one. */
+  /** The first row, in each split, of those that are like this one. */
   const firstsOf = (first: number) => {
     const known = firsts.get(first) ?? [
       ...new Map([...membersOf(first)].reverse().map((row) => [sides[row], row])).values(),
@@ -256,8 +256,7 @@ export function leakTable({ leaks, nearDuplicates: near }: SplitAudit): ColumnTa
 /**
  * An audit in a sentence or two.
  *
- * @param warnings what the reader must know of the data, such as which column stands for patients: with one, no split is
- *   called clean
+ * @param warnings about the data, such as which column replaces patients: with one, no split is called clean
  */
 export function auditText(
   { leaks, nearDuplicates: near, nearDistance, apart, unknown, counts, lonePatients, leaking, clean }: SplitAudit,
@@ -268,18 +267,18 @@ export function auditText(
     .join(', ');
   const kinds = [...apart, 'exact duplicate'].map((kind) => {
     const count = leaks.filter((leak) => leak.kind === kind).length;
-    const why = kind === 'exact duplicate' ? 'were not compared' : 'do not say';
+    const why = kind === 'exact duplicate' ? 'not compared' : 'unknown';
     const blind = unknown[kind] ? ` (${unknown[kind]} rows ${why})` : '';
-    return `${count} ${kind}${count === 1 ? '' : 's'} on two sides${kind in unknown ? blind : ' (not checked)'}`;
+    return `${count} ${kind}${count === 1 ? '' : 's'} across splits${kind in unknown ? blind : ' (not checked)'}`;
   });
   const alike =
     nearDistance === null
       ? ''
-      : `; ${near.length} pairs on two sides look alike (at most ${nearDistance} of 256 bits differ)`;
+      : `; ${near.length} pairs across splits look alike (at most ${nearDistance} of 256 bits differ)`;
   const passed = warnings.length > 0 ? 'No leak found, but read the warning' : 'Clean';
   const verdict = clean ? passed : leaking ? 'NOT CLEAN' : 'NOT KNOWN to be clean';
   const alone = lonePatients
-    ? ' EVERY ROW IS A PATIENT OF ITS OWN: look at the column or the pattern that patients come from.'
+    ? ' EVERY ROW HAS ITS OWN PATIENT: check the column or the pattern that patients come from.'
     : '';
-  return `${verdict}: ${kinds.join(', ')}${alike}. Sides: ${sides}.${alone}`;
+  return `${verdict}: ${kinds.join(', ')}${alike}. Split: ${sides}.${alone}`;
 }

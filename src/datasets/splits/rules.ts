@@ -3,10 +3,10 @@ import type { SplitRule } from '../definition.js';
 import { auditSplit, foldTable, type GroupKey } from './audit.js';
 import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';
 
-/** The paper's seed, for a first look at what its rule leaks. */
+/** The paper's seed, for a first estimate of its rule's leaks. */
 export const paperSeed = 1234;
 
-/** What a rule leaks in one fold. */
+/** A rule's leaks in one fold. */
 export interface RuleLeak {
   by: GroupKey;
   /** From 1. */
@@ -15,7 +15,7 @@ export interface RuleLeak {
   validation: number;
   test: number;
   excluded: number;
-  /** Patients, sites and contents that are on two sides. */
+  /** Patients, sites and contents across splits. */
   patientsOnTwoSides: number;
   sitesOnTwoSides: number;
   exactDuplicatesOnTwoSides: number;
@@ -23,7 +23,7 @@ export interface RuleLeak {
   heldOutWithPatientInTraining: number;
 }
 
-/** Divides slides by a rule and counts what it leaves on two sides, fold by fold. */
+/** Splits slides by a rule and counts its leaks, fold by fold. */
 export function ruleLeaks(
   slides: readonly (SplitItem & { sha256?: string | null })[],
   rule: SplitRule,
@@ -52,7 +52,7 @@ export function ruleLeaks(
   });
 }
 
-/** What a rule leaks; null where the slides are too few for it. */
+/** A rule's leaks; null if there are too few slides for it. */
 export function ruleLeaksIfEnough(...asked: Parameters<typeof ruleLeaks>): RuleLeak[] | null {
   try {
     return ruleLeaks(...asked);

@@ -3,20 +3,22 @@ import { quantity } from '../quantity.js';
 import type { CodedColumn, ShardDataset } from '../shard-dataset.js';
 import { type SplitItem, splitSlides, TooFewError } from './split-slides.js';
 
-/** What is kept whole: nothing but what the user's table says, or patients, slides or single patches. */
+/** What is split: patients, slides or single patches; or `given`, the user's table has the split. */
 export type PatchSplitBy = 'given' | 'patient' | 'slide' | 'patch';
 
-/** Patches to train on and patches to judge by. */
+/** Training patches and held-out patches. */
 export interface PatchSplit {
   by: PatchSplitBy;
   /** Rows of the index, ascending. */
   train: Int32Array;
   heldOut: Int32Array;
-  /** How many patients, slides or patches are on each side; of a given split patients where they are known, else patches. */
+  /**
+   * How many patients, slides or patches are in each part; of a given split patients if they are known, else patches.
+   */
   groups: { train: number; heldOut: number };
-  /** What a reader must know of it, a sentence each. */
+  /** Warnings and remarks, a sentence each. */
   notes: string[];
-  /** Hash of the index and of both sides. */
+  /** Hash of the index and of both parts. */
   sha256: string;
 }
 
@@ -32,22 +34,22 @@ type Patches = Pick<
   'count' | 'labels' | 'classNames' | 'slides' | 'patients' | 'splits' | 'image' | 'indexSha256' | 'report'
 >;
 
-/** The side of each patch. */
+/** The part of each patch. */
 const nowhere = 0;
 const train = 1;
 const heldOut = 2;
 
-/** Draws to look for one that has every class on both sides. */
+/** Draws to find one with every class in both parts. */
 const draws = 20;
 
 /**
- * Divides patches into those to train on and those to judge by. A user's own split is taken as it is, validation and test
- * as held out. Else whole patients are divided where the patient of at least half of the (labelled) patches is known, and
- * patches of unknown patient are on neither side; else slides, where patches were cut from slides; else single patches,
- * which `notes` warn of. Classes keep their proportions where each has enough patients or slides. The same patches and key
- * give the same sides, whatever the order of rows.
+ * Splits patches into training and held-out ones. A user's own split is kept, with validation and test held out.
+ * Otherwise patients are split if the patient of at least half of the (labelled) patches is known, and patches of
+ * unknown patient are in neither part; else slides, if patches were cut from slides; else single patches, with a
+ * warning in `notes`. Classes keep their proportions if each has enough patients or slides. The result depends on
+ * patches and key, not on the order of rows.
  *
- * @throws RangeError for a share that is none; Error when nothing can be held out, or what is asked for is not known
+ * @throws RangeError for an invalid fraction; Error when nothing can be held out, or the requested groups are unknown
  */
 export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key: Key): PatchSplit {
   const share = options.heldOut ?? 1 / 3;
@@ -87,7 +89,7 @@ function defaultDivision({ splits, patients, labels, report }: Patches, notes: s
   if (splits) {
     const sides = givenSplits(splits);
     if (countOf(sides, train) > 0 && countOf(sides, heldOut) > 0) return 'given';
-    notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out, and is not used.`);
+    notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out and is not used.`);
   }
   let known = 0;
   let all = 0;
@@ -109,7 +111,7 @@ function columnOf(by: PatchSplitBy, { patients, slides }: Patches): CodedColumn 
 function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, notes: string[]): Uint8Array {
   switch (by) {
     case 'given':
-      if (!dataset.splits) throw new Error('there is no given split: no patch has a side');
+      if (!dataset.splits) throw new Error('there is no given split: no patch has a split name');
       return givenSplits(dataset.splits);
     case 'patient':
     case 'slide':
@@ -126,7 +128,7 @@ function givenSplits({ codes, names }: CodedColumn): Uint8Array {
   return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
 }
 
-/** Draws whole patients or slides. Those without a labelled patch, where others have some, are to train on. */
+/** Draws whole patients or slides. Those without a labelled patch, if others have some, are for training. */
 function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, key: Key, notes: string[]): Uint8Array {
   const { codes, names } = columnOf(by, dataset)!;
   const classesOfGroups = groupClasses(dataset, codes);
@@ -148,7 +150,7 @@ function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, ke
   if (groups.length === 1) {
     throw new Error(
       `all patches${dataset.labels.some((label) => label >= 0) ? ' with a class' : ''} are of one ${by}, ` +
-        `${groups[0]!.id}: it cannot be on both sides; to split its patches anyway, use by: "patch"`,
+        `${groups[0]!.id}: it cannot be in both parts; to split its patches anyway, use by: "patch"`,
     );
   }
   const unlabelled = names.length - groups.length;
@@ -166,7 +168,7 @@ interface GroupClass {
   patches: number;
 }
 
-/** How many patches of each class each group has, by group and class; sorted numbers, since a list a patch would be long. */
+/** How many patches of each class each group has, by group and class; sorted numbers, to save memory. */
 function groupClasses({ labels, classNames }: Patches, codes: Int32Array): GroupClass[] {
   const isLabelled = labels.some((label) => label >= 0);
   const classes = classNames.length + 1;
@@ -186,7 +188,10 @@ function groupClasses({ labels, classNames }: Patches, codes: Int32Array): Group
   return found;
 }
 
-/** Names of the groups to hold out: of some draws the first with every class on both sides, or the one that misses least. */
+/**
+ * Names of the groups to hold out: of some draws the first with every class in both parts, or the one that lacks
+ * fewest.
+ */
 function bestDraw(
   groups: readonly SplitItem[],
   classesOfGroups: readonly GroupClass[],
@@ -206,7 +211,7 @@ function bestDraw(
     } catch (error) {
       if (!(error instanceof TooFewError && rule.stratified)) throw error;
       rule.stratified = false;
-      notes.push(`There are too few ${by}s of some classes to keep the classes in proportion on both sides.`);
+      notes.push(`There are too few ${by}s of some classes to keep the classes in proportion in both parts.`);
       held = new Set(splitSlides(groups, rule, from).folds[0]!.test);
     }
     const onSide = [new Set<number>(), new Set<number>()];
@@ -217,7 +222,9 @@ function bestDraw(
   return best!.held;
 }
 
-/** Draws single patches, of each class the same share; without a class they are to train on, where others have one. */
+/**
+ * Draws single patches, the same fraction of each class; those without a class, if others have one, are for training.
+ */
 function patchSides({ count, labels, slides, image, report }: Patches, share: number, key: Key): Uint8Array {
   const ofSlides = slides.names.map((name) => key.fold('patches').fold(name));
   const ranks = Float64Array.from(slides.codes, (code, row) => {
@@ -239,28 +246,28 @@ function patchSides({ count, labels, slides, image, report }: Patches, share: nu
 function excludedNotes(by: PatchSplitBy, sides: Uint8Array): string[] {
   const count = countOf(sides, nowhere);
   if (count === 0) return [];
-  const why = by === 'given' ? 'that the table puts on no side' : `of unknown ${by}`;
-  return [`On neither side: ${quantity(count, 'patch', 'patches')} ${why}.`];
+  const why = by === 'given' ? 'that the table puts in no split' : `of unknown ${by}`;
+  return [`In neither part: ${quantity(count, 'patch', 'patches')} ${why}.`];
 }
 
-/** Whether numbers on the held-out side may be flattered. */
+/** Whether metrics on held-out patches may be too good. */
 function patientNotes(by: PatchSplitBy, { patients }: Patches, sides: Uint8Array): string[] {
   if (by === 'patient') return [];
   const what = {
-    given: 'The sides are those of the table',
-    slide: 'Slides were divided',
-    patch: 'Patches were divided',
+    given: "The split is the table's",
+    slide: 'The split is by slide',
+    patch: 'The split is by patch',
   }[by];
   if (patients.names.length === 0) {
     const loud = by === 'patch' ? 'PATIENTS ARE NOT KNOWN' : 'Patients are not known';
-    return [`${loud}. ${what}: one patient may be on both, so numbers on held-out patches may be too good.`];
+    return [`${loud}. ${what}: one patient may be in both parts, so metrics on held-out patches may be too good.`];
   }
   const seen = new Uint8Array(patients.names.length);
   for (let row = 0; row < sides.length; row++)
     if (patients.codes[row]! >= 0) seen[patients.codes[row]!]! |= sides[row]!;
   const both = countOf(seen, train | heldOut);
   if (both === 0) return [];
-  return [`${what}. On both: ${quantity(both, 'patient')}, so numbers on held-out patches are too good.`];
+  return [`${what}. In both parts: ${quantity(both, 'patient')}, so metrics on held-out patches are too good.`];
 }
 
 function classNotes({ labels, classNames }: Patches, sides: Uint8Array): string[] {

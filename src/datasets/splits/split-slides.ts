@@ -1,13 +1,13 @@
 import { canonicalJson, type Key, sha256 } from '../../base/index.js';
 import type { SplitName, SplitRule } from '../definition.js';
 
-/** What a slide (or precut patch) must tell to be put on a side. */
+/** What a split needs to know of a slide (or precut patch). */
 export interface SplitItem {
   id: string;
   patient: string | null;
   site: string | null;
   class: string | null;
-  /** How much of a share it is: its patches, where shares are of patches. By default each slide counts as one. */
+  /** Its weight in the fractions, such as its number of patches; 1 by default. */
   weight?: number;
 }
 
@@ -22,13 +22,13 @@ export type Fold = Readonly<Record<SplitName, readonly string[]>>;
 export interface DatasetSplit {
   rule: SplitRule;
   folds: readonly Fold[];
-  /** Slides on no side, because it is not known which patient or site they are of. */
+  /** Slides in no split, because their patient or site is unknown. */
   excluded: readonly string[];
   /** Hash of all of this, for provenance. */
   sha256: string;
 }
 
-/** Slides that must be on one side. */
+/** Slides that must be in one split. */
 interface Group {
   name: string;
   slides: SplitItem[];
@@ -38,12 +38,12 @@ interface Group {
 }
 
 /**
- * Divides slides into training, validation and test, once for each fold. All that one slide, patient or site has is on
- * one side. What is held out in one fold (validation and test) is held out in no other: the folds are disjoint draws.
- * The result depends on the slides, the rule and the key alone, not on the order in which the slides come.
+ * Splits slides into training, validation and test, once for each fold. Each slide, patient or site is in one split.
+ * The held-out slides (validation and test) of the folds are disjoint. The result depends on the slides, the rule and
+ * the key alone, not on the order in which the slides come.
  *
- * Shares are of slides (of their weights, where they have some), and each side that is asked for gets at least one group;
- * stratified, at least one of each class, so that rare classes have a larger share of it.
+ * Fractions are of slides (or of their weights), and each requested split gets at least one group; stratified, at least
+ * one of each class, so that rare classes have a larger share of it.
  *
  * @throws TooFewError when there are too few slides, patients or sites (of a class) for the rule
  */
@@ -66,7 +66,7 @@ export function splitSlides(slides: readonly SplitItem[], rule: SplitRule, key: 
   return { rule, folds: whole, excluded, sha256: sha256(canonicalJson({ rule, folds: whole, excluded })) };
 }
 
-/** The side of each slide of a fold. */
+/** The split of each slide of a fold. */
 export function splitNames(fold: Fold): Map<string, SplitName> {
   const sides: SplitName[] = ['train', 'validation', 'test'];
   return new Map(sides.flatMap((side) => fold[side].map((id) => [id, side] as const)));
@@ -123,7 +123,7 @@ function byClass(groups: readonly Group[]): Map<string, Group[]> {
   return new Map([...strata].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** Deals some groups out to the held-out sides of all folds; the rest is for training. */
+/** Assigns some groups to validation and test of all folds; the rest is for training. */
 function drawSides(
   groups: readonly Group[],
   stratum: string,
@@ -159,7 +159,7 @@ function takeAbout(waiting: readonly Group[], target: number): { taken: Group[];
     (fits ? taken : left).push(group);
     if (fits) count += group.weight;
   }
-  // What is left is too large, but the smallest of it may still bring the side nearer to its target.
+  // All remaining groups are too large, but the smallest may still bring the split nearer to its target.
   const least = left.reduce((smallest, { weight }) => Math.min(smallest, weight), Infinity);
   if (taken.length === 0 || Math.abs(count + least - target) < Math.abs(count - target)) {
     taken.push(

@@ -26,7 +26,7 @@ export interface MeasureOptions {
  * Finds the fastest form of each convolution's weight gradient in a step and adds it to `forms`: those that are not in
  * it yet are run a few times in each form, as compiled functions, on inputs of the step's own sizes.
  *
- * @param inputs what the step is called with; they are left alone, and the step itself is not run
+ * @param inputs what the step is called with; they are not changed, and the step itself is not run
  * @returns how many convolutions were measured, and the table of all in the step
  */
 export async function autotuneConvolutions<Inputs extends unknown[]>(

@@ -52,7 +52,7 @@ export class CompiledFunction {
     const backend = nodeBackend();
     const { binding } = backend;
     const { program } = this;
-    /** Native tensors of this run alone. */
+    /** Native tensors of this run only. */
     const own: number[] = [];
     const begin = () => {
       const seeds = program.seeds.map(({ leaf, path, shape, dtype }) => {

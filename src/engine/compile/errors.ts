@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A step that cannot be compiled as it is written, or a compiled step that is used wrongly. */
+/** A step that cannot be compiled, or wrong use of a compiled step. */
 export class CompileError extends Error {
   override name = 'CompileError';
 }

@@ -3,8 +3,8 @@ import type { Tensors } from '../tensors.js';
 import { isRecording } from './recorder.js';
 
 /**
- * The same tensors, of which none is there before all of `after` have been computed: in a compiled step, ops run as
- * soon as their inputs are there, whatever the order in which the step calls them. No gradient flows through it.
+ * The same tensors, available only after all of `after` have been computed: in a compiled step, ops run as soon as
+ * their inputs are available, regardless of the order of calls. No gradient flows through it.
  */
 export function withControlDependencies(tensors: Tensors, after: readonly Tensor[]): Tensors {
   if (!isRecording()) return tensors;

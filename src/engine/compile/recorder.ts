@@ -14,7 +14,7 @@ import {
 } from './native.js';
 import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js';
 
-/** Ops that TensorFlow calls stateful, though what they give depends on their inputs alone. */
+/** Ops that TensorFlow marks as stateful although their outputs depend only on their inputs. */
 const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
 
 /**
@@ -118,14 +118,14 @@ export class Recorder {
     }
   }
 
-  /** A tensor that stands for an input. */
+  /** A placeholder tensor of an input. */
   addInput({ dataId, shape }: Tensor): { placeholder: Tensor; info: TensorInfo } {
     const { dtype } = this.backend.tensorMap.get(dataId);
     const [info] = this.native.traceInput(this.trace, dtype, shape);
     return { placeholder: this.placeholderFor(info), info };
   }
 
-  /** A key that stands for the one among the inputs' leaves. */
+  /** A placeholder for a key among the inputs' leaves. */
   addKey(key: Key, leaf: number): Key {
     return placeholderKey(key, {
       makeSeed: (path) => {
@@ -144,7 +144,7 @@ export class Recorder {
     return { ops, constants, seeds, captures };
   }
 
-  /** The value that a tensor stands for. */
+  /** The value of a placeholder tensor. */
   valueOf(tensor: Tensor): number {
     return this.valueOfId(this.backend.getInputTensorIds([tensor])[0]!);
   }

@@ -13,7 +13,7 @@ const functionName = 'inference';
  * function uses become constants in it. It is recorded for one shape, which the SavedModel then takes.
  *
  * @param folder gets `saved_model.pb`, whole or not at all
- * @param compute from the input to the outputs by name; in TensorFlow's own ops alone (PATHLAB_CUSTOM_OPS=off)
+ * @param compute from the input to the outputs by name; in TensorFlow's own ops only (PATHLAB_CUSTOM_OPS=off)
  * @param input its name, and its shape, float32
  * @throws CompileError for what cannot be recorded; Error for one of pathlab's own ops, which no other program has
  */

@@ -5,7 +5,7 @@ import { isRawImage, isSharp, type RawImage } from './recognize-image.js';
 
 const largest = 512; // CSS px of the longer side
 
-/** An image and its size in words. A large one is shown smaller, a tiny one as it is. */
+/** An image, with its size as text. A large one is reduced. */
 export async function imageOutput(value: Sharp | Uint8Array | RawImage): Promise<Output> {
   const image = isSharp(value) ? value.clone() : isRawImage(value) ? fromRaw(value) : sharp(value);
   // Encoded once in full, because a pipeline of sharp says its size only when it has run.

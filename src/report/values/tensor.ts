@@ -4,13 +4,13 @@ import { figureBundle } from '../figure.js';
 import { formatValue } from '../table.js';
 import type { TensorLike } from './recognize-tensor.js';
 
-/** Values of more than this are not brought from the device just to be described. */
+/** Larger tensors are not read from the device to describe them. */
 const maxValues = 2 ** 24;
 const maxPrinted = 64;
 const maxImages = 8;
 const cellSide = 112; // px
 
-/** A tensor: dtype, shape, range, its values if they are few, and a small image if it can be one. */
+/** A tensor: dtype, shape, range, its values if there are few, and a small image if its shape allows. */
 export async function tensorOutput(tensor: TensorLike): Promise<Output> {
   const name = `Tensor ${tensor.dtype}[${tensor.shape.join(', ')}]`;
   const inText = (words: string): Output => [{ 'text/plain': words }, {}];
@@ -59,7 +59,7 @@ function describeRange({ min, max, mean, finite }: Range, count: number): string
   return `${formatValue(min)} to ${formatValue(max)}, mean ${formatValue(mean)}${oddWords}`;
 }
 
-/** Nested brackets as the shape says. */
+/** Values in nested brackets. */
 function printValues(values: ArrayLike<unknown>, shape: readonly number[], indent = ''): string {
   if (shape.length === 0) return formatValue(values[0]);
   if (shape.length === 1) return `[${Array.from(values, formatValue).join(', ')}]`;
@@ -82,7 +82,9 @@ interface Layout {
   channels: 1 | 3 | 4;
 }
 
-/** How a shape reads as images: `[height, width]`, `[height, width, channels]` or `[batch, height, width, channels]`. */
+/**
+ * A shape interpreted as images: `[height, width]`, `[height, width, channels]` or `[batch, height, width, channels]`.
+ */
 function imageLayout(shape: readonly number[]): Layout | undefined {
   const [count, height, width, channels] =
     shape.length === 2 ? [1, ...shape, 1] : shape.length === 3 ? [1, ...shape] : shape;
@@ -92,15 +94,15 @@ function imageLayout(shape: readonly number[]): Layout | undefined {
   return { count: count!, height: height!, width: width!, channels };
 }
 
-/** What each value is as a byte: 0 to 1 and 0 to 255 are taken as such, other ranges are stretched. */
+/** Values as bytes: ranges 0 to 1 and 0 to 255 are kept, others are stretched. */
 function toneOf({ min, max }: Range): { tone: (value: number) => number; note: string } {
   if (min >= 0 && max <= 1) return { tone: (value) => value * 255, note: '' };
   if (min >= 0 && max <= 255) return { tone: (value) => value, note: '' };
   const scale = 255 / (max - min || 1);
-  return { tone: (value) => (value - min) * scale, note: '; black is the least and white the greatest value' };
+  return { tone: (value) => (value - min) * scale, note: '; black is the minimum and white the maximum' };
 }
 
-/** The first images side by side, by nearest neighbour. */
+/** The first images side by side, scaled by nearest neighbor. */
 async function drawn(values: ArrayLike<number>, layout: Layout, range: Range, words: string): Promise<Output> {
   const { height, width, channels } = layout;
   const count = Math.min(layout.count, maxImages);

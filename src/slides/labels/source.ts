@@ -204,7 +204,7 @@ function groupOf(polygon: Polygon, slide: SlideSize, known: readonly string[]): 
         ? `is of the class "${name}", and ${parts.join(' and ')} have labels of their own: give one to the whole name`
         : `is of the class "${name}", which has no label`;
   throw new Error(
-    `${placeOf(polygon, slide)} ${what}. Labels are given to ${known.join(', ')}: class it as one of these, or take it out of the file`,
+    `${placeOf(polygon, slide)} ${what}. Labels are given to ${known.join(', ')}: change its class to one of these, or remove it from the file`,
   );
 }
 

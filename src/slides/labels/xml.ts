@@ -61,7 +61,7 @@ function readAttributes(text: string, fail: (problem: string) => never): Record<
         if (!whole.endsWith(';') || reference === undefined) return fail('"&" is written as &amp;');
         if (!reference.startsWith('#')) return predefined[reference] ?? fail(`the entity &${reference}; is refused`);
         const code = reference[1] === 'x' ? Number.parseInt(reference.slice(2), 16) : Number(reference.slice(1));
-        return code <= 0x10ffff ? String.fromCodePoint(code) : fail(`there is no character ${reference}`);
+        return code <= 0x10ffff ? String.fromCodePoint(code) : fail(`${reference} is not a character`);
       },
     );
   }

@@ -66,7 +66,7 @@ function explainOpenError(path: string, message: string): string {
 
 async function openRegularFile(path: string, followLinks: boolean): Promise<FileHandle> {
   const facts = await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new Error(`there is no slide ${path}`);
+    if (error.code === 'ENOENT') throw new Error(`the slide ${path} does not exist`);
     throw new Error(`the slide ${path} cannot be read: ${error.message}`);
   });
   if (facts.isSymbolicLink() && !followLinks) {

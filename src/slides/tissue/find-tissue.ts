@@ -70,7 +70,7 @@ export async function findTissue(image: RgbImage, umPerPixel: number, settings: 
   const method =
     `${said.join(' or ')} at ${umPerPixel.toFixed(2)} um/px, blur ${settings.blur} um, median ${settings.median} um; ` +
     `closed by ${settings.close} um, grown by ${settings.dilate} um, holes up to ${shown(settings.maximumHole)} mm2 filled, ` +
-    `pieces under ${shown(settings.minimumArea)} mm2 left out${settings.withoutInk ? ', without ink and black' : ''}`;
+    `pieces under ${shown(settings.minimumArea)} mm2 removed${settings.withoutInk ? ', without ink and black' : ''}`;
   return { tissue: tissue.data, pen, black, thresholds, method };
 }
 
