@@ -128,6 +128,14 @@ export async function compile(args: readonly string[]): Promise<number> {
     for (const { slide, words } of disagreements(report)) {
       console.error(`${slide}: its pixel size is uncertain: ${words}`);
     }
+    const fromTable = disagreements(report).some(({ words }) => words.includes('the table says'));
+    if (definition.source.kind === 'slides' && fromTable) {
+      const counts = definition.source.pixelSize ?? 'file';
+      console.error(
+        `The ${counts}'s pixel size is used. To use the other, set "pixelSize": ` +
+          `"${counts === 'file' ? 'table' : 'file'}" in the definition's source and compile again`,
+      );
+    }
     for (const slide of report.slides) {
       if (!('withoutArea' in slide) || slide.withoutArea === 0) continue;
       console.error(`${slide.slide}: annotations without area, ignored: ${slide.withoutArea}`);

@@ -4,6 +4,7 @@ import { canonicalJson, projectRoot, sha256 } from '../base/index.js';
 import type { DatasetDefinition } from './definition.js';
 import { definitionFaults } from './definition-rules.js';
 import { readJsonFile } from './json-file.js';
+import { isObject } from './schema.js';
 
 /**
  * Reads a definition and checks every field.
@@ -23,7 +24,8 @@ export function readDefinition(nameOrPath: string, root = projectRoot): DatasetD
 }
 
 /** Checks a definition that is in memory already, and returns it. */
-export function checkDefinition(content: unknown, path: string): DatasetDefinition {
+export function checkDefinition(given: unknown, path: string): DatasetDefinition {
+  const content = withCurrentNames(given);
   const wrong = definitionFaults(content);
   const name = basename(path, '.json');
   if (wrong.length === 0 && (content as DatasetDefinition).name !== name) {
@@ -31,6 +33,28 @@ export function checkDefinition(content: unknown, path: string): DatasetDefiniti
   }
   if (wrong.length > 0) throw new Error(`the dataset definition ${path} is invalid: ${wrong.join('; ')}`);
   return content as DatasetDefinition;
+}
+
+/** Definitions that were written when two fields had other names stay readable. */
+function withCurrentNames(content: unknown): unknown {
+  if (!isObject(content)) return content;
+  const { labels, geometry } = content;
+  return {
+    ...content,
+    ...(isObject(labels) && { labels: renamed(labels, 'others', 'unmapped', { refuse: 'error' }) }),
+    ...(isObject(geometry) && { geometry: renamed(geometry, 'mostPatchesPerSlide', 'maxPatchesPerSlide') }),
+  };
+}
+
+function renamed(
+  fields: Record<string, unknown>,
+  earlier: string,
+  now: string,
+  values: Record<string, string> = {},
+): Record<string, unknown> {
+  if (!(earlier in fields) || now in fields) return fields;
+  const { [earlier]: value, ...others } = fields;
+  return { ...others, [now]: values[String(value)] ?? value };
 }
 
 /** The file of a definition. */

@@ -137,7 +137,8 @@ async function readHeader(
     throw broken('it is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file');
   }
   const length = first.readBigUInt64LE(0);
-  if (length > BigInt(maxHeaderBytes)) throw broken(`its header would have ${length} bytes`);
+  if (length > BigInt(maxHeaderBytes))
+    throw broken(`its first 8 bytes say that its header has ${length} bytes, as those of other files do`);
   const headerEnd = 8 + Number(length);
   if (headerEnd > size) throw broken(`its header would end at byte ${headerEnd} of ${size}`);
   let text: string;

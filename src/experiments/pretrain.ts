@@ -146,6 +146,6 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
 
 function check<Value>(name: string, value: Value | undefined, holds: (value: Value) => boolean, takes: string): void {
   if (value !== undefined && !holds(value)) {
-    throw new RangeError(`${name} must be ${takes}; got ${JSON.stringify(value)}`);
+    throw new RangeError(`${name} must be ${takes}; got ${typeof value === 'number' ? value : JSON.stringify(value)}`);
   }
 }

@@ -49,14 +49,15 @@ export function magnificationOf(
   const against = others.filter(({ mpp, source }) =>
     differ(mpp, first.mpp, source === 'objective-power' ? defaultSpread : rounding),
   );
-  const disagreement = against.map(({ words, mpp }) => `${words} ${mpp} um`).join('; ');
+  const disagreement = against.map(({ words, mpp }) => `${words} ${rounded(mpp)} um`).join('; ');
   return {
     mpp: first.mpp,
     source: first.source,
-    ...(disagreement && { disagreement: `${path}: ${first.words} ${first.mpp} um, but ${disagreement}` }),
+    ...(disagreement && { disagreement: `${path}: ${first.words} ${rounded(first.mpp)} um, but ${disagreement}` }),
   };
 }
 
+const rounded = (mpp: number) => Number(mpp.toPrecision(4));
 const differ = (one: number, other: number, spread: number) => Math.max(one / other, other / one) > spread;
 
 function mppOfFile(properties: Readonly<Record<string, string>>, path: string): number | undefined {

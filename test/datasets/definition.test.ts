@@ -59,6 +59,19 @@ describe('the definitions of data-manifests/', () => {
 });
 
 describe('readDefinition', () => {
+  it('reads the names that two fields had earlier', () => {
+    const earlier = changed('ptcga200', ({ labels, geometry }) => {
+      labels.others = 'refuse';
+      delete labels.unmapped;
+      geometry.mostPatchesPerSlide = 7;
+      delete geometry.maxPatchesPerSlide;
+    });
+    expect(readDefinition(earlier)).toMatchObject({
+      labels: { unmapped: 'error' },
+      geometry: { maxPatchesPerSlide: 7 },
+    });
+  });
+
   it.each<[string, string, (definition: Loose) => void, RegExp]>([
     ['a field is unknown', 'pcam200', (d) => Object.assign(d, { extra: 1 }), /extra is not a field of a dataset's def/],
     ['a field is missing', 'pcam200', (d) => delete d.licence.name, /licence\.name must be a text; it is missing/],

@@ -151,7 +151,11 @@ describe('the GDC', () => {
       /id must be a name of letters|file\.path must be a relative path/,
     ],
     ['no MD5', { md5sum: 'none' }, /lists a file without id, name, MD5 or size/],
-    ['two cases for one slide', { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] }, /has no slide for small/],
+    [
+      'two cases for one slide',
+      { cases: [{ submitter_id: 'a' }, { submitter_id: 'b' }] },
+      /small: none of the \d+ \w+ in its list can be used/,
+    ],
   ])('is refused when it lists %s', async (_, change, message) => {
     const server = await started(startGdc([{ ...hits()[0]!, ...change }]));
     const path = definitionLike('ptcga200', small);
@@ -437,7 +441,7 @@ describe("a user's own data", () => {
       { out },
     );
     expect(ready.map(({ id }) => id)).toEqual(['c']);
-    const reason = 'its file a/007.png is in the list more than once';
+    const reason = 'its file a/007.png is in the list more than once; keep one entry';
     expect(lock.excluded).toEqual(['one', 'two'].map((id) => ({ id, reason, fault: true })));
   });
 
@@ -484,7 +488,11 @@ describe("a user's own data", () => {
     ['nothing in it', '', /table\.csv has no rows/],
     ['a row with a comma too many', `${table}a, b.png,0,9\n`, /table\.csv is not a CSV: line \d: it has 4 cells/],
     ['a column that occurs twice', 'file,label,label\na/007.png,0,1\n', /two columns are named "label"/],
-    ['no row that is right', 'file,label,patient\n../x.png,1,9\n', /has no slide for small[\s\S]*row 1: "\.\.\/x/],
+    [
+      'no row that is right',
+      'file,label,patient\n../x.png,1,9\n',
+      /none of the \d+ \w+ in its list can be used[\s\S]*row 1: "\.\.\/x/,
+    ],
     [
       'a column that is missing',
       'file,patient\na/007.png,1\n',

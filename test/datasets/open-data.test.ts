@@ -278,11 +278,17 @@ describe('a table of patches', () => {
       /"split" has names of splits and other values: tets\. Use train/,
     ],
     ['no rows', 'file,label\n', /t\.csv has no rows/],
+    ['semicolons', 'file;label\na.jpg;x\n', /t\.csv has semicolons between its cells; save it with commas/],
     ['files that are not there', 'file,label\nz.jpg,x\n', /there is no file z\.jpg/],
     ['paths that lead out', 'file,label\n../z.jpg,x\n', /is not a relative path inside the folder/],
   ])('is refused with %s', async (_, text, message) => {
     write('t.csv', text);
     await expect(open('t.csv')).rejects.toThrow(message);
+  });
+
+  it.each(['latin1', 'utf16le'] as const)('is refused in %s, which would change names', async (encoding) => {
+    write('t.csv', Buffer.from('\ufefffile,label\na.jpg,gr\u00f6\u00dfe\n', encoding));
+    await expect(open('t.csv')).rejects.toThrow(/t\.csv is not a CSV: its text is not UTF-8/);
   });
 
   it('has a column "set" that is not a split, which is then not used', async () => {

@@ -303,6 +303,7 @@ describe('images of any shape', () => {
     expect(await count({ tile: 32, edge: 'drop' })).toBe(6);
     expect(await count({ tile: 32, stride: 16, edge: 'drop' })).toBe(15);
     await expect(count({ stride: 16 })).rejects.toThrow(/give the tile size too/);
+    await expect(count({ tile: 32, minimumTissue: 1 })).rejects.toThrow(/no tile has the minimum tissue \(--tissue\)/);
     await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give a size or tiles, not both/);
     await expect(count({ tile: 32, edge: 'mirror' as never })).rejects.toThrow(/edge is shift or drop; got "mirror"/);
     await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: .* with --tile PX/);
@@ -431,7 +432,7 @@ describe('precut patches in a table', () => {
     expect(report.failures).toEqual([
       { slide: 'b', reason: 'its mask b.png is 32 x 32 px and the patch 48 x 48 px' },
       { slide: 'c', reason: expect.stringMatching(/its mask c\.png holds the value 9/) },
-      { slide: 'd', reason: 'its mask d.png holds ushort values; labels are bytes' },
+      { slide: 'd', reason: 'its mask d.png holds 16-bit values; write class numbers with 8 bits' },
       { slide: 'e', reason: 'its mask e-mask.jpg is jpeg, which may change labels; write it as PNG' },
       { slide: 'f', reason: 'its mask f.webp is webp, which may change labels; write it as PNG' },
     ]);

@@ -196,6 +196,30 @@ describe('readPolygons', () => {
     expect((await readPolygons(write('class.geojson', feature))).polygons[0]!.name).toBe(name);
   });
 
+  it('reads the areas of a collection, and counts what has none', async () => {
+    const area = (x: number) => [
+      [
+        [x, 0],
+        [9, 0],
+        [0, 9],
+      ],
+    ];
+    const geometries = [
+      { type: 'Polygon', coordinates: area(0) },
+      { type: 'Point', coordinates: [1, 1] },
+      { type: 'MultiPolygon', coordinates: [area(1), area(2)] },
+    ];
+    const geometry = { type: 'GeometryCollection', geometries };
+    const feature = JSON.stringify({ type: 'Feature', geometry, properties: { name: 'a' } });
+    const { polygons, withoutArea } = await readPolygons(write('collection.geojson', feature));
+    expect(polygons.map(({ name, rings }) => [name, rings[0]![0]])).toEqual([
+      ['a', 0],
+      ['a', 1],
+      ['a', 2],
+    ]);
+    expect(withoutArea).toBe(1);
+  });
+
   it('says what is wrong with a file', async () => {
     const says = async (content: string, expected: RegExp) =>
       expect(readPolygons(write('bad', content))).rejects.toThrow(expected);
@@ -364,6 +388,10 @@ describe('labels of a slide', () => {
     );
     await testImage(1600, 1200).tiff({ tile: true, compression: 'jpeg' }).toFile(join(folder, 'lossy.tif'));
     await expect(openLabelImage(join(folder, 'lossy.tif'), slide)).rejects.toThrow(/is JPEG, which changes labels/);
+    await testImage(1600, 1200).tiff({ compression: 'lzw' }).toFile(join(folder, 'strips.tif'));
+    await expect(openLabelImage(join(folder, 'strips.tif'), slide)).rejects.toThrow(
+      /the mask .*strips\.tif is neither a PNG nor a tiled TIFF; write it as a PNG/,
+    );
     await testImage(1600, 1200).toColourspace('rgb16').png().toFile(join(folder, 'deep.png'));
     await expect(openLabelImage(join(folder, 'deep.png'), slide)).rejects.toThrow(/holds ushort values/);
     // OpenSlide would give the upper byte of each value: 0.

@@ -77,6 +77,11 @@ describe('openSlide', () => {
     await expect(openSlide(folder)).rejects.toThrow(/is not a file/);
     await expect(openSlide(write('empty.svs', ''))).rejects.toThrow(/empty\.svs is empty/);
     await expect(openSlide(write('text.svs', 'not a slide'))).rejects.toThrow(/text\.svs is in no slide format/);
+    await expect(openSlide(write('a.png', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')))).rejects.toThrow(
+      /it is a PNG\. /,
+    );
+    const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n';
+    await expect(openSlide(write('lfs.svs', pointer))).rejects.toThrow(/lfs\.svs is the pointer that Git LFS leaves/);
     const whole = readFileSync(path);
     await expect(openSlide(write('cut.tif', whole.subarray(0, whole.length / 2)))).rejects.toThrow(/cut\.tif/);
   });

@@ -75,6 +75,8 @@ export async function finishFolder(
   const all = [...failures, ...failedPatches].sort((one, other) => (one.slide < other.slide ? -1 : 1));
   if (counts.patches === 0) {
     const reasons = all.slice(0, 3).map(({ slide, reason }) => `  ${slide}: ${reason}`);
+    // Only tiles are left out without a failure.
+    if (reasons.length === 0) throw new Error('no tile has the minimum tissue (--tissue); ask for less');
     throw new Error(`none of the patches can be used. The first reasons:\n${reasons.join('\n')}`);
   }
   const report: CompileReport = {

@@ -38,7 +38,9 @@ export class PatchFault extends Error {
 /** Size of a patch's image from its header, px. */
 export async function sideOf(path: string): Promise<number> {
   for await (const outcome of readImageFiles([path], { as: 'facts', limits })) {
-    return checkImage(path, imageOf(path, outcome).facts);
+    const { facts } = imageOf(path, outcome);
+    requireBytes(path, facts);
+    return checkImage(path, facts);
   }
   throw new Error(`${path} was not read`);
 }
@@ -117,7 +119,10 @@ export function precutMasks(
 ): AsyncGenerator<PrecutMask | PatchFault, void, undefined> {
   const outcomes = readImageFiles(paths, { as: 'labels', tolerant: true, limits }, { signal });
   return outcomesOf(paths, outcomes, (path, { facts: { format, depth, width, height }, data }) => {
-    if (depth !== 'uchar') throw new PatchFault(`its mask ${basename(path)} holds ${depth} values; labels are bytes`);
+    if (depth !== 'uchar')
+      throw new PatchFault(
+        `its mask ${basename(path)} holds ${depthWords[depth] ?? depth}; write class numbers with 8 bits`,
+      );
     if (lossy.includes(format)) {
       throw new PatchFault(`its mask ${basename(path)} is ${format}, which may change labels; write it as PNG`);
     }
@@ -179,8 +184,8 @@ function imageOf(path: string, outcome: ImageOutcome): DecodedImage {
 function requireBytes(path: string, { depth }: ImageFacts): void {
   if (depth === 'uchar') return;
   throw new PatchFault(
-    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: convert it, scaling the range that its ` +
-      'values use (12 bits in 16 would be nearly black)',
+    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: scale the range that its values use ` +
+      'to 8 bits (12-bit values in 16 bits would come out nearly black)',
   );
 }
 

@@ -38,7 +38,7 @@ export function tileSettings(options: {
   const { tile: side, stride = side, edge = 'shift', minimumTissue } = options;
   if (side === undefined) {
     if (options.stride === undefined && options.edge === undefined && minimumTissue === undefined) return null;
-    throw new RangeError('stride, edge and minimum tissue apply to tiles: give the tile size too');
+    throw new RangeError('stride, edge and minimum tissue apply to tiles: give the tile size too (--tile)');
   }
   const isWhole = (value: unknown) =>
     Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= 8192;

@@ -48,7 +48,8 @@ export async function resolveDefinition(
   if (slides.length === 0) {
     const reasons = excluded.slice(0, 3).map(({ id, reason }) => `  ${id}: ${reason}`);
     throw new Error(
-      `${list.from} has no slide for ${definition.name}: ${excluded.length} are excluded\n${reasons.join('\n')}`,
+      `${definition.name}: none of the ${excluded.length} ${definition.unit} in its list can be used. The first ` +
+        `reasons:\n${reasons.join('\n')}`,
     );
   }
   return {
@@ -172,12 +173,13 @@ function withoutFaults(slides: readonly LockedSlide[], excluded: Excluded[]): Lo
     const wrong = faultsOfSlide(slide);
     const count = ids.get(slide.id.toLowerCase())!;
     const shared = filesOf(slide).find(({ path }) => paths.get(path.toLowerCase())! > 1);
-    if (count > 1) {
+    if (shared) wrong.push(`its file ${shared.path} is in the list more than once; keep one entry`);
+    else if (count > 1) {
       wrong.push(
         `its id occurs ${count} times, here for ${slide.file.path}: rename the files, or add to the table a ` +
           'column of ids (source.columns.id)',
       );
-    } else if (shared) wrong.push(`its file ${shared.path} is in the list more than once`);
+    }
     if (wrong.length > 0) excluded.push({ id: slide.id || '(no id)', reason: wrong.join('; '), fault: true });
     return wrong.length === 0;
   });

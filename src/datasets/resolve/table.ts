@@ -68,21 +68,35 @@ export async function listTable(source: TableSource, base: string, digests: File
  * @throws Error that names the file and the problem
  */
 export async function readRows(path: string): Promise<ColumnTable> {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     throw new Error(`the table ${path} cannot be read: ${(error as Error).message}`);
   }
   let parsed: ReturnType<typeof parseCsv>;
   try {
-    parsed = parseCsv(text.replace(/^\uFEFF/, ''));
+    parsed = parseCsv(textOf(bytes));
   } catch (error) {
     throw new Error(`the table ${path} is not a CSV: ${(error as Error).message}`);
   }
   const { columns, rows } = parsed;
+  const separator = /[;\t]/.exec(columns.length === 1 ? columns[0]! : '')?.[0];
+  if (separator !== undefined) {
+    const what = separator === ';' ? 'semicolons' : 'tabs';
+    throw new Error(`the table ${path} has ${what} between its cells; save it with commas`);
+  }
   if (rows.length === 0) throw new Error(`the table ${path} has no rows`);
   return table(Object.fromEntries(columns.map((name, place) => [name, rows.map((cells) => cells[place]!)])));
+}
+
+/** Without the byte order mark. Other encodings would change names and classes. */
+function textOf(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error('its text is not UTF-8; save it as "CSV UTF-8"');
+  }
 }
 
 /**

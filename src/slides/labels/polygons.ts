@@ -127,24 +127,33 @@ function fromGeoJson(text: string, path: string): PolygonFile {
       withoutArea++;
       continue;
     }
-    switch (geometry?.type) {
-      case 'Polygon':
-        add(geometry.coordinates);
-        break;
-      case 'MultiPolygon':
-        if (!Array.isArray(geometry.coordinates)) throw new Error(`${what} has no coordinates`);
-        if (geometry.coordinates.length === 0) withoutArea++;
-        for (const part of geometry.coordinates) add(part);
-        break;
-      case 'Point':
-      case 'MultiPoint':
-      case 'LineString':
-      case 'MultiLineString':
-        withoutArea++;
-        break;
-      default:
-        throw new Error(`${what} has the geometry ${JSON.stringify(geometry?.type)}, which is not read`);
-    }
+    const addGeometry = (part: Json) => {
+      switch (part?.type) {
+        case 'Polygon':
+          add(part.coordinates);
+          break;
+        case 'MultiPolygon':
+          if (!Array.isArray(part.coordinates)) throw new Error(`${what} has no coordinates`);
+          if (part.coordinates.length === 0) withoutArea++;
+          for (const polygon of part.coordinates) add(polygon);
+          break;
+        case 'Point':
+        case 'MultiPoint':
+        case 'LineString':
+        case 'MultiLineString':
+          withoutArea++;
+          break;
+        default:
+          throw new Error(
+            `${what} has the geometry ${JSON.stringify(part?.type)}, which is not read; draw it as a polygon, or take it ` +
+              'out of the file',
+          );
+      }
+    };
+    if (geometry?.type === 'GeometryCollection' && Array.isArray(geometry.geometries)) {
+      if (geometry.geometries.length === 0) withoutArea++;
+      for (const part of geometry.geometries) addGeometry(part);
+    } else addGeometry(geometry);
   }
   return { polygons, withoutArea };
 }

@@ -82,7 +82,10 @@ interface LabelImage {
 const jpegCompressions = [6, 7];
 
 async function openTiff(path: string): Promise<LabelImage> {
-  const slide = await openSlide(path, { mpp: 1 });
+  const slide = await openSlide(path, { mpp: 1 }).catch((error: Error) => {
+    if (!error.message.includes('is in no slide format')) throw error;
+    throw new Error(`the mask ${path} is neither a PNG nor a tiled TIFF; write it as a PNG of class numbers`);
+  });
   try {
     await requireLabels(path, slide);
   } catch (error) {
@@ -108,7 +111,7 @@ async function requireLabels(path: string, { width, height }: SlideSize): Promis
     const image = images.find((each) => each.width === width && each.height === height);
     if (!image) return;
     const bits = Math.max(...image.bitsPerSample);
-    if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; labels are bytes`);
+    if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; write class numbers with 8 bits`);
     if (image.photometric === paletteColor) {
       throw new Error(
         `the mask ${path} has a palette, which is read of a PNG only: write it as PNG, or as gray values`,
@@ -129,7 +132,7 @@ async function openPng(path: string): Promise<LabelImage> {
   const form = { as: 'labels', tolerant: false, limits: pngLimits } as const;
   const { facts, data: labels } = await readImageFile(path, form, `the mask ${path}`);
   const { width, height, depth } = facts;
-  if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; labels are bytes`);
+  if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; write class numbers with 8 bits`);
   return {
     width,
     height,

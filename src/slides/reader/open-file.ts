@@ -89,6 +89,11 @@ function kindOfTiff({ directories }: Tiff): string {
   return directories.some(({ tile }) => tile) ? 'is a TIFF' : 'is a TIFF that is not tiled';
 }
 
+function kindOfText(text: string): string {
+  if (text.startsWith('\x89PNG')) return 'is a PNG';
+  return text.startsWith('\xff\xd8\xff') ? 'is a JPEG' : `begins with ${JSON.stringify(text)}`;
+}
+
 async function openChecked(
   path: string,
   file: FileHandle,
@@ -100,9 +105,14 @@ async function openChecked(
   if (vendor === null) {
     const start = Buffer.alloc(24);
     const { bytesRead } = await file.read(start, 0, start.length, 0);
-    const words = JSON.stringify(start.toString('latin1', 0, bytesRead));
+    const text = start.toString('latin1', 0, bytesRead);
+    if (text.startsWith('version https://git-lfs')) {
+      throw new Error(
+        `${path} is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file`,
+      );
+    }
     throw new Error(
-      `${path} is in no slide format that OpenSlide knows; it ${tiff ? kindOfTiff(tiff) : `begins with ${words}`}. ` +
+      `${path} is in no slide format that OpenSlide knows; it ${tiff ? kindOfTiff(tiff) : kindOfText(text)}. ` +
         '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" makes a slide of an image; to cut images into patches ' +
         'as they are, "pathlab compile FOLDER --tile PX"',
     );
