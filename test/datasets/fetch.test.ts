@@ -421,11 +421,19 @@ describe("a user's own data", () => {
     expect(readLockFile(join(out, 'lock.json'))).toEqual(lock);
   });
 
-  it('leaves out all rows of an id that occurs twice: nobody knows which is meant', async () => {
+  it('leaves out all rows of a file that occurs twice: nobody knows which is meant', async () => {
     write({ ...files, 'files/c.png': 'c', 'table.csv': `${table}a/007.png,1,9\nc.png,1,9\n` });
     const { ready, lock } = await fetchDataset(tableDefinition(), { out });
     expect(ready.map(({ id }) => id)).toEqual(['b-008', 'c']);
-    const reason = expect.stringMatching(/^its id occurs 2 times, here for a\/007\.png: .*source\.columns\.id/);
+    const reason = 'its file a/007.png is in the list more than once; keep one entry';
+    expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason, fault: true })));
+  });
+
+  it('leaves out all rows of an id that two files have: nobody knows which is meant', async () => {
+    write({ ...files, 'files/a-007.png': 'c', 'files/c.png': 'd', 'table.csv': `${table}a-007.png,1,9\nc.png,1,9\n` });
+    const { ready, lock } = await fetchDataset(tableDefinition(), { out });
+    expect(ready.map(({ id }) => id)).toEqual(['b-008', 'c']);
+    const reason = expect.stringMatching(/^its id occurs 2 times, here for a.007\.png: .*source\.columns\.id/);
     expect(lock.excluded).toEqual([1, 2].map(() => ({ id: 'a-007', reason, fault: true })));
   });
 

@@ -448,7 +448,7 @@ describe('precut patches in a table', () => {
   it.each<[string, string, RegExp]>([
     ['a file that is not there', 'z.jpg,0', /excluded: z\.jpg: table\.csv, row 3: there is no file z\.jpg/],
     ['a class that is unknown', 'c.jpg,7', /^$/],
-    ['a file twice', 'c.jpg,0\nc.jpg,0', /excluded: c: its id occurs 2 times/],
+    ['a file twice', 'c.jpg,0\nc.jpg,0', /excluded: c: its file c\.jpg is in the list more than once/],
     ['a path that leaves', '../b.jpg,0', /excluded: \.\.\/b\.jpg: table\.csv, row 3: .* is not a relative path inside/],
   ])('compile without %s', async (_, rows, message) => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));

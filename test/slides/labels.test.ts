@@ -259,7 +259,7 @@ describe('labels of a slide', () => {
       /Tumor and Positive have labels/,
     );
     await expect(labelOf('', { Tumor: 1 })).rejects.toThrow(
-      /a polygon of .* has no classification\. Labels are given to Tumor: class it/,
+      /a polygon of .* has no classification\. Labels are given to Tumor: change its class to one of these/,
     );
   });
 
