@@ -66,7 +66,7 @@ describe('pathlab export', () => {
       'e'.repeat(64),
       `| first weights | net.pth (SHA-256 ${'f'.repeat(64)}) |`,
       'smoke scale',
-      'trained on synthetic tissue',
+      'on synthetic tissue and is of no use on real slides',
       '| slides | a scanner | CC0-1.0 | yes |',
       '| kNN accuracy | 61.5 % | held-out patches |',
       "timm.create_model('tf_efficientnet_lite0', num_classes=0)",

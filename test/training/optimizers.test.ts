@@ -204,7 +204,7 @@ describe('accumulateGradients', () => {
       accumulateGradients(model(tf.scalar(0)), batch, { microBatches }, compute);
     expect(() => take(3, batch)).toThrow(/a batch of \[8,8\] cannot be split into 3 equal micro-batches/);
     expect(() => take(2, { ...batch, y: tf.ones([4]) })).toThrow(/a batch of \[8,4\]/);
-    expect(() => take(0, batch)).toThrow(/0 micro-batches/);
+    expect(() => take(0, batch)).toThrow(/0 equal micro-batches/);
   });
 });
 
