@@ -95,10 +95,13 @@ async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
   if (!comparison) console.log('not evaluated again: no patch has a class');
   for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {
     const kept = metrics.find((metric) => metric.name === name)?.value;
-    yield {
-      what: name,
-      holds: kept !== undefined && Math.abs(kept - value) <= Math.max(tolerance, 100 / comparison!.patches) + 1e-9,
-      found: kept === value ? `${value} ${unit}, reproduced` : `${value} ${unit}, but the run has ${kept ?? 'none'}`,
-    };
+    const holds = kept !== undefined && Math.abs(kept - value) <= Math.max(tolerance, 100 / comparison!.patches) + 1e-9;
+    const outcome =
+      kept === value
+        ? 'reproduced'
+        : holds
+          ? `within the tolerance of the run's ${kept}`
+          : `but the run has ${kept ?? 'none'}`;
+    yield { what: name, holds, found: `${value} ${unit}, ${outcome}` };
   }
 }

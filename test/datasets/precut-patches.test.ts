@@ -143,6 +143,9 @@ describe('precut patches in class folders', () => {
     const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, and patches hold 8 bits/);
     expect(report.failures.map((failure) => failure.reason)).toEqual([reason]);
     expect(report.counts.patches).toBe(4);
+    // One that is first, and larger, does not decide the size of the others.
+    write('files/0/0_deep.png', await deep.clone().resize(96, 96).toColourspace('rgb16').png().toBuffer());
+    expect((await compiled(define())).report.counts.patches).toBe(4);
   });
 
   it('are resized where a size is asked for, and else must be alike', async () => {
@@ -448,7 +451,7 @@ describe('precut patches in a table', () => {
   it.each<[string, string, RegExp]>([
     ['a file that is not there', 'z.jpg,0', /excluded: z\.jpg: table\.csv, row 3: there is no file z\.jpg/],
     ['a class that is unknown', 'c.jpg,7', /^$/],
-    ['a file twice', 'c.jpg,0\nc.jpg,0', /excluded: c: its file c\.jpg is in the list more than once/],
+    ['a file twice', 'c.jpg,0\nc.jpg,0', /excluded: c: its file c\.jpg is in the list more than once; keep one/],
     ['a path that leaves', '../b.jpg,0', /excluded: \.\.\/b\.jpg: table\.csv, row 3: .* is not a relative path inside/],
   ])('compile without %s', async (_, rows, message) => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));

@@ -111,6 +111,12 @@ describe('a pretraining experiment', () => {
     expect(settingsOf({})).not.toHaveProperty('init');
   });
 
+  it('names a number that is none as it was given', () => {
+    const asked = (seed: number) => () => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', seed });
+    expect(asked(Number.NaN)).toThrow(/seed must be a whole number; got NaN/);
+    expect(asked(Number.POSITIVE_INFINITY)).toThrow(/got Infinity/);
+  });
+
   it.each(['smoke', 'paper'] as const)('takes a backbone by its name at %s scale, and views that fit it', (scale) => {
     const methodOf = (notebook: string, backbone: string) => pretrainExperiment(notebook, { scale, backbone }).method;
     const notebooks = ['10-pretrain-supervised', '11-pretrain-simclr', '12-pretrain-mocov2', '13-pretrain-byol'];
