@@ -29,7 +29,7 @@ try {
     content: '.code, .bar, nav { display: none !important; }',
   });
   const top = await tab.getByRole('heading', { name: 'Views' }).boundingBox();
-  const bottom = await tab.getByRole('heading', { name: 'What was learned' }).boundingBox();
+  const bottom = await tab.getByRole('heading', { name: 'Evaluation' }).boundingBox();
   const margin = 16;
   const clip = { x: 0, y: top.y - margin, width: 860, height: bottom.y - top.y };
   const shot = await tab.screenshot({ fullPage: true, clip });
