@@ -31,7 +31,7 @@ describe('key', () => {
   });
 
   it('refuses seeds that are not exact', () => {
-    expect(() => key(0.5)).toThrow(/whole number.*0\.5/);
+    expect(() => key(0.5)).toThrow(/safe integer.*0\.5/);
     expect(() => key(Number.NaN)).toThrow(/NaN/);
     expect(() => key(1).fold(2 ** 60)).toThrow(/whole number/);
   });
