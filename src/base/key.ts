@@ -22,7 +22,7 @@ export class Key {
   /** The key of a named or numbered child; the same data always gives the same child. */
   fold(data: string | number): Key {
     if (typeof data === 'number' && !Number.isSafeInteger(data)) {
-      throw new RangeError(`fold takes a name or an integer; got ${data}`);
+      throw new RangeError(`fold takes a name or a safe integer; got ${data}`);
     }
     return new Key(mix(`${this.words[0]},${this.words[1]}`, data));
   }

@@ -200,7 +200,9 @@ describe('knnClassify', () => {
     const queries = { values: Float32Array.of(1, 0), count: 1, width: 2 };
     const zero = Int32Array.of(0);
     const options = { neighbors: 1, classes: 2 };
-    await expect(knnClassify(bank, labels, queries, zero, { classes: 2 })).rejects.toThrow(/20 neighbors are more than the bank's 2 rows/);
+    await expect(knnClassify(bank, labels, queries, zero, { classes: 2 })).rejects.toThrow(
+      /20 neighbors are more than the bank's 2 rows/,
+    );
     await expect(knnClassify(bank, Int32Array.of(0, -1), queries, zero, options)).rejects.toThrow(
       /train labels: row 1 has the label -1/,
     );
