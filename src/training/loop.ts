@@ -127,7 +127,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);
 
   const resumed = checkpoint && (await loadLatestCheckpoint(checkpoint));
-  if (resumed?.logOffset !== undefined) await checkpoint?.log?.cutTo(resumed.logOffset);
+  // Without a checkpoint, what a killed run logged before its first one is void.
+  const logOffset = resumed ? resumed.logOffset : 0;
+  if (logOffset !== undefined) await checkpoint?.log?.cutTo(logOffset);
   let tensors = resumed?.tensors ?? initialTensors(objective, optimizer, options.key);
   let done = resumed?.step ?? 0;
   let lastCheckpoint = resumed?.path;
