@@ -9,7 +9,6 @@ shards.
 import glob
 import itertools
 import json
-import multiprocessing
 import resource
 import sys
 import time
@@ -23,6 +22,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch_methods import METHODS
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms import v2
+from workers import rest
 
 
 def view_of(recipe, kind):
@@ -89,24 +89,6 @@ def optimizer_of(parameters, optimizer, learningRate, weightDecay, momentum=0.9,
         "adamw": lambda: torch.optim.AdamW(groups, lr=learningRate, betas=betas, fused=True),
     }
     return makers[optimizer]()
-
-
-def worked():
-    """CPU time of all processes so far, in the system's ticks: user and system, fields 14 and 15 of proc(5)'s stat."""
-    ticks = 0
-    for process in ["self", *(worker.pid for worker in multiprocessing.active_children())]:
-        with open(f"/proc/{process}/stat") as stat:
-            ticks += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
-    return ticks
-
-
-def rest():
-    """Waits until the workers have made what they make ahead (two batches each): it must not take the cores of the other
-    side when its turn comes."""
-    before = None
-    while worked() != before:
-        before = worked()
-        time.sleep(0.5)
 
 
 def training_step(method, options, settings, precision, mode, format, depth=None):

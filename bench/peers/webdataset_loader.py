@@ -7,7 +7,6 @@ reads every patch once, checks it, and answers how many there are.
 
 import glob
 import json
-import multiprocessing
 import resource
 import sys
 import time
@@ -17,6 +16,7 @@ import torchvision
 import webdataset as wds
 from torchvision import transforms as T
 from torchvision.io import ImageReadMode, decode_jpeg
+from workers import rest
 
 folder, decoder, *numbers = sys.argv[1:]
 batch, size, workers = map(int, numbers)
@@ -52,24 +52,6 @@ def loader():
     data = wds.WebDataset(shards, shardshuffle=len(shards), seed=1).repeat().shuffle(256)
     data = data.decode("pil") if decoder == "pillow" else data
     return wds.WebLoader(data.map(to_views).batched(batch), batch_size=None, num_workers=workers)
-
-
-def worked():
-    """CPU time of the workers so far, in the system's ticks: user and system, fields 14 and 15 of proc(5)'s stat."""
-    ticks = 0
-    for worker in multiprocessing.active_children():
-        with open(f"/proc/{worker.pid}/stat") as stat:
-            ticks += sum(map(int, stat.read().rpartition(")")[2].split()[11:13]))
-    return ticks
-
-
-def rest():
-    """Waits until the workers have made what they make ahead (two batches each): it must not take the cores of the other
-    side when its turn comes."""
-    before = None
-    while worked() != before:
-        before = worked()
-        time.sleep(0.5)
 
 
 batches = None

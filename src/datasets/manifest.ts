@@ -68,7 +68,7 @@ const weightsManifest = objectOf({
   citation: text,
 });
 
-/** A file of `data-manifests/` that says of published weights what they are, where they come from and what they must be. */
+/** A file of `data-manifests/` that defines published weights: their description, origin and hash. */
 export type WeightsManifest = Readonly<z.infer<typeof weightsManifest>>;
 
 /**

@@ -44,7 +44,7 @@ export type TrainingEvent =
   | { kind: 'failed'; step: number; message: string }
   | { kind: 'finished'; step: number };
 
-/** An event log; checkpoints store its length. */
+/** The event log of one training; checkpoints store its length. */
 export interface TrainingLog {
   /** Writes what was added so far; gives the log's length in bytes. */
   sync(): Promise<number>;

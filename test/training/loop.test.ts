@@ -18,6 +18,7 @@ import {
   tf,
   withPrefix,
 } from '../../src/engine/index.js';
+import { EventLog, readEvents } from '../../src/runs/index.js';
 import {
   adamw,
   cosine,
@@ -370,6 +371,25 @@ describe('train', () => {
     // The first start has no checkpoint: nothing that stood in the log before counts.
     expect(cuts).toEqual([0, 5]);
     expect(lines.filter((line) => line.startsWith('step'))).toEqual([1, 2, 3, 4, 5, 6].map((step) => `step ${step}`));
+  });
+
+  it('drops from the log what a run wrote that was killed before its first checkpoint, but not its own events', async () => {
+    const folder = freshFolder();
+    const path = join(folder, 'events.jsonl');
+    const killed = await EventLog.open(path);
+    for (const step of [1, 2]) await killed.append({ kind: 'step', step });
+    await killed.sync();
+    const log = await EventLog.open(path);
+    await log.append({ kind: 'opened' });
+    const onEvent = (event: TrainingEvent) => log.append({ ...event });
+    await train({ ...smallTraining(3), checkpoint: { ...checkpointIn(folder), log }, onEvent });
+    await log.sync();
+    const logged: string[] = [];
+    for await (const { kind, step } of readEvents(path)) logged.push(`${kind} ${step}`);
+    expect(logged.filter((event) => /^(opened|step)/.test(event))).toEqual([
+      'opened undefined',
+      ...[1, 2, 3].map((step) => `step ${step}`),
+    ]);
   });
 
   it('says so when it is interrupted and keeps no checkpoints', async () => {
