@@ -125,12 +125,11 @@ export async function compile(args: readonly string[]): Promise<number> {
     }
     const write = values.finish ? finishDataset : compileDataset;
     const { folder, report, orphans, removed } = await write(input, { ...options, signal });
-    for (const { slide, words } of disagreements(report)) {
-      console.error(`${slide}: its pixel size is uncertain: ${words}`);
-    }
-    const fromTable = disagreements(report).some(({ words }) => words.includes('the table says'));
-    if (definition.source.kind === 'slides' && fromTable) {
-      const counts = definition.source.pixelSize ?? 'file';
+    const uncertain = disagreements(report);
+    for (const { slide, words } of uncertain) console.error(`${slide}: its pixel size is uncertain: ${words}`);
+    const { source } = definition;
+    if (uncertain.length > 0 && source.kind === 'slides' && source.columns.mpp !== undefined) {
+      const counts = source.pixelSize ?? 'file';
       console.error(
         `The ${counts}'s pixel size is used. To use the other, set "pixelSize": ` +
           `"${counts === 'file' ? 'table' : 'file'}" in the definition's source and compile again`,

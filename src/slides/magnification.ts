@@ -40,7 +40,7 @@ export function magnificationOf(
       mpp: mppOfObjective[String(Number(properties['openslide.objective-power']))],
       words: `its objective of ${properties['openslide.objective-power']}x usually gives`,
     },
-    { source: 'caller' as const, mpp: callersMpp, words: 'the caller says' },
+    { source: 'caller' as const, mpp: callersMpp, words: 'the given size is' },
   ].filter((source): source is typeof source & { mpp: number } => source.mpp !== undefined);
   if (mppFrom === 'caller')
     said.sort((one, other) => Number(other.source === 'caller') - Number(one.source === 'caller'));

@@ -219,10 +219,14 @@ describe('pathlab compile', () => {
     writeFileSync(path, JSON.stringify(changed));
     const all = [program, 'compile', path, '--data', join(folder, 'data'), '--source', join(folder, 'source')];
     const { stdout, stderr } = spawnSync(process.execPath, all, { encoding: 'utf8' });
-    const words = /its pixel size is uncertain: synthetic-0\d\.tif: its pixels are 0\.5 um, but the table says 0\.6 um/;
+    const words =
+      /its pixel size is uncertain: synthetic-0\d\.tif: its pixels are 0\.5 um, but the given size is 0\.6 um/;
     expect(stderr).toMatch(words);
+    expect(stderr).toMatch(/The file's pixel size is used\. To use the other, set "pixelSize": "table"/);
     const card = readFileSync(join(stdout.trim().split('\n').at(-1)!, 'CARD.md'), 'utf8');
-    expect(card).toMatch(/Slides with an uncertain pixel size[\s\S]*its pixels are 0\.5 um, but the table says 0\.6/);
+    expect(card).toMatch(
+      /Slides with an uncertain pixel size[\s\S]*its pixels are 0\.5 um, but the given size is 0\.6/,
+    );
   });
 
   it('says what is wrong with what was asked for', () => {

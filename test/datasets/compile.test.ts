@@ -282,7 +282,7 @@ describe('compileDataset', () => {
     };
     const { report: doubtful } = await compileWith({ mpp: 5 }, 5000).catch((error: Error) => ({ report: error }));
     expect(doubtful instanceof Error ? doubtful.message : doubtful.failures[0]!.reason).toMatch(
-      /has no usable patch: .*uncertain \(.*its pixels are 0\.5 um, but the table says 5 um\).*"pixelSize": "table"/,
+      /has no usable patch: .*uncertain \(.*its pixels are 0\.5 um, but the given size is 5 um\).*"pixelSize": "table"/,
     );
     const { report } = await compileWith({ mpp: 3, mppFrom: 'caller' }, 1200);
     expect(report.counts.patches).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ describe('magnificationOf', () => {
     expect(said('0.2528', '40', 0.25)).toBeUndefined();
     expect(said('0.325', '40')).toBeUndefined();
     expect(said('0.25', '20')).toBe('a.svs: its pixels are 0.25 um, but its objective of 20x usually gives 0.5 um');
-    expect(said('0.25', '40', 0.5)).toBe('a.svs: its pixels are 0.25 um, but the caller says 0.5 um');
+    expect(said('0.25', '40', 0.5)).toBe('a.svs: its pixels are 0.25 um, but the given size is 0.5 um');
     expect(magnificationOf({ 'openslide.objective-power': '20' }, { mpp: 0.25 }, 'a.svs').disagreement).toMatch(
       /caller says 0.25/,
     );
@@ -39,7 +39,7 @@ describe('magnificationOf', () => {
     expect(magnificationOf(properties, { mpp: 0.25, mppFrom: 'caller' }, 'a.svs')).toEqual({
       mpp: 0.25,
       source: 'caller',
-      disagreement: 'a.svs: the caller says 0.25 um, but its pixels are 2.5 um',
+      disagreement: 'a.svs: the given size is 0.25 um, but its pixels are 2.5 um',
     });
     expect(magnificationOf(properties, { mppFrom: 'caller' }, 'a.svs').source).toBe('mpp');
   });

@@ -177,7 +177,7 @@ function withoutFolder(magnification: Magnification, path: string): Magnificatio
   const { disagreement } = magnification;
   return disagreement === undefined
     ? magnification
-    : { ...magnification, disagreement: ofTable(disagreement).replaceAll(path, basename(path)) };
+    : { ...magnification, disagreement: disagreement.replaceAll(path, basename(path)) };
 }
 
 function rejections({ rejected }: PatchIndex): Record<RejectionReason, number> {
@@ -197,11 +197,6 @@ function whyNone(index: PatchIndex): string {
   );
 }
 
-/** The caller that gives a slide of a dataset its pixel size is the dataset's table. */
-function ofTable(disagreement: string): string {
-  return disagreement.replace('the caller says', 'the table says');
-}
-
 /** What a user can do about an uncertain pixel size. */
 function doubtIn(disagreement: string, { mpp, mppFrom }: DatasetSlide): string {
   const remedy =
@@ -210,7 +205,7 @@ function doubtIn(disagreement: string, { mpp, mppFrom }: DatasetSlide): string {
       : mppFrom === undefined
         ? 'if the table is right, say so with "pixelSize": "table" in the definition\'s source'
         : "the table's value is used: check it";
-  return `The pixel size is uncertain (${ofTable(disagreement)}), and so is the patch size: ${remedy}`;
+  return `The pixel size is uncertain (${disagreement}), and so is the patch size: ${remedy}`;
 }
 
 /** Without scores that were not measured, since JSON has no NaN. */
