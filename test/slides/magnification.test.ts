@@ -30,7 +30,7 @@ describe('magnificationOf', () => {
     expect(said('0.25', '20')).toBe('a.svs: its pixels are 0.25 um, but its objective of 20x usually gives 0.5 um');
     expect(said('0.25', '40', 0.5)).toBe('a.svs: its pixels are 0.25 um, but the given size is 0.5 um');
     expect(magnificationOf({ 'openslide.objective-power': '20' }, { mpp: 0.25 }, 'a.svs').disagreement).toMatch(
-      /caller says 0.25/,
+      /the given size is 0.25/,
     );
   });
 

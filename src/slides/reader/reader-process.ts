@@ -93,7 +93,11 @@ export class ReaderProcess {
     });
     this.child.on('message', (answer: ResponseMessage) => this.finish(answer));
     this.child.on('error', (error) => this.end(`cannot be started: ${error.message}`));
-    this.child.on('exit', (code, signal) => this.end(`ended (${signal ?? `exit status ${code}`})`));
+    this.child.on('exit', (code, signal) => {
+      const ended = `ended (${signal ?? `exit status ${code}`})`;
+      // One that crashed may look unreachable first, and was then killed in vain.
+      this.end(signal === 'SIGKILL' ? (this.killedFor ?? ended) : ended);
+    });
     this.holdParent(false);
   }
 
@@ -186,7 +190,7 @@ export class ReaderProcess {
       const memory = /bad_alloc|out of memory|allocate|ENOMEM|RangeError/i.test(this.errorOutput)
         ? ` It may have at most ${Math.round(this.limits.memoryLimit / 2 ** 20)} MiB of memory.`
         : '';
-      const reason = `the process that was reading it ${this.killedFor ?? `${how}${said ? `: ${said}` : ''}`}.${memory}`;
+      const reason = `the process that was reading it ${how}${said && how !== this.killedFor ? `: ${said}` : ''}.${memory}`;
       const { slide } = first.job.task;
       first.job.fail(new ReaderEndedError(slide ? `${slide.path}: ${reason}` : reason));
     }
