@@ -19,6 +19,7 @@ const reasons = {
   '@tensorflow/tfjs-node': 'a local package that re-exports tfjs-node-gpu, so that danfojs-node shares its TensorFlow',
   '@tensorflow/tfjs-node-gpu': 'TensorFlow in Node; its C++ addon is compiled here against the TensorFlow wheel',
   '@types/node': "types of Node's own modules",
+  '@types/yauzl': 'types of yauzl',
   '@uwdata/flechette': 'Arrow for arquero; the newest version whose dependencies the registry has',
   arquero: 'the patch index, splits, counts and the tables behind charts',
   'cmake-js':
@@ -40,6 +41,7 @@ const reasons = {
   'vega-lite': 'the language of the charts',
   vitest: 'runs the tests',
   xlsx: 'an empty local package: danfojs-node asks for it, the project does not use it, and it has known vulnerabilities',
+  yauzl: 'the lists of zip archives: files of PyTorch and NumPy',
   zod: 'the shapes of definitions, lock files and manifests, and their types; errors by field',
   zeromq: "the kernel's messages; ships its binary, so no install script runs",
   jupyterlab: 'the notebook in the browser',
