@@ -43,7 +43,7 @@ let batchSize: number | undefined; // images per step, each in several views
 let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
 let neighbors: number | undefined; // k of the kNN evaluation
-let seed = 1; // seed for slides, split, weights, order of patches, views
+let seed = 1; // seed for weights, order of patches, views; data and split are the same for every seed
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -92,7 +92,7 @@ if (experiment.scale === 'paper') {
 }
 
 // %% tags=["key-figure"]
-const { encoder } = await lab.pretrain(method, {
+const pretrained = await lab.pretrain(method, {
   settings,
   batches: patches.train,
   ...lab.watch(run, experiment, patches),
@@ -102,7 +102,7 @@ const { encoder } = await lab.pretrain(method, {
 // ## Evaluation
 
 // %%
-const comparison = await lab.compareWithBaselines(experiment, patches, encoder);
+const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
 await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.file('knn.csv') });
 
 // %% [markdown]
@@ -111,7 +111,7 @@ await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.f
 // UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
 
 // %%
-await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map.png') });
+await lab.showFeatureMap(pretrained.encoder, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## Saved files
@@ -119,5 +119,5 @@ await lab.showFeatureMap(encoder, patches.heldOut, { seed, save: run.figure('map
 // The backbone in safetensors with timm's names, the key metrics, and their provenance.
 
 // %%
-const facts = await lab.pretrainingFacts(run, experiment, patches, { encoder, comparison });
+const facts = await lab.pretrainingFacts(run, experiment, patches, { ...pretrained, comparison });
 await lab.showProvenance(await run.keep({ seed, device: lab.describeDevice(), ...facts }));

@@ -1,5 +1,6 @@
 import type { Encoder } from '../evaluate/index.js';
 import type { PretrainExperiment } from '../experiments/index.js';
+import { initialFilesOf } from '../report/index.js';
 import type { Metric } from '../runs/index.js';
 import type { FinishedRun } from './finished-run.js';
 
@@ -35,7 +36,7 @@ export function modelCard({ run, experiment, encoder, metrics, parameters, sha25
     `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   const table = (head: readonly string[], rows: readonly (readonly unknown[])[]) =>
     [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
-  const inputs = Object.entries(run.weights).filter(([name]) => name !== 'backbone.safetensors');
+  const inputs = Object.entries(initialFilesOf(run.weights));
   const isSynthetic = data.some(({ synthetic }) => synthetic);
   const limits = [
     'It is for research. It has not been validated for diagnosis, and must not be used for it.',
@@ -77,9 +78,7 @@ ${table(
     ['seed', run.seed],
     [
       'first weights',
-      inputs.length === 0
-        ? 'random'
-        : inputs.map(([name, hash]) => `${name.replace('first weights: ', '')} (SHA-256 ${hash})`).join(', '),
+      inputs.length === 0 ? 'random' : inputs.map(([name, hash]) => `${name} (SHA-256 ${hash})`).join(', '),
     ],
     ['notebook', run.notebook],
     ['command', `\`${run.command}\``],

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOfFile } from '../base/index.js';
 import { isPretraining, pretrainingData } from '../experiments/index.js';
-import { compareWithBaselines, comparisonMetrics } from '../report/index.js';
+import { compareWithBaselines, comparisonMetrics, initialFilesOf } from '../report/index.js';
 import { type Metric, runIdentity } from '../runs/index.js';
 import { encoderOf, experimentOf, type FinishedRun, readFinishedRun, readOfRun } from './finished-run.js';
 import { parseOptions } from './options.js';
@@ -90,7 +90,11 @@ async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
     holds: split === data.split.sha256,
     found: split === data.split.sha256 ? 'unchanged' : 'different',
   };
-  const comparison = await compareWithBaselines(experiment, data, await encoderOf(run, experiment));
+  const encoder = await encoderOf(run, experiment);
+  const comparison = await compareWithBaselines(experiment, data, {
+    encoder,
+    initialFiles: initialFilesOf(run.weights),
+  });
   const { metrics } = readOfRun<{ metrics: Metric[] }>(run.folder, 'metrics.json');
   if (!comparison) console.log('not evaluated again: no patch has a class');
   for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {

@@ -11,6 +11,9 @@ import {
 import { BatchSource } from '../input/index.js';
 import type { PretrainExperiment } from './pretrain.js';
 
+/** Not the run's seed: methods and seeds are compared on the same slides and the same held-out patients. */
+const dataKey = key('pretraining data');
+
 /** The patches of a pretraining experiment, for training and evaluation. */
 export interface PretrainingData {
   dataset: ShardDataset;
@@ -39,9 +42,8 @@ export async function pretrainingData(
   } = {},
 ): Promise<PretrainingData> {
   const { method, settings, batchSize, imageSize, balanced, evaluated } = experiment;
-  const root = key(settings.seed);
-  const { dataset, understood } = await openNamed(experiment, root, watch);
-  const split = splitPatches(dataset, { heldOut: experiment.heldOut }, root.fold('split'));
+  const { dataset, understood } = await openNamed(experiment, watch);
+  const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
   const labelled = (rows: Int32Array) => rows.filter((row) => dataset.labels[row]! >= 0);
   const hasClasses = labelled(split.train).length > 0 && labelled(split.heldOut).length > 0;
   if (method.supervised && !hasClasses) {
@@ -53,7 +55,7 @@ export async function pretrainingData(
   const trained = method.supervised ? labelled(split.train) : split.train;
   const inOrder = (rows: Int32Array, max: number, name: string) =>
     new BatchSource(dataset, {
-      patches: drawRows(rows, max, root.fold('evaluated').fold(name)),
+      patches: drawRows(rows, max, dataKey.fold('evaluated').fold(name)),
       batchSize: Math.min(64, rows.length),
       imageSize,
     });
@@ -61,7 +63,13 @@ export async function pretrainingData(
     dataset,
     understood,
     split,
-    train: new BatchSource(dataset, { patches: trained, batchSize, imageSize, balanced, key: root.fold('order') }),
+    train: new BatchSource(dataset, {
+      patches: trained,
+      batchSize,
+      imageSize,
+      balanced,
+      key: key(settings.seed).fold('order'),
+    }),
     bank: hasClasses ? inOrder(labelled(split.train), evaluated.bank, 'bank') : null,
     heldOut: inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out'),
   };
@@ -69,11 +77,10 @@ export async function pretrainingData(
 
 async function openNamed(
   { data, synthetic }: PretrainExperiment,
-  root: Key,
   { onDraw, onCompile: onProgress, signal }: Parameters<typeof pretrainingData>[1] & object,
 ) {
   if (data !== undefined || !synthetic) return openData(data ?? 'ptcga200', { onProgress, signal });
-  const drawn = await syntheticDataset(synthetic, root.fold('slides'), { onProgress: onDraw, signal });
+  const drawn = await syntheticDataset(synthetic, dataKey.fold('slides'), { onProgress: onDraw, signal });
   return openData(drawn.definitionPath, { data: join(drawn.folder, 'shards'), onProgress, signal });
 }
 

@@ -2,7 +2,7 @@ export { type ByolOptions, byol, byolLoss } from './byol.js';
 export { type DinoOptions, dino } from './dino.js';
 export { dinoLoss } from './dino-loss.js';
 export { infoNce } from './info-nce.js';
-export { initialWeights, initialWeightsFiles } from './initial-weights.js';
+export { initialWeights } from './initial-weights.js';
 export { type MaeOptions, mae } from './mae.js';
 export { maeLoss, patchify, patchStatistics, randomMask, unpatchify } from './mae-loss.js';
 export {

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { projectRoot } from '../base/index.js';
-import { type Backbone, loadWeights, type ModelTensors, openWeights, publishedWeights } from '../models/index.js';
+import { type Backbone, type LoadedWeights, loadWeights, publishedWeights } from '../models/index.js';
 
 /** The manifest of weights trained on ImageNet, by the backbone that they fit. */
 const imageNetWeights: Readonly<Record<string, string>> = { efficientnet_lite0: 'efficientnet-lite0-imagenet' };
@@ -11,20 +11,15 @@ const imageNetWeights: Readonly<Record<string, string>> = { efficientnet_lite0: 
  *
  * @param init `random`: drawn from the run's key; `imagenet`: published ones; or a run folder, or a file that
  *   `loadWeights` reads. A relative path starts at the project's folder
- * @returns undefined where they are drawn; else the caller's to dispose of
+ * @returns undefined where they are drawn; else the model, the caller's to dispose of, and the SHA-256 of its files
  * @throws Error if there is no such file, or it does not fit the backbone: it names the tensors
  */
-export async function initialWeights(init: string, backbone: Backbone): Promise<ModelTensors | undefined> {
+export async function initialWeights(
+  init: string,
+  backbone: Backbone,
+): Promise<Pick<LoadedWeights, 'model' | 'files'> | undefined> {
   if (init === 'random') return undefined;
-  return (await loadWeights(backbone, await fileOf(init, backbone), { classes: 0 })).model;
-}
-
-/** SHA-256 of the files that those weights are read from, by name. */
-export async function initialWeightsFiles(init: string, backbone: Backbone): Promise<Record<string, string>> {
-  if (init === 'random') return {};
-  const { files, close } = await openWeights(await fileOf(init, backbone));
-  await close();
-  return files;
+  return loadWeights(backbone, await fileOf(init, backbone), { classes: 0 });
 }
 
 async function fileOf(init: string, backbone: Backbone): Promise<string> {

@@ -61,6 +61,8 @@ export interface PretrainOptions {
 export interface Pretrained {
   /** The trained backbone, a part of the model. */
   encoder: Encoder;
+  /** SHA-256 of the files of the initial weights, by name; none of random ones. */
+  initialFiles: Record<string, string>;
   /** All that was trained, heads and the like too; the caller's to dispose of. */
   model: ModelTensors;
   steps: number;
@@ -79,7 +81,7 @@ export async function pretrain<Name extends string>(
   options: PretrainOptions,
 ): Promise<Pretrained> {
   const { monitors = [], checkpoint, best, convAlgorithms, replicas, onEvent, signal } = options;
-  const { start, ...training } = await trainingOf(method, options);
+  const { start, initialFiles, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
@@ -96,7 +98,8 @@ export async function pretrain<Name extends string>(
     const { parameters, state, optimizer } = trained.tensors;
     disposeTensors(optimizer);
     const model = { parameters, state };
-    return { encoder: encoderOf(model), model, steps: trained.steps, convAlgorithms: trained.convAlgorithms };
+    const { steps, convAlgorithms: chosen } = trained;
+    return { encoder: encoderOf(model), initialFiles, model, steps, convAlgorithms: chosen };
   } finally {
     if (start) disposeTensors(start.parameters, start.state);
     for (const monitor of monitors) monitor.dispose();
@@ -137,7 +140,7 @@ export async function measureCost<Name extends string>(
   method: Method<Name>,
   options: Pick<PretrainOptions, 'settings' | 'batches' | 'signal'>,
 ): Promise<TrainingCost> {
-  const { start, ...training } = await trainingOf(method, options);
+  const { start, initialFiles: _, ...training } = await trainingOf(method, options);
   const times: number[] = [];
   const { tensors } = await train({
     ...training,
@@ -161,14 +164,14 @@ export async function measureCost<Name extends string>(
 async function trainingOf<Name extends string>(
   method: Method<Name>,
   { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
-): Promise<TrainOptions<Name> & { start?: ModelTensors }> {
+): Promise<TrainOptions<Name> & { start?: ModelTensors; initialFiles: Record<string, string> }> {
   const { seed, init = 'random', precision, clipNorm, clipOf, microBatches } = settings;
   if (!batches.shuffled) throw new RangeError('training needs shuffled batches: create their source with a key');
   const root = key(seed);
   const length: TrainingLength = { steps: trainingSteps(settings, batches), stepsPerEpoch: batches.stepsPerEpoch };
-  const backbone = await initialWeights(init, method.backbone);
+  const initial = await initialWeights(init, method.backbone);
   return {
-    objective: objectiveOf(method, batches, { start: startOf(batches, backbone), length }),
+    objective: objectiveOf(method, batches, { start: startOf(batches, initial?.model), length }),
     optimizer: optimizerOf(settings, method.freezes),
     schedules: schedulesOf(settings, length),
     batch: async (step) => ({
@@ -178,7 +181,8 @@ async function trainingOf<Name extends string>(
     ...{ steps: length.steps, precision, clipNorm, clipOf, microBatches },
     imagesPerStep: batches.batchSize,
     key: root.fold('training'),
-    start: backbone,
+    start: initial?.model,
+    initialFiles: initial?.files ?? {},
   };
 }
 

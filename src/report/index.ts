@@ -18,7 +18,7 @@ export {
 export { type LiveTrainingChart, liveTrainingChart } from './live-training-chart.js';
 export { modelTable } from './model-table.js';
 export { openPretrainingData, showPretrainingData } from './pretraining-data.js';
-export { compareWithBaselines, pretrainingFacts, showCost } from './pretraining-results.js';
+export { compareWithBaselines, initialFilesOf, pretrainingFacts, showCost } from './pretraining-results.js';
 export { duration, type Progress, progress } from './progress.js';
 export { showProvenance } from './provenance-table.js';
 export { showRealSlide } from './real-slide.js';

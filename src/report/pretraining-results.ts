@@ -1,11 +1,11 @@
-import { digestOfFile, interruptSignal, key } from '../base/index.js';
+import { canonicalJson, digestOfFile, interruptSignal, key } from '../base/index.js';
 import { disposeTensors, writeSafetensors } from '../engine/index.js';
-import { colorHistograms, compareFeatures, type Encoder, type FeatureComparison } from '../evaluate/index.js';
+import { colorHistograms, compareFeatures, type FeatureComparison } from '../evaluate/index.js';
 import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
 import {
   initialWeights,
-  initialWeightsFiles,
+  type Pretrained,
   pretrainedEncoder,
   type TrainingCost,
   untrainedEncoder,
@@ -19,17 +19,23 @@ import { comparisonMetrics } from './show-comparison.js';
  * Compares a pretrained backbone with the same network before training, with random weights and, where it began with
  * others, with those, and with color histograms, by kNN on the held-out patches; null where no patch has a class, by which
  * features could be judged.
+ *
+ * @throws Error if the files that training began from have changed since
  */
 export async function compareWithBaselines(
   { method, settings, neighbors }: PretrainExperiment,
   { bank, heldOut, train }: PretrainingData,
-  encoder: Encoder,
+  { encoder, initialFiles }: Pick<Pretrained, 'encoder' | 'initialFiles'>,
 ): Promise<FeatureComparison | null> {
   if (!bank) return null;
   const signal = interruptSignal();
   const random = untrainedEncoder(method, { settings, batches: train });
-  const first = await initialWeights(settings.init ?? 'random', method.backbone);
+  const initial = await initialWeights(settings.init ?? 'random', method.backbone);
+  const first = initial?.model;
   try {
+    if (initial && canonicalJson(initial.files) !== canonicalJson(initialFiles)) {
+      throw new Error(`init ${settings.init}: its files have changed since the training began from them`);
+    }
     return await compareFeatures({
       bank,
       queries: heldOut,
@@ -47,6 +53,14 @@ export async function compareWithBaselines(
     for (const { parameters, state } of first ? [random.model, first] : [random.model])
       disposeTensors(parameters, state);
   }
+}
+
+const initialPrefix = 'first weights: ';
+
+/** The files that a run's training began from, with their SHA-256, among the weights in its provenance. */
+export function initialFilesOf(weights: Readonly<Record<string, string>>): Record<string, string> {
+  const initial = Object.entries(weights).filter(([name]) => name.startsWith(initialPrefix));
+  return Object.fromEntries(initial.map(([name, hash]) => [name.slice(initialPrefix.length), hash]));
 }
 
 /** Shows the estimated cost of a training. */
@@ -70,7 +84,7 @@ export async function pretrainingFacts(
   run: Run,
   { method, settings }: PretrainExperiment,
   { dataset, split, train }: PretrainingData,
-  { encoder, comparison }: { encoder: Encoder; comparison: FeatureComparison | null },
+  { encoder, initialFiles, comparison }: Pretrained & { comparison: FeatureComparison | null },
 ) {
   const weights = run.file('backbone.safetensors');
   const tensors = toTorch(encoder.model);
@@ -83,9 +97,8 @@ export async function pretrainingFacts(
   const { report, indexSha256: sha256 } = dataset;
   const synthetic = report.counts.synthetic > 0;
   const of = `held-out patches of ${report.dataset}, split by ${split.by}`;
-  const files = await initialWeightsFiles(settings.init ?? 'random', method.backbone);
   const firstWeights = Object.fromEntries(
-    Object.entries(files).map(([name, hash]) => [`first weights: ${name}`, hash]),
+    Object.entries(initialFiles).map(([name, hash]) => [`${initialPrefix}${name}`, hash]),
   );
   const trained: Metric = { name: 'patches trained on', value: train.count, about: report.title };
   return {

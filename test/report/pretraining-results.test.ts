@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { digestOfFile } from '../../src/base/index.js';
 import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
 import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
 import { toTorch } from '../../src/models/index.js';
@@ -23,7 +24,8 @@ it('compares a backbone with the weights that it began with, beside random ones,
   await writeSafetensors(init, stored);
   disposeTensors(stored);
   const before = tf.memory().numTensors;
-  const { accuracies, gains } = (await compareWithBaselines(experiment, data, encoder))!;
+  const initialFiles = { 'backbone.safetensors': await digestOfFile(init) };
+  const { accuracies, gains } = (await compareWithBaselines(experiment, data, { encoder, initialFiles }))!;
   expect(tf.memory().numTensors).toBe(before);
   const names = ['first weights', 'random initialization', 'color histogram'];
   expect(accuracies.map(({ name }) => name)).toEqual(['SimCLR pretrained', ...names]);
@@ -32,8 +34,13 @@ it('compares a backbone with the weights that it began with, beside random ones,
   expect(accuracies[1]!.correct).toEqual(accuracies[0]!.correct);
   expect(accuracies[2]!.correct).not.toEqual(accuracies[0]!.correct);
   const drawn = pretrainExperiment('11-pretrain-simclr', { ...parameters, init: undefined });
-  const plain = (await compareWithBaselines(drawn, data, encoder))!;
+  const plain = (await compareWithBaselines(drawn, data, { encoder, initialFiles: {} }))!;
   expect(plain.accuracies.map(({ name }) => name)).not.toContain('first weights');
+  const changed = compareWithBaselines(experiment, data, {
+    encoder,
+    initialFiles: { 'backbone.safetensors': 'other' },
+  });
+  await expect(changed).rejects.toThrow(/backbone.safetensors: its files have changed since the training began/);
 }, 120_000);
 
 it('watches patches that are fewer than the neighbors asked for', async () => {
