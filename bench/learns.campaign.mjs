@@ -42,14 +42,14 @@ async function learn(notebook, seed) {
   const data = await pretrainingData(experiment);
   const losses = [];
   const began = Date.now();
-  const pretrained = await pretrain(experiment.method, {
+  const trained = await pretrain(experiment.method, {
     settings: experiment.settings,
     batches: data.train,
     onEvent: (event) => void (event.kind === 'step' && losses.push(event.loss)),
   });
   const seconds = Math.round((Date.now() - began) / 1000);
-  const { accuracies, gains, groups } = await compareWithBaselines(experiment, data, pretrained);
-  disposeTensors(pretrained.model.parameters, pretrained.model.state);
+  const { accuracies, gains, groups } = await compareWithBaselines(experiment, data, trained);
+  disposeTensors(trained.model.parameters, trained.model.state);
   const [pretrained, random, color] = accuracies.map(({ value, interval }) => ({
     value: percent(value),
     interval: range(interval),

@@ -82,7 +82,7 @@ export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: 
  */
 export async function pretrainingFacts(
   run: Run,
-  { method, settings }: PretrainExperiment,
+  { method }: PretrainExperiment,
   { dataset, split, train }: PretrainingData,
   { encoder, initialFiles, comparison }: Pretrained & { comparison: FeatureComparison | null },
 ) {
