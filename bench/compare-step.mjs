@@ -1,6 +1,7 @@
 // A training step in pathlab and in PyTorch, in each precision. Every way to run it in PyTorch is timed; the fastest then
 // runs in turns with pathlab, so that both see the same machine, and the ratio is that of their medians.
 import { availableParallelism, cpus } from 'node:os';
+import { measuredPrecisions } from './precisions.mjs';
 import { report } from './report.mjs';
 import { median, Worker } from './worker.mjs';
 
@@ -24,7 +25,7 @@ export async function compareStep({ name, work, ours, peer, variants }) {
   const rows = [];
   const ratios = {};
   const versions = {};
-  for (const precision of ['float32', 'bfloat16']) {
+  for (const precision of measuredPrecisions()) {
     const surveyed = [];
     for (const variant of variants) {
       const worker = startPeer(precision, variant);
@@ -50,6 +51,7 @@ export async function compareStep({ name, work, ours, peer, variants }) {
     await Promise.all([mine.end(), theirs.end()]);
     versions.pathlab = last.mine.version;
     ratios[precision] = median(all.theirs) / median(all.mine);
+    console.error(`${precision}: ratio ${ratios[precision].toFixed(2)}`);
 
     const row = (side, ms, peakMiB, firstStepMs, times) => ({ precision, side, ms, peakMiB, firstStepMs, times });
     const bestName = best.variant.join(' ');

@@ -13,7 +13,8 @@ const quick = process.argv.includes('--quick');
 const rounds = quick ? 2 : 6;
 /** Passes of a worker's turn. One of ViT-L takes many seconds. */
 const passesOf = (name) => (quick || name.startsWith('vit_large') ? 1 : 5);
-const networks = ['resnet50', 'vit_small_patch16_224', 'vit_large_patch16_224'];
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const networks = wanted.length > 0 ? wanted : ['resnet50', 'vit_small_patch16_224', 'vit_large_patch16_224'];
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const python = peerPython('models');
 
@@ -84,5 +85,5 @@ report('inference', {
   columns: { name: 'network', precision: 'precision', side: 'side', shown: 'images/s', peakMiB: 'peak memory, MiB' },
   rows,
   ratios,
-  quick,
+  quick: quick || wanted.length > 0,
 });

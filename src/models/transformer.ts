@@ -40,9 +40,14 @@ export interface Transformer {
   /**
    * @param tokens `[batch, tokens, width]`; positions are in them
    * @param options.key decides what stochastic depth drops in training; fold it for each step
-   * @returns `[batch, tokens, width]`, not normalized
+   * @returns the tokens, not normalized: all, `[batch, tokens, width]`; and the first by itself, `[batch, 1, width]`, for which
+   *   the last block does a fraction of the work. What a compiled function does not use it does not compute
    */
-  blocks(parameters: Tensors, tokens: Tensor, options: { training: boolean; key?: Key }): Tensor;
+  blocks(
+    parameters: Tensors,
+    tokens: Tensor,
+    options: { training: boolean; key?: Key },
+  ): { all: Tensor; first: Tensor };
   /** The last norm, of `[…, width]`. */
   norm(parameters: Tensors, tokens: Tensor): Tensor;
 }
@@ -94,12 +99,16 @@ export function transformer(options: TransformerOptions): Transformer {
       if (dropping && !key) {
         throw new Error('transformer: training with a dropPathRate takes a key: apply(…, { training, key })');
       }
-      return names.reduce((x, name, index) => {
+      const run = (x: Tensor, index: number, wanted?: 'first') => {
+        const name = names[index]!;
         const rate = dropPathRate * (index / Math.max(1, depth - 1));
         const drop = (branch: Tensor, which: string) =>
           dropping ? dropPath(branch, rate, key!.fold(`${name}.${which}`)) : branch;
-        return applyBlock(x, subTensors(parameters, `${name}.`), { heads, activation, drop });
-      }, tokens);
+        return applyBlock(x, subTensors(parameters, `${name}.`), { heads, activation, drop, wanted });
+      };
+      let x = tokens;
+      for (let index = 0; index < depth - 1; index++) x = run(x, index);
+      return { all: run(x, depth - 1), first: run(x, depth - 1, 'first') };
     },
 
     norm: (parameters, tokens) => layerNorm(tokens, pair(parameters, lastNorm), { epsilon }),
@@ -110,9 +119,11 @@ interface BlockOptions {
   heads: number;
   activation: 'gelu' | 'swiglu';
   drop(branch: Tensor, which: string): Tensor;
+  /** The only token that is wanted; all by default. */
+  wanted?: 'first';
 }
 
-function applyBlock(x: Tensor, parameters: Tensors, { heads, activation, drop }: BlockOptions): Tensor {
+function applyBlock(x: Tensor, parameters: Tensors, { heads, activation, drop, wanted }: BlockOptions): Tensor {
   const linear = (x: Tensor, name: string) => {
     const { weight, bias } = pair(parameters, name);
     return dense(x, weight, bias);
@@ -131,7 +142,8 @@ function applyBlock(x: Tensor, parameters: Tensors, { heads, activation, drop }:
     return biasActivation(dense(x, weight), bias, 'gelu');
   };
   const mixed = attention(linear(norm(x, 'norm1'), 'attn.qkv'), { heads });
-  const attended = x.add(drop(scaled(linear(mixed, 'attn.proj'), 'ls1'), 'attn')) as Tensor;
+  const chosen = (tokens: Tensor): Tensor => (wanted ? tokens.slice([0, 0, 0], [-1, 1, -1]) : tokens);
+  const attended = chosen(x).add(drop(scaled(linear(chosen(mixed), 'attn.proj'), 'ls1'), 'attn')) as Tensor;
   return attended.add(drop(scaled(linear(inner(norm(attended, 'norm2')), 'mlp.fc2'), 'ls2'), 'mlp'));
 }
 

@@ -94,7 +94,7 @@ export function vit(options: VitOptions): Vit {
   };
 
   /** The tokens through the blocks, not normalized. */
-  const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }): Tensor => {
+  const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }) => {
     const batch = patches.shape[0]!;
     let classToken = getTensor(model.parameters, 'cls_token');
     if (placed) classToken = classToken.add(positionsOf(model).slice([0, 0, 0], [-1, 1, -1]));
@@ -116,7 +116,7 @@ export function vit(options: VitOptions): Vit {
     width,
     variant: (changes) => vit({ ...options, ...changes }),
     embed: (model, images) => tf.tidy(() => embed(model, images)),
-    encode: (model, patches, options) => tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options))),
+    encode: (model, patches, options) => tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options).all)),
 
     initialize(key) {
       // PyTorch's default for a convolution, which timm leaves as it is.
@@ -141,14 +141,15 @@ export function vit(options: VitOptions): Vit {
     apply: (model, images, options) =>
       tf.tidy(() => {
         const [batch, rows, columns] = [images.shape[0]!, ...gridOf(images, patchSize)];
-        const x = runBlocks(model, embed(model, images), options);
-        const [first, patches] = [x.slice([0, 0, 0], [-1, 1, -1]), x.slice([0, prefix, 0], [-1, -1, -1])];
+        const { all, first } = runBlocks(model, embed(model, images), options);
+        const patches = all.slice([0, prefix, 0], [-1, -1, -1]) as Tensor;
         const norm = (tokens: Tensor) => body.norm(model.parameters, tokens);
         const map = (tokens: Tensor) => tokens.reshape([batch, rows, columns, width]);
         if (pooling === 'mean') {
           return { features: norm(patches.mean(1)), stages: [map(patches)], state: model.state };
         }
-        const [classToken, others] = [norm(first.reshape([batch, width])), norm(patches)];
+        const token: Tensor = pooling === 'both' ? all.slice([0, 0, 0], [-1, 1, -1]) : first;
+        const [classToken, others] = [norm(token.reshape([batch, width])), norm(patches)];
         const features = pooling === 'both' ? tf.concat([classToken, others.mean(1)], 1) : classToken;
         return { features, stages: [map(others)], state: model.state };
       }),

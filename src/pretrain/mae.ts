@@ -63,7 +63,7 @@ export function mae({ backbone: encoder, views, maskRatio, decoder, normalizeTar
     const masked = tf.tile(getTensor(parameters, 'mask_token'), [batch, patches - kept, 1]);
     const inPlace = gather(tf.concat([seen, masked], 1), drawn.places, { perSample: true });
     const tokens = tf.concat([classToken, inPlace], 1).add(getTensor(state, 'decoder_pos_embed')) as Tensor;
-    const decoded = body.norm(parameters, body.blocks(parameters, tokens, { training: true }));
+    const decoded = body.norm(parameters, body.blocks(parameters, tokens, { training: true }).all);
     return { predicted: layer(decoded, 'decoder_pred').slice([0, 1, 0], [-1, -1, -1]), drawn };
   };
 
