@@ -116,7 +116,8 @@ export function vit(options: VitOptions): Vit {
     width,
     variant: (changes) => vit({ ...options, ...changes }),
     embed: (model, images) => tf.tidy(() => embed(model, images)),
-    encode: (model, patches, options) => tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options).all)),
+    encode: (model, patches, options) =>
+      tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options).all)),
 
     initialize(key) {
       // PyTorch's default for a convolution, which timm leaves as it is.

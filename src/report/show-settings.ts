@@ -27,13 +27,15 @@ function flat({
     for (const [name, value] of Object.entries(recipe)) views[`${title}, ${name}`] = value;
   }
   const { seed: _, ...plain } = { seed: undefined, ...settings };
-  const { epochs, steps, ...rest } = plain as typeof settings;
+  // A method may have a momentum too: that of its slow copy.
+  const { epochs, steps, momentum, ...rest } = plain as typeof settings;
   return {
     backbone: method.backbone.name,
     ...method.settings,
     epochs,
     steps,
     ...rest,
+    'optimizer, momentum': momentum,
     batchSize,
     balanced,
     imageSize,
