@@ -103,7 +103,10 @@ const pretrained = await lab.pretrain(method, {
 // So the images **show color and contrast that the network did not predict**. Judge their structure only.
 
 // %%
-await lab.showReconstructions(method, pretrained.model, patches.heldOut, { seed, save: run.figure('painted.png') });
+await lab.showReconstructions(method, pretrained.model, patches.heldOut, {
+  seed,
+  save: run.figure('painted.png'),
+});
 
 // %%
 const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
