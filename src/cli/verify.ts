@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { digestOfFile } from '../base/index.js';
+import { digestOfFile, InterruptedError } from '../base/index.js';
+import type { FeatureComparison } from '../evaluate/index.js';
 import { isPretraining, pretrainingData } from '../experiments/index.js';
 import { compareWithBaselines, comparisonMetrics, initialFilesOf } from '../report/index.js';
 import { type Metric, runIdentity } from '../runs/index.js';
@@ -90,11 +91,15 @@ async function* evaluatedAgain(run: FinishedRun): AsyncGenerator<Finding> {
     holds: split === data.split.sha256,
     found: split === data.split.sha256 ? 'unchanged' : 'different',
   };
-  const encoder = await encoderOf(run, experiment);
-  const comparison = await compareWithBaselines(experiment, data, {
-    encoder,
-    initialFiles: initialFilesOf(run.weights),
-  });
+  let comparison: FeatureComparison | null;
+  try {
+    const trained = { encoder: await encoderOf(run, experiment), initialFiles: initialFilesOf(run.weights) };
+    comparison = await compareWithBaselines(experiment, data, trained);
+  } catch (error) {
+    if (error instanceof InterruptedError) throw error;
+    yield { what: 'metrics', holds: false, found: `not evaluated again: ${(error as Error).message}` };
+    return;
+  }
   const { metrics } = readOfRun<{ metrics: Metric[] }>(run.folder, 'metrics.json');
   if (!comparison) console.log('not evaluated again: no patch has a class');
   for (const { name, value, unit = '' } of comparison ? comparisonMetrics(comparison, '') : []) {

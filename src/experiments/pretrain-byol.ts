@@ -9,8 +9,8 @@ import { smallCrop, smallNetwork, smallScaled, smokeScaled } from './small-scale
  * (arXiv 2303.15693), and how the small scales depart from them. What that paper does not publish is taken from BYOL's
  * authors: their preset for 40 epochs, at 64 images on each of eight GPUs. The paper's reference code leaves that
  * preset unused: it has a momentum of .99 and a rate of .45 at 512 images. What differs at demo scale was chosen by
- * trials on synthetic slides of seed 1, in which features after a minute and a half were better than random
- * initialization and worse than color: without negatives, learning is slower.
+ * trials on another synthetic cohort than the notebooks', where features after a minute and a half were better than random
+ * initialization and worse than color. On the notebooks' they are no better than random initialization.
  */
 
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({

@@ -7,8 +7,8 @@ import { smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
  * (arXiv 2303.15693), and how the small scales depart from them. What that paper does not publish is taken from DINO's
- * authors: their recipe for ViT-S/16. In trials at demo scale, on synthetic slides of seed 1, the outputs collapsed
- * within a minute and a half: the loss is at log(outputs). Settings that learn in that time are not known.
+ * authors: their recipe for ViT-S/16. In trials at demo scale, on another synthetic cohort than the notebooks', the
+ * outputs collapsed within a minute and a half: the loss is at log(outputs). Settings that learn in that time are not known.
  */
 
 const isVit = (network: Backbone): network is Vit => 'variant' in network;

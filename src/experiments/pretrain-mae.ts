@@ -7,7 +7,7 @@ import { smokeScaled } from './small-scale.js';
 /*
  * The settings of MAE's authors (arXiv 2111.06377), for as many epochs as "Large-scale pretraining on pathological images
  * for fine-tuning of small pathological benchmarks" (arXiv 2303.15693) trains: its MAE came later, with no settings. What
- * differs at demo scale was chosen by trials on synthetic slides of seeds 1 to 3.
+ * differs at demo scale was chosen by trials on other synthetic cohorts than the notebooks'.
  */
 
 /** Crops and flips alone, as the authors'. */

@@ -7,7 +7,8 @@ import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
  * (arXiv 2303.15693), and how the small scales depart from them. What that paper does not publish is taken from MoCo v2's
- * reference implementation. What differs at demo scale was chosen by trials on synthetic slides of seed 1.
+ * reference implementation. What differs at demo scale was chosen by trials on another synthetic cohort than the
+ * notebooks'.
  */
 
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({

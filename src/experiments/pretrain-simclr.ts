@@ -8,7 +8,8 @@ import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
  * (arXiv 2303.15693), and how the small scales depart from them. What that paper does not publish is taken from the
  * 100-epoch SimCLR settings of the implementation it used; its batch of 512 images makes 1,024 views. What differs at demo
- * scale was chosen by trials on synthetic slides of seeds 1 to 3; `npm run campaign -- learns` measures other seeds.
+ * scale was chosen by trials on other synthetic cohorts than the notebooks'; `npm run campaign -- learns` measures other
+ * seeds.
  */
 
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({

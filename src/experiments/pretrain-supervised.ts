@@ -7,7 +7,7 @@ import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
  * (arXiv 2303.15693) and its reference code, which smooths no labels and weighs no classes. What differs at demo scale was
- * chosen by trials on synthetic slides of seeds 1 to 3.
+ * chosen by trials on other synthetic cohorts than the notebooks'.
  */
 
 const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({

@@ -43,6 +43,18 @@ describe('the data of a pretraining', () => {
     expect(bank).toBeNull();
   });
 
+  it('and their split are the same for every seed, the order of training is not', async () => {
+    const data = await shards(4);
+    const of = (seed: number) =>
+      pretrainingData(pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data, batchSize: 4, seed }));
+    const [one, other] = [await of(1), await of(2)];
+    expect(other.split.sha256).toBe(one.split.sha256);
+    expect(other.heldOut.identity).toBe(one.heldOut.identity);
+    expect(other.bank!.identity).toBe(one.bank!.identity);
+    expect(other.train.rows).toEqual(one.train.rows);
+    expect(other.train.patchesOf(0)).not.toEqual(one.train.patchesOf(0));
+  });
+
   it('are refused to a method that learns from classes where there are none', async () => {
     await expect(opened('10-pretrain-supervised', 0)).rejects.toThrow(
       /Supervised learns from classes, and .* has no patches with a class to train on; use data with classes, or/,

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
-import { type Entry, fromFdPromise } from 'yauzl';
+import { fromFdPromise } from 'yauzl';
 import { readBytes } from '../../engine/index.js';
 
 /*
@@ -27,14 +27,13 @@ export async function zipMembers(file: FileHandle, path: string): Promise<Map<st
     throw new Error(`its zip archive is damaged or did not arrive whole: ${error.message}`, { cause: error });
   };
   const archive = await fromFdPromise(file.fd, { autoClose: false }).catch(damaged);
-  const contentOf = async (entry: Entry) =>
-    (await archive.readLocalFileHeaderPromise(entry, { minimal: true })).fileDataStart;
   const members = new Map<string, ZipMember>();
   const entries = archive.eachEntry();
   for (;;) {
-    const { value: entry, done } = await entries.next().catch(damaged);
-    if (done) return members;
-    const { fileName: name, compressedSize, uncompressedSize: size, compressionMethod } = entry as Entry;
+    const next = await entries.next().catch(damaged);
+    if (next.done) return members;
+    const entry = next.value;
+    const { fileName: name, compressedSize, uncompressedSize: size, compressionMethod } = entry;
     if (entry.isEncrypted()) throw new Error(`its member ${name} is encrypted`);
     if (!entry.canDecodeFileData()) {
       throw new Error(`its member ${name} is compressed by method ${compressionMethod}`);
@@ -45,7 +44,8 @@ export async function zipMembers(file: FileHandle, path: string): Promise<Map<st
       size,
       stored,
       async read(begin = 0, end = size) {
-        const start = await contentOf(entry).catch(damaged);
+        const header = archive.readLocalFileHeaderPromise(entry, { minimal: true });
+        const { fileDataStart: start } = await header.catch(damaged);
         if (stored) return readBytes(file, path, start + begin, end - begin);
         const packed = Buffer.from(await readBytes(file, path, start, compressedSize));
         return exactly((await inflate(packed, size, name)).subarray(begin, end));
