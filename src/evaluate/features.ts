@@ -35,11 +35,15 @@ export interface ExtractOptions {
 }
 
 /**
- * Runs a backbone in inference mode (running statistics, no dropout) over the patches of sources, with one compiled
- * function per source. Weights are an argument, so that a backbone in training is not compiled again.
+ * Runs a backbone in inference mode (running statistics, no dropout) over the patches of sources. The backbone is compiled
+ * once for all of them, apart from what decodes their batches. Weights are an argument, so that a backbone in training is
+ * not compiled again.
  */
 export class FeatureExtractor {
-  private readonly compiled = new Map<BatchSource, Compiled<[ModelTensors, Tensors], Tensor>>();
+  /** By encoding and batch size. */
+  private readonly views = new Map<string, Compiled<[Tensors], Tensor>>();
+  /** By the images' shape. */
+  private readonly features = new Map<string, Compiled<[ModelTensors, Tensor], Tensor>>();
 
   constructor(
     private readonly backbone: Backbone,
@@ -56,37 +60,57 @@ export class FeatureExtractor {
     { onProgress, signal }: ExtractOptions = {},
   ): Promise<Features> {
     const { featureSize: width } = this.backbone;
-    const features = this.compiledFor(source);
+    const views = this.viewsOf(source);
     const values = new Float32Array(source.count * width);
     for await (const { loaded, first, count } of batchesOnce(source, signal)) {
-      const batch = await features(model, loaded);
-      values.set((await batch.data<'float32'>()).subarray(0, count * width), first * width);
-      batch.dispose();
+      const images = await views(loaded);
+      values.set(await this.valuesOf(model, images, count), first * width);
       onProgress?.(first + count, source.count);
     }
     return { values, count: source.count, width };
   }
 
-  /** Frees the compiled functions. */
-  dispose(): void {
-    for (const compiled of this.compiled.values()) compiled.dispose();
-    this.compiled.clear();
+  /**
+   * Features of the first images of a batch.
+   *
+   * @param images `[batch, size, size, 3]`, normalized; disposed of
+   * @returns `[count, featureSize]`
+   */
+  async valuesOf(model: ModelTensors, images: Tensor, count: number): Promise<Float32Array> {
+    const features = once(this.features, String(images.shape), () => {
+      const { backbone } = this;
+      return compile(function features(model: ModelTensors, images: Tensor) {
+        return backbone.apply(model, images, { training: false }).features;
+      });
+    });
+    const batch = await features(model, images).finally(() => images.dispose());
+    const values = await batch.data<'float32'>();
+    batch.dispose();
+    return values.subarray(0, count * this.backbone.featureSize);
   }
 
-  private compiledFor(source: BatchSource): Compiled<[ModelTensors, Tensors], Tensor> {
-    let compiled = this.compiled.get(source);
-    if (!compiled) {
-      const { backbone, view } = this;
-      const crop = Math.round((view.crop ?? 1) * source.size);
-      compiled = compile(function features(model: ModelTensors, loaded: Tensors) {
-        const images = imagesOfDecoded(source.decode(loaded).images);
-        const views = normalize(centerView(images, { crop, size: view.size }), view.colors);
-        return backbone.apply(model, views, { training: false }).features;
-      });
-      this.compiled.set(source, compiled);
-    }
-    return compiled;
+  /** Frees the compiled functions. */
+  dispose(): void {
+    for (const compiled of [...this.views.values(), ...this.features.values()]) compiled.dispose();
+    this.views.clear();
+    this.features.clear();
   }
+
+  private viewsOf(source: BatchSource): Compiled<[Tensors], Tensor> {
+    const { size, colors, crop: share = 1 } = this.view;
+    return once(this.views, `${source.encodingKey} ${source.batchSize}`, () => {
+      const crop = Math.round(share * source.size);
+      return compile(function evaluationViews(loaded: Tensors) {
+        return normalize(centerView(imagesOfDecoded(source.decode(loaded).images), { crop, size }), colors);
+      });
+    });
+  }
+}
+
+function once<Value>(made: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = made.get(key) ?? make();
+  made.set(key, value);
+  return value;
 }
 
 /** Features of a source's patches; see `FeatureExtractor`. */

@@ -2,7 +2,6 @@ import { applyViews, drawViewParameters, normalize, type ViewRecipe } from '../a
 import type { Key } from '../base/index.js';
 import { type Compiled, compile, disposeTensors, type Tensor, type Tensors } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
-import type { ModelTensors } from '../models/index.js';
 import { alignment, uniformity } from './alignment.js';
 import { featureStd, rankMe } from './collapse.js';
 import { type Encoder, FeatureExtractor, type Features } from './features.js';
@@ -46,21 +45,31 @@ export class MonitoredFeatures {
 
   constructor(private readonly signal?: AbortSignal) {}
 
-  of({ backbone, model, view }: Encoder, source: BatchSource): Promise<Features> {
-    this.extractor ??= new FeatureExtractor(backbone, view);
+  of(encoder: Encoder, source: BatchSource): Promise<Features> {
+    const { model } = encoder;
     // A step creates new tensors.
     const weights = Object.values(model.parameters)[0]!.id;
     const known = this.found.get(source);
     if (known?.weights === weights) return known.features;
-    const features = this.extractor.extract(model, source, { signal: this.signal });
+    const features = this.extractorOf(encoder).extract(model, source, { signal: this.signal });
     this.found.set(source, { weights, features });
     return features;
+  }
+
+  /** The same compiled backbone for images that are no source's, as `FeatureExtractor.valuesOf`. */
+  ofImages(encoder: Encoder, images: Tensor, count: number): Promise<Float32Array> {
+    return this.extractorOf(encoder).valuesOf(encoder.model, images, count);
   }
 
   dispose(): void {
     this.extractor?.dispose();
     this.extractor = undefined;
     this.found.clear();
+  }
+
+  private extractorOf({ backbone, view }: Encoder): FeatureExtractor {
+    this.extractor ??= new FeatureExtractor(backbone, view);
+    return this.extractor;
   }
 }
 
@@ -117,26 +126,24 @@ export function collapseMonitor(options: MonitorOptions & { patches: BatchSource
 export function alignmentMonitor(
   options: MonitorOptions & { patches: BatchSource; views: ViewRecipe; key: Key },
 ): Monitor {
-  const { patches, views, key, everySteps } = options;
+  const { patches, views, key, everySteps, signal, features: all = new MonitoredFeatures(signal) } = options;
   const { batchSize, size } = patches;
-  let compiled: Compiled<[ModelTensors, Tensors, Tensors], Tensor> | undefined;
+  let compiled: Compiled<[Tensors, Tensors], Tensor> | undefined;
   return {
     everySteps,
     panel: { title: 'alignment', metrics: ['alignment'] },
-    async run({ backbone, model, view: { colors } }) {
-      compiled ??= compile(function featuresOfView(model: ModelTensors, loaded: Tensors, drawn: Tensors) {
-        const images = normalize(applyViews(patches.decode(loaded).images, drawn, views), colors);
-        return backbone.apply(model, images, { training: false }).features;
+    async run(encoder) {
+      const { backbone, view } = encoder;
+      compiled ??= compile(function alignedViews(loaded: Tensors, drawn: Tensors) {
+        return normalize(applyViews(patches.decode(loaded).images, drawn, views), view.colors);
       });
       const loaded = await patches.load(0);
       const count = Math.min(batchSize, patches.count);
       const found: Features[] = [];
-      for (const view of [0, 1]) {
-        const drawn = drawViewParameters(views, batchSize, { height: size, width: size }, key.fold(view));
-        const batch = await compiled(model, loaded, drawn);
-        const values = (await batch.data<'float32'>()).slice(0, count * backbone.featureSize);
-        found.push({ values, count, width: backbone.featureSize });
-        disposeTensors(drawn, { batch });
+      for (const number of [0, 1]) {
+        const drawn = drawViewParameters(views, batchSize, { height: size, width: size }, key.fold(number));
+        const images = await compiled(loaded, drawn).finally(() => disposeTensors(drawn));
+        found.push({ values: await all.ofImages(encoder, images, count), count, width: backbone.featureSize });
       }
       disposeTensors(loaded);
       return { alignment: alignment(found[0]!, found[1]!) };
@@ -144,6 +151,7 @@ export function alignmentMonitor(
     dispose() {
       compiled?.dispose();
       compiled = undefined;
+      all.dispose();
     },
   };
 }

@@ -162,6 +162,11 @@ export class BatchSource {
     return { images, labels, ...(masks && { masks: integersOf(masks) }) };
   }
 
+  /** Sources with the same one decode their batches alike. */
+  get encodingKey(): string {
+    return canonicalJson(this.encoding);
+  }
+
   private get encoding() {
     return { size: this.dataset.size, ratio: this.ratio, masks: this.options.masks ?? false };
   }

@@ -61,7 +61,7 @@ function monitorsOf(
   const shared = { everySteps, features: new MonitoredFeatures(interruptSignal()) };
   const collapse = collapseMonitor({ ...shared, patches: heldOut });
   const views = { patches: heldOut, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
-  const always = [collapse, alignmentMonitor({ ...views, everySteps })];
+  const always = [collapse, alignmentMonitor({ ...views, ...shared })];
   if (!bank) return always;
   // As the comparison at the end: of a few patches all vote.
   const most = Math.min(neighbors, bank.count);
