@@ -6,7 +6,6 @@ import {
   auditGivenSplit,
   auditRules,
   auditText,
-  type CompileReport,
   type GroupBy,
   type GroupKey,
   type ImageFacts,
@@ -29,7 +28,7 @@ Checks a split for leaks: patients, slides or sites (--apart) and exact duplicat
 images across splits that look alike; with --apart near they count as leaks. WHERE is
   a folder that \`pathlab compile\` wrote  its table's split, else its definition's rule or --by
   a folder of images                     with subfolders named train, val or validation, test, and no others
-  a table (.csv) of images               with the columns path and side, and optionally id, slide, patient, site
+  a table (.csv) of images               with the columns path and split, and optionally id, slide, patient, site
 
   --apart LIST       what may not be across splits: slide, patient, site, near (similar images), separated by commas;
                      none: exact duplicates only (patient)
@@ -90,7 +89,7 @@ export async function audit(args: readonly string[]): Promise<number> {
         }
         const leaks = leakTable(found).objects() as Record<string, string>[];
         for (const leak of leaks.slice(0, 10)) {
-          console.log(`  ${leak.kind} ${leak.value}: ${leak.sides} (${leak.examples})`);
+          console.log(`  ${leak.kind} ${leak.value}: ${leak.splits} (${leak.examples})`);
         }
         if (leaks.length > 10) console.log(`  and ${leaks.length - 10} more`);
       }
@@ -145,7 +144,7 @@ async function auditsOf(
     let isDivided = false;
     const check = (patches: readonly ImageFacts[]) => {
       requireKnown(patches, apart, notInShards);
-      const without = patches.filter(({ side }) => side === null).length;
+      const without = patches.filter(({ split }) => split === null).length;
       isDivided = without < patches.length && !dividesAnew;
       if (!isDivided) {
         requireDivisible(patches, by);
@@ -182,8 +181,8 @@ async function auditsOf(
 /** Why the groups of a compiled dataset may not be patients. */
 async function knownOf(where: string): Promise<string[]> {
   if (!existsSync(join(where, 'index.arrow'))) return [];
-  const { split }: Partial<CompileReport> = await readReport(where);
-  return split?.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
+  const { split } = await readReport(where);
+  return split.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
 }
 
 function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
@@ -192,20 +191,15 @@ function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart'
 
 /** The definition's rule, overridden by options. */
 async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values']): Promise<SplitRule> {
-  const report: Partial<CompileReport> = await readReport(folder);
-  if (!report.split) {
-    throw new UsageError(
-      `${folder} has a report of an earlier version without a split rule; compile it again (existing shards are kept)`,
-    );
-  }
+  const { split } = await readReport(folder);
   const share = (name: 'validation' | 'test') => {
     const text = values[name];
-    if (text === undefined) return report.split![name];
+    if (text === undefined) return split[name];
     if (/^(0|0?\.\d+)$/.test(text)) return Number(text);
     throw new UsageError(`--${name} takes a fraction from 0 to below 1; got "${text}"`);
   };
-  const folds = wholeNumber('folds', values.folds) ?? report.split.folds;
-  return { ...report.split, validation: share('validation'), test: share('test'), folds };
+  const folds = wholeNumber('folds', values.folds) ?? split.folds;
+  return { ...split, validation: share('validation'), test: share('test'), folds };
 }
 
 const divisions: Readonly<Record<string, GroupBy>> = {

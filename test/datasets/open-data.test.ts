@@ -295,8 +295,15 @@ describe('a table of patches', () => {
     write('t.csv', 'file,set\na.jpg,A\nb.jpg,B\n');
     const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
     expect(definition.source).toMatchObject({ columns: { path: 'file' } });
-    expect(definition.source).not.toMatchObject({ columns: { side: expect.anything() } });
+    expect(definition.source).not.toMatchObject({ columns: { split: expect.anything() } });
     expect(understood[0]).toMatch(/; set is not used\.$/);
+  });
+
+  it.each(['split', 'Side', 'partition'])('may call its split "%s"', async (column) => {
+    write('t.csv', `file,${column}\na.jpg,train\nb.jpg,val\n`);
+    const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
+    expect(definition.source).toMatchObject({ columns: { path: 'file', split: column } });
+    expect(understood[0]).toMatch(new RegExp(`"${column}" the split`));
   });
 
   it('of patches that differ in size opens at the size that is asked for', async () => {

@@ -59,7 +59,7 @@ function define(change: object = {}): string {
   return join(folder, 'mine.json');
 }
 
-const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', side: 'set' };
+const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', split: 'set' };
 const table = { kind: 'csv', table: 'table.csv', folder: 'files', columns };
 
 type Options = Pick<
@@ -314,16 +314,16 @@ describe('images of any shape', () => {
 });
 
 describe('precut patches in a table', () => {
-  it('keep patient, site and side', async () => {
+  it('keep patient, site and split', async () => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nb.jpg,1,008,south,val\nc.jpg,1,,,\n');
     const { folder: made, report } = await compiled(define({ source: table }));
     expect(report.counts).toMatchObject({
       bySite: { north: 1, south: 1, '(unknown)': 1 },
-      bySide: { train: 1, validation: 1 },
+      bySplit: { train: 1, validation: 1 },
     });
     const rows = (await readShardIndex(join(made, 'index.arrow'))).objects() as Record<string, unknown>[];
-    expect(rows.map(({ slide, patient, site, side }) => [slide, patient, site, side])).toEqual([
+    expect(rows.map(({ slide, patient, site, split }) => [slide, patient, site, split])).toEqual([
       ['a', '007', 'north', 'train'],
       ['b', '008', 'south', 'validation'],
       ['c', null, null, null],
@@ -400,8 +400,8 @@ describe('precut patches in a table', () => {
 
     // They are divided as if all had been read.
     const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
-    const sides = async (...words: string[]) => /Split: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
-    expect(await sides('--max-images', '2')).toBe(await sides());
+    const splits = async (...words: string[]) => /Split: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
+    expect(await splits('--max-images', '2')).toBe(await splits());
     const unknown = await audited('', ...anew);
     expect(unknown.said).toMatch(/1 images are in no split, because the split's group is unknown for them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/in no split/);

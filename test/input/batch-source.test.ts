@@ -71,7 +71,7 @@ describe('openShardDataset', () => {
     expect(splits).toBeNull();
   });
 
-  it('refuses a folder that is not compiled, or was before reports held the classes', async () => {
+  it('refuses a folder that is not compiled, or was compiled by an earlier version', async () => {
     await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/is not a compiled dataset/);
     const place = temporaryFolder();
     for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
@@ -81,6 +81,10 @@ describe('openShardDataset', () => {
     writeFileSync(join(place, 'report.json'), JSON.stringify({ ...older, classes: ['acinar', 'nested'] }));
     await expect(openShardDataset(place)).rejects.toThrow(
       /of the class "(diffuse|papillary)", which is not in its report/,
+    );
+    writeFileSync(join(place, 'report.json'), JSON.stringify({ ...dataset.report, shardVersion: 2 }));
+    await expect(openShardDataset(place)).rejects.toThrow(
+      /has shards of version 2; this version of pathlab reads version 3\. Run "pathlab compile" again/,
     );
   });
 

@@ -84,9 +84,9 @@ export function auditRules(
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
       split.folds.forEach((fold, index) => {
-        const sides = splitNames(fold);
-        const sideOf = (image: ImageFacts) => sides.get(slideOf(image)) ?? null;
-        const audit = auditSides(audited, sideOf, pairs, { apart, near, distance });
+        const splits = splitNames(fold);
+        const splitOf = (image: ImageFacts) => splits.get(slideOf(image)) ?? null;
+        const audit = auditImages(audited, splitOf, pairs, { apart, near, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
       });
     }
@@ -99,7 +99,7 @@ export function auditGivenSplit(
   audited: AuditedImages,
   { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
 ): SplitAudit {
-  return auditSides(audited, ({ side }) => side, pairsOf(audited.images, distance), { apart, near, distance });
+  return auditImages(audited, ({ split }) => split, pairsOf(audited.images, distance), { apart, near, distance });
 }
 
 function pairsOf(images: readonly AuditedImage[], distance: number): NearPair[] {
@@ -114,20 +114,20 @@ function slideOf({ slide, id }: ImageFacts): string {
   return slide ?? id;
 }
 
-function auditSides(
+function auditImages(
   { images, unread }: Pick<AuditedImages, 'images' | 'unread'>,
-  sideOf: (image: ImageFacts) => string | null,
+  splitOf: (image: ImageFacts) => string | null,
   pairs: readonly NearPair[],
   { apart, near, distance }: { apart: readonly GroupKey[]; near: boolean | undefined; distance: number },
 ): SplitAudit {
-  const places = [...images.keys()].filter((place) => sideOf(images[place]!) !== null);
+  const places = [...images.keys()].filter((place) => splitOf(images[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
   // The first rows are the images that were read, as the pairs count them.
   const placed: (ImageFacts & Partial<AuditedImage>)[] = places.map((place) => images[place]!);
-  for (const image of unread) if (sideOf(image) !== null) placed.push(image);
+  for (const image of unread) if (splitOf(image) !== null) placed.push(image);
   const rows = table({
     id: placed.map(({ id }) => id),
-    side: placed.map((image) => sideOf(image)!),
+    split: placed.map((image) => splitOf(image)!),
     slide: placed.map(({ slide }) => slide),
     patient: placed.map(({ patient }) => patient),
     site: placed.map(({ site }) => site),

@@ -121,7 +121,7 @@ export async function compilePatches(
               class: label.class,
               ...{ patient, site, synthetic, scores: label.shares },
               ...{ slide: patch.id, ...place },
-              ...(patch.side !== undefined && { side: patch.side }),
+              ...(patch.split !== undefined && { split: patch.split }),
             },
           });
         if ('image' in image) {

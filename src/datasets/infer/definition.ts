@@ -43,11 +43,9 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
   const cells = (column: string) => (rows.array(column) as string[]).map((cell) => cell.trim());
   const { columns, groupColumn, unused } = recognizeColumns(table, rows.columnNames(), cells);
   const folder = dirname(table);
-  const { path, mask, class: label, patient, site, side } = columns;
-  const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, side });
-  const roles = words.flatMap(([part, column]) =>
-    column === undefined ? [] : [`"${column}" the ${part === 'side' ? 'split' : part}`],
-  );
+  const { path, mask, class: label, patient, site, split } = columns;
+  const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, split });
+  const roles = words.flatMap(([part, column]) => (column === undefined ? [] : [`"${column}" the ${part}`]));
   const without = unused.length > 0 ? `; ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used` : '';
   const understood = [
     `${basename(table)} is a table of ${quantity(rows.numRows(), 'patch', 'patches')}: ${roles.join(', ')}${without}.`,
@@ -195,8 +193,8 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
         `name ${table}`,
     );
   }
-  const side = names.filter((name) => splitNameOf(name) !== undefined);
-  if (side.length === names.length) {
+  const splits = names.filter((name) => splitNameOf(name) !== undefined);
+  if (splits.length === names.length) {
     throw new Error(
       `${folder} is split into ${names.join(', ')}, which are not classes. Name ${table} and a column "split"`,
     );
