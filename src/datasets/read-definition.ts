@@ -16,8 +16,8 @@ export function readDefinition(nameOrPath: string, root = projectRoot): DatasetD
   const path = definitionPath(nameOrPath, root);
   if (!nameOrPath.endsWith('.json') && !existsSync(path)) {
     throw new RangeError(
-      `there is no definition "${nameOrPath}": data-manifests/ holds ${definitionNames(dirname(path)).join(', ')}; a ` +
-        'definition of your own is named by its path, which ends with .json',
+      `there is no definition "${nameOrPath}": data-manifests/ holds ${definitionNames(dirname(path)).join(', ')}; to ` +
+        'use your own definition, give its path, which ends with .json',
     );
   }
   return checkDefinition(readJsonFile(path, 'the dataset definition'), path);

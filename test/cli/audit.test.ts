@@ -178,13 +178,13 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(join(folder, 'nowhere'))).rejects.toThrow(/there is no folder or table .*nowhere/);
     await expect(run(where)).rejects.toThrow(/no image has a patient: name a pattern with --patient/);
     await expect(run(where, '--patient', 'p')).rejects.toThrow(/regular expression with one group; got "p"/);
-    await expect(run(where, ...patient)).rejects.toThrow(/test\/b\.png has no patient in it/);
+    await expect(run(where, ...patient)).rejects.toThrow(/no patient was found in test\/b\.png/);
     await expect(run(where, '--apart', 'hospital')).rejects.toThrow(
       /--apart takes slide, patient, site, near, or none/,
     );
     await expect(run(where, '--by', 'site')).rejects.toThrow(/--by is for a compiled dataset/);
     await expect(run(where, '--report', 'audit.txt')).rejects.toThrow(/takes a \.json or \.html file/);
-    await expect(run(join(where, 'train'))).rejects.toThrow(/is not split: it has a\.png, not two folders/);
+    await expect(run(join(where, 'train'))).rejects.toThrow(/is not split: it has a\.png, but it needs folders/);
     await write('wrong', { 'test/c.png': Buffer.from('text') });
     await expect(run(where, '--apart', 'none')).rejects.toThrow(
       /wrong\/test\/c\.png is not a jpeg, png, tiff, webp image/,

@@ -124,7 +124,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const none = auditRules(oneSite, shares, { by: ['site'] });
     expect(none.folds).toEqual([]);
     expect(none.impossible).toEqual([
-      { by: 'site', reason: expect.stringMatching(/needs at least 3; there are 1\. Ask for a division by slide$/) },
+      { by: 'site', reason: expect.stringMatching(/needs at least 3; there are 1\. Use a split by slide$/) },
     ]);
   });
 

@@ -135,7 +135,7 @@ describe('readDefinition', () => {
       'folds hold out more than there is',
       'pcam200',
       (d) => Object.assign(d.split, { validation: 0.2, test: 0.2 }),
-      /split: 3 folds cannot each hold out another 0\.2 \+ 0\.2 of the slides/,
+      /split: 3 folds cannot each hold out a different 0\.2 \+ 0\.2 of the slides/,
     ],
     [
       'a mask value is none',

@@ -140,7 +140,7 @@ describe('precut patches in class folders', () => {
     const deep = sharp(values, { raw: { width: 48, height: 48, channels: 3 } }).toColourspace('rgb16');
     write('files/0/p9_deep.png', await deep.clone().png().toBuffer());
     const { report } = await compiled(define());
-    const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, and patches hold 8 bits/);
+    const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, but patches need 8 bits/);
     expect(report.failures.map((failure) => failure.reason)).toEqual([reason]);
     expect(report.counts.patches).toBe(4);
     // One that is first, and larger, does not decide the size of the others.
@@ -153,7 +153,10 @@ describe('precut patches in class folders', () => {
     const path = define();
     const { report } = await compiled(path);
     expect(report.failures).toEqual([
-      { slide: '0-p9_large', reason: expect.stringMatching(/is 96 x 96 px and the first patch 48 x 48 px.*--size/) },
+      {
+        slide: '0-p9_large',
+        reason: expect.stringMatching(/is 96 x 96 px, but the first patch is 48 x 48 px.*--size/),
+      },
     ]);
     const resized = await compiled(path, { size: 96 });
     expect(resized.report).toMatchObject({ failures: [], precut: { copied: 1, encoded: 4 }, counts: { patches: 5 } });
@@ -307,7 +310,7 @@ describe('images of any shape', () => {
     expect(await count({ tile: 32, stride: 16, edge: 'drop' })).toBe(15);
     await expect(count({ stride: 16 })).rejects.toThrow(/give the tile size too/);
     await expect(count({ tile: 32, minimumTissue: 1 })).rejects.toThrow(/no tile has the minimum tissue \(--tissue\)/);
-    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give a size or tiles, not both/);
+    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give either a size or a tile size/);
     await expect(count({ tile: 32, edge: 'mirror' as never })).rejects.toThrow(/edge is shift or drop; got "mirror"/);
     await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: .* with --tile PX/);
   });

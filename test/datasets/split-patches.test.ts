@@ -127,7 +127,10 @@ describe('splitPatches', () => {
     expect(splitPatches(setOf(patches), { by: 'patient' }, key(1)).by).toBe('patient');
     const onlyTrain = patches.map((patch) => ({ ...patch, split: 'train' }));
     const own = splitPatches(setOf(onlyTrain), {}, key(1));
-    expect([own.by, own.notes[0]]).toEqual(['patient', expect.stringMatching(/has train only: it holds nothing out/)]);
+    expect([own.by, own.notes[0]]).toEqual([
+      'patient',
+      expect.stringMatching(/own split is not used, because it has train only/),
+    ]);
     expect(() => splitPatches(setOf(cohort(6)), { by: 'given' }, key(1))).toThrow(/there is no given split/);
   });
 
@@ -179,7 +182,7 @@ describe('splitPatches', () => {
     const split = splitPatches(setOf(patches), {}, key(1));
     const real = patches.flatMap(({ patient }, row) => (patient === 'real' ? [row] : []));
     expect(real.every((row) => split.train.includes(row))).toBe(true);
-    expect(split.notes).toEqual(['To train on alone, since none of their patches has a class: 1 patient.']);
+    expect(split.notes).toEqual(['For training only, because none of their patches has a class: 1 patient.']);
     const none = cohort(9).map((patch) => ({ ...patch, label: undefined }));
     const unlabelled = splitPatches(setOf(none), {}, key(1));
     expect([unlabelled.by, unlabelled.heldOut.length, unlabelled.notes]).toEqual(['patient', 18, []]);
@@ -231,7 +234,7 @@ describe('splitPatches', () => {
       /by must be given, patient, slide or/,
     );
     const single = setOf([{ slide: 'a', label: 0 }], { ready: true });
-    expect(() => splitPatches(single, {}, key(1))).toThrow(/has no patch to judge by/);
+    expect(() => splitPatches(single, {}, key(1))).toThrow(/has no patch to evaluate on/);
   });
 
   it('divides a million patches of ten thousand patients', () => {

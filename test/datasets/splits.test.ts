@@ -99,12 +99,12 @@ describe('splitSlides', () => {
 
   it('says when there are too few', () => {
     expect(() => splitSlides(slides.slice(0, 6), paper, key(1))).toThrow(
-      /3 folds that each hold out other slides need at least 7; th/,
+      /3 folds with different held-out slides need at least 7; th/,
     );
     expect(() => splitSlides(slides.slice(0, 3), { ...paper, folds: 1, validation: 0.5, test: 0.4 }, key(1))).toThrow(
-      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Ask for smaller shares$/,
+      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Use smaller fractions$/,
     );
-    expect(() => splitSlides(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
+    expect(() => splitSlides(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out a different 3 %/);
     const one = slides.map((slide) => ({ ...slide, class: slide.id === 's1' ? 'single' : 'all' }));
     expect(() => splitSlides(one, { ...paper, stratified: true }, key(1))).toThrow(
       /of the class "single" need at least 7; there are 1/,

@@ -179,7 +179,7 @@ describe('downloadAll', () => {
     const { failed, received } = await downloadAll(folder, wanted, { ...quick, attempts: 3 });
     expect(failed.map(({ path }) => path)).toEqual(['bad', 'none']);
     expect(failed[0]!.reason).toMatch(/the server has an internal error \(500\)/);
-    expect(failed[1]!.reason).toMatch(/the server does not have it \(404\)/);
+    expect(failed[1]!.reason).toMatch(/the server does not have this file \(404\)/);
     expect(received.map(({ path }) => path)).toEqual(['good']);
     expect(requests.filter(({ path }) => path === '/bad').length).toBe(3);
     expect(requests.filter(({ path }) => path === '/none').length).toBe(1);

@@ -37,9 +37,9 @@ describe('a step that cannot be recorded is refused with the call and its line',
     ['arraySync', /reading a tensor on the host[\s\S]*at arraySync/, (x) => x.mul((x.sum().arraySync() as number) + 1)],
     ['print', /reading a tensor on the host[\s\S]*at print/, (x) => void x.print()],
     ['data', /reading a tensor on the host[\s\S]*at data/, (x) => void x.data()],
-    ['Math.random', /a random number of the host/, (x) => x.mul(Math.random())],
-    ['tf.randomNormal', /a random number of the host[\s\S]*at randomNormal/, (x) => x.add(tf.randomNormal([2]))],
-    ['tf.dropout', /a random number of the host[\s\S]*at dropout/, (x) => tf.dropout(x, 0.5)],
+    ['Math.random', /a random number from the host/, (x) => x.mul(Math.random())],
+    ['tf.randomNormal', /a random number from the host[\s\S]*at randomNormal/, (x) => x.add(tf.randomNormal([2]))],
+    ['tf.dropout', /a random number from the host[\s\S]*at dropout/, (x) => tf.dropout(x, 0.5)],
     ['uploadBytes', /uploading bytes[\s\S]*at uploadBytes/, (x) => x.add(uploadBytes(new Uint8Array(2), [2]))],
     [
       'a stateful op',
@@ -107,7 +107,7 @@ describe('a step that cannot be recorded is refused with the call and its line',
   });
 
   it('a promise', async () => {
-    expect(await refusal(async (x) => x.add(1))).toMatch(/gives a promise/);
+    expect(await refusal(async (x) => x.add(1))).toMatch(/returns a promise/);
   });
 
   it('disposing of an input', async () => {

@@ -225,12 +225,12 @@ describe('BatchSource', () => {
 
   it.each<[Partial<BatchSourceOptions>, RegExp]>([
     [{ batchSize: 0 }, /batchSize must be a positive integer; got 0/],
-    [{ patches: [0, 1.5] }, /rows of the index, 0 to \d+; number 1 of them is 1.5/],
-    [{ patches: [Number.NaN] }, /number 0 of them is NaN/],
-    [{ patches: [-1] }, /number 0 of them is -1/],
-    [{ patches: [] }, /no patches are chosen/],
+    [{ patches: [0, 1.5] }, /rows of the index, 0 to \d+; patches\[1\] is 1.5/],
+    [{ patches: [Number.NaN] }, /patches\[0\] is NaN/],
+    [{ patches: [-1] }, /patches\[0\] is -1/],
+    [{ patches: [] }, /no patches of .* are selected/],
     [{ imageSize: 0 }, /imageSize must be a positive whole number of px/],
-    [{ masks: true }, /patch 0 of .* has no mask, and masks are asked for/],
+    [{ masks: true }, /patch 0 of .* has no mask, but masks were requested/],
     [{ batchSize: 6, patches: [1, 2, 3], key: key(1) }, /3 patches do not fill one batch of 6/],
   ])('refuses %j', (options, message) => {
     expect(() => new BatchSource(dataset, { batchSize: 1, ...options })).toThrow(message);

@@ -30,9 +30,8 @@ export async function imagesOfFolder(folder: string, options: UserImagesOptions 
   const folders = entries.filter((entry) => entry.isDirectory() && splitNameOf(entry.name));
   if (new Set(folders.map(({ name }) => splitNameOf(name))).size < 2) {
     throw new Error(
-      `${place} is not split: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, not two folders ` +
-        `named ${splitNameList} for two splits. Name a folder that has them, a table (.csv), or a folder that ` +
-        '"pathlab compile" made',
+      `${place} is not split: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, but it needs folders of at ` +
+        `least two splits, named ${splitNameList}. Name such a folder, a table (.csv), or a folder that "pathlab compile" wrote`,
     );
   }
   const facts: Facts[] = [];
@@ -177,7 +176,7 @@ async function entriesOf(folder: string) {
 function patientIn(path: string, pattern: RegExp | undefined): string | null {
   if (!pattern) return null;
   const patient = pattern.exec(path)?.[1];
-  if (patient === undefined) throw new Error(`${path} has no patient in it (${pattern.source})`);
+  if (patient === undefined) throw new Error(`no patient was found in ${path} by the pattern ${pattern.source}`);
   return patient;
 }
 

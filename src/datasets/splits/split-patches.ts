@@ -66,7 +66,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const split = { train: rows(train), heldOut: rows(heldOut) };
   for (const [name, part] of Object.entries(split)) {
     if (part.length === 0)
-      throw new Error(`the split has no patch ${name === 'train' ? 'to train on' : 'to judge by'}`);
+      throw new Error(`the split has no patch ${name === 'train' ? 'to train on' : 'to evaluate on'}`);
   }
   const column = columnOf(by, dataset);
   const groupCount = (part: Int32Array) => (column ? new Set(part.map((row) => column.codes[row]!)).size : part.length);
@@ -89,7 +89,7 @@ function defaultDivision({ splits, patients, labels, report }: Patches, notes: s
   if (splits) {
     const parts = givenSplits(splits);
     if (countOf(parts, train) > 0 && countOf(parts, heldOut) > 0) return 'given';
-    notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out and is not used.`);
+    notes.push(`The table's own split is not used, because it has ${splits.names.join(' and ')} only.`);
   }
   let known = 0;
   let all = 0;
@@ -161,7 +161,7 @@ function partsOfGroups(
   }
   const unlabelled = names.length - groups.length;
   if (unlabelled > 0)
-    notes.push(`To train on alone, since none of their patches has a class: ${quantity(unlabelled, by)}.`);
+    notes.push(`For training only, because none of their patches has a class: ${quantity(unlabelled, by)}.`);
   const held = bestDraw(groups, classesOfGroups, names, { by, share, key, notes });
   const partOf = names.map((name) => (held.has(name) ? heldOut : train));
   return Uint8Array.from(codes, (code) => partOf[code] ?? nowhere);

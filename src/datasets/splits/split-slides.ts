@@ -79,7 +79,9 @@ function checkRule({ validation, test, folds }: SplitRule): void {
   if (!(Number.isSafeInteger(folds) && folds > 0))
     throw new RangeError(`folds must be a positive integer; got ${folds}`);
   if (folds * (validation + test) > 1) {
-    throw new RangeError(`${folds} folds cannot each hold out another ${100 * (validation + test)} % of the slides`);
+    throw new RangeError(
+      `${folds} folds cannot each hold out a different ${100 * (validation + test)} % of the slides`,
+    );
   }
 }
 
@@ -176,16 +178,16 @@ function tooFew(count: number, stratum: string, { by, folds, validation, test, s
   const least = folds * (Number(validation > 0) + Number(test > 0)) + 1;
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
-  const folded = folds === 1 ? '1 fold that holds out some' : `${folds} folds that each hold out other`;
+  const folded = folds === 1 ? '1 fold with held-out' : `${folds} folds with different held-out`;
   const ways = [
     ...(folds > 1 ? ['fewer folds'] : []),
     ...(stratified ? ['a rule that is not stratified'] : []),
-    ...(by === 'slide' ? [] : ['a division by slide']),
-    ...(count < least ? [] : ['smaller shares']),
+    ...(by === 'slide' ? [] : ['a split by slide']),
+    ...(count < least ? [] : ['smaller fractions']),
   ];
   return new TooFewError(
     `${folded} ${what}${of} ${folds === 1 ? 'needs' : 'need'} at least ${least}; there are ${count}` +
       `${count < least ? '' : `, too few for validation ${validation} and test ${test} of the slides`}. ` +
-      (ways.length > 0 ? `Ask for ${ways.join(', or for ')}` : `There must be more ${what}`),
+      (ways.length > 0 ? `Use ${ways.join(', or ')}` : `Add more ${what}`),
   );
 }
