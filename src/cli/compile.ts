@@ -103,7 +103,7 @@ export async function compile(args: readonly string[]): Promise<number> {
     const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {
       console.log(describePlan(planCompile(dataset, options)));
-      console.log(`missing   ${missing.length} ${definition.unit} are missing from ${dataset.folder} or were changed`);
+      console.log(`missing   ${missing.length} ${definition.unit}, not in ${dataset.folder} or changed`);
       return 0;
     }
     const what = definition.unit;

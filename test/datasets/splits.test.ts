@@ -347,7 +347,7 @@ describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => 
     const { folds } = splitSlides(panda, { ...paper, stratified: true }, key(1));
     expect(folds[0]!.train.length + folds[0]!.validation.length + folds[0]!.test.length).toBe(10_616);
     expect(() => splitSlides(panda, { ...paper, by: 'site' }, key(1))).toThrow(
-      /hold out other sites need at least 7; there are 2/,
+      /with different held-out sites need at least 7; there are 2/,
     );
   });
 });

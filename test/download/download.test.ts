@@ -280,7 +280,7 @@ describe('downloadAll', () => {
     servers.push(server);
     const file = { path: 'a', url: `${server.url}/a`, bytes: 100, md5: null, sha256: null, etag: null };
     const refused = await downloadAll(folder, [file], quick);
-    expect(refused.failed[0]!.reason).toMatch(/refuses it \(403\); it may need a token/);
+    expect(refused.failed[0]!.reason).toMatch(/refuses access \(403\); a token may be missing/);
     const secret = { header: 'x-auth-token', value: 'secret-token' };
     expect((await downloadAll(folder, [file], { ...quick, secret })).failed).toEqual([]);
     for (const name of readdirSync(folder, { recursive: true, withFileTypes: true })) {

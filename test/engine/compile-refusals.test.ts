@@ -121,7 +121,7 @@ describe('a step that cannot be recorded is refused with the call and its line',
 
   it('a compiled step inside, recorded before or not, awaited or not', async () => {
     const inner = compile((x: Tensor) => x.add(1), { name: 'inner' });
-    const text = /the compiled inner cannot be part of theStep: call the plain step[\s\S]*at compiled/;
+    const text = /the compiled inner cannot be part of theStep: call the uncompiled function[\s\S]*at compiled/;
     const unhandled: unknown[] = [];
     const listen = (reason: unknown) => unhandled.push(reason);
     process.prependListener('unhandledRejection', listen);
@@ -181,7 +181,7 @@ describe('other errors', () => {
   it('name an input that is not a tensor', async () => {
     const step = compile(({ x }: { x: unknown }) => (x as Tensor).add(1), { name: 'theStep' });
     await expect(step({ x: new Uint8Array(2) })).rejects.toThrow(
-      /input \[0\]\.x is of class Uint8Array.*make a tensor/,
+      /input \[0\]\.x is of class Uint8Array.*convert it to a tensor/,
     );
     await expect(step({ x: () => 1 })).rejects.toThrow(/input \[0\]\.x is a function/);
   });

@@ -220,7 +220,7 @@ describe('BatchSource', () => {
     for await (const images of readImages(source)) lengths.push(images.length / (64 * 64 * 3));
     expect(lengths).toEqual([2, 2, 1]);
     const shuffled = new BatchSource(dataset, { batchSize: 2, patches, key: key(1) });
-    await expect(readImages(shuffled).next()).rejects.toThrow(/takes a source that is not shuffled/);
+    await expect(readImages(shuffled).next()).rejects.toThrow(/needs a source that is not shuffled/);
   });
 
   it.each<[Partial<BatchSourceOptions>, RegExp]>([

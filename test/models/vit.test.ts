@@ -90,7 +90,7 @@ describe('vit', () => {
   it('refuses what does not fit', () => {
     expect(() => vit({ ...options, heads: 5 })).toThrow(/5 heads do not divide the width 12/);
     expect(() => vit({ ...options, imageSize: 20 })).toThrow(/8 px do not divide images of 20 px/);
-    expect(() => vit({ ...options, positions: 'fixed', registers: 4 })).toThrow(/without registers/);
+    expect(() => vit({ ...options, positions: 'fixed', registers: 4 })).toThrow(/cannot be combined with registers/);
     const backbone = vit(options);
     const model = backbone.initialize(key(0));
     const apply = (height: number, width: number) => () =>

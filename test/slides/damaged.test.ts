@@ -42,7 +42,7 @@ describe('what a file claims is checked before native code sees it', () => {
     [
       'fewer tiles than its size asks for',
       tiffOf([tiledImage(9000, 9000)]),
-      /so has 1296 tiles, but it lists 1 places/,
+      /so has 1296 tiles, but it lists 1 offsets/,
     ],
     [
       'a billion tiles',

@@ -225,7 +225,7 @@ describe('readPolygons', () => {
       expect(readPolygons(write('bad', content))).rejects.toThrow(expected);
     await expect(readPolygons(join(folder, 'absent.xml'))).rejects.toThrow(/absent\.xml cannot be read/);
     await says('{', /bad is neither XML nor JSON/);
-    await says('<svg/>', /holds <svg> and not <ASAP_Annotations>/);
+    await says('<svg/>', /not from ASAP: its root is <svg>, not <ASAP_Annotations>/);
     await says(asap(triangle('Type="Circle"')), /annotation 1 \(a <1>\) is of the unknown type Circle/);
     await says(
       asap(triangle('Type="Polygon"')).replace('X="400"', 'X="left"'),

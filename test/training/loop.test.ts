@@ -569,7 +569,9 @@ describe('the best model of a training that is killed', () => {
     await expect(wrong({ best: { metric: 'scroe', patience: 1 }, monitors: [scoring([1, 2, 3])] })).rejects.toThrow(
       /selected by scroe, which no monitor measures; they measure score/,
     );
-    await expect(wrong({ best: { metric: 'score' } })).rejects.toThrow(/told by a monitor, and there is none/);
+    await expect(wrong({ best: { metric: 'score' } })).rejects.toThrow(
+      /a monitor selects the best model, and there is none/,
+    );
   });
 });
 

@@ -83,7 +83,8 @@ function labelsOfColumn(cells: readonly string[], where: string, understood: str
 function labelsOf(words: readonly string[], where: string, understood: string[]): LabelRule {
   const { classes, values, renamed } = classesOf(words, where);
   const shown = renamed.map((word) => `"${word}" is the class ${values[word]}`);
-  if (shown.length > 0) understood.push(`Characters that class names cannot have became hyphens: ${shown.join(', ')}.`);
+  if (shown.length > 0)
+    understood.push(`Hyphens replace characters that class names cannot have: ${shown.join(', ')}.`);
   return { from: 'slide', classes, values, unmapped: 'error' };
 }
 
