@@ -137,19 +137,19 @@ async function auditsOf(
       throw new UsageError('--patient is for folders and tables of images; a compiled dataset has its own patients');
     }
     const rule = await ruleOf(where, values);
-    const by = divisionOf(values.by ?? rule.by);
+    const by = groupByOf(values.by ?? rule.by);
     const maxImages = wholeNumber('max-images', values['max-images']);
-    const division = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
-    const dividesAnew = forCompiled.some((name) => name !== 'max-images' && values[name] !== undefined);
-    let isDivided = false;
+    const settings = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
+    const splitsAnew = forCompiled.some((name) => name !== 'max-images' && values[name] !== undefined);
+    let isGiven = false;
     const check = (patches: readonly ImageFacts[]) => {
       requireKnown(patches, apart, notInShards);
       const without = patches.filter(({ split }) => split === null).length;
-      isDivided = without < patches.length && !dividesAnew;
-      if (!isDivided) {
+      isGiven = without < patches.length && !splitsAnew;
+      if (!isGiven) {
         requireDivisible(patches, by);
         refuseImpossible(
-          auditRules({ name: where, images: [], unread: patches, total: patches.length }, rule, division),
+          auditRules({ name: where, images: [], unread: patches, total: patches.length }, rule, settings),
         );
       } else if (without > 0) {
         throw new UsageError(
@@ -158,8 +158,8 @@ async function auditsOf(
       }
     };
     const audited = await imagesOfShards(where, { maxImages, signal, check, onProgress: progressLogger('shards') });
-    if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
-    const found = auditRules(audited, rule, division);
+    if (isGiven) return { audited, audits: [givenSplitAudit(audited, { apart, near, distance })] };
+    const found = auditRules(audited, rule, settings);
     refuseImpossible(found);
     const audits = found.folds.map((each) => ({
       name: `by ${each.by}, fold ${each.fold} of ${each.folds}`,
@@ -175,7 +175,7 @@ async function auditsOf(
   const check = (images: readonly ImageFacts[]) => requireKnown(images, apart, notInImages);
   const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('images') };
   const audited = await (stat.isDirectory() ? imagesOfFolder : imagesOfTable)(where, options);
-  return { audited, audits: [asDivided(audited, { apart, near, distance })] };
+  return { audited, audits: [givenSplitAudit(audited, { apart, near, distance })] };
 }
 
 /** Why the groups of a compiled dataset may not be patients. */
@@ -185,7 +185,10 @@ async function knownOf(where: string): Promise<string[]> {
   return split.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
 }
 
-function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
+function givenSplitAudit(
+  audited: AuditedImages,
+  settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>,
+): NamedAudit {
   return { name: 'existing split', audit: auditGivenSplit(audited, settings) };
 }
 
@@ -202,17 +205,17 @@ async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values'
   return { ...split, validation: share('validation'), test: share('test'), folds };
 }
 
-const divisions: Readonly<Record<string, GroupBy>> = {
+const groupings: Readonly<Record<string, GroupBy>> = {
   slide: 'slide',
   patient: 'patient',
   'patient-and-duplicates': 'patient and duplicates',
   site: 'site',
 };
 
-function divisionOf(word: string): GroupBy {
-  const division = Object.hasOwn(divisions, word) ? divisions[word] : undefined;
-  if (division) return division;
-  throw new UsageError(`--by takes ${Object.keys(divisions).join(', ')}; got "${word}"`);
+function groupByOf(word: string): GroupBy {
+  const by = Object.hasOwn(groupings, word) ? groupings[word] : undefined;
+  if (by) return by;
+  throw new UsageError(`--by takes ${Object.keys(groupings).join(', ')}; got "${word}"`);
 }
 
 function apartOf(list: string): { apart: GroupKey[]; near: boolean } {

@@ -33,7 +33,7 @@ export interface FoldAudit {
 /** Audits of several split rules on the same images. */
 export interface RuleAudits {
   name: string;
-  /** Images whose bytes and looks were compared, and that there are: all of them are divided. */
+  /** Images whose bytes and looks were compared, and all images; all are split. */
   compared: number;
   total: number;
   /** All pairs that look alike, in any split: at most `distance` of 256 bits differ. */
@@ -56,7 +56,7 @@ export interface RuleAuditOptions {
   key?: Key;
 }
 
-const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
+const allGroupBy: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
 
 /**
  * Splits the images by a rule's fractions, once by slide, once by patient, once by patients merged if they share an
@@ -73,14 +73,14 @@ export function auditRules(
   const pairs = pairsOf(images, distance);
   const folds: FoldAudit[] = [];
   const impossible: { by: GroupBy; reason: string }[] = [];
-  for (const by of options.by ?? everyDivision) {
+  for (const by of options.by ?? allGroupBy) {
     const slides = slidesOf([...images, ...unread]);
     if (by === 'patient and duplicates') {
       const countedAs = patientOfDuplicates(images, pairs);
       for (const slide of slides) slide.patient = countedAs(slide.patient);
     }
-    const divided = { ...rule, by: by === 'patient and duplicates' ? 'patient' : by } as const;
-    const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
+    const ownRule = { ...rule, by: by === 'patient and duplicates' ? 'patient' : by } as const;
+    const split = splitIfEnough(slides, ownRule, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
       split.folds.forEach((fold, index) => {
@@ -183,7 +183,7 @@ function patientOfDuplicates(
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */
-function divideIfEnough(slides: readonly SplitItem[], rule: SplitRule, from: Key): DatasetSplit | string {
+function splitIfEnough(slides: readonly SplitItem[], rule: SplitRule, from: Key): DatasetSplit | string {
   for (let folds = rule.folds; ; folds--) {
     try {
       return splitSlides(slides, { ...rule, folds }, from);

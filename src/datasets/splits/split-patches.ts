@@ -55,7 +55,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const share = options.heldOut ?? 1 / 3;
   if (!(share > 0 && share < 1)) throw new RangeError(`heldOut must be a fraction above 0 and below 1; got ${share}`);
   const notes: string[] = [];
-  const by = options.by ?? defaultDivision(dataset, notes);
+  const by = options.by ?? defaultSplitBy(dataset, notes);
   const parts = assignParts(by, dataset, share, key, notes);
   notes.push(...excludedNotes(by, parts), ...patientNotes(by, dataset, parts), ...classNotes(dataset, parts));
   const rows = (part: number) => {
@@ -85,7 +85,7 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   };
 }
 
-function defaultDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
+function defaultSplitBy({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
   if (splits) {
     const parts = givenSplits(splits);
     if (countOf(parts, train) > 0 && countOf(parts, heldOut) > 0) return 'given';
