@@ -15,7 +15,7 @@ const reasons = {
   '@expo-google-fonts/source-sans-3':
     'the font of charts: a bare machine has none, and text would be drawn as empty boxes',
   '@julusian/jpeg-turbo': "libjpeg-turbo, which decodes slides' tiles and encodes patches; only its library is loaded",
-  '@tensorflow/tfjs-core': 'the types and version of the core that tfjs-node-gpu runs on',
+  '@tensorflow/tfjs-core': 'the core that tfjs-node-gpu runs on: its types, and the same version',
   '@tensorflow/tfjs-node': 'a local package that re-exports tfjs-node-gpu, so that danfojs-node shares its TensorFlow',
   '@tensorflow/tfjs-node-gpu': 'TensorFlow in Node; its C++ addon is compiled here against the TensorFlow wheel',
   '@types/node': "types of Node's own modules",
@@ -23,7 +23,7 @@ const reasons = {
   '@uwdata/flechette': 'Arrow for arquero; the newest version whose dependencies the registry has',
   arquero: 'the patch index, splits, counts and the tables behind charts',
   'cmake-js':
-    'an empty local package: @julusian/jpeg-turbo would compile with it, and it would bring some hundred packages',
+    'an empty local package: @julusian/jpeg-turbo would compile with it, which is not needed; the real one brings about a hundred packages',
   'danfojs-node': 'the results tables that people read and export',
   'fs-native-extensions':
     'file locks that the operating system releases when their process ends, also by a kill; Node has none',
@@ -41,8 +41,8 @@ const reasons = {
   'vega-lite': 'the language of the charts',
   vitest: 'runs the tests',
   xlsx: 'an empty local package: danfojs-node asks for it, the project does not use it, and it has known vulnerabilities',
-  yauzl: 'the lists of zip archives: files of PyTorch and NumPy',
-  zod: 'the shapes of definitions, lock files and manifests, and their types; errors by field',
+  yauzl: 'reads zip archives: weights files of PyTorch and NumPy',
+  zod: 'schemas and types of definitions, lock files and manifests; one error for each wrong field',
   zeromq: "the kernel's messages; ships its binary, so no install script runs",
   jupyterlab: 'the notebook in the browser',
   papermill: 'runs a notebook headless, with parameters',
@@ -103,16 +103,17 @@ const generators = {
   tensorflow: tensorflowTable,
 };
 
-/** The page's text with every generated part made anew. */
+/** The page's text with every generated part regenerated. */
 export function generated(text) {
   const made = new Set();
   const result = text.replace(/(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g, (_all, begin, name, end) => {
-    if (!generators[name]) throw new Error(`environment.md asks for a generated part "${name}" that nothing makes`);
+    if (!generators[name])
+      throw new Error(`environment.md has a marker for the generated part "${name}", which does not exist`);
     made.add(name);
     return `${begin}${generators[name]()}\n${end}`;
   });
   const forgotten = Object.keys(generators).find((name) => !made.has(name));
-  if (forgotten) throw new Error(`environment.md has no place for the generated part "${forgotten}"`);
+  if (forgotten) throw new Error(`environment.md has no marker for the generated part "${forgotten}"`);
   return result;
 }
 

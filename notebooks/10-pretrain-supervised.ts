@@ -49,7 +49,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // ## Settings
 //
 // Cross entropy over the classes, with dropout before the classifier. The small scales smooth labels and draw every class
-// equally often. To start from weights, give `init`. A rerun with the same parameters and code continues the run.
+// equally often. Set `init` to start from existing weights. A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -62,7 +62,7 @@ const run = await lab.openRun({ notebook: experiment.notebook, parameters, out }
 await lab.showSettings(experiment);
 
 // %% [markdown]
-// These are the networks that `backbone` takes, on this page and on those of the other methods.
+// `backbone` takes one of these networks, here and in the notebooks of the other methods.
 
 // %%
 await lab.modelTable();
@@ -70,8 +70,8 @@ await lab.modelTable();
 // %% [markdown]
 // ## Data
 //
-// Features are evaluated on patches of held-out patients or slides. Patches without a class are excluded from training; data
-// without any class are an error.
+// Features are evaluated on patches of held-out patients or slides. Patches without a class are excluded from training.
+// At least one patch must have a class.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -80,7 +80,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The network sees one view of a patch, another each time. It becomes invariant to what views change.
+// The network sees a new random view of a patch each time. Its features become invariant to the differences between views.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -89,7 +89,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the cross entropy of the class, on views with dropout. The lower panels are measured on held-out patches and
-// do not influence it. An interrupt saves a checkpoint; running the cell again continues from it.
+// do not influence training. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {

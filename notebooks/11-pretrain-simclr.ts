@@ -49,7 +49,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// Settings that the paper does not publish come from the implementation that it used. An interrupted run continues.
+// Settings that the paper does not publish come from the implementation that it used. A rerun with the same parameters and
+// code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -73,7 +74,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The network learns to match the two views of a patch within a batch. Features become invariant to what views change.
+// The network learns to match the two views of a patch within a batch. Features become invariant to the differences between
+// views.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });

@@ -17,8 +17,8 @@
 // # MoCo v2 on pathology patches
 //
 // **Claim.** Features that separate tissue classes can be learned without labels and without large batches. A ResNet-50
-// pretrained with MoCo v2 on PTCGA200 reaches **83.94 %** accuracy on its 20 primary sites; on ImageNet, 82.72 %
-// ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
+// pretrained with MoCo v2 on PTCGA200 reaches **83.94 %** accuracy on its 20 primary sites; one pretrained on
+// ImageNet reaches 82.72 % ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
 //
 // **What this page shows.** MoCo v2 on the data named below, and how well its features separate the classes of held-out
 // patches, compared with the untrained network and with color features. At the small scales the network is small and trains
@@ -74,7 +74,7 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // ## Views
 //
 // One view of a patch is the query, the other gives its key. The query has to match its key among the keys of earlier
-// batches, which are kept in a queue. Features become invariant to what views change.
+// batches, which are kept in a queue. Features become invariant to the differences between views.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });

@@ -17,8 +17,8 @@
 // # BYOL on pathology patches
 //
 // **Claim.** Features that separate tissue classes can be learned without labels and without negatives. A ResNet-50
-// pretrained with BYOL on PTCGA200 reaches **84.91 %** accuracy on its 20 primary sites; on ImageNet, 82.72 % ([Large-scale
-// pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
+// pretrained with BYOL on PTCGA200 reaches **84.91 %** accuracy on its 20 primary sites; one pretrained on ImageNet reaches
+// 82.72 % ([Large-scale pretraining on pathological images](https://arxiv.org/abs/2303.15693)).
 //
 // **What this page shows.** BYOL on the data named below, and how well its features separate the classes of held-out
 // patches, compared with the untrained network and with color features. At the small scales the network is small and trains
@@ -74,8 +74,8 @@ await lab.showPretrainingData(patches, { save: run.figure('patches.png') });
 // %% [markdown]
 // ## Views
 //
-// The first view is always blurred; the second rarely, and it may be solarized. From each view, the network predicts
-// the output of the target, a moving average of the network, for the other view.
+// The first view is always blurred. The second view is rarely blurred and sometimes solarized. From each view, the network
+// predicts the target's output for the other view. The target is a moving average of the network.
 
 // %%
 await lab.showViews(method, patches.train, { seed, save: run.figure('views.png') });
@@ -84,8 +84,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is 2 - 2 cos of prediction and target, summed over both directions. It is also low if all outputs are equal
-// (collapse); see the standard deviation and rank of held-out patches below. An interrupt saves a checkpoint; the cell
-// continues from it.
+// (collapse); see the standard deviation and rank of held-out features below. An interrupt saves a checkpoint; running the
+// cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {

@@ -84,7 +84,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the cross entropy of student and teacher; the line is the loss of uniform outputs. The teacher, a moving
-// average of the student, is saved. An interrupt saves a checkpoint; the cell continues from it.
+// average of the student, is saved. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {

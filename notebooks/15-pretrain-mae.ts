@@ -18,8 +18,8 @@
 //
 // **Claim.** A network that reconstructs the masked parts of a patch learns useful features of tissue. After
 // *Large-scale pretraining on pathological images* ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)), its authors
-// released a ViT-L/16 of MAE ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %** on
-// segPANDA200; MoCo v2's ResNet-50 has 63.53 %.
+// released a ViT-L/16 pretrained with MAE ([arXiv 2111.06377](https://arxiv.org/abs/2111.06377)): mean IoU **70.7 %**
+// on segPANDA200; a ResNet-50 pretrained with MoCo v2 reaches 63.53 %.
 //
 // **What this page shows.** MAE's reconstructions, and how well its features separate the classes of held-out patches,
 // compared with the untrained network and color features. After a minute, a small network reconstructs color and little
@@ -47,8 +47,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// The settings are MAE's. Features are the mean of the patch tokens after the last norm, of the whole image. A rerun with
-// the same parameters and code continues the run.
+// The settings are those of MAE's authors. Features are the mean of the patch tokens of the whole image, after the last norm.
+// A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
@@ -81,8 +81,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; a gray
-// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence it. An interrupt
-// saves a checkpoint.
+// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence training. An
+// interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -99,7 +99,7 @@ const pretrained = await lab.pretrain(method, {
 // %% [markdown]
 // ## Evaluation
 //
-// Each reconstructed patch is given the mean and standard deviation of the masked original, because its target is normalized.
+// Each reconstructed patch gets the mean and standard deviation of the masked original, because its target is normalized.
 // So the images **show color and contrast that the network did not predict**. Judge their structure only.
 
 // %%

@@ -6,7 +6,7 @@ function check() {
   const installed = require('tslab/package.json').version;
   if (installed === supportedVersion) return;
   throw new Error(
-    `the pathlab kernel is made for tslab ${supportedVersion}, and tslab ${installed} is installed; run \`npm run setup\``,
+    `the pathlab kernel needs tslab ${supportedVersion}, but tslab ${installed} is installed; run \`npm run setup\``,
   );
 }
 

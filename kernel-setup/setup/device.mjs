@@ -44,7 +44,7 @@ export function chooseDevice(asked) {
     if (!driver.found) {
       const when = asked ? '' : ' (by an earlier --device gpu)';
       throw new Fault(
-        `a GPU was asked for${when}, but this machine offers none: ${driver.reason}.`,
+        `a GPU was requested${when}, but this machine has no usable one: ${driver.reason}.`,
         'install the NVIDIA driver (in a container, start it with its GPUs), or run `npm run setup -- --device cpu`.',
       );
     }

@@ -13,7 +13,7 @@ const wrongChecksum = /EINTEGRITY|DO NOT MATCH THE HASHES/;
  * @param {{what: string, source?: string, remedy?: string}} doing what was being done, the package source that it needed,
  *   and what to do if it failed for a reason of its own
  */
-export function explain(error, { what, source, remedy = 'read the log; `npm run setup -- --force` starts anew.' }) {
+export function explain(error, { what, source, remedy = 'read the log; `npm run setup -- --force` starts over.' }) {
   if (diskFull.test(error.output ?? error.message)) {
     return new Fault(
       `${what} failed: the disk is full.`,
@@ -22,12 +22,15 @@ export function explain(error, { what, source, remedy = 'read the log; `npm run 
     );
   }
   if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) {
-    return new Fault(`${what} failed: ${error.path} cannot be written.`, 'give yourself the right to write there.');
+    return new Fault(
+      `${what} failed: ${error.path} cannot be written.`,
+      'change its permissions so that you can write to it.',
+    );
   }
   if (!(error instanceof ChildFailure)) return error;
   if (wrongChecksum.test(error.output)) {
     return new Fault(
-      `${what} failed: what ${source} delivered does not have the pinned checksum.`,
+      `${what} failed: the files from ${source} do not have the pinned checksums.`,
       'do not use it; check the mirror or proxy between here and the source, then run `npm run setup` again.',
       error.log,
     );
@@ -42,7 +45,7 @@ export function explain(error, { what, source, remedy = 'read the log; `npm run 
   if (/code EUSAGE/.test(error.output)) {
     return new Fault(
       `${what} failed: package.json and package-lock.json do not agree.`,
-      'take both from the repository, or make the lock file anew with npm.',
+      'restore both from the repository, or recreate the lock file with npm.',
       error.log,
     );
   }

@@ -56,7 +56,7 @@ export async function checkDisk(needed) {
   const { bavail, bsize } = await statfs(projectRoot);
   if (bavail * bsize >= needed) return;
   throw new Fault(
-    `the disk is too full: set-up needs ${gigabytes(needed)} in ${projectRoot}, and ${gigabytes(bavail * bsize)} are free.`,
+    `the disk is too full: set-up needs ${gigabytes(needed)} in ${projectRoot}, but only ${gigabytes(bavail * bsize)} are free.`,
     'free some space, or move the project to a larger disk.',
   );
 }

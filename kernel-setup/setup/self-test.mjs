@@ -25,7 +25,7 @@ const tf = require('@tensorflow/tfjs-node-gpu');
 
 const a = tf.tensor2d([1, 2, 3, 4], [2, 2]);
 const product = String(await tf.matMul(a, a).data());
-if (product !== '7,10,15,22') throw new Error(`TensorFlow squared a matrix to ${product}`);
+if (product !== '7,10,15,22') throw new Error(`TensorFlow computed a wrong matrix product: ${product}`);
 
 tf.backend().binding.loadLibrary(opsFile);
 

@@ -6,7 +6,6 @@ import {
   auditGivenSplit,
   auditRules,
   auditText,
-  type CompileReport,
   type GroupBy,
   type GroupKey,
   type ImageFacts,
@@ -29,7 +28,7 @@ Checks a split for leaks: patients, slides or sites (--apart) and exact duplicat
 images across splits that look alike; with --apart near they count as leaks. WHERE is
   a folder that \`pathlab compile\` wrote  its table's split, else its definition's rule or --by
   a folder of images                     with subfolders named train, val or validation, test, and no others
-  a table (.csv) of images               with the columns path and side, and optionally id, slide, patient, site
+  a table (.csv) of images               with the columns path and split, and optionally id, slide, patient, site
 
   --apart LIST       what may not be across splits: slide, patient, site, near (similar images), separated by commas;
                      none: exact duplicates only (patient)
@@ -90,7 +89,7 @@ export async function audit(args: readonly string[]): Promise<number> {
         }
         const leaks = leakTable(found).objects() as Record<string, string>[];
         for (const leak of leaks.slice(0, 10)) {
-          console.log(`  ${leak.kind} ${leak.value}: ${leak.sides} (${leak.examples})`);
+          console.log(`  ${leak.kind} ${leak.value}: ${leak.splits} (${leak.examples})`);
         }
         if (leaks.length > 10) console.log(`  and ${leaks.length - 10} more`);
       }
@@ -138,19 +137,19 @@ async function auditsOf(
       throw new UsageError('--patient is for folders and tables of images; a compiled dataset has its own patients');
     }
     const rule = await ruleOf(where, values);
-    const by = divisionOf(values.by ?? rule.by);
+    const by = groupByOf(values.by ?? rule.by);
     const maxImages = wholeNumber('max-images', values['max-images']);
-    const division = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
-    const dividesAnew = forCompiled.some((name) => name !== 'max-images' && values[name] !== undefined);
-    let isDivided = false;
+    const settings = { by: [by], apart, near, distance, key: key(seedOf(values.seed ?? '1234')) };
+    const splitsAnew = forCompiled.some((name) => name !== 'max-images' && values[name] !== undefined);
+    let isGiven = false;
     const check = (patches: readonly ImageFacts[]) => {
       requireKnown(patches, apart, notInShards);
-      const without = patches.filter(({ side }) => side === null).length;
-      isDivided = without < patches.length && !dividesAnew;
-      if (!isDivided) {
+      const without = patches.filter(({ split }) => split === null).length;
+      isGiven = without < patches.length && !splitsAnew;
+      if (!isGiven) {
         requireDivisible(patches, by);
         refuseImpossible(
-          auditRules({ name: where, images: [], unread: patches, total: patches.length }, rule, division),
+          auditRules({ name: where, images: [], unread: patches, total: patches.length }, rule, settings),
         );
       } else if (without > 0) {
         throw new UsageError(
@@ -159,8 +158,8 @@ async function auditsOf(
       }
     };
     const audited = await imagesOfShards(where, { maxImages, signal, check, onProgress: progressLogger('shards') });
-    if (isDivided) return { audited, audits: [asDivided(audited, { apart, near, distance })] };
-    const found = auditRules(audited, rule, division);
+    if (isGiven) return { audited, audits: [givenSplitAudit(audited, { apart, near, distance })] };
+    const found = auditRules(audited, rule, settings);
     refuseImpossible(found);
     const audits = found.folds.map((each) => ({
       name: `by ${each.by}, fold ${each.fold} of ${each.folds}`,
@@ -176,49 +175,47 @@ async function auditsOf(
   const check = (images: readonly ImageFacts[]) => requireKnown(images, apart, notInImages);
   const options = { patientPattern: patternOf(values.patient), check, signal, onProgress: progressLogger('images') };
   const audited = await (stat.isDirectory() ? imagesOfFolder : imagesOfTable)(where, options);
-  return { audited, audits: [asDivided(audited, { apart, near, distance })] };
+  return { audited, audits: [givenSplitAudit(audited, { apart, near, distance })] };
 }
 
 /** Why the groups of a compiled dataset may not be patients. */
 async function knownOf(where: string): Promise<string[]> {
   if (!existsSync(join(where, 'index.arrow'))) return [];
-  const { split }: Partial<CompileReport> = await readReport(where);
-  return split?.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
+  const { split } = await readReport(where);
+  return split.warning === undefined ? [] : [split.warning.replace(/\.$/, '')];
 }
 
-function asDivided(audited: AuditedImages, settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>): NamedAudit {
+function givenSplitAudit(
+  audited: AuditedImages,
+  settings: Pick<AuditSettings, 'apart' | 'near' | 'distance'>,
+): NamedAudit {
   return { name: 'existing split', audit: auditGivenSplit(audited, settings) };
 }
 
 /** The definition's rule, overridden by options. */
 async function ruleOf(folder: string, values: ReturnType<typeof parsed>['values']): Promise<SplitRule> {
-  const report: Partial<CompileReport> = await readReport(folder);
-  if (!report.split) {
-    throw new UsageError(
-      `${folder} has a report of an earlier version without a split rule; compile it again (existing shards are kept)`,
-    );
-  }
+  const { split } = await readReport(folder);
   const share = (name: 'validation' | 'test') => {
     const text = values[name];
-    if (text === undefined) return report.split![name];
+    if (text === undefined) return split[name];
     if (/^(0|0?\.\d+)$/.test(text)) return Number(text);
     throw new UsageError(`--${name} takes a fraction from 0 to below 1; got "${text}"`);
   };
-  const folds = wholeNumber('folds', values.folds) ?? report.split.folds;
-  return { ...report.split, validation: share('validation'), test: share('test'), folds };
+  const folds = wholeNumber('folds', values.folds) ?? split.folds;
+  return { ...split, validation: share('validation'), test: share('test'), folds };
 }
 
-const divisions: Readonly<Record<string, GroupBy>> = {
+const groupings: Readonly<Record<string, GroupBy>> = {
   slide: 'slide',
   patient: 'patient',
   'patient-and-duplicates': 'patient and duplicates',
   site: 'site',
 };
 
-function divisionOf(word: string): GroupBy {
-  const division = Object.hasOwn(divisions, word) ? divisions[word] : undefined;
-  if (division) return division;
-  throw new UsageError(`--by takes ${Object.keys(divisions).join(', ')}; got "${word}"`);
+function groupByOf(word: string): GroupBy {
+  const by = Object.hasOwn(groupings, word) ? groupings[word] : undefined;
+  if (by) return by;
+  throw new UsageError(`--by takes ${Object.keys(groupings).join(', ')}; got "${word}"`);
 }
 
 function apartOf(list: string): { apart: GroupKey[]; near: boolean } {

@@ -35,10 +35,10 @@ On several machines with a shared folder: run --part 1/N to --part N/N, one on e
   --reader-memory M  MiB for all processes that read files together (640, with which the command stays under 1 GiB for one
                      slide at a time); one process for each core runs, or as many as fit
   --max-failures N   failed slides and invalid entries of the list after which the command stops (20)
-  --size PX          side of precut patches; others are resized (by default all must have one size, which is kept)
-  --tile PX          cuts images of any shape into square patches of this side; splits keep patches of an image together
-  --stride PX        distance from one tile to the next (the side)
-  --edge WHAT        shift: moves the last tile inwards to cover the edge; or drop (shift)
+  --size PX          size of precut patches; patches of another size are resized (by default all must have one size)
+  --tile PX          cuts images of any shape into square patches of this size; splits keep patches of an image together
+  --stride PX        distance from one tile to the next (the tile size)
+  --edge WHAT        shift moves the last tile inwards to cover the edge; drop leaves the edge out (shift)
   --tissue SHARE     minimum tissue of a patch, 0 to 1: for slides (the definition's) and tiles (0)
   --lossless         keeps precut patches as PNG, unchanged; shards become about five times as large
   --seed TEXT        seed for drawing a slide's patches (0)
@@ -103,7 +103,7 @@ export async function compile(args: readonly string[]): Promise<number> {
     const { ready: slides, missing } = slidesOnDisk(dataset);
     if (values.plan) {
       console.log(describePlan(planCompile(dataset, options)));
-      console.log(`missing   ${missing.length} ${definition.unit} are not in ${dataset.folder} as they arrived`);
+      console.log(`missing   ${missing.length} ${definition.unit}, not in ${dataset.folder} or changed`);
       return 0;
     }
     const what = definition.unit;
@@ -145,8 +145,8 @@ export async function compile(args: readonly string[]): Promise<number> {
     if (orphans.length > 0) {
       console.error(
         `tar files in ${folder} that do not belong to this compilation: ${someOf(orphans)}. index.arrow leaves them out, ` +
-          'but whoever reads *.tar there reads them too: --remove-orphans removes those that are shards, and others are ' +
-          'for you to delete',
+          'but programs that read *.tar there would read them. --remove-orphans removes the shards among them; delete ' +
+          'the others yourself',
       );
     }
     if (named.understood.length > 0) {
@@ -164,7 +164,7 @@ export async function compile(args: readonly string[]): Promise<number> {
 function partOf(words: string): CompilePart {
   const [, number, of] = /^(\d+)\/(\d+)$/.exec(words) ?? [];
   if (number && of && +number >= 1 && +number <= +of) return { number: +number, of: +of };
-  throw new UsageError(`--part takes K/N, as 3/8 of eight parts; got ${words}`);
+  throw new UsageError(`--part takes K/N, such as 3/8; got ${words}`);
 }
 
 /** The number of names, and the first few. */

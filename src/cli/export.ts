@@ -111,7 +111,7 @@ export async function exportRun(args: readonly string[]): Promise<number> {
   if (where === undefined || others.length > 0)
     throw new UsageError('export takes one RUN (see pathlab export --help)');
   if (!Object.hasOwn(forms, to)) {
-    throw new UsageError(`--to is ${Object.keys(forms).join(', ')}; got ${to === '' ? 'none' : `"${to}"`}`);
+    throw new UsageError(`--to takes ${Object.keys(forms).join(', ')}; got ${to === '' ? 'none' : `"${to}"`}`);
   }
   if (out === undefined) throw new UsageError('export takes --out FOLDER (see pathlab export --help)');
   const folder = resolve(out);

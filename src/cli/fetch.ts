@@ -75,7 +75,7 @@ async function plan(name: string, options: FetchOptions): Promise<number> {
   for (const leak of facts.split ?? []) {
     console.log(
       `  split       by ${leak.by}, fold ${leak.fold}: train ${leak.train}, validation ${leak.validation}, test ${leak.test}; ` +
-        `across splits: ${leak.patientsOnTwoSides} patients, ${leak.sitesOnTwoSides} sites; ` +
+        `across splits: ${leak.patientsAcrossSplits} patients, ${leak.sitesAcrossSplits} sites; ` +
         `${(100 * leak.heldOutWithPatientInTraining).toFixed(1)} % of the held-out slides have their patient in training`,
     );
   }

@@ -18,7 +18,7 @@ export function readFinishedRun(where: string): FinishedRun {
     throw new UsageError(`${where} is not a finished run: there is no provenance.json in it`);
   }
   const kept = readOfRun<Provenance>(folder, 'provenance.json');
-  if (!kept.files) throw new UsageError(`${where} has no hashes of files: an earlier version wrote it`);
+  if (!kept.files) throw new UsageError(`${where} has no hashes of its files: an earlier version of pathlab wrote it`);
   return { folder, ...kept, parameters: readOfRun<Record<string, unknown>>(folder, 'parameters.json') };
 }
 

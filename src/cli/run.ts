@@ -55,7 +55,7 @@ export async function runNotebook(
   });
   try {
     if (attemptIn(folder).folder !== folder)
-      throw new UsageError(`${folder} was meanwhile finished by another process`);
+      throw new UsageError(`another process has finished ${folder} in the meantime`);
     return await execute(
       notebook,
       folder,

@@ -41,7 +41,7 @@ function splitFaults({ split: { validation, test, folds } }: DatasetDefinition):
     return [`split.validation + split.test leave no training data: ${validation} + ${test}`];
   }
   if (folds * (validation + test) <= 1) return [];
-  return [`split: ${folds} folds cannot each hold out another ${validation} + ${test} of the slides`];
+  return [`split: ${folds} folds cannot each hold out a different ${validation} + ${test} of the slides`];
 }
 
 /** Classes in the map that are not in the list, and duplicate classes. */

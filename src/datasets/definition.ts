@@ -92,7 +92,7 @@ const columns = objectOf({
   annotation: text.optional(),
   mpp: text.optional(),
   /** The split: train, validation (or val, valid) or test. */
-  side: text.optional(),
+  split: text.optional(),
 });
 
 const table = {

@@ -22,7 +22,7 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
   sentences.push(...describeClasses(dataset));
   if (masks > 0) {
     const which = masks === count ? 'each patch' : patchesOf(masks);
-    sentences.push(`A mask of these classes is beside ${which}; a patch has the class that covers most of it.`);
+    sentences.push(`Masks of these classes: ${which}. A patch has the class that covers most of it.`);
   }
   sentences.push(...describePatients(dataset, groupColumn));
   if (sites.names.length > 0)
@@ -35,7 +35,7 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
   if (failures.length > 0) {
     const [first] = failures;
     const what = precut ? patchesOf(failures.length) : quantity(failures.length, 'slide');
-    sentences.push(`Failed: ${what}, the first of them ${first!.slide}: ${first!.reason}.`);
+    sentences.push(`Failed: ${what}, first ${first!.slide}: ${first!.reason}.`);
   }
   for (const { reason, slides, examples } of excluded.slice(0, 3)) {
     sentences.push(`Excluded: ${slides.toLocaleString('en')} (${someOf(examples)}): ${reason}.`);
@@ -60,14 +60,14 @@ function describePatients(
 ): string[] {
   if (names.length === 0) {
     return [
-      'No patient is known, so a split cannot keep the patches of a patient together, and metrics on held-out patches may ' +
-        'be too good.',
+      'No patient is known. A split cannot keep the patches of a patient together, so metrics on held-out patches may be ' +
+        'too good.',
     ];
   }
   const known =
     groupColumn === undefined
       ? quantity(names.length, 'patient')
-      : `Instead of patients ${quantity(names.length, 'value')} of "${groupColumn}"`;
+      : `${quantity(names.length, 'value')} of "${groupColumn}" instead of patients`;
   const sentences = [`${known}, such as ${someOf(names)}.`];
   const unknown = countWhere(count, (row) => codes[row]! < 0);
   if (unknown > 0) sentences.push(`Without a patient: ${patchesOf(unknown)}.`);

@@ -7,6 +7,7 @@ import {
   faults,
   fileName,
   innerPath,
+  isObject,
   listOf,
   md5Digest,
   objectOf,
@@ -44,7 +45,7 @@ const lockedSlide = objectOf({
   /** Size of a level-0 pixel, um, if in the user's table. */
   mpp: positive.nullable(),
   /** Its split in the user's table, if given. */
-  side: oneOf('train', 'validation', 'test').optional(),
+  split: oneOf('train', 'validation', 'test').optional(),
 });
 
 const excludedSlide = objectOf({
@@ -54,8 +55,10 @@ const excludedSlide = objectOf({
   fault: z.literal(true).optional(),
 });
 
+const lockFormat = 2;
+
 const lockFile = objectOf({
-  format: z.literal(1, { error: '1' }),
+  format: z.literal(lockFormat),
   /** Name and hash of the definition. */
   definition: text,
   definitionSha256: sha256Digest,
@@ -107,6 +110,12 @@ export function sortedById<T extends { id: string }>(list: readonly T[]): T[] {
  */
 export function readLockFile(path: string): LockFile {
   const content = readJsonFile(path, 'the lock file');
+  if (isObject(content) && content.format !== lockFormat) {
+    throw new Error(
+      `the lock file ${path} has format ${JSON.stringify(content.format)}; this version of pathlab reads format ` +
+        `${lockFormat}. Run "pathlab fetch" with --refresh to list the source again; downloaded files are kept`,
+    );
+  }
   const wrong = lockFaults(content);
   if (wrong.length > 0) {
     const more = wrong.length > 5 ? `; and ${wrong.length - 5} more` : '';

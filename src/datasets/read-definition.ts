@@ -16,8 +16,8 @@ export function readDefinition(nameOrPath: string, root = projectRoot): DatasetD
   const path = definitionPath(nameOrPath, root);
   if (!nameOrPath.endsWith('.json') && !existsSync(path)) {
     throw new RangeError(
-      `there is no definition "${nameOrPath}": data-manifests/ holds ${definitionNames(dirname(path)).join(', ')}; a ` +
-        'definition of your own is named by its path, which ends with .json',
+      `there is no definition "${nameOrPath}": data-manifests/ holds ${definitionNames(dirname(path)).join(', ')}; to ` +
+        'use your own definition, give its path, which ends with .json',
     );
   }
   return checkDefinition(readJsonFile(path, 'the dataset definition'), path);
@@ -35,14 +35,16 @@ export function checkDefinition(given: unknown, path: string): DatasetDefinition
   return content as DatasetDefinition;
 }
 
-/** Definitions that were written when two fields had other names stay readable. */
+/** Accepts the earlier names of three fields. */
 function withCurrentNames(content: unknown): unknown {
   if (!isObject(content)) return content;
-  const { labels, geometry } = content;
+  const { labels, geometry, source } = content;
   return {
     ...content,
     ...(isObject(labels) && { labels: renamed(labels, 'others', 'unmapped', { refuse: 'error' }) }),
     ...(isObject(geometry) && { geometry: renamed(geometry, 'mostPatchesPerSlide', 'maxPatchesPerSlide') }),
+    ...(isObject(source) &&
+      isObject(source.columns) && { source: { ...source, columns: renamed(source.columns, 'side', 'split') } }),
   };
 }
 

@@ -75,7 +75,7 @@ export async function openShardDataset(folder: string): Promise<ShardDataset> {
     slides: codedColumn(index, 'slide'),
     patients: codedColumn(index, 'patient'),
     sites: codedColumn(index, 'site'),
-    splits: index.columnNames().includes('side') ? codedColumn(index, 'side') : null,
+    splits: index.columnNames().includes('split') ? codedColumn(index, 'split') : null,
     synthetic: filled(new Uint8Array(count), index, 'synthetic'),
     shards: shards.codes,
     shardNames: shards.names,

@@ -31,5 +31,5 @@ export interface DatasetSlide extends SlideSource {
   /** The polygons' file beside it: ASAP XML or GeoJSON. */
   annotation: string | null;
   /** Its split in the user's table, if given. */
-  side?: SplitName;
+  split?: SplitName;
 }

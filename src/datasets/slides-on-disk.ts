@@ -23,7 +23,7 @@ export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDatas
       missing.push(slide.id);
       continue;
     }
-    const { id, file, patient, site, class: name, mask, annotation, mpp, side } = slide;
+    const { id, file, patient, site, class: name, mask, annotation, mpp, split } = slide;
     ready.push({
       id,
       path: join(folder, file.path),
@@ -32,7 +32,7 @@ export function slidesOnDisk({ definition, lock, slides, folder }: ResolvedDatas
       origin: lock.origin,
       sha256: digests[0]!,
       ...(mpp !== null && { mpp, ...(tableFirst && { mppFrom: 'caller' as const }) }),
-      ...(side !== undefined && { side }),
+      ...(split !== undefined && { split }),
       patient,
       site,
       class: name,

@@ -56,7 +56,7 @@ export async function downloadFile(folder: string, file: Download, options: Tran
       await partial.quarantine(quarantinePath(folder, file.path));
       await explainQuarantine(folder, file.path, wrong);
       if (whole >= wholeAttempts) {
-        throw new WrongContentError(`the content is not as announced: ${wrong.join('; ')}`);
+        throw new WrongContentError(`the content does not match the list: ${wrong.join('; ')}`);
       }
     }
   } finally {

@@ -50,7 +50,7 @@ export async function request(address: string, options: RequestOptions): Promise
     if (!redirects.has(message.statusCode!)) return answerOf(message, url, options);
     message.destroy();
     const { location } = message.headers;
-    if (!location) throw new Error(`${redactedUrl(url)} redirects to nowhere`);
+    if (!location) throw new Error(`${redactedUrl(url)} redirects without naming a location`);
     const target = new URL(location, url);
     if (target.host !== first.host && !options.redirectHosts.includes(target.host)) {
       throw new Error(
@@ -130,9 +130,9 @@ async function* watched(message: IncomingMessage, url: URL, rate: MinimumRate): 
 export function failureOf({ status, headers }: Pick<Answer, 'status' | 'headers'>, about: string): Error | undefined {
   if (status >= 200 && status < 300) return undefined;
   if (status === 401 || status === 403) {
-    return new Error(`${about}: the server refuses it (${status}); it may need a token, or a newer one`);
+    return new Error(`${about}: the server refuses access (${status}); a token may be missing or expired`);
   }
-  if (status === 404 || status === 410) return new Error(`${about}: the server does not have it (${status})`);
+  if (status === 404 || status === 410) return new Error(`${about}: the server does not have this file (${status})`);
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     const reason = status === 429 ? 'too many requests' : 'the server has an internal error';
     return new TransferError(`${about}: ${reason} (${status})`, retryAfterSeconds(headers['retry-after']));
@@ -152,9 +152,9 @@ export async function readText(answer: Answer, about: string, maxBytes = 64 * 2 
   for await (const chunk of answer.body) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`${about}: the answer is longer than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`${about}: the response is longer than ${maxBytes} bytes`);
   }
   const { 'content-length': length } = answer.headers;
-  if (length !== undefined && bytes !== Number(length)) throw new TransferError(`${about}: the answer broke off`);
+  if (length !== undefined && bytes !== Number(length)) throw new TransferError(`${about}: the response ended early`);
   return Buffer.concat(chunks).toString('utf8');
 }

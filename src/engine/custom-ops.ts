@@ -27,7 +27,7 @@ export function loadCustomOps(
   if (!existsSync(library)) {
     throw new Error(
       `pathlab's TensorFlow ops are not built: there is no ${library}\n` +
-        'Run `npm run setup`: it builds them. (PATHLAB_CUSTOM_OPS=off does without.)',
+        'Run `npm run setup`: it builds them. (PATHLAB_CUSTOM_OPS=off runs without them.)',
     );
   }
   const { cpuFlags } = JSON.parse(readFileSync(join(folder, 'pathlab_ops.json'), 'utf8')) as { cpuFlags: string[] };
@@ -35,7 +35,7 @@ export function loadCustomOps(
   if (missing.length > 0) {
     throw new Error(
       `pathlab's TensorFlow ops were built for another CPU: this one lacks ${missing.slice(0, 5).join(', ')}\n` +
-        'Run `npm run setup` here: it builds them for this CPU. (PATHLAB_CUSTOM_OPS=off does without.)',
+        'Run `npm run setup` here: it builds them for this CPU. (PATHLAB_CUSTOM_OPS=off runs without them.)',
     );
   }
   binding.loadLibrary(library);

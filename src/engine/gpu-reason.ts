@@ -25,5 +25,5 @@ export function reasonForNoGpu(): string {
 
 /** The error of whoever asked for a GPU where TensorFlow uses none. */
 export function gpuMissing(): Error {
-  return new Error(`a GPU was asked for, but TensorFlow runs on the CPU: ${reasonForNoGpu()}`);
+  return new Error(`a GPU was requested, but TensorFlow runs on the CPU: ${reasonForNoGpu()}`);
 }

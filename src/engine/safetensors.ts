@@ -38,7 +38,7 @@ export async function writeSafetensors(
   if ('__metadata__' in tensors) throw new TypeError(`${path}: no tensor can be called "__metadata__"`);
   const entries = Object.entries(tensors).map(([name, tensor]) => {
     const dtype = fileTypes[tensor.dtype];
-    if (!dtype) throw new TypeError(`${path}: the tensor "${name}" is ${tensor.dtype}, which is not written`);
+    if (!dtype) throw new TypeError(`${path}: the tensor "${name}" is ${tensor.dtype}, which cannot be written`);
     const entry: HeaderEntry = { dtype, shape: tensor.shape, data_offsets: [0, 0] };
     return { name, tensor, entry, width: elementWidth(dtype, name) };
   });
@@ -134,7 +134,7 @@ async function readHeader(
   const first = Buffer.from(await readBytes(file, path, 0, Math.min(size, 40)));
   if (size < 8) throw broken(`it has ${size} bytes`);
   if (first.toString('latin1').startsWith('version https://git-lfs')) {
-    throw broken('it is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file');
+    throw broken('it is a Git LFS pointer, not the file itself; "git lfs pull" downloads the file');
   }
   const length = first.readBigUInt64LE(0);
   if (length > BigInt(maxHeaderBytes))

@@ -83,7 +83,7 @@ export class BatchSource {
         `${this.count} patches do not fill one batch of ${batchSize * replica.count}; use a smaller batch or more data`,
       );
     }
-    if (this.count === 0) throw new RangeError(`no patches are chosen of ${dataset.folder}`);
+    if (this.count === 0) throw new RangeError(`no patches of ${dataset.folder} are selected`);
     // A PNG is decoded whole.
     const isPng = 'lossless' in dataset.report.settings;
     this.ratio = isPng ? 1 : ratioFor(dataset.size, options.imageSize ?? dataset.size);
@@ -209,7 +209,7 @@ function rowsOf({ count }: ShardDataset, patches: ArrayLike<number> | undefined)
   if (!patches) return Int32Array.from({ length: count }, (_, row) => row);
   return Int32Array.from(patches, (row, place) => {
     if (Number.isInteger(row) && row >= 0 && row < count) return row;
-    throw new RangeError(`patches are rows of the index, 0 to ${count - 1}; number ${place} of them is ${row}`);
+    throw new RangeError(`patches must be rows of the index, 0 to ${count - 1}; patches[${place}] is ${row}`);
   });
 }
 
@@ -228,7 +228,8 @@ function checkOptions({ batchSize, key, balanced, imageSize, replica }: BatchSou
 
 function checkMasks({ mask, folder }: ShardDataset, rows: Int32Array): void {
   const without = rows.find((row) => mask.length[row] === 0);
-  if (without !== undefined) throw new RangeError(`patch ${without} of ${folder} has no mask, and masks are asked for`);
+  if (without !== undefined)
+    throw new RangeError(`patch ${without} of ${folder} has no mask, but masks were requested`);
 }
 
 /** The places of each class that there is, and their chunks. */

@@ -14,7 +14,7 @@ export async function* batchesOnce(
   signal?: AbortSignal,
 ): AsyncGenerator<{ loaded: Tensors; first: number; count: number }> {
   if (source.shuffled) {
-    throw new RangeError('each patch once takes a source that is not shuffled: make one without a key');
+    throw new RangeError('reading each patch once needs a source that is not shuffled: create it without a key');
   }
   for (let step = 0, first = 0; first < source.count; step++, first += source.batchSize) {
     throwIfInterrupted(signal, `reading patches, at ${first} of ${source.count},`);

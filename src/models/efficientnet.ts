@@ -67,7 +67,7 @@ interface Block {
  */
 export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate = 0 }: EfficientnetOptions): Backbone {
   if (!(variant in variants)) {
-    throw new RangeError(`efficientnet comes as ${Object.keys(variants).join(' or ')}; got "${variant as string}"`);
+    throw new RangeError(`efficientnet's variant is ${Object.keys(variants).join(' or ')}; got "${variant as string}"`);
   }
   if (!(dropPathRate >= 0 && dropPathRate < 1)) {
     throw new RangeError(`efficientnet: dropPathRate is at least 0 and below 1; got ${dropPathRate}`);

@@ -16,7 +16,9 @@ export function resamplePositions(
   const [, count, width] = positions.shape as [number, number, number];
   const side = Math.sqrt(count - prefix);
   if (!Number.isInteger(side)) {
-    throw new RangeError(`positions [${positions.shape}] are not those of a square of patches and ${prefix} others`);
+    throw new RangeError(
+      `positions [${positions.shape}] do not fit a square grid of patches with ${prefix} other tokens`,
+    );
   }
   if (rows === side && columns === side) return positions;
   const grid = positions.slice([0, prefix, 0], [-1, -1, -1]).reshape([1, side, side, width]);
@@ -33,7 +35,7 @@ export function resamplePositions(
  * @returns `[1, 1 + side * side, width]`
  */
 export function sineCosinePositions(side: number, width: number): Tensor {
-  if (width % 4 !== 0) throw new RangeError(`sine-cosine positions have a width that 4 divides; got ${width}`);
+  if (width % 4 !== 0) throw new RangeError(`sine-cosine positions need a width divisible by 4; got ${width}`);
   const quarter = width / 4;
   const values = new Float32Array((1 + side * side) * width);
   for (let patch = 0; patch < side * side; patch++) {

@@ -40,7 +40,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
   if (!(width > 0) || (64 * width) % 1 !== 0) {
     throw new RangeError(`resnet's width must make 64 x width a whole number of channels; got ${width}`);
   }
-  if (dilated && depth !== 50) throw new RangeError(`resnet is dilated with depth 50 only; got ${depth}`);
+  if (dilated && depth !== 50) throw new RangeError(`resnet: dilation needs depth 50; got ${depth}`);
   const base = 64 * width;
   const blocks = plan(depth, base, dilated);
   const featureSize = base * 8 * (depth === 50 ? 4 : 1);

@@ -76,7 +76,8 @@ export function vit(options: VitOptions): Vit {
   if (imageSize % patchSize !== 0) {
     throw new RangeError(`vit: patches of ${patchSize} px do not divide images of ${imageSize} px`);
   }
-  if (positions === 'fixed' && registers > 0) throw new RangeError('vit: fixed positions come without registers');
+  if (positions === 'fixed' && registers > 0)
+    throw new RangeError('vit: fixed positions cannot be combined with registers');
   const lastNorm = pooling === 'mean' ? 'fc_norm' : 'norm';
   const body: Transformer = transformer({ ...options, norm: lastNorm });
   const side = imageSize / patchSize;

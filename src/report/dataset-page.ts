@@ -58,7 +58,7 @@ function describeLabels({ labels, unit }: DatasetDefinition): string {
     return `polygons (${formatValue(groups)}; ${labels.outside} elsewhere); a patch has the class that covers most of it`;
   }
   const unmapped = { exclude: 'others are excluded', error: 'another value is an error' }[labels.unmapped];
-  return `one of ${names.length} classes, from what the source says of each ${unit === 'slides' ? 'slide' : 'patch'}; ${unmapped}`;
+  return `one of ${names.length} classes, from the source's label of each ${unit === 'slides' ? 'slide' : 'patch'}; ${unmapped}`;
 }
 
 /**

@@ -34,7 +34,7 @@ export async function compareWithBaselines(
   const first = initial?.model;
   try {
     if (initial && canonicalJson(initial.files) !== canonicalJson(initialFiles)) {
-      throw new Error(`init ${settings.init}: its files have changed since the training began from them`);
+      throw new Error(`init ${settings.init}: its files have changed since the training started`);
     }
     return await compareFeatures({
       bank,

@@ -53,10 +53,10 @@ export async function showSplitAudit(run: Run, audit: SplitAuditResult): Promise
   showText(
     `${report.dataset} is split ${report.splitRule}. ` +
       (isSmall
-        ? `For so few slides these fractions are too small; here they are ${100 * rule.validation} % and ${100 * rule.test} %. `
+        ? `For so few slides these fractions are too small; this page uses ${100 * rule.validation} % and ${100 * rule.test} %. `
         : '') +
-      `The audit splits by ${unit}, by patient, by patient with patients whose patches look alike counted as one, and by ` +
-      'site. It counts leaks across splits: patients, sites, patches with the same bytes, and pairs of patches whose ' +
+      `The audit splits by ${unit}, by patient, by patient with patients counted as one if their patches look alike, and ` +
+      'by site. It counts leaks across splits: patients, sites, patches with the same bytes, and pairs of patches whose ' +
       'perceptual hashes are close.',
   );
   const name = (by: GroupBy) => (by === 'slide' ? unit : by);
@@ -141,8 +141,8 @@ async function showPlantedLeaks(planted: readonly PlantedFinding[]): Promise<voi
   );
   showText(
     'These duplicates are filed under other patients, as in real cohorts; a split by patient misses them. A scan on ' +
-      'another scanner changes more of a hash than one on the same, so few of its patches are recognized, or none; ' +
-      'a single one links the patients.',
+      'another scanner changes the hashes more than a scan on the same scanner, so few or none of its patches are ' +
+      'recognized. One recognized patch is enough to link the patients.',
   );
 }
 
@@ -156,7 +156,7 @@ async function showNearDuplicates(
   const near = ({ audit }: FoldAudit) => audit.nearDuplicates;
   const first = folds.find((fold) => near(fold).length > 0);
   if (!first) {
-    showText(`No rule leaves a pair across splits that differs in at most ${distance} of 256 bits.`);
+    showText(`No rule leaves a similar pair across splits (at most ${distance} of 256 bits differ).`);
     return;
   }
   const own = folds.filter(({ by }) => by === first.by);

@@ -93,12 +93,12 @@ export async function loadLatestCheckpoint({
   const { metadata } = file;
   const refuse = async (why: string) => {
     await file.close();
-    throw new Error(`${path} ${why}; delete it to start afresh, or choose another folder`);
+    throw new Error(`${path} ${why}; delete it to start over, or choose another folder`);
   };
   if (metadata.format !== format)
     await refuse(`is not a checkpoint of this version (${metadata.format} instead of ${format})`);
   const others = differences(JSON.parse(metadata.identity!) as Record<string, string>, identity);
-  if (others.length > 0) await refuse(`is of another run, which differs in ${others.join('; ')}`);
+  if (others.length > 0) await refuse(`belongs to another run, which differs in ${others.join('; ')}`);
   const tensors = await readAll(file);
   return {
     path,

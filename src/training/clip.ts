@@ -17,7 +17,7 @@ export function clipGradients(
   squares = squaresOf(gradients),
 ): { gradients: Tensors; norm: Tensor } {
   if (typeof largest === 'number' && !(largest > 0))
-    throw new RangeError(`clipGradients: the largest norm is above 0; got ${largest}`);
+    throw new RangeError(`clipGradients: the largest norm must be above 0; got ${largest}`);
   return tf.tidy(() => {
     const norm = squares.sum().sqrt() as Tensor;
     const scaleOf = (norm: Tensor) => tf.minimum(tf.div(largest, norm.add(1e-6)), 1);

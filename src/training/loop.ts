@@ -110,7 +110,7 @@ export interface TrainingResult {
  * run's events only.
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
- * @throws RangeError for a `best` that no monitor finds
+ * @throws RangeError for a `best` that no monitor measures
  * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint, or
  *   if precision is float16 and the optimizer scales no loss
  */
@@ -118,11 +118,11 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const { objective, optimizer, steps, checkpoint, monitors = [], best, precision, signal } = options;
   if (precision === 'float16' && !('lossScale' in optimizer)) {
     throw new Error(
-      `training in float16 needs loss scaling, or gradients below 6e-8 are lost: make the optimizer with ` +
+      `training in float16 needs loss scaling, or gradients below 6e-8 are lost: create the optimizer with ` +
         `${dynamicLossScaling.name}(...). bfloat16 does not need it.`,
     );
   }
-  if (best && monitors.length === 0) throw new RangeError('the best model is told by a monitor, and there is none');
+  if (best && monitors.length === 0) throw new RangeError('a monitor selects the best model, and there is none');
   const stepFunction = trainingStep(objective, optimizer, options);
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);
 
@@ -167,7 +167,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     // Before the first step all of them are due.
     if (best && score === undefined && done === 0) {
       throw new RangeError(
-        `the best model is to be told by ${best.metric}, which no monitor finds: they find ${Object.keys(found).join(', ')}`,
+        `the best model is selected by ${best.metric}, which no monitor measures; they measure ${Object.keys(found).join(', ')}`,
       );
     }
     const isBetter =

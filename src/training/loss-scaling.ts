@@ -43,7 +43,7 @@ export function dynamicLossScaling(
     }),
     update: (parameters, gradients, { [scaleName]: scale, [counterName]: counter, ...state }, scheduled) =>
       tf.tidy(() => {
-        if (!scale || !counter) throw new Error('dynamicLossScaling: the state is not one that its initialize made');
+        if (!scale || !counter) throw new Error('dynamicLossScaling: the state was not created by its initialize');
         const finite = allFinite(gradients);
         const unscaled = mapTensors(gradients, (gradient) => gradient.div(scale));
         const next = optimizer.update(parameters, unscaled, state, scheduled);

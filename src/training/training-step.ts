@@ -46,7 +46,7 @@ export function trainingStep<Name extends string>(
 ): Step<Name> {
   if (microBatches > 1 && objective.needsWholeBatch !== undefined) {
     throw new RangeError(
-      `${microBatches} micro-batches would be another loss: ${objective.needsWholeBatch}. Take a smaller batch`,
+      `with ${microBatches} micro-batches the loss would differ: ${objective.needsWholeBatch}. Use a smaller batch`,
     );
   }
   return (tensors, batch, scheduled, random) =>

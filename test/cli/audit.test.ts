@@ -110,7 +110,7 @@ describe("pathlab audit of a user's own folder", () => {
   it('takes a table with a split, patients and sites, and does not vouch for unknown rows', async () => {
     const place = await write('table', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
     const table = join(place, 'images.csv');
-    const lines = ['path,side,patient,site', 'images/0.png,train,007,A', 'images/1.png,test,7,A'];
+    const lines = ['path,split,patient,site', 'images/0.png,train,007,A', 'images/1.png,test,7,A'];
     writeFileSync(table, lines.join('\n'));
     expect((await run(table)).code).toBe(0);
     expect((await run(table, '--apart', 'patient,site')).said).toMatch(/site A: test 1, train 1/);
@@ -139,14 +139,14 @@ describe("pathlab audit of a user's own folder", () => {
     const linked = await write('beside-link', { 'train/p1_1.png': images[0]!, 'val/p2_1.png': images[1]! });
     symlinkSync(join(where, 'test'), join(linked, 'test'));
     await expect(run(linked, ...patient)).rejects.toThrow(/test is a link, but not to an image/);
-    const oneSide = await write('one-side', { 'val/p1_1.png': images[0]!, 'validation/p2_1.png': images[1]! });
-    await expect(run(oneSide, ...patient)).rejects.toThrow(/is not split: it has val, validation/);
+    const oneSplit = await write('one-split', { 'val/p1_1.png': images[0]!, 'validation/p2_1.png': images[1]! });
+    await expect(run(oneSplit, ...patient)).rejects.toThrow(/is not split: it has val, validation/);
   });
 
-  it('takes the words for sides that compile takes, whatever their case, and no others', async () => {
+  it('takes the names of splits that compile takes, whatever their case, and no others', async () => {
     const place = await write('words', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
     const table = join(place, 'images.csv');
-    const lines = ['path,side,patient', 'images/0.png,train,a', 'images/1.png,Train,a', 'images/2.png,VAL,b'];
+    const lines = ['path,split,patient', 'images/0.png,train,a', 'images/1.png,Train,a', 'images/2.png,VAL,b'];
     writeFileSync(table, lines.join('\n'));
     const { code, said } = await run(table);
     expect([code, said]).toEqual([0, expect.stringMatching(/Clean: .* Split: train 2, validation 1/)]);
@@ -159,7 +159,7 @@ describe("pathlab audit of a user's own folder", () => {
   it('warns of patients whose names differ in case alone, which count as two', async () => {
     const place = await write('case', Object.fromEntries(images.map((bytes, n) => [`images/${n}.png`, bytes])));
     const table = join(place, 'images.csv');
-    writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,P1\nimages/2.png,test,p2\n');
+    writeFileSync(table, 'path,split,patient\nimages/0.png,train,p1\nimages/1.png,test,P1\nimages/2.png,test,p2\n');
     const facts = join(folder, 'case.json');
     const { code, said } = await run(table, '--report', facts);
     expect([code, said]).toEqual([0, expect.stringMatching(/^Warning: patients whose names .*: P1 and p1\. If such/m)]);
@@ -168,7 +168,7 @@ describe("pathlab audit of a user's own folder", () => {
     expect(readFileSync(join(folder, 'case.html'), 'utf8')).toMatch(
       /Warning: patients whose names differ only in case/,
     );
-    writeFileSync(table, 'path,side,patient\nimages/0.png,train,p1\nimages/1.png,test,p2\n');
+    writeFileSync(table, 'path,split,patient\nimages/0.png,train,p1\nimages/1.png,test,p2\n');
     expect((await run(table)).said).not.toMatch(/Warning/);
   });
 
@@ -178,13 +178,13 @@ describe("pathlab audit of a user's own folder", () => {
     await expect(run(join(folder, 'nowhere'))).rejects.toThrow(/there is no folder or table .*nowhere/);
     await expect(run(where)).rejects.toThrow(/no image has a patient: name a pattern with --patient/);
     await expect(run(where, '--patient', 'p')).rejects.toThrow(/regular expression with one group; got "p"/);
-    await expect(run(where, ...patient)).rejects.toThrow(/test\/b\.png has no patient in it/);
+    await expect(run(where, ...patient)).rejects.toThrow(/no patient was found in test\/b\.png/);
     await expect(run(where, '--apart', 'hospital')).rejects.toThrow(
       /--apart takes slide, patient, site, near, or none/,
     );
     await expect(run(where, '--by', 'site')).rejects.toThrow(/--by is for a compiled dataset/);
     await expect(run(where, '--report', 'audit.txt')).rejects.toThrow(/takes a \.json or \.html file/);
-    await expect(run(join(where, 'train'))).rejects.toThrow(/is not split: it has a\.png, not two folders/);
+    await expect(run(join(where, 'train'))).rejects.toThrow(/is not split: it has a\.png, but it needs folders/);
     await write('wrong', { 'test/c.png': Buffer.from('text') });
     await expect(run(where, '--apart', 'none')).rejects.toThrow(
       /wrong\/test\/c\.png is not a jpeg, png, tiff, webp image/,
@@ -193,12 +193,12 @@ describe("pathlab audit of a user's own folder", () => {
     symlinkSync(where, join(linked, 'test', 'more'));
     await expect(run(linked, '--apart', 'none')).rejects.toThrow(/more is a link, but not to an image/);
     const table = join(linked, 'images.csv');
-    writeFileSync(table, 'path,side\n../wrong/train/a.png,train\ntest/b.png,test\n');
+    writeFileSync(table, 'path,split\n../wrong/train/a.png,train\ntest/b.png,test\n');
     await expect(run(table, '--apart', 'none')).rejects.toThrow(/not a relative path inside/);
-    writeFileSync(table, 'path,side\ntrain/a.png,train\ntest/b.png,train\n');
+    writeFileSync(table, 'path,split\ntrain/a.png,train\ntest/b.png,train\n');
     await expect(run(table)).rejects.toThrow(/is not split: all its rows are in "train"/);
-    writeFileSync(table, 'file,side\na.png,train\n');
-    await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, side/);
+    writeFileSync(table, 'file,split\na.png,train\n');
+    await expect(run(table)).rejects.toThrow(/has no column "path"; it has file, split/);
     // Before anything is read.
     await expect(run(table, '--distance', '256')).rejects.toThrow(/--distance takes 0 to 255 bits; got "256"/);
   });

@@ -124,7 +124,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const none = auditRules(oneSite, shares, { by: ['site'] });
     expect(none.folds).toEqual([]);
     expect(none.impossible).toEqual([
-      { by: 'site', reason: expect.stringMatching(/needs at least 3; there are 1\. Ask for a division by slide$/) },
+      { by: 'site', reason: expect.stringMatching(/needs at least 3; there are 1\. Use a split by slide$/) },
     ]);
   });
 
@@ -137,7 +137,7 @@ describe('the audit of a synthetic cohort with planted leaks', () => {
     const known = (of: AuditedImages) =>
       auditRules(of, shares, { by: ['slide', 'patient', 'site'] }).folds.map(({ audit: { counts, leaks } }) => [
         counts,
-        leaks.filter(({ kind }) => kind !== 'exact duplicate').map(({ value, sides }) => [value, sides]),
+        leaks.filter(({ kind }) => kind !== 'exact duplicate').map(({ value, splits }) => [value, splits]),
       ]);
     expect(some.unread.length).toBeGreaterThan(0);
     expect(known(some)).toEqual(known(audited));

@@ -64,7 +64,7 @@ describe('a dataset that is compiled in parts', () => {
     await compilePart(dataset, { number: 1, of: 1 }, where);
     const slides = dataset.slides.map((slide, place) => (place === 0 ? { ...slide, class: 'other' } : slide));
     await expect(finishDataset({ ...dataset, slides }, where)).rejects.toThrow(
-      `1 of 5 slides have no shard of their current files (${slides[0]!.id}): run the parts`,
+      `1 of 5 slides have no shard made from their current files (${slides[0]!.id}): run the parts`,
     );
   });
 

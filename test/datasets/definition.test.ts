@@ -59,7 +59,7 @@ describe('the definitions of data-manifests/', () => {
 });
 
 describe('readDefinition', () => {
-  it('reads the names that two fields had earlier', () => {
+  it('reads the names that three fields had earlier', () => {
     const earlier = changed('ptcga200', ({ labels, geometry }) => {
       labels.others = 'refuse';
       delete labels.unmapped;
@@ -70,6 +70,11 @@ describe('readDefinition', () => {
       labels: { unmapped: 'error' },
       geometry: { maxPatchesPerSlide: 7 },
     });
+    const table = (split: string) =>
+      changed('ptcga200', (definition) => {
+        definition.source = { kind: 'slides', table: 't.csv', folder: '.', columns: { path: 'file', [split]: 'set' } };
+      });
+    expect(readDefinition(table('side'))).toEqual(readDefinition(table('split')));
   });
 
   it.each<[string, string, (definition: Loose) => void, RegExp]>([
@@ -130,7 +135,7 @@ describe('readDefinition', () => {
       'folds hold out more than there is',
       'pcam200',
       (d) => Object.assign(d.split, { validation: 0.2, test: 0.2 }),
-      /split: 3 folds cannot each hold out another 0\.2 \+ 0\.2 of the slides/,
+      /split: 3 folds cannot each hold out a different 0\.2 \+ 0\.2 of the slides/,
     ],
     [
       'a mask value is none',

@@ -140,7 +140,10 @@ describe('the GDC', () => {
     const { ready, report } = await fetchDataset(path, { ...quick, out, endpoint: server.url });
     expect(ready.map(({ patient }) => patient)).toEqual(['TCGA-AA-0001']);
     expect(report.failed).toEqual([
-      { path: 'slides/TCGA-BB-0002-01Z-00-DX1.ABC1.svs', reason: expect.stringMatching(/does not have it \(404\)/) },
+      {
+        path: 'slides/TCGA-BB-0002-01Z-00-DX1.ABC1.svs',
+        reason: expect.stringMatching(/does not have this file \(404\)/),
+      },
     ]);
   });
 

@@ -184,7 +184,7 @@ describe('images made to harm', () => {
   });
 
   it('in an audited folder end the audit with their name, and not the process', async () => {
-    for (const side of ['train', 'test']) write(`split/${side}/a-${side}.jpg`, await testImage(side));
+    for (const split of ['train', 'test']) write(`split/${split}/a-${split}.jpg`, await testImage(split));
     expect((await imagesOfFolder(join(folder, 'split'))).images.length).toBe(2);
     write('split/test/crash.jpg', await testImage('crash'));
     await expect(imagesOfFolder(join(folder, 'split'))).rejects.toThrow(

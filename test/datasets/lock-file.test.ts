@@ -16,7 +16,7 @@ function slide(id: string, change: Partial<LockedSlide> = {}): LockedSlide {
 }
 
 const head: Omit<LockFile, 'slides' | 'listSha256'> = {
-  format: 1,
+  format: 2,
   definition: 'mine',
   definitionSha256: '0'.repeat(64),
   unit: 'slides',
@@ -69,8 +69,8 @@ describe('lock files', () => {
     expect(() => readLockFile(write([slide('a')], (text) => text.replace('"bytes":12', '"bytes":13')))).toThrow(
       /its list of slides was changed/,
     );
-    expect(() => readLockFile(write([], (text) => text.replace('"format": 1', '"format": 2')))).toThrow(
-      /format must be 1/,
+    expect(() => readLockFile(write([], (text) => text.replace('"format": 2', '"format": 1')))).toThrow(
+      /has format 1; this version of pathlab reads format 2\. Run "pathlab fetch" with --refresh/,
     );
     expect(() => readLockFile(write([], (text) => text.slice(0, 40)))).toThrow(/lock\.json cannot be read/);
   });

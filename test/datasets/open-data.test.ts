@@ -159,7 +159,7 @@ describe('a table of patches', () => {
       'No column names patients: "tile" is used instead. Two of its values may be of one patient.',
       '3 patches of 32 x 32 px.',
       'No patch has a class.',
-      'Instead of patients 2 values of "tile", such as t1, t2.',
+      '2 values of "tile" instead of patients, such as t1, t2.',
       'Licence, origin and citation are not stated.',
     ]);
     expect(readFileSync(join(dataset.folder, 'CARD.md'), 'utf8')).toMatch(/"tile" is used instead/);
@@ -295,8 +295,15 @@ describe('a table of patches', () => {
     write('t.csv', 'file,set\na.jpg,A\nb.jpg,B\n');
     const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
     expect(definition.source).toMatchObject({ columns: { path: 'file' } });
-    expect(definition.source).not.toMatchObject({ columns: { side: expect.anything() } });
+    expect(definition.source).not.toMatchObject({ columns: { split: expect.anything() } });
     expect(understood[0]).toMatch(/; set is not used\.$/);
+  });
+
+  it.each(['split', 'Side', 'partition'])('may call its split "%s"', async (column) => {
+    write('t.csv', `file,${column}\na.jpg,train\nb.jpg,val\n`);
+    const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
+    expect(definition.source).toMatchObject({ columns: { path: 'file', split: column } });
+    expect(understood[0]).toMatch(new RegExp(`"${column}" the split`));
   });
 
   it('of patches that differ in size opens at the size that is asked for', async () => {
@@ -307,7 +314,7 @@ describe('a table of patches', () => {
     const { dataset, understood } = await open('t.csv', { size: 24 });
     expect([dataset.size, dataset.count]).toEqual([24, 2]);
     expect(understood.join('\n')).toMatch(
-      /Failed: 1 patch, the first of them wide: wide\.jpg is 48 x 32 px; patches are square: .* with --tile/,
+      /Failed: 1 patch, first wide: wide\.jpg is 48 x 32 px; patches are square: .* with --tile/,
     );
     write('only.csv', 'file\nwide.jpg\n');
     await expect(open('only.csv')).rejects.toThrow(/none of the 1 patches can be read: wide\.jpg is 48 x 32 px/);
@@ -387,7 +394,9 @@ describe('a definition, a name, or shards', () => {
       '16 patches of 64 x 64 px.',
       'All are SYNTHETIC: drawn by a program, not from patients.',
     ]);
-    await expect(openData(path, { ...options, size: 32 })).rejects.toThrow(/has slides: .* the geometry's size/);
+    await expect(openData(path, { ...options, size: 32 })).rejects.toThrow(
+      /has slides: size, tile and lossless are for precut/,
+    );
 
     const shards = await openData(dataset.folder);
     expect(shards.definition).toBeUndefined();
@@ -480,7 +489,7 @@ describe.skipIf(!existsSync(shared))('real patches (shared data)', () => {
     const { dataset, understood } = await openShared('nuclei-consep/index.csv');
     expect(dataset.classNames).toEqual(['0', '1', '2', '3', '4']);
     expect(dataset.mask.length.every((bytes) => bytes > 0)).toBe(true);
-    expect(understood.join('\n')).toMatch(/Instead of patients 27 values of "tile"/);
+    expect(understood.join('\n')).toMatch(/27 values of "tile" instead of patients/);
   }, 240_000);
 
   it('colon-glands: images that are not square are refused, and it is said why', async () => {

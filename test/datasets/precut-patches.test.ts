@@ -59,7 +59,7 @@ function define(change: object = {}): string {
   return join(folder, 'mine.json');
 }
 
-const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', side: 'set' };
+const columns = { path: 'file', class: 'label', patient: 'patient', site: 'hospital', split: 'set' };
 const table = { kind: 'csv', table: 'table.csv', folder: 'files', columns };
 
 type Options = Pick<
@@ -140,7 +140,7 @@ describe('precut patches in class folders', () => {
     const deep = sharp(values, { raw: { width: 48, height: 48, channels: 3 } }).toColourspace('rgb16');
     write('files/0/p9_deep.png', await deep.clone().png().toBuffer());
     const { report } = await compiled(define());
-    const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, and patches hold 8 bits/);
+    const reason = expect.stringMatching(/p9_deep\.png holds 16-bit values, but patches need 8 bits/);
     expect(report.failures.map((failure) => failure.reason)).toEqual([reason]);
     expect(report.counts.patches).toBe(4);
     // One that is first, and larger, does not decide the size of the others.
@@ -153,7 +153,10 @@ describe('precut patches in class folders', () => {
     const path = define();
     const { report } = await compiled(path);
     expect(report.failures).toEqual([
-      { slide: '0-p9_large', reason: expect.stringMatching(/is 96 x 96 px and the first patch 48 x 48 px.*--size/) },
+      {
+        slide: '0-p9_large',
+        reason: expect.stringMatching(/is 96 x 96 px, but the first patch is 48 x 48 px.*--size/),
+      },
     ]);
     const resized = await compiled(path, { size: 96 });
     expect(resized.report).toMatchObject({ failures: [], precut: { copied: 1, encoded: 4 }, counts: { patches: 5 } });
@@ -307,23 +310,23 @@ describe('images of any shape', () => {
     expect(await count({ tile: 32, stride: 16, edge: 'drop' })).toBe(15);
     await expect(count({ stride: 16 })).rejects.toThrow(/give the tile size too/);
     await expect(count({ tile: 32, minimumTissue: 1 })).rejects.toThrow(/no tile has the minimum tissue \(--tissue\)/);
-    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give a size or tiles, not both/);
+    await expect(count({ tile: 32, size: 16 })).rejects.toThrow(/give either a size or a tile size/);
     await expect(count({ tile: 32, edge: 'mirror' as never })).rejects.toThrow(/edge is shift or drop; got "mirror"/);
     await expect(count({})).rejects.toThrow(/a\.png is 100 x 70 px; patches are square: .* with --tile PX/);
   });
 });
 
 describe('precut patches in a table', () => {
-  it('keep patient, site and side', async () => {
+  it('keep patient, site and split', async () => {
     for (const name of ['a', 'b', 'c']) write(`files/${name}.jpg`, await testImage(name));
     write('table.csv', 'file,label,patient,hospital,set\na.jpg,0,007,north,train\nb.jpg,1,008,south,val\nc.jpg,1,,,\n');
     const { folder: made, report } = await compiled(define({ source: table }));
     expect(report.counts).toMatchObject({
       bySite: { north: 1, south: 1, '(unknown)': 1 },
-      bySide: { train: 1, validation: 1 },
+      bySplit: { train: 1, validation: 1 },
     });
     const rows = (await readShardIndex(join(made, 'index.arrow'))).objects() as Record<string, unknown>[];
-    expect(rows.map(({ slide, patient, site, side }) => [slide, patient, site, side])).toEqual([
+    expect(rows.map(({ slide, patient, site, split }) => [slide, patient, site, split])).toEqual([
       ['a', '007', 'north', 'train'],
       ['b', '008', 'south', 'validation'],
       ['c', null, null, null],
@@ -400,8 +403,8 @@ describe('precut patches in a table', () => {
 
     // They are divided as if all had been read.
     const anew = ['--by', 'patient', '--validation', '.2', '--test', '.2', '--folds', '1'];
-    const sides = async (...words: string[]) => /Split: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
-    expect(await sides('--max-images', '2')).toBe(await sides());
+    const splits = async (...words: string[]) => /Split: .*/.exec((await audited('p1', ...anew, ...words)).said)![0];
+    expect(await splits('--max-images', '2')).toBe(await splits());
     const unknown = await audited('', ...anew);
     expect(unknown.said).toMatch(/1 images are in no split, because the split's group is unknown for them/);
     expect((await audited('p5', ...anew)).said).not.toMatch(/in no split/);

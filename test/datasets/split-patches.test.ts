@@ -6,7 +6,7 @@ interface Patch {
   slide: string;
   patient?: string;
   label?: number;
-  side?: string;
+  split?: string;
 }
 
 type Patches = Parameters<typeof splitPatches>[0];
@@ -27,7 +27,7 @@ function setOf(patches: readonly Patch[], { classes = 3, ready = false } = {}): 
     classNames: Array.from({ length: classes }, (_, label) => `class-${label}`),
     slides: coded(patches.map(({ slide }) => slide)),
     patients: coded(patches.map(({ patient }) => patient)),
-    splits: patches.some(({ side }) => side) ? coded(patches.map(({ side }) => side)) : null,
+    splits: patches.some(({ split }) => split) ? coded(patches.map(({ split }) => split)) : null,
     image: { offset: Float64Array.from(patches, (_, row) => 1000 * row), length: new Int32Array(patches.length) },
     indexSha256: 'of the index',
     report: { ...(ready && { precut: { shards: 1, copied: 0, encoded: 0 } }) } as ShardDataset['report'],
@@ -114,7 +114,7 @@ describe('splitPatches', () => {
   it("takes the split of the user's table, and reports patients in both parts", () => {
     const patches = cohort(6).map((patch, n) => ({
       ...patch,
-      side: n < 20 ? 'train' : n < 28 ? 'validation' : n < 35 ? 'test' : undefined,
+      split: n < 20 ? 'train' : n < 28 ? 'validation' : n < 35 ? 'test' : undefined,
     }));
     const split = splitPatches(setOf(patches), {}, key(1));
     expect([split.by, split.train.length, split.heldOut.length]).toEqual(['given', 20, 15]);
@@ -125,9 +125,12 @@ describe('splitPatches', () => {
     ]);
     expect(splitPatches(setOf(patches), {}, key(2)).sha256).toBe(split.sha256);
     expect(splitPatches(setOf(patches), { by: 'patient' }, key(1)).by).toBe('patient');
-    const onlyTrain = patches.map((patch) => ({ ...patch, side: 'train' }));
+    const onlyTrain = patches.map((patch) => ({ ...patch, split: 'train' }));
     const own = splitPatches(setOf(onlyTrain), {}, key(1));
-    expect([own.by, own.notes[0]]).toEqual(['patient', expect.stringMatching(/has train only: it holds nothing out/)]);
+    expect([own.by, own.notes[0]]).toEqual([
+      'patient',
+      expect.stringMatching(/own split is not used, because it has train only/),
+    ]);
     expect(() => splitPatches(setOf(cohort(6)), { by: 'given' }, key(1))).toThrow(/there is no given split/);
   });
 
@@ -179,7 +182,7 @@ describe('splitPatches', () => {
     const split = splitPatches(setOf(patches), {}, key(1));
     const real = patches.flatMap(({ patient }, row) => (patient === 'real' ? [row] : []));
     expect(real.every((row) => split.train.includes(row))).toBe(true);
-    expect(split.notes).toEqual(['To train on alone, since none of their patches has a class: 1 patient.']);
+    expect(split.notes).toEqual(['For training only, because none of their patches has a class: 1 patient.']);
     const none = cohort(9).map((patch) => ({ ...patch, label: undefined }));
     const unlabelled = splitPatches(setOf(none), {}, key(1));
     expect([unlabelled.by, unlabelled.heldOut.length, unlabelled.notes]).toEqual(['patient', 18, []]);
@@ -192,8 +195,8 @@ describe('splitPatches', () => {
     ).flat();
     for (const seed of [1, 2, 3, 4, 5, 6]) {
       const split = splitPatches(setOf(patches), {}, key(seed));
-      for (const side of [split.train, split.heldOut])
-        expect(valuesOn(patches, side, labelOf)).toEqual(new Set([0, 1, 2]));
+      for (const part of [split.train, split.heldOut])
+        expect(valuesOn(patches, part, labelOf)).toEqual(new Set([0, 1, 2]));
     }
   });
 
@@ -231,7 +234,7 @@ describe('splitPatches', () => {
       /by must be given, patient, slide or/,
     );
     const single = setOf([{ slide: 'a', label: 0 }], { ready: true });
-    expect(() => splitPatches(single, {}, key(1))).toThrow(/has no patch to judge by/);
+    expect(() => splitPatches(single, {}, key(1))).toThrow(/has no patch to evaluate on/);
   });
 
   it('divides a million patches of ten thousand patients', () => {

@@ -68,12 +68,12 @@ describe('splitSlides', () => {
     const rule = by === 'site' ? { ...paper, validation: 0.1, test: 0.1 } : paper;
     const { folds } = splitSlides(slides, { ...rule, by }, key(3));
     for (const fold of folds) {
-      const sides = splitNames(fold);
+      const splits = splitNames(fold);
       const seen = new Map<string, string>();
       for (const slide of slides) {
-        const side = sides.get(slide.id)!;
-        expect(seen.get(slide[by]!) ?? side).toBe(side);
-        seen.set(slide[by]!, side);
+        const split = splits.get(slide.id)!;
+        expect(seen.get(slide[by]!) ?? split).toBe(split);
+        seen.set(slide[by]!, split);
       }
     }
   });
@@ -82,9 +82,9 @@ describe('splitSlides', () => {
     const { folds } = splitSlides(slides, { ...paper, validation: 0.1, test: 0.1, stratified: true }, key(4));
     const classes = new Map(slides.map((slide) => [slide.id, slide.class]));
     for (const fold of folds) {
-      for (const side of ['validation', 'test'] as const) {
+      for (const split of ['validation', 'test'] as const) {
         const counts = Object.fromEntries(['rare', 'even', 'odd'].map((name) => [name, 0]));
-        for (const id of fold[side]) counts[classes.get(id)!]!++;
+        for (const id of fold[split]) counts[classes.get(id)!]!++;
         expect(counts).toEqual({ rare: 3, even: 29, odd: 29 });
       }
     }
@@ -99,12 +99,12 @@ describe('splitSlides', () => {
 
   it('says when there are too few', () => {
     expect(() => splitSlides(slides.slice(0, 6), paper, key(1))).toThrow(
-      /3 folds that each hold out other slides need at least 7; th/,
+      /3 folds with different held-out slides need at least 7; th/,
     );
     expect(() => splitSlides(slides.slice(0, 3), { ...paper, folds: 1, validation: 0.5, test: 0.4 }, key(1))).toThrow(
-      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Ask for smaller shares$/,
+      /needs at least 3; there are 3, too few for validation 0\.5 and test 0\.4 of the slides\. Use smaller fractions$/,
     );
-    expect(() => splitSlides(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out another 3 %/);
+    expect(() => splitSlides(slides, { ...paper, folds: 40 }, key(1))).toThrow(/cannot each hold out a different 3 %/);
     const one = slides.map((slide) => ({ ...slide, class: slide.id === 's1' ? 'single' : 'all' }));
     expect(() => splitSlides(one, { ...paper, stratified: true }, key(1))).toThrow(
       /of the class "single" need at least 7; there are 1/,
@@ -115,7 +115,7 @@ describe('splitSlides', () => {
 describe('auditSplit', () => {
   const rows = table({
     id: ['a', 'b', 'c', 'd'],
-    side: ['train', 'train', 'test', 'test'],
+    split: ['train', 'train', 'test', 'test'],
     patient: ['p1', 'p2', 'p1', 'p3'],
     site: ['x', 'x', 'y', 'y'],
     sha256: ['1', '2', '3', '2'],
@@ -125,8 +125,8 @@ describe('auditSplit', () => {
     const audit = auditSplit(rows, { apart: ['patient', 'site'] });
     expect(audit.clean).toBe(false);
     expect(audit.leaks).toEqual([
-      { kind: 'patient', value: 'p1', sides: { test: 1, train: 1 }, examples: ['a', 'c'] },
-      { kind: 'exact duplicate', value: '2', sides: { test: 1, train: 1 }, examples: ['b', 'd'] },
+      { kind: 'patient', value: 'p1', splits: { test: 1, train: 1 }, examples: ['a', 'c'] },
+      { kind: 'exact duplicate', value: '2', splits: { test: 1, train: 1 }, examples: ['b', 'd'] },
     ]);
     expect(auditText(audit)).toBe(
       'NOT CLEAN: 1 patient across splits, 0 sites across splits, 1 exact duplicate across splits. Split: train 2, test 2.',
@@ -145,19 +145,19 @@ describe('auditSplit', () => {
   });
 
   it('proves nothing of rows with an unknown group', () => {
-    const audit = auditSplit(table({ id: ['a', 'b'], side: ['train', 'test'], patient: ['p', null] }), {
+    const audit = auditSplit(table({ id: ['a', 'b'], split: ['train', 'test'], patient: ['p', null] }), {
       apart: ['patient'],
     });
     expect([audit.clean, audit.unknown]).toEqual([false, { patient: 1 }]);
     expect(auditText(audit)).toMatch(
       /0 patients across splits \(1 rows unknown\), 0 exact duplicates across splits \(not checked\)/,
     );
-    expect(() => auditSplit(table({ id: ['a'], side: ['train'] }), { apart: ['site'] })).toThrow(/no column "site"/);
+    expect(() => auditSplit(table({ id: ['a'], split: ['train'] }), { apart: ['site'] })).toThrow(/no column "site"/);
   });
 
   it('tells what each rule leaks', () => {
     const leaks = (by: string) =>
-      ruleLeaks(slides, { ...paper, by: by as 'slide' }).map((leak) => leak.patientsOnTwoSides);
+      ruleLeaks(slides, { ...paper, by: by as 'slide' }).map((leak) => leak.patientsAcrossSplits);
     expect(leaks('slide').every((count) => count >= 15)).toBe(true);
     expect(leaks('patient')).toEqual([0, 0, 0]);
     const [first] = ruleLeaks(slides, paper);
@@ -215,7 +215,7 @@ describe('near-duplicates', () => {
     ).toEqual(expected.sort());
   });
 
-  it('of equal hashes are each paired with the first: no square of blank images, and the same groups and sides', () => {
+  it('of equal hashes are each paired with the first: no square of blank images, and the same groups and splits', () => {
     const blank = new Uint32Array(8);
     const many = nearPairs(new Array<Uint32Array>(20_000).fill(blank), 24);
     expect(many.length).toBe(19_999);
@@ -231,7 +231,7 @@ describe('near-duplicates', () => {
       const kinds = Array.from({ length: 3 }, () => Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32)));
       const all = [...kinds, ...kinds.map((hash) => flipped(hash, 4)), ...kinds.map((hash) => flipped(hash, 7))];
       const hashes = Array.from({ length: 12 }, () => generator.pick(all));
-      const side = hashes.map(() => generator.integer(3));
+      const split = hashes.map(() => generator.integer(3));
       const every = hashes.flatMap((hash, one) =>
         hashes.flatMap((each, other) => (other > one && hashDistance(hash, each) <= 6 ? [{ one, other }] : [])),
       );
@@ -244,7 +244,7 @@ describe('near-duplicates', () => {
           6,
         ),
       );
-      const crosses = ({ one, other }: { one: number; other: number }) => side[one] !== side[other];
+      const crosses = ({ one, other }: { one: number; other: number }) => split[one] !== split[other];
       expect(groupsOf(12, pairs)).toEqual(groupsOf(12, every));
       expect(pairs.some(crosses)).toBe(every.some(crosses));
       expect(every).toEqual(expect.arrayContaining(pairs.map(({ one, other }) => ({ one, other }))));
@@ -258,9 +258,9 @@ describe('near-duplicates', () => {
       await testImage(1, (image) => image.resize(120, 120)),
       await testImage(3),
     ];
-    const rows = table({ id: ['a', 'b', 'c', 'd'], side: ['train', 'train', 'test', 'test'] });
+    const rows = table({ id: ['a', 'b', 'c', 'd'], split: ['train', 'train', 'test', 'test'] });
     const audit = auditSplit(rows, { apart: [], hashes: await hashesOf(images) });
-    expect(audit.nearDuplicates.map(({ ids, sides }) => [ids, sides])).toEqual([
+    expect(audit.nearDuplicates.map(({ ids, splits }) => [ids, splits])).toEqual([
       [
         ['a', 'c'],
         ['train', 'test'],
@@ -300,8 +300,8 @@ describe('near-duplicates', () => {
     const rows = readFileSync(join(idc, 'index.csv'), 'utf8').trim().split(/\r?\n/).slice(1, 301);
     const files = rows.map((row) => join(idc, row.split(',')[0]!));
     const images = [...files, await sharp(files[5]!).jpeg({ quality: 80 }).toBuffer()];
-    const sides = images.map((_, n) => (n < 200 ? 'train' : 'test'));
-    const audit = auditSplit(table({ id: images.map((_, n) => `${n}`), side: sides }), {
+    const splits = images.map((_, n) => (n < 200 ? 'train' : 'test'));
+    const audit = auditSplit(table({ id: images.map((_, n) => `${n}`), split: splits }), {
       apart: [],
       hashes: await hashesOf(images),
     });
@@ -317,12 +317,12 @@ describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => 
       const out = '/nowhere/pathlab';
       const { lock } = await resolveDataset('ptcga200', { endpoint: server.url, out });
       const [leak] = ruleLeaks(lock.slides, paper);
-      expect(leak!.patientsOnTwoSides).toBeGreaterThan(50);
+      expect(leak!.patientsAcrossSplits).toBeGreaterThan(50);
       expect(leak!.heldOutWithPatientInTraining).toBeGreaterThan(0.2);
       for (const by of ['patient', 'site'] as const) {
         const clean = ruleLeaks(lock.slides, { ...paper, by });
-        expect(clean.map(({ patientsOnTwoSides }) => patientsOnTwoSides)).toEqual([0, 0, 0]);
-        if (by === 'site') expect(clean.map(({ sitesOnTwoSides }) => sitesOnTwoSides)).toEqual([0, 0, 0]);
+        expect(clean.map(({ patientsAcrossSplits }) => patientsAcrossSplits)).toEqual([0, 0, 0]);
+        if (by === 'site') expect(clean.map(({ sitesAcrossSplits }) => sitesAcrossSplits)).toEqual([0, 0, 0]);
         // The shares are kept as nearly as whole patients and sites allow.
         for (const { test, validation, train } of clean) {
           const all = test + validation + train;
@@ -347,7 +347,7 @@ describe.skipIf(!facts)("the paper's rule on public lists (shared data)", () => 
     const { folds } = splitSlides(panda, { ...paper, stratified: true }, key(1));
     expect(folds[0]!.train.length + folds[0]!.validation.length + folds[0]!.test.length).toBe(10_616);
     expect(() => splitSlides(panda, { ...paper, by: 'site' }, key(1))).toThrow(
-      /hold out other sites need at least 7; there are 2/,
+      /with different held-out sites need at least 7; there are 2/,
     );
   });
 });

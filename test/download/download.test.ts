@@ -179,7 +179,7 @@ describe('downloadAll', () => {
     const { failed, received } = await downloadAll(folder, wanted, { ...quick, attempts: 3 });
     expect(failed.map(({ path }) => path)).toEqual(['bad', 'none']);
     expect(failed[0]!.reason).toMatch(/the server has an internal error \(500\)/);
-    expect(failed[1]!.reason).toMatch(/the server does not have it \(404\)/);
+    expect(failed[1]!.reason).toMatch(/the server does not have this file \(404\)/);
     expect(received.map(({ path }) => path)).toEqual(['good']);
     expect(requests.filter(({ path }) => path === '/bad').length).toBe(3);
     expect(requests.filter(({ path }) => path === '/none').length).toBe(1);
@@ -280,7 +280,7 @@ describe('downloadAll', () => {
     servers.push(server);
     const file = { path: 'a', url: `${server.url}/a`, bytes: 100, md5: null, sha256: null, etag: null };
     const refused = await downloadAll(folder, [file], quick);
-    expect(refused.failed[0]!.reason).toMatch(/refuses it \(403\); it may need a token/);
+    expect(refused.failed[0]!.reason).toMatch(/refuses access \(403\); a token may be missing/);
     const secret = { header: 'x-auth-token', value: 'secret-token' };
     expect((await downloadAll(folder, [file], { ...quick, secret })).failed).toEqual([]);
     for (const name of readdirSync(folder, { recursive: true, withFileTypes: true })) {

@@ -37,9 +37,9 @@ describe('a step that cannot be recorded is refused with the call and its line',
     ['arraySync', /reading a tensor on the host[\s\S]*at arraySync/, (x) => x.mul((x.sum().arraySync() as number) + 1)],
     ['print', /reading a tensor on the host[\s\S]*at print/, (x) => void x.print()],
     ['data', /reading a tensor on the host[\s\S]*at data/, (x) => void x.data()],
-    ['Math.random', /a random number of the host/, (x) => x.mul(Math.random())],
-    ['tf.randomNormal', /a random number of the host[\s\S]*at randomNormal/, (x) => x.add(tf.randomNormal([2]))],
-    ['tf.dropout', /a random number of the host[\s\S]*at dropout/, (x) => tf.dropout(x, 0.5)],
+    ['Math.random', /a random number from the host/, (x) => x.mul(Math.random())],
+    ['tf.randomNormal', /a random number from the host[\s\S]*at randomNormal/, (x) => x.add(tf.randomNormal([2]))],
+    ['tf.dropout', /a random number from the host[\s\S]*at dropout/, (x) => tf.dropout(x, 0.5)],
     ['uploadBytes', /uploading bytes[\s\S]*at uploadBytes/, (x) => x.add(uploadBytes(new Uint8Array(2), [2]))],
     [
       'a stateful op',
@@ -107,7 +107,7 @@ describe('a step that cannot be recorded is refused with the call and its line',
   });
 
   it('a promise', async () => {
-    expect(await refusal(async (x) => x.add(1))).toMatch(/gives a promise/);
+    expect(await refusal(async (x) => x.add(1))).toMatch(/returns a promise/);
   });
 
   it('disposing of an input', async () => {
@@ -121,7 +121,7 @@ describe('a step that cannot be recorded is refused with the call and its line',
 
   it('a compiled step inside, recorded before or not, awaited or not', async () => {
     const inner = compile((x: Tensor) => x.add(1), { name: 'inner' });
-    const text = /the compiled inner cannot be part of theStep: call the plain step[\s\S]*at compiled/;
+    const text = /the compiled inner cannot be part of theStep: call the uncompiled function[\s\S]*at compiled/;
     const unhandled: unknown[] = [];
     const listen = (reason: unknown) => unhandled.push(reason);
     process.prependListener('unhandledRejection', listen);
@@ -181,7 +181,7 @@ describe('other errors', () => {
   it('name an input that is not a tensor', async () => {
     const step = compile(({ x }: { x: unknown }) => (x as Tensor).add(1), { name: 'theStep' });
     await expect(step({ x: new Uint8Array(2) })).rejects.toThrow(
-      /input \[0\]\.x is of class Uint8Array.*make a tensor/,
+      /input \[0\]\.x is of class Uint8Array.*convert it to a tensor/,
     );
     await expect(step({ x: () => 1 })).rejects.toThrow(/input \[0\]\.x is a function/);
   });

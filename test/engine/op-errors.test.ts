@@ -16,7 +16,9 @@ const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 describe('ops say what they take', () => {
   it('groupNorm', () => {
     const parameters = { weight: tf.ones([6]), bias: tf.zeros([6]) };
-    expect(() => groupNorm(tf.zeros([1, 2, 2, 6]), parameters, 4)).toThrow(/\[1,2,2,6\] do not fall into 4 groups/);
+    expect(() => groupNorm(tf.zeros([1, 2, 2, 6]), parameters, 4)).toThrow(
+      /\[1,2,2,6\] cannot be divided into 4 equal groups/,
+    );
   });
 
   it('resizeBilinear', () => {

@@ -171,7 +171,7 @@ describe('a process of its own', () => {
   it.skipIf(describeDevice().type === 'gpu')('refuses PATHLAB_DEVICE=gpu where there is none, with the reason', () => {
     const { status, stderr } = run(`(await import(${JSON.stringify(engine)})).tf.scalar(1)`, { PATHLAB_DEVICE: 'gpu' });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/a GPU was asked for, but TensorFlow runs on the CPU: .{10,}/);
+    expect(stderr).toMatch(/a GPU was requested, but TensorFlow runs on the CPU: .{10,}/);
   });
 
   it('says what to do where the addon cannot be loaded', () => {

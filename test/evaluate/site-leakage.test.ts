@@ -22,7 +22,7 @@ async function colored(mostly: number): Promise<AuditedImages> {
         .toBuffer();
       const id = `p${patient}/${place}`;
       const hash = Uint32Array.from({ length: 8 }, () => generator.integer(2 ** 32));
-      const known = { id, side: null, slide: id, patient: `p${patient}`, site: sites[site]!, class: `c${itsClass}` };
+      const known = { id, split: null, slide: id, patient: `p${patient}`, site: sites[site]!, class: `c${itsClass}` };
       rows.push({ image: { ...known, synthetic: true, sha256: id, hash }, bytes });
     }
   }

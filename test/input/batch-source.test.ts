@@ -71,7 +71,7 @@ describe('openShardDataset', () => {
     expect(splits).toBeNull();
   });
 
-  it('refuses a folder that is not compiled, or was before reports held the classes', async () => {
+  it('refuses a folder that is not compiled, or was compiled by an earlier version', async () => {
     await expect(openShardDataset(temporaryFolder())).rejects.toThrow(/is not a compiled dataset/);
     const place = temporaryFolder();
     for (const file of ['report.json', 'index.arrow']) copyFileSync(join(folder, file), join(place, file));
@@ -81,6 +81,10 @@ describe('openShardDataset', () => {
     writeFileSync(join(place, 'report.json'), JSON.stringify({ ...older, classes: ['acinar', 'nested'] }));
     await expect(openShardDataset(place)).rejects.toThrow(
       /of the class "(diffuse|papillary)", which is not in its report/,
+    );
+    writeFileSync(join(place, 'report.json'), JSON.stringify({ ...dataset.report, shardVersion: 2 }));
+    await expect(openShardDataset(place)).rejects.toThrow(
+      /has shards of version 2; this version of pathlab reads version 3\. Run "pathlab compile" again/,
     );
   });
 
@@ -216,17 +220,17 @@ describe('BatchSource', () => {
     for await (const images of readImages(source)) lengths.push(images.length / (64 * 64 * 3));
     expect(lengths).toEqual([2, 2, 1]);
     const shuffled = new BatchSource(dataset, { batchSize: 2, patches, key: key(1) });
-    await expect(readImages(shuffled).next()).rejects.toThrow(/takes a source that is not shuffled/);
+    await expect(readImages(shuffled).next()).rejects.toThrow(/needs a source that is not shuffled/);
   });
 
   it.each<[Partial<BatchSourceOptions>, RegExp]>([
     [{ batchSize: 0 }, /batchSize must be a positive integer; got 0/],
-    [{ patches: [0, 1.5] }, /rows of the index, 0 to \d+; number 1 of them is 1.5/],
-    [{ patches: [Number.NaN] }, /number 0 of them is NaN/],
-    [{ patches: [-1] }, /number 0 of them is -1/],
-    [{ patches: [] }, /no patches are chosen/],
+    [{ patches: [0, 1.5] }, /rows of the index, 0 to \d+; patches\[1\] is 1.5/],
+    [{ patches: [Number.NaN] }, /patches\[0\] is NaN/],
+    [{ patches: [-1] }, /patches\[0\] is -1/],
+    [{ patches: [] }, /no patches of .* are selected/],
     [{ imageSize: 0 }, /imageSize must be a positive whole number of px/],
-    [{ masks: true }, /patch 0 of .* has no mask, and masks are asked for/],
+    [{ masks: true }, /patch 0 of .* has no mask, but masks were requested/],
     [{ batchSize: 6, patches: [1, 2, 3], key: key(1) }, /3 patches do not fill one batch of 6/],
   ])('refuses %j', (options, message) => {
     expect(() => new BatchSource(dataset, { batchSize: 1, ...options })).toThrow(message);

@@ -107,7 +107,7 @@ write(2, 'W0000 00:00:1795535044.697210    4563 cpu.cc:3] slow\\n');`);
   test('input() is refused where there is nobody to ask', async () => {
     const { reply } = await kernel.run("await globalThis[Symbol.for('pathlab.kernel')].input('Name? ')");
     expect(reply.status).toBe('error');
-    expect(reply.evalue).toContain('this notebook runs without a person');
+    expect(reply.evalue).toContain('this notebook runs without a user');
   });
 
   test('clear_output is sent, and a silent request sends nothing', async () => {

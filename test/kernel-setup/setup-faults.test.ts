@@ -128,7 +128,7 @@ describe('bad ground', () => {
 
   it.skipIf(nvidiaDriver().found)('--device gpu without a GPU', () => {
     const run = setUp(bareEnvironment(), '--device', 'gpu');
-    expectFault(run, /a GPU was asked for, but this machine offers none: .*(libcuda|GPU device)/, /--device cpu/);
+    expectFault(run, /a GPU was requested, but this machine has no usable one: .*(libcuda|GPU device)/, /--device cpu/);
   });
 
   it('an unknown device', () => {
@@ -148,7 +148,7 @@ describe('bad ground', () => {
         project = disk;
         expectFault(
           setUp(bareEnvironment()),
-          /the disk is too full: set-up needs [\d.]+ GB in .*, and 0\.\d GB are free/,
+          /the disk is too full: set-up needs [\d.]+ GB in .*, but only 0\.\d GB are free/,
           /free some space/,
         );
       } finally {
@@ -205,7 +205,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     const sources = { PIP_NO_INDEX: '1', PIP_FIND_LINKS: wheels, npm_config_registry: silent.address };
     const run = await setUpInBackground(bareEnvironment(sources)).ended;
     silent.server.close();
-    expectFault(run, /does not have the pinned checksum/, /do not use it/);
+    expectFault(run, /do not have the pinned checksums/, /do not use it/);
   });
 });
 

@@ -77,7 +77,7 @@ describe('what package managers and compilers say', () => {
     ['npm error code ENOSPC\nnpm error nospc There appears to be insufficient space', /the disk is full/],
     ['OSError: [Errno 28] No space left on device', /the disk is full/],
     ['/usr/bin/ld: final link failed: No space left on device', /the disk is full/],
-    ['npm error code EINTEGRITY', /the source delivered does not have the pinned checksum/],
+    ['npm error code EINTEGRITY', /the files from the source do not have the pinned checksums/],
     ['ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE', /pinned checksum/],
     ['npm error code ENOTFOUND\nnpm error network request failed', /the source cannot be reached/],
     ['WARNING: Retrying after connection broken by NewConnectionError', /the source cannot be reached/],

@@ -90,7 +90,7 @@ describe('vit', () => {
   it('refuses what does not fit', () => {
     expect(() => vit({ ...options, heads: 5 })).toThrow(/5 heads do not divide the width 12/);
     expect(() => vit({ ...options, imageSize: 20 })).toThrow(/8 px do not divide images of 20 px/);
-    expect(() => vit({ ...options, positions: 'fixed', registers: 4 })).toThrow(/without registers/);
+    expect(() => vit({ ...options, positions: 'fixed', registers: 4 })).toThrow(/cannot be combined with registers/);
     const backbone = vit(options);
     const model = backbone.initialize(key(0));
     const apply = (height: number, width: number) => () =>
@@ -112,12 +112,14 @@ describe('sineCosinePositions', () => {
   });
 
   it('refuses a width that does not fall into four', () => {
-    expect(() => sineCosinePositions(2, 10)).toThrow(/that 4 divides; got 10/);
+    expect(() => sineCosinePositions(2, 10)).toThrow(/divisible by 4; got 10/);
   });
 });
 
 describe('resamplePositions', () => {
   it('refuses what is not a square of patches', () => {
-    expect(() => resamplePositions(tf.zeros([1, 6, 4]), [2, 2], 1)).toThrow(/not those of a square of patches and 1/);
+    expect(() => resamplePositions(tf.zeros([1, 6, 4]), [2, 2], 1)).toThrow(
+      /do not fit a square grid of patches with 1 other/,
+    );
   });
 });

@@ -165,7 +165,7 @@ describe('the weights that a pretraining begins with', () => {
       /init is "random", "imagenet", a run folder or .*none/,
     );
     await expect(initialWeights(top, resnet({ depth: 18, width: 0.25 }))).rejects.toThrow(
-      /does not fit resnet18.*in another shape conv1\.weight \[8,3,7,7\] instead of \[16,3,7,7\], .* and \d+ more/,
+      /does not fit resnet18.*has other shapes: conv1\.weight \[8,3,7,7\] instead of \[16,3,7,7\], .* and \d+ more/,
     );
     expect(await initialWeights('random', backbone)).toBeUndefined();
     const unfinished = join(top, 'unfinished');

@@ -40,7 +40,7 @@ it('compares a backbone with the weights that it began with, beside random ones,
     encoder,
     initialFiles: { 'backbone.safetensors': 'other' },
   });
-  await expect(changed).rejects.toThrow(/backbone.safetensors: its files have changed since the training began/);
+  await expect(changed).rejects.toThrow(/backbone.safetensors: its files have changed since the training started/);
 }, 120_000);
 
 it('watches patches that are fewer than the neighbors asked for', async () => {

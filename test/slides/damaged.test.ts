@@ -35,14 +35,14 @@ describe('what a file claims is checked before native code sees it', () => {
   const one = tiledImage(256, 256);
   it.each<[string, Buffer, RegExp]>([
     ['levels without end', tiffOf(Array(600).fill(one), { tail: 9 }), /claims more than 512 images/],
-    ['directories in a circle', tiffOf([one, one], { endsAt: 8, tail: 9 }), /lead back to one another \(at byte 8\)/],
+    ['directories in a circle', tiffOf([one, one], { endsAt: 8, tail: 9 }), /has a cycle of directories \(at byte 8\)/],
     ['2^40 pixels', tiffOf([tiledImage(2 ** 20, 2 ** 20)]), /claims to be 1048576 x 1048576 px; a slide has/],
     ['a side of 2^32 pixels', tiffOf([tiledImage(2 ** 32 - 1, 9)]), /claims to be 4294967295 x 9 px/],
     ['no pixels', tiffOf([tiledImage(0, 9)]), /claims to be 0 x 9 px/],
     [
       'fewer tiles than its size asks for',
       tiffOf([tiledImage(9000, 9000)]),
-      /so has 1296 tiles, but it lists 1 places/,
+      /so has 1296 tiles, but it lists 1 offsets/,
     ],
     [
       'a billion tiles',
@@ -57,7 +57,7 @@ describe('what a file claims is checked before native code sees it', () => {
     [
       'a huge tile',
       tiffOf([tiledImage(256, 256, [{ tag: 322, type: 4, values: [2 ** 20] }])]),
-      /claims tiles of 1048576 x 256 px; the most is 8192 px/,
+      /claims tiles of 1048576 x 256 px; at most 8192 px/,
     ],
     [
       'a tile of gigabytes',

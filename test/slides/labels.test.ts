@@ -225,11 +225,14 @@ describe('readPolygons', () => {
       expect(readPolygons(write('bad', content))).rejects.toThrow(expected);
     await expect(readPolygons(join(folder, 'absent.xml'))).rejects.toThrow(/absent\.xml cannot be read/);
     await says('{', /bad is neither XML nor JSON/);
-    await says('<svg/>', /holds <svg> and not <ASAP_Annotations>/);
+    await says('<svg/>', /not from ASAP: its root is <svg>, not <ASAP_Annotations>/);
     await says(asap(triangle('Type="Circle"')), /annotation 1 \(a <1>\) is of the unknown type Circle/);
-    await says(asap(triangle('Type="Polygon"')).replace('X="400"', 'X="left"'), /corner 1 is not a place/);
+    await says(
+      asap(triangle('Type="Polygon"')).replace('X="400"', 'X="left"'),
+      /corner 1 is not a pair of coordinates/,
+    );
     await says(asap(triangle('Type="Polygon"')).split('</Annotations>')[0]!, /is never closed: the file is cut short/);
-    await says('{"type":"Curve"}', /has the geometry "Curve", which is not read/);
+    await says('{"type":"Curve"}', /has the geometry "Curve", which is not supported/);
   });
 });
 
@@ -238,7 +241,7 @@ describe('parseXml', () => {
     ['<!DOCTYPE a [<!ENTITY b "c">]><a/>', /line 1: document types, entities and CDATA are refused/],
     ['<a>\n<b c="&d;"/></a>', /line 2: the entity &d; is refused/],
     ['<a b="1" b="2"/>', /b is given twice/],
-    ['<a></b>', /<\/b> closes nothing that is open/],
+    ['<a></b>', /<\/b> closes an element that is not open/],
     ['<a/><b/>', /does not hold one document/],
     ['<a b=1/>', /this is not XML/],
     ['<a>'.repeat(100), /more than 64 deep/],
@@ -375,7 +378,7 @@ describe('labels of a slide', () => {
       const opened = tile
         ? openLabelImage(path, slide)
         : readImageFile(path, { as: 'labels', tolerant: true, limits: imageLimits }, path);
-      await expect(opened).rejects.toThrow(/palette\.tif.* has a palette, which is read of a PNG only/);
+      await expect(opened).rejects.toThrow(/palette\.tif.* has a palette, which is supported in PNG only/);
     }
   });
 

@@ -331,7 +331,7 @@ describe('train', () => {
     const plain = smallTraining(3);
     const objective = { ...plain.objective, needsWholeBatch: 'its negatives are the other images' };
     await expect(train({ ...plain, objective, microBatches: 2 })).rejects.toThrow(
-      /2 micro-batches would be another loss: its negatives are the other images. Take a smaller batch/,
+      /with 2 micro-batches the loss would differ: its negatives are the other images. Use a smaller batch/,
     );
   });
 
@@ -403,7 +403,7 @@ describe('train', () => {
     await train({ ...smallTraining(1 + 1), checkpoint: checkpointIn(folder) });
     const other = { folder, everySteps: 1, identity: { run: 'another', data: 'mine' } };
     await expect(train({ ...smallTraining(2), checkpoint: other })).rejects.toThrow(
-      /step-00000002.safetensors is of another run, which differs in run \(this there, another here\); data \(none there, mine here\); delete it/,
+      /step-00000002.safetensors belongs to another run, which differs in run \(this there, another here\); data \(none there, mine here\); delete it/,
     );
   });
 
@@ -567,9 +567,11 @@ describe('the best model of a training that is killed', () => {
   it('needs a monitor that finds its metric', async () => {
     const wrong = (changes: Partial<TrainOptions>) => train({ ...smallTraining(2), ...changes });
     await expect(wrong({ best: { metric: 'scroe', patience: 1 }, monitors: [scoring([1, 2, 3])] })).rejects.toThrow(
-      /told by scroe, which no monitor finds: they find score/,
+      /selected by scroe, which no monitor measures; they measure score/,
     );
-    await expect(wrong({ best: { metric: 'score' } })).rejects.toThrow(/told by a monitor, and there is none/);
+    await expect(wrong({ best: { metric: 'score' } })).rejects.toThrow(
+      /a monitor selects the best model, and there is none/,
+    );
   });
 });
 

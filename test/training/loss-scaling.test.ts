@@ -67,7 +67,9 @@ describe('dynamic loss scaling', () => {
   it('refuses a scale or an interval that is none, and a state of another optimizer', () => {
     expect(() => dynamicLossScaling(sgd(), { initial: 0 })).toThrow(/initial scale is a number above 0; got 0/);
     expect(() => dynamicLossScaling(sgd(), { growthInterval: 1.5 })).toThrow(/growthInterval .* got 1.5/);
-    expect(() => optimizer.update(parameters(), parameters(), {}, rate)).toThrow(/not one that its initialize made/);
+    expect(() => optimizer.update(parameters(), parameters(), {}, rate)).toThrow(
+      /the state was not created by its initialize/,
+    );
   });
 });
 

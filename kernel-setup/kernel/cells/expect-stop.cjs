@@ -19,7 +19,7 @@ function functionOfNode(binding, name) {
   } finally {
     process.emitWarning = emitWarning;
   }
-  throw new Error(`Node ${process.version} is not as the pathlab kernel expects it: it has no ${name}`);
+  throw new Error(`the pathlab kernel does not work with Node ${process.version}: ${name} is missing`);
 }
 
 /** Lets `offerStop` be called from outside. */

@@ -17,7 +17,7 @@ class Input {
   async ask(prompt = '', { password = false } = {}) {
     const { cell } = this.#output;
     if (!cell?.allowStdin) {
-      throw new Error('input() has nobody to ask: this notebook runs without a person. Take the value as a parameter');
+      throw new Error('input() cannot ask anybody: this notebook runs without a user. Use a parameter instead');
     }
     if (this.#waiting?.cell === cell) throw new Error('input() is already waiting for an answer; await it first');
     post({ type: 'input_request', cell: cell.id, content: { prompt: String(prompt), password } });

@@ -55,7 +55,9 @@ function expectFunctions(where, holder, names) {
 }
 
 function unexpected(where, name) {
-  throw new Error(`tslab ${supportedVersion} is not as the pathlab kernel expects it: ${where} has no ${name}`);
+  throw new Error(
+    `this copy of tslab ${supportedVersion} does not work with the pathlab kernel: ${where} has no ${name}`,
+  );
 }
 
 module.exports = {

@@ -52,7 +52,7 @@ export const selfTest = {
       const said = /\w*Error: .*/.exec(error.output)?.[0] ?? error.message;
       throw new Fault(
         `TensorFlow does not run here: ${said}.`,
-        'run `npx --no-install pathlab doctor`; `npm run setup -- --force` installs everything anew.',
+        'run `npx --no-install pathlab doctor`; `npm run setup -- --force` reinstalls everything.',
         error.log,
       );
     }

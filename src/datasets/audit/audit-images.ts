@@ -33,7 +33,7 @@ export interface FoldAudit {
 /** Audits of several split rules on the same images. */
 export interface RuleAudits {
   name: string;
-  /** Images whose bytes and looks were compared, and that there are: all of them are divided. */
+  /** Images whose bytes and looks were compared, and all images; all are split. */
   compared: number;
   total: number;
   /** All pairs that look alike, in any split: at most `distance` of 256 bits differ. */
@@ -56,7 +56,7 @@ export interface RuleAuditOptions {
   key?: Key;
 }
 
-const everyDivision: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
+const allGroupBy: readonly GroupBy[] = ['slide', 'patient', 'patient and duplicates', 'site'];
 
 /**
  * Splits the images by a rule's fractions, once by slide, once by patient, once by patients merged if they share an
@@ -73,20 +73,20 @@ export function auditRules(
   const pairs = pairsOf(images, distance);
   const folds: FoldAudit[] = [];
   const impossible: { by: GroupBy; reason: string }[] = [];
-  for (const by of options.by ?? everyDivision) {
+  for (const by of options.by ?? allGroupBy) {
     const slides = slidesOf([...images, ...unread]);
     if (by === 'patient and duplicates') {
       const countedAs = patientOfDuplicates(images, pairs);
       for (const slide of slides) slide.patient = countedAs(slide.patient);
     }
-    const divided = { ...rule, by: by === 'patient and duplicates' ? 'patient' : by } as const;
-    const split = divideIfEnough(slides, divided, options.key ?? key(paperSeed));
+    const ownRule = { ...rule, by: by === 'patient and duplicates' ? 'patient' : by } as const;
+    const split = splitIfEnough(slides, ownRule, options.key ?? key(paperSeed));
     if (typeof split === 'string') impossible.push({ by, reason: split });
     else {
       split.folds.forEach((fold, index) => {
-        const sides = splitNames(fold);
-        const sideOf = (image: ImageFacts) => sides.get(slideOf(image)) ?? null;
-        const audit = auditSides(audited, sideOf, pairs, { apart, near, distance });
+        const splits = splitNames(fold);
+        const splitOf = (image: ImageFacts) => splits.get(slideOf(image)) ?? null;
+        const audit = auditImages(audited, splitOf, pairs, { apart, near, distance });
         folds.push({ by, fold: index + 1, folds: split.folds.length, audit });
       });
     }
@@ -99,7 +99,7 @@ export function auditGivenSplit(
   audited: AuditedImages,
   { apart, near, distance = defaultNearDistance }: { apart: readonly GroupKey[]; near?: boolean; distance?: number },
 ): SplitAudit {
-  return auditSides(audited, ({ side }) => side, pairsOf(audited.images, distance), { apart, near, distance });
+  return auditImages(audited, ({ split }) => split, pairsOf(audited.images, distance), { apart, near, distance });
 }
 
 function pairsOf(images: readonly AuditedImage[], distance: number): NearPair[] {
@@ -114,20 +114,20 @@ function slideOf({ slide, id }: ImageFacts): string {
   return slide ?? id;
 }
 
-function auditSides(
+function auditImages(
   { images, unread }: Pick<AuditedImages, 'images' | 'unread'>,
-  sideOf: (image: ImageFacts) => string | null,
+  splitOf: (image: ImageFacts) => string | null,
   pairs: readonly NearPair[],
   { apart, near, distance }: { apart: readonly GroupKey[]; near: boolean | undefined; distance: number },
 ): SplitAudit {
-  const places = [...images.keys()].filter((place) => sideOf(images[place]!) !== null);
+  const places = [...images.keys()].filter((place) => splitOf(images[place]!) !== null);
   const rowOf = new Map(places.map((place, row) => [place, row]));
   // The first rows are the images that were read, as the pairs count them.
   const placed: (ImageFacts & Partial<AuditedImage>)[] = places.map((place) => images[place]!);
-  for (const image of unread) if (sideOf(image) !== null) placed.push(image);
+  for (const image of unread) if (splitOf(image) !== null) placed.push(image);
   const rows = table({
     id: placed.map(({ id }) => id),
-    side: placed.map((image) => sideOf(image)!),
+    split: placed.map((image) => splitOf(image)!),
     slide: placed.map(({ slide }) => slide),
     patient: placed.map(({ patient }) => patient),
     site: placed.map(({ site }) => site),
@@ -183,7 +183,7 @@ function patientOfDuplicates(
 }
 
 /** The split, in as many folds as there can be; the reason where there can be none. */
-function divideIfEnough(slides: readonly SplitItem[], rule: SplitRule, from: Key): DatasetSplit | string {
+function splitIfEnough(slides: readonly SplitItem[], rule: SplitRule, from: Key): DatasetSplit | string {
   for (let folds = rule.folds; ; folds--) {
     try {
       return splitSlides(slides, { ...rule, folds }, from);

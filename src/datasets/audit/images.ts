@@ -5,7 +5,7 @@ import { hashedForm, hashOfBrightness } from '../perceptual-hash.js';
 export interface ImageFacts {
   id: string;
   /** Its existing split; null if a rule is to split. */
-  side: string | null;
+  split: string | null;
   slide: string | null;
   patient: string | null;
   site: string | null;

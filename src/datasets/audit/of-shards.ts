@@ -36,7 +36,7 @@ export async function imagesOfShards(folder: string, options: ShardImagesOptions
     const slide = nameAt(slides, row);
     return {
       id: `${slide}/${numbers[row]}`,
-      side: nameAt(splits, row),
+      split: nameAt(splits, row),
       slide,
       patient: nameAt(patients, row),
       site: nameAt(sites, row),

@@ -21,23 +21,22 @@ type Facts = ImageFacts & { path: string };
  * The images of a user's folder with an existing split: a folder for each split (train, val or validation, test), with
  * images at any depth. The folder of an image is its class, unless it is the split's.
  *
- * @throws Error when there are not two sides, there are images beside them, an image cannot be read, or a path holds no
+ * @throws Error when there are fewer than two splits, images are outside of them, an image cannot be read, or a path holds no
  *   patient by the pattern
  */
 export async function imagesOfFolder(folder: string, options: UserImagesOptions = {}): Promise<AuditedImages> {
   const place = resolve(folder);
   const entries = await entriesOf(place);
-  const sides = entries.filter((entry) => entry.isDirectory() && splitNameOf(entry.name));
-  if (new Set(sides.map(({ name }) => splitNameOf(name))).size < 2) {
+  const folders = entries.filter((entry) => entry.isDirectory() && splitNameOf(entry.name));
+  if (new Set(folders.map(({ name }) => splitNameOf(name))).size < 2) {
     throw new Error(
-      `${place} is not split: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, not two folders ` +
-        `named ${splitNameList} for two splits. Name a folder that has them, a table (.csv), or a folder that ` +
-        '"pathlab compile" made',
+      `${place} is not split: it has ${entries.length === 0 ? 'nothing in it' : namesOf(entries)}, but it needs folders of at ` +
+        `least two splits, named ${splitNameList}. Name such a folder, a table (.csv), or a folder that "pathlab compile" wrote`,
     );
   }
   const facts: Facts[] = [];
-  let otherFiles = await filesBesideSplits(place, entries);
-  for (const { name } of sides) {
+  let otherFiles = await filesOutsideSplits(place, entries);
+  for (const { name } of folders) {
     const { images, others } = await filesIn(place, name);
     otherFiles += others;
     for (const path of images) {
@@ -45,7 +44,7 @@ export async function imagesOfFolder(folder: string, options: UserImagesOptions 
       facts.push({
         id: path,
         path,
-        side: splitNameOf(name)!,
+        split: splitNameOf(name)!,
         slide: null,
         patient: patientIn(path, options.patientPattern),
         site: null,
@@ -59,14 +58,14 @@ export async function imagesOfFolder(folder: string, options: UserImagesOptions 
 }
 
 /**
- * The images of a table of the user's: a CSV with the columns `path` (from the table's folder) and `side`, and of `id`,
+ * The images of a table of the user's: a CSV with the columns `path` (from the table's folder) and `split`, and of `id`,
  * `slide`, `patient`, `site` and `class` those that there are.
  *
  * @throws Error that names the table, the row and what is wrong in it
  */
 export async function imagesOfTable(table: string, options: UserImagesOptions = {}): Promise<AuditedImages> {
   const rows = await readRows(resolve(table));
-  for (const column of ['path', 'side']) {
+  for (const column of ['path', 'split']) {
     if (rows.columnNames().includes(column)) continue;
     throw new Error(`${table} has no column "${column}"; it has ${rows.columnNames().join(', ')}`);
   }
@@ -81,7 +80,7 @@ export async function imagesOfTable(table: string, options: UserImagesOptions = 
     return {
       id: cell('id') ?? path,
       path,
-      side: parseSplitName(needed('side'), `${table}, row ${index + 1}`),
+      split: parseSplitName(needed('split'), `${table}, row ${index + 1}`),
       slide: cell('slide'),
       patient: cell('patient') ?? patientIn(path, options.patientPattern),
       site: cell('site'),
@@ -90,8 +89,8 @@ export async function imagesOfTable(table: string, options: UserImagesOptions = 
       synthetic: cell('synthetic') === 'true',
     };
   });
-  const sides = new Set(facts.map(({ side }) => side));
-  if (sides.size < 2) throw new Error(`${table} is not split: all its rows are in "${[...sides][0]}"`);
+  const splits = new Set(facts.map(({ split }) => split));
+  if (splits.size < 2) throw new Error(`${table} is not split: all its rows are in "${[...splits][0]}"`);
   return lookedAt(table, dirname(resolve(table)), facts, options);
 }
 
@@ -125,12 +124,12 @@ async function lookedAt(
 }
 
 /**
- * Counts the files beside the folders of sides.
+ * Counts the files outside of the folders of splits.
  *
- * @throws Error when there are images among them: they would be on no side, and what they leak not looked for
+ * @throws Error when there are images among them: they would be in no split, and the audit would miss their leaks
  */
-async function filesBesideSplits(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
-  const strays: string[] = [];
+async function filesOutsideSplits(place: string, entries: Awaited<ReturnType<typeof entriesOf>>): Promise<number> {
+  const outside: string[] = [];
   let count = 0;
   for (const entry of entries) {
     if (entry.isSymbolicLink() && !isImage.test(entry.name)) {
@@ -140,12 +139,12 @@ async function filesBesideSplits(place: string, entries: Awaited<ReturnType<type
     const { images, others } = entry.isDirectory()
       ? await filesIn(place, entry.name)
       : { images: isImage.test(entry.name) ? [entry.name] : [], others: isImage.test(entry.name) ? 0 : 1 };
-    if (images.length > 0) strays.push(entry.isDirectory() ? `${entry.name} (${images.length} images)` : entry.name);
+    if (images.length > 0) outside.push(entry.isDirectory() ? `${entry.name} (${images.length} images)` : entry.name);
     count += others;
   }
-  if (strays.length === 0) return count;
+  if (outside.length === 0) return count;
   throw new Error(
-    `${place} has images in no split: ${namesOf(strays.map((name) => ({ name })))}. Move each into a split's ` +
+    `${place} has images in no split: ${namesOf(outside.map((name) => ({ name })))}. Move each into a split's ` +
       `folder, give its folder the name of a split (${splitNameList}), move it elsewhere if it is not part of the split, or name a ` +
       'table (.csv) with the split of each image',
   );
@@ -177,7 +176,7 @@ async function entriesOf(folder: string) {
 function patientIn(path: string, pattern: RegExp | undefined): string | null {
   if (!pattern) return null;
   const patient = pattern.exec(path)?.[1];
-  if (patient === undefined) throw new Error(`${path} has no patient in it (${pattern.source})`);
+  if (patient === undefined) throw new Error(`no patient was found in ${path} by the pattern ${pattern.source}`);
   return patient;
 }
 

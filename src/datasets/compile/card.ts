@@ -33,7 +33,7 @@ export function cardContent(report: CompileReport): CardContent {
       licence: report.licence,
       citation: report.citation,
       ...patchFacts(report),
-      ...(counts.bySide && { 'sides as given': formatCounts(counts.bySide) }),
+      ...(counts.bySplit && { 'given split': formatCounts(counts.bySplit) }),
       images: `${describeFormat(report)}; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,

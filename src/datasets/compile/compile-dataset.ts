@@ -127,7 +127,7 @@ export async function finishDataset(
           const { inputHash } = await task.prepare();
           const compile = async () => {
             if (!reasons.has(task.id)) missing.push(task.id);
-            throw new Error(reasons.get(task.id) ?? 'no part has compiled it');
+            throw new Error(reasons.get(task.id) ?? 'no part compiled it');
           };
           return { inputHash, compile };
         },
@@ -135,7 +135,7 @@ export async function finishDataset(
       const queue = await queueOf(tasks);
       if (missing.length > 0) {
         throw new Error(
-          `${missing.length} of ${tasks.length} ${work.what} have no shard of their current files ` +
+          `${missing.length} of ${tasks.length} ${work.what} have no shard made from their current files ` +
             `(${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}): run the parts that have not ended`,
         );
       }

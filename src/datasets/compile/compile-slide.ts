@@ -100,7 +100,7 @@ export async function compileSlide(
           y: index.y[patch]!,
           scores: { ...scoresOf(index, patch), ...label.shares },
           synthetic: record.synthetic,
-          ...(record.side !== undefined && { side: record.side }),
+          ...(record.split !== undefined && { split: record.split }),
         },
       });
     }

@@ -81,7 +81,7 @@ export function precutSettings(options: CutOptions): PrecutSettings {
   const tiles = tileSettings(others);
   if (geometry !== undefined || maxPatchesPerSlide !== undefined) {
     throw new RangeError(
-      'precut patches are not cut again: the geometry and the maximum number of patches are for slides only',
+      'geometry and maximum number of patches are for slides only: precut patches are not cut again',
     );
   }
   if (size !== undefined && !(Number.isSafeInteger(size) && size > 0 && size <= 8192)) {
@@ -89,7 +89,7 @@ export function precutSettings(options: CutOptions): PrecutSettings {
   }
   const kept = lossless && ({ lossless } as const);
   if (!tiles) return { pixels: size ?? null, ...kept };
-  if (size !== undefined) throw new RangeError('give a size or tiles, not both');
+  if (size !== undefined) throw new RangeError('give either a size or a tile size (--size or --tile)');
   return { pixels: tiles.side, tiles, ...kept };
 }
 
@@ -97,7 +97,7 @@ export function settingsOf(definition: DatasetDefinition, options: CutOptions): 
   if (definition.unit === 'patches') return precutSettings(options);
   const { size, tile, lossless = false } = options;
   if (size === undefined && tile === undefined && !lossless) return cutSettings(definition, options);
-  throw new RangeError(`${definition.name} has slides: their patches have the geometry's size and are kept as JPEG`);
+  throw new RangeError(`${definition.name} has slides: size, tile and lossless are for precut patches only`);
 }
 
 /** The name of the folder of a dataset's shards, with a hash of their settings. */

@@ -42,7 +42,7 @@ export async function finishFolder(
   const slides: CompileReport['slides'][number][] = [];
   const precut = { shards: 0, copied: 0, encoded: 0 };
   const failedPatches: SlideFailure[] = [];
-  const bySide: Record<string, number> = {};
+  const bySplit: Record<string, number> = {};
   const counts = { patches: 0, bytes: 0, byClass: {}, byPatient: {}, bySite: {}, synthetic: 0 };
   for (const id of tasks.map((task) => task.id).sort()) {
     if (failed.has(id)) continue;
@@ -69,7 +69,7 @@ export async function finishFolder(
       count(counts.byClass, facts.class);
       count(counts.byPatient, facts.patient);
       count(counts.bySite, facts.site);
-      if (facts.side !== undefined) count(bySide, facts.side);
+      if (facts.split !== undefined) count(bySplit, facts.split);
     }
   }
   const all = [...failures, ...failedPatches].sort((one, other) => (one.slide < other.slide ? -1 : 1));
@@ -90,7 +90,7 @@ export async function finishFolder(
     ...(dataset.definition.unit === 'patches' && { precut }),
     failures: all,
     excluded: byReason(dataset.excluded ?? []),
-    counts: { ...counts, ...(Object.keys(bySide).length > 0 && { bySide }) },
+    counts: { ...counts, ...(Object.keys(bySplit).length > 0 && { bySplit }) },
   };
   const [indexPath, reportPath] = [join(folder, 'index.arrow'), join(folder, 'report.json')];
   const index = shardIndex(shards);

@@ -53,7 +53,7 @@ export async function openPatchLabels(
     };
   }
   if (rule.from === 'mask') {
-    if (!record.mask) throw new Error(`${record.id} has no mask, from which its labels come`);
+    if (!record.mask) throw new Error(`${record.id} has no mask, and the definition takes labels from masks`);
     const source = await openLabelImage(record.mask, slide);
     const numbers = maskNumbers(rule, record);
     const size = index.geometry.pixels;

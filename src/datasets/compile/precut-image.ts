@@ -76,8 +76,8 @@ export async function* precutImages(
     const side = checkImage(path, facts);
     if (side !== pixels && !mayResize) {
       throw new PatchFault(
-        `${basename(path)} is ${side} x ${side} px and the first patch ${pixels} x ${pixels} px: ask for a size (--size), ` +
-          'and others are resized to it',
+        `${basename(path)} is ${side} x ${side} px, but the first patch is ${pixels} x ${pixels} px: set a size (--size) ` +
+          'to resize all patches to it',
       );
     }
     return { image: data, copied: facts.copied!, side };
@@ -184,8 +184,8 @@ function imageOf(path: string, outcome: ImageOutcome): DecodedImage {
 function requireBytes(path: string, { depth }: ImageFacts): void {
   if (depth === 'uchar') return;
   throw new PatchFault(
-    `${basename(path)} holds ${depthWords[depth] ?? depth}, and patches hold 8 bits: scale the range that its values use ` +
-      'to 8 bits (12-bit values in 16 bits would come out nearly black)',
+    `${basename(path)} holds ${depthWords[depth] ?? depth}, but patches need 8 bits: scale the range of its values to 8 bits ` +
+      '(12-bit values stored in 16 bits would otherwise turn nearly black)',
   );
 }
 

@@ -121,7 +121,7 @@ export async function compilePatches(
               class: label.class,
               ...{ patient, site, synthetic, scores: label.shares },
               ...{ slide: patch.id, ...place },
-              ...(patch.side !== undefined && { side: patch.side }),
+              ...(patch.split !== undefined && { split: patch.split }),
             },
           });
         if ('image' in image) {
@@ -196,7 +196,7 @@ async function labelOf(
   { side, pixels }: { side: number; pixels: number },
 ): Promise<PatchLabel> {
   if (rule.from !== 'mask') return { class: patch.class, shares: {} };
-  if (!mask) throw new PatchFault(`${basename(patch.path)} has no mask, from which its labels come`);
+  if (!mask) throw new PatchFault(`${basename(patch.path)} has no mask, and the definition takes labels from masks`);
   const numbers = maskNumbers(rule, patch);
   if (mask instanceof PatchFault) throw mask;
   const labels = valuesOf(patch.mask!, mask, side, pixels).map((value) => {

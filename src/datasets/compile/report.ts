@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SplitRule } from '../definition.js';
 import type { ExcludedByReason } from '../excluded.js';
+import { shardVersion } from '../shards/index.js';
 import type { SlideFacts } from './compile-slide.js';
 import type { CutSettings } from './dataset.js';
 
@@ -45,7 +46,7 @@ export interface CompileReport {
     byClass: Readonly<Record<string, number>>;
     byPatient: Readonly<Record<string, number>>;
     /** By their split in the user's table; only if it has one. */
-    bySide?: Readonly<Record<string, number>>;
+    bySplit?: Readonly<Record<string, number>>;
     bySite: Readonly<Record<string, number>>;
     synthetic: number;
   };
@@ -74,17 +75,24 @@ export function knownNames(counts: Readonly<Record<string, number>>): string[] {
 /**
  * Reads the report of a compiled dataset.
  *
- * @throws Error when the folder has no valid report
+ * @throws Error when the folder has no valid report, or shards of another version
  */
 export async function readReport(folder: string): Promise<CompileReport> {
+  let report: Partial<CompileReport> | null;
   try {
-    const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport> | null;
+    report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Partial<CompileReport> | null;
     if (!report?.settings?.geometry || !report.counts || !report.classes)
       throw new Error('its report.json is not a report');
-    return report as CompileReport;
   } catch (error) {
     throw new Error(`${folder} is not a compiled dataset (${(error as Error).message}); run "pathlab compile" first`);
   }
+  if (report.shardVersion !== shardVersion) {
+    throw new Error(
+      `${folder} has shards of version ${report.shardVersion}; this version of pathlab reads version ${shardVersion}. Run ` +
+        '"pathlab compile" again, which writes a new folder',
+    );
+  }
+  return report as CompileReport;
 }
 
 /** Counts sorted by name. A record would put 10 before 01. */

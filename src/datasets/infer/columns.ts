@@ -36,7 +36,7 @@ const defaultNames: Readonly<Record<Part | 'group', readonly string[]>> = {
   ],
   site: ['site', 'siteid', 'center', 'centre', 'hospital', 'institution', 'institute'],
   mask: ['mask', 'maskpath', 'maskfile', 'maskname', 'segmentation'],
-  side: ['split', 'side', 'set', 'subset', 'partition'],
+  split: ['split', 'side', 'set', 'subset', 'partition'],
 };
 
 /** What each part of a record is, for messages. */
@@ -47,7 +47,7 @@ const roles: Readonly<Record<Part | 'group', string>> = {
   group: 'a group that replaces its patient',
   site: 'its site',
   mask: "its mask's path",
-  side: 'its split',
+  split: 'its split',
 };
 
 /** How a table's columns are interpreted. */
@@ -84,7 +84,7 @@ export function recognizeColumns(
     }
     if (candidates.length === 1) found[part] = candidates[0]!;
   }
-  const { group, path, side, ...others } = found;
+  const { group, path, split, ...others } = found;
   if (path === undefined) {
     throw new Error(
       `${table} has no column recognized as the patches' paths; its columns are ${names.join(', ')}. Name that ` +
@@ -94,7 +94,7 @@ export function recognizeColumns(
   const columns = {
     ...{ path, ...others },
     ...(group !== undefined && { patient: group }),
-    ...(side !== undefined && isSplit(table, side, valuesOf(side)) && { side }),
+    ...(split !== undefined && isSplit(table, split, valuesOf(split)) && { split }),
   };
   // With masks, a patch does not have a single class.
   if (columns.mask !== undefined) delete columns.class;

@@ -43,11 +43,9 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
   const cells = (column: string) => (rows.array(column) as string[]).map((cell) => cell.trim());
   const { columns, groupColumn, unused } = recognizeColumns(table, rows.columnNames(), cells);
   const folder = dirname(table);
-  const { path, mask, class: label, patient, site, side } = columns;
-  const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, side });
-  const roles = words.flatMap(([part, column]) =>
-    column === undefined ? [] : [`"${column}" the ${part === 'side' ? 'split' : part}`],
-  );
+  const { path, mask, class: label, patient, site, split } = columns;
+  const words = Object.entries({ path, class: label, mask, patient: groupColumn ? undefined : patient, site, split });
+  const roles = words.flatMap(([part, column]) => (column === undefined ? [] : [`"${column}" the ${part}`]));
   const without = unused.length > 0 ? `; ${unused.join(', ')} ${unused.length === 1 ? 'is' : 'are'} not used` : '';
   const understood = [
     `${basename(table)} is a table of ${quantity(rows.numRows(), 'patch', 'patches')}: ${roles.join(', ')}${without}.`,
@@ -85,7 +83,8 @@ function labelsOfColumn(cells: readonly string[], where: string, understood: str
 function labelsOf(words: readonly string[], where: string, understood: string[]): LabelRule {
   const { classes, values, renamed } = classesOf(words, where);
   const shown = renamed.map((word) => `"${word}" is the class ${values[word]}`);
-  if (shown.length > 0) understood.push(`Characters that class names cannot have became hyphens: ${shown.join(', ')}.`);
+  if (shown.length > 0)
+    understood.push(`Hyphens replace characters that class names cannot have: ${shown.join(', ')}.`);
   return { from: 'slide', classes, values, unmapped: 'error' };
 }
 
@@ -195,8 +194,8 @@ async function ofClassFolders(folder: string): Promise<InferredDefinition> {
         `name ${table}`,
     );
   }
-  const side = names.filter((name) => splitNameOf(name) !== undefined);
-  if (side.length === names.length) {
+  const splits = names.filter((name) => splitNameOf(name) !== undefined);
+  if (splits.length === names.length) {
     throw new Error(
       `${folder} is split into ${names.join(', ')}, which are not classes. Name ${table} and a column "split"`,
     );

@@ -22,7 +22,7 @@ const wholeSlide = { side: 2 ** 18, pixels: 2 ** 35 };
 export async function listPanda(source: PandaSource, base: string, digests: FileDigests): Promise<SourceList> {
   if (source.folder === null) {
     throw new Error(
-      "PANDA's host gives it only to those who accepted its rules: download train.csv, train_images and " +
+      "PANDA's host gives it only to users who accepted its rules: download train.csv, train_images and " +
         'train_label_masks, and name the folder with --from FOLDER',
     );
   }

@@ -32,7 +32,7 @@ export async function queryWithRetry<T>(
     if (signal?.aborted || !isTransient(error)) throw error;
     throw new Error(
       `${about} could not be listed in ${attempts} attempts: ${reasonOf(error)}. Check whether this machine ` +
-        'reaches that host (network, proxy, firewall), or name a mirror (--endpoint URL), and run it again',
+        'reaches that host (network, proxy, firewall), or name a mirror (--endpoint URL), and run the command again',
       { cause: error },
     );
   }

@@ -53,7 +53,7 @@ export async function resolveDefinition(
     );
   }
   return {
-    format: 1,
+    format: 2,
     definition: definition.name,
     definitionSha256: definitionSha256(definition),
     unit: definition.unit,

@@ -49,7 +49,7 @@ export async function listTable(source: TableSource, base: string, digests: File
       mask: await beside('mask'),
       annotation: await beside('annotation'),
       mpp: mppOf(cell('mpp'), where),
-      ...sideOf(cell('side'), where),
+      ...splitOf(cell('split'), where),
     };
   };
   // An invalid row is excluded alone, in the table's order whichever is read first.
@@ -116,29 +116,29 @@ export function idOfPath(path: string): string {
 }
 
 /** Names of splits in users' tables and folders. */
-const sides: Readonly<Record<string, SplitName>> = {
+const splitsByName: Readonly<Record<string, SplitName>> = {
   ...{ train: 'train', training: 'train', test: 'test', testing: 'test' },
   ...{ validation: 'validation', valid: 'validation', val: 'validation' },
 };
 
 /** The names, for messages. */
-export const splitNameList = Object.keys(sides).join(', ');
+export const splitNameList = Object.keys(splitsByName).join(', ');
 
 /** The split of a name in any case; undefined for other words. */
 export function splitNameOf(word: string): SplitName | undefined {
   const name = word.toLowerCase();
-  return Object.hasOwn(sides, name) ? sides[name] : undefined;
+  return Object.hasOwn(splitsByName, name) ? splitsByName[name] : undefined;
 }
 
-function sideOf(text: string | null, where: string): { side?: SplitName } {
+function splitOf(text: string | null, where: string): { split?: SplitName } {
   if (text === null) return {};
-  return { side: parseSplitName(text, where) };
+  return { split: parseSplitName(text, where) };
 }
 
 /** @throws Error with `where` for a word that is not a split name */
 export function parseSplitName(word: string, where: string): SplitName {
-  const side = splitNameOf(word);
-  if (side) return side;
+  const split = splitNameOf(word);
+  if (split) return split;
   throw new Error(`${where}: "${word}" is not the name of a split: ${splitNameList}`);
 }
 

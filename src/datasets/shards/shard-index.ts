@@ -38,7 +38,7 @@ export interface IndexedShard {
   /** Of precut patches, each one's own: the shard's slide, patient and site are then nobody's. */
   own: readonly { slide: string; patient: string | null; site: string | null }[] | null;
   /** Splits of patches in the user's table; null if it has none. */
-  sides: readonly (string | null)[] | null;
+  splits: readonly (string | null)[] | null;
 }
 
 export function packShard(
@@ -47,7 +47,7 @@ export function packShard(
 ): IndexedShard {
   const classNames = [...new Set(patches.flatMap(({ facts }) => facts.class ?? []))];
   const precut = patches.some(({ facts }) => facts.slide !== undefined);
-  const placed = patches.some(({ facts }) => facts.side !== undefined);
+  const placed = patches.some(({ facts }) => facts.split !== undefined);
   const scoreNames = [...new Set(patches.flatMap(({ facts }) => Object.keys(facts.scores)))];
   return {
     ...shard,
@@ -61,7 +61,7 @@ export function packShard(
     x: Int32Array.from(patches, ({ facts }) => facts.x),
     y: Int32Array.from(patches, ({ facts }) => facts.y),
     own: precut ? patches.map(({ facts: { slide, patient, site } }) => ({ slide: slide!, patient, site })) : null,
-    sides: placed ? patches.map(({ facts }) => facts.side ?? null) : null,
+    splits: placed ? patches.map(({ facts }) => facts.split ?? null) : null,
     scores: Object.fromEntries(
       scoreNames.map((name) => [name, Float32Array.from(patches, ({ facts }) => facts.scores[name] ?? Number.NaN)]),
     ),
@@ -87,20 +87,20 @@ const ownColumns: [string, DataType, (shard: IndexedShard, patch: number) => unk
 /**
  * What `index.arrow` holds: a row a patch, in the order of the shards and in each in its own. Columns: shard (file
  * name), slide, patch (its number in the shard), offset and length of the JPEG (bytes), maskOffset and maskLength of
- * its mask (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, side (only if a
+ * its mask (null without), class, patient, site (null where unknown), x, y (level-0 px), synthetic, split (only if a
  * user's table has a split), and each score by its name. Of a precut patch, slide is its own id.
  */
 export function shardIndex(shards: readonly IndexedShard[]): Uint8Array {
   const scores = [...new Set(shards.flatMap((shard) => Object.keys(shard.scores)))].sort();
-  const clash = scores.find((name) => name === 'side' || ownColumns.some(([own]) => own === name));
+  const clash = scores.find((name) => name === 'split' || ownColumns.some(([own]) => own === name));
   if (clash) throw new RangeError(`no score can be called "${clash}": the index has a column of that name`);
   const column = (type: DataType, of: (shard: IndexedShard, patch: number) => unknown): Column<unknown> =>
     columnFromValues((visit: (value: unknown) => void) => {
       for (const shard of shards) for (let patch = 0; patch < shard.count; patch++) visit(of(shard, patch));
     }, type);
   const columns = ownColumns.map(([name, type, of]): [string, Column<unknown>] => [name, column(type, of)]);
-  if (shards.some(({ sides }) => sides !== null)) {
-    columns.push(['side', column(dictionary(utf8(), int32()), ({ sides }, patch) => sides?.[patch] ?? null)]);
+  if (shards.some(({ splits }) => splits !== null)) {
+    columns.push(['split', column(dictionary(utf8(), int32()), ({ splits }, patch) => splits?.[patch] ?? null)]);
   }
   for (const score of scores) {
     columns.push([score, column(float32(), (shard, patch) => shard.scores[score]?.[patch] ?? null)]);

@@ -19,7 +19,7 @@ import {
  * <version> <hash of its inputs>`, and ends with `__slide__/slide.json`, what is known of the slide as a whole
  * (WebDataset passes over such names).
  */
-export const shardVersion = 2;
+export const shardVersion = 3;
 
 /** Of the JPEGs that compiling encodes. */
 export const jpegQuality = 90;
@@ -42,7 +42,7 @@ export interface PatchFacts {
   /** Of a precut patch, its id in the user's list; of a patch of a slide, the slide is the shard's. */
   slide?: string;
   /** Its split in the user's table. */
-  side?: SplitName;
+  split?: SplitName;
 }
 
 /** A patch as it goes into a shard. */
@@ -133,7 +133,9 @@ async function readComment(file: FileHandle, path: string): Promise<{ inputHash:
   const [, version, inputHash] = /^pathlab shard (\d+) ([0-9a-f]+)$/.exec(comment) ?? [];
   if (!inputHash) throw new Error(`${path} is not a shard of pathlab: its comment is ${JSON.stringify(comment)}`);
   if (Number(version) !== shardVersion) {
-    throw new Error(`${path} is a shard of version ${version}; this program reads version ${shardVersion}`);
+    throw new Error(
+      `${path} is a shard of version ${version}; this version of pathlab reads version ${shardVersion}: compile it again`,
+    );
   }
   return { inputHash, end: tarHeaderSize + header.span };
 }

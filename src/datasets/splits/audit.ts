@@ -25,7 +25,7 @@ export interface Leak {
   /** Which slide, patient or site; or the SHA-256 of the bytes. */
   value: string;
   /** Its rows in each split. */
-  sides: Readonly<Record<string, number>>;
+  splits: Readonly<Record<string, number>>;
   /** Up to five of their ids in each split. */
   examples: readonly string[];
 }
@@ -34,7 +34,7 @@ export interface NearDuplicate {
   /** Places in the table. */
   rows: readonly [number, number];
   ids: readonly [string, string];
-  sides: readonly [string, string];
+  splits: readonly [string, string];
   distance: number;
 }
 
@@ -72,20 +72,20 @@ export const defaultNearDistance = 24;
 /**
  * Checks a split for leaks, and lists them.
  *
- * @param rows one row per slide or patch, with the columns `id` and `side`, and those of `slide`, `patient`, `site` and
+ * @param rows one row per slide or patch, with the columns `id` and `split`, and those of `slide`, `patient`, `site` and
  *   `sha256` (of the file's or image's bytes) to be checked
  * @throws Error when a required column is missing
  */
 export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit {
   const columns = rows.columnNames();
-  for (const name of ['id', 'side', ...options.apart]) {
+  for (const name of ['id', 'split', ...options.apart]) {
     if (!columns.includes(name)) throw new Error(`the table has no column "${name}", which the audit needs`);
   }
   const values = (name: string) => rows.array(name) as (string | null | undefined)[];
   const ids = values('id') as string[];
-  const sides = values('side') as string[];
+  const splits = values('split') as string[];
   const counts: Record<string, number> = {};
-  for (const side of sides) counts[side] = (counts[side] ?? 0) + 1;
+  for (const split of splits) counts[split] = (counts[split] ?? 0) + 1;
   const checked: [Leak['kind'], string][] = options.apart.map((what) => [what, what]);
   if (columns.includes('sha256')) checked.push(['exact duplicate', 'sha256']);
   const leaks: Leak[] = [];
@@ -93,12 +93,12 @@ export function auditSplit(rows: ColumnTable, options: AuditOptions): SplitAudit
   for (const [kind, column] of checked) {
     const cells = values(column);
     unknown[kind] = cells.filter((cell) => cell === null || cell === undefined || cell === '').length;
-    leaks.push(...leaksOf(kind, cells, sides, ids));
+    leaks.push(...leaksOf(kind, cells, splits, ids));
   }
   const compared = options.hashes !== undefined || options.pairs !== undefined;
   const nearDistance = compared ? (options.nearDistance ?? defaultNearDistance) : null;
   const pairs = options.pairs ?? (options.hashes ? pairsOf(options.hashes, nearDistance!, ids.length) : []);
-  const near = nearDuplicates(pairs, sides, ids);
+  const near = nearDuplicates(pairs, splits, ids);
   const lonePatients = options.apart.includes('patient') && areAlone(values('patient'));
   const leaking = leaks.length > 0 || (options.near === true && near.length > 0);
   return {
@@ -121,7 +121,7 @@ function areAlone(patients: readonly (string | null | undefined)[]): boolean {
 function leaksOf(
   kind: Leak['kind'],
   cells: readonly (string | null | undefined)[],
-  sides: readonly string[],
+  splits: readonly string[],
   ids: readonly string[],
 ): Leak[] {
   const found = new Map<string, number[]>();
@@ -133,18 +133,18 @@ function leaksOf(
   });
   const leaks: Leak[] = [];
   for (const [value, rows] of found) {
-    const bySide = new Map<string, number[]>();
+    const bySplit = new Map<string, number[]>();
     for (const row of rows) {
-      const members = bySide.get(sides[row]!);
+      const members = bySplit.get(splits[row]!);
       if (members) members.push(row);
-      else bySide.set(sides[row]!, [row]);
+      else bySplit.set(splits[row]!, [row]);
     }
-    if (bySide.size < 2) continue;
+    if (bySplit.size < 2) continue;
     leaks.push({
       kind,
       value,
-      sides: Object.fromEntries([...bySide].map(([side, members]) => [side, members.length]).sort()),
-      examples: [...bySide.values()].flatMap((members) => members.slice(0, 5).map((row) => ids[row]!)),
+      splits: Object.fromEntries([...bySplit].map(([split, members]) => [split, members.length]).sort()),
+      examples: [...bySplit.values()].flatMap((members) => members.slice(0, 5).map((row) => ids[row]!)),
     });
   }
   return leaks.sort((one, other) => (one.value < other.value ? -1 : 1));
@@ -167,11 +167,14 @@ function pairsOf(hashes: readonly (Uint32Array | null)[], distance: number, rows
 }
 
 /**
- * Pairs across sides, in which each row stands that looks like one on another side. Of rows whose hashes are equal `nearPairs`
- * names the first, which stands for all: here each of them gets a pair of its own, and not all that there are, whose number
- * is the square of theirs.
+ * Pairs across splits. Every row that looks like a row of another split is in at least one pair. `nearPairs` lists rows with
+ * equal hashes by the first of them only; here each such row gets one pair, since all pairs would be too many.
  */
-function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], ids: readonly string[]): NearDuplicate[] {
+function nearDuplicates(
+  pairs: readonly NearPair[],
+  splits: readonly string[],
+  ids: readonly string[],
+): NearDuplicate[] {
   const alike = new Map<number, number[]>();
   const membersOf = (first: number) => {
     const members = alike.get(first) ?? [first];
@@ -183,20 +186,20 @@ function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], id
   /** The first row, in each split, of those that are like this one. */
   const firstsOf = (first: number) => {
     const known = firsts.get(first) ?? [
-      ...new Map([...membersOf(first)].reverse().map((row) => [sides[row], row])).values(),
+      ...new Map([...membersOf(first)].reverse().map((row) => [splits[row], row])).values(),
     ];
     firsts.set(first, known);
     return known;
   };
   const found = new Map<string, NearDuplicate>();
   const add = (row: number, partners: readonly number[], distance: number) => {
-    const partner = partners.find((each) => sides[each] !== sides[row]);
+    const partner = partners.find((each) => splits[each] !== splits[row]);
     if (partner === undefined) return;
     const [one, other] = [Math.min(row, partner), Math.max(row, partner)];
     found.set(`${one} ${other}`, {
       rows: [one, other],
       ids: [ids[one]!, ids[other]!],
-      sides: [sides[one]!, sides[other]!],
+      splits: [splits[one]!, splits[other]!],
       distance,
     });
   };
@@ -213,11 +216,11 @@ function nearDuplicates(pairs: readonly NearPair[], sides: readonly string[], id
 
 /** The table that `auditSplit` reads, of the slides of one fold. */
 export function foldTable(slides: readonly (SplitItem & { sha256?: string | null })[], fold: Fold): ColumnTable {
-  const sides = splitNames(fold);
-  const placed = slides.filter(({ id }) => sides.has(id));
+  const splits = splitNames(fold);
+  const placed = slides.filter(({ id }) => splits.has(id));
   return table({
     id: placed.map(({ id }) => id),
-    side: placed.map(({ id }) => sides.get(id)!),
+    split: placed.map(({ id }) => splits.get(id)!),
     slide: placed.map(({ id }) => id),
     patient: placed.map(({ patient }) => patient),
     site: placed.map(({ site }) => site),
@@ -226,29 +229,29 @@ export function foldTable(slides: readonly (SplitItem & { sha256?: string | null
   });
 }
 
-/** An audit's leaks as a table: kind, value, sides, rows, examples. */
+/** An audit's leaks as a table: kind, value, splits, rows, examples. */
 export function leakTable({ leaks, nearDuplicates: near }: SplitAudit): ColumnTable {
   const rows = [
-    ...leaks.map(({ kind, value, sides, examples }) => ({
+    ...leaks.map(({ kind, value, splits, examples }) => ({
       kind: kind as string,
       value,
-      sides: Object.entries(sides)
-        .map(([side, count]) => `${side} ${count}`)
+      splits: Object.entries(splits)
+        .map(([split, count]) => `${split} ${count}`)
         .join(', '),
       examples: examples.join(', '),
     })),
-    ...near.map(({ ids, sides, distance }) => ({
+    ...near.map(({ ids, splits, distance }) => ({
       kind: 'near-duplicate',
       value: `${distance} of 256 bits`,
-      sides: sides.join(', '),
+      splits: splits.join(', '),
       examples: ids.join(', '),
     })),
   ];
-  const column = (name: 'kind' | 'value' | 'sides' | 'examples') => rows.map((row) => row[name]);
+  const column = (name: 'kind' | 'value' | 'splits' | 'examples') => rows.map((row) => row[name]);
   return table({
     kind: column('kind'),
     value: column('value'),
-    sides: column('sides'),
+    splits: column('splits'),
     examples: column('examples'),
   });
 }
@@ -262,8 +265,8 @@ export function auditText(
   { leaks, nearDuplicates: near, nearDistance, apart, unknown, counts, lonePatients, leaking, clean }: SplitAudit,
   warnings: readonly string[] = [],
 ): string {
-  const sides = Object.entries(counts)
-    .map(([side, count]) => `${side} ${count}`)
+  const splits = Object.entries(counts)
+    .map(([split, count]) => `${split} ${count}`)
     .join(', ');
   const kinds = [...apart, 'exact duplicate'].map((kind) => {
     const count = leaks.filter((leak) => leak.kind === kind).length;
@@ -280,5 +283,5 @@ export function auditText(
   const alone = lonePatients
     ? ' EVERY ROW HAS ITS OWN PATIENT: check the column or the pattern that patients come from.'
     : '';
-  return `${verdict}: ${kinds.join(', ')}${alike}. Split: ${sides}.${alone}`;
+  return `${verdict}: ${kinds.join(', ')}${alike}. Split: ${splits}.${alone}`;
 }

@@ -23,7 +23,7 @@ export async function nearDuplicateImages(
   options: { maxPairs?: number; mark?: (row: number) => string | undefined } = {},
 ): Promise<PairImage[]> {
   const shown: PairImage[] = [];
-  for (const { rows, ids, sides, distance } of pairs.slice(0, options.maxPairs ?? 12)) {
+  for (const { rows, ids, splits, distance } of pairs.slice(0, options.maxPairs ?? 12)) {
     for (const place of [0, 1] as const) {
       const image = await imageOf(rows[place]);
       const { data, facts } = await readImageFile(image, { as: 'rgb', limits: imageLimits }, ids[place]);
@@ -32,7 +32,7 @@ export async function nearDuplicateImages(
         pixels: data,
         width: facts.width,
         height: facts.height,
-        caption: `${sides[place]}: ${ids[place]}${place === 1 ? ` (${distance} bits)` : ''}`,
+        caption: `${splits[place]}: ${ids[place]}${place === 1 ? ` (${distance} bits)` : ''}`,
         ...(mark !== undefined && { mark }),
       });
     }

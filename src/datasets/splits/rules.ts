@@ -16,9 +16,9 @@ export interface RuleLeak {
   test: number;
   excluded: number;
   /** Patients, sites and contents across splits. */
-  patientsOnTwoSides: number;
-  sitesOnTwoSides: number;
-  exactDuplicatesOnTwoSides: number;
+  patientsAcrossSplits: number;
+  sitesAcrossSplits: number;
+  exactDuplicatesAcrossSplits: number;
   /** Share of the held-out slides of a known patient whose patient is also in training. */
   heldOutWithPatientInTraining: number;
 }
@@ -43,9 +43,9 @@ export function ruleLeaks(
       validation: fold.validation.length,
       test: fold.test.length,
       excluded: split.excluded.length,
-      patientsOnTwoSides: count('patient'),
-      sitesOnTwoSides: count('site'),
-      exactDuplicatesOnTwoSides: count('exact duplicate'),
+      patientsAcrossSplits: count('patient'),
+      sitesAcrossSplits: count('site'),
+      exactDuplicatesAcrossSplits: count('exact duplicate'),
       heldOutWithPatientInTraining:
         heldOut.length === 0 ? 0 : heldOut.filter((id) => inTraining.has(patients.get(id)!)).length / heldOut.length,
     };

@@ -55,41 +55,41 @@ export function splitPatches(dataset: Patches, options: SplitPatchesOptions, key
   const share = options.heldOut ?? 1 / 3;
   if (!(share > 0 && share < 1)) throw new RangeError(`heldOut must be a fraction above 0 and below 1; got ${share}`);
   const notes: string[] = [];
-  const by = options.by ?? defaultDivision(dataset, notes);
-  const sides = sidesBy(by, dataset, share, key, notes);
-  notes.push(...excludedNotes(by, sides), ...patientNotes(by, dataset, sides), ...classNotes(dataset, sides));
-  const rows = (side: number) => {
-    const found = new Int32Array(countOf(sides, side));
-    for (let row = 0, at = 0; row < sides.length; row++) if (sides[row] === side) found[at++] = row;
+  const by = options.by ?? defaultSplitBy(dataset, notes);
+  const parts = assignParts(by, dataset, share, key, notes);
+  notes.push(...excludedNotes(by, parts), ...patientNotes(by, dataset, parts), ...classNotes(dataset, parts));
+  const rows = (part: number) => {
+    const found = new Int32Array(countOf(parts, part));
+    for (let row = 0, at = 0; row < parts.length; row++) if (parts[row] === part) found[at++] = row;
     return found;
   };
-  const parts = { train: rows(train), heldOut: rows(heldOut) };
-  for (const [name, part] of Object.entries(parts)) {
+  const split = { train: rows(train), heldOut: rows(heldOut) };
+  for (const [name, part] of Object.entries(split)) {
     if (part.length === 0)
-      throw new Error(`the split has no patch ${name === 'train' ? 'to train on' : 'to judge by'}`);
+      throw new Error(`the split has no patch ${name === 'train' ? 'to train on' : 'to evaluate on'}`);
   }
   const column = columnOf(by, dataset);
   const groupCount = (part: Int32Array) => (column ? new Set(part.map((row) => column.codes[row]!)).size : part.length);
   return {
     by,
-    ...parts,
-    groups: { train: groupCount(parts.train), heldOut: groupCount(parts.heldOut) },
+    ...split,
+    groups: { train: groupCount(split.train), heldOut: groupCount(split.heldOut) },
     notes,
     sha256: sha256(
       canonicalJson({
         index: dataset.indexSha256,
-        train: sha256(new Uint8Array(parts.train.buffer)),
-        heldOut: sha256(new Uint8Array(parts.heldOut.buffer)),
+        train: sha256(new Uint8Array(split.train.buffer)),
+        heldOut: sha256(new Uint8Array(split.heldOut.buffer)),
       }),
     ),
   };
 }
 
-function defaultDivision({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
+function defaultSplitBy({ splits, patients, labels, report }: Patches, notes: string[]): PatchSplitBy {
   if (splits) {
-    const sides = givenSplits(splits);
-    if (countOf(sides, train) > 0 && countOf(sides, heldOut) > 0) return 'given';
-    notes.push(`The table's own split has ${splits.names.join(' and ')} only: it holds nothing out and is not used.`);
+    const parts = givenSplits(splits);
+    if (countOf(parts, train) > 0 && countOf(parts, heldOut) > 0) return 'given';
+    notes.push(`The table's own split is not used, because it has ${splits.names.join(' and ')} only.`);
   }
   let known = 0;
   let all = 0;
@@ -108,28 +108,34 @@ function columnOf(by: PatchSplitBy, { patients, slides }: Patches): CodedColumn 
   return by === 'patient' || (by === 'given' && patients.names.length > 0) ? patients : undefined;
 }
 
-function sidesBy(by: PatchSplitBy, dataset: Patches, share: number, key: Key, notes: string[]): Uint8Array {
+function assignParts(by: PatchSplitBy, dataset: Patches, share: number, key: Key, notes: string[]): Uint8Array {
   switch (by) {
     case 'given':
       if (!dataset.splits) throw new Error('there is no given split: no patch has a split name');
       return givenSplits(dataset.splits);
     case 'patient':
     case 'slide':
-      return groupSides(dataset, by, share, key, notes);
+      return partsOfGroups(dataset, by, share, key, notes);
     case 'patch':
-      return patchSides(dataset, share, key);
+      return partsOfPatches(dataset, share, key);
     default:
       throw new RangeError(`by must be given, patient, slide or patch; got ${JSON.stringify(by)}`);
   }
 }
 
 function givenSplits({ codes, names }: CodedColumn): Uint8Array {
-  const side = names.map((name) => (name === 'train' ? train : heldOut));
-  return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
+  const partOf = names.map((name) => (name === 'train' ? train : heldOut));
+  return Uint8Array.from(codes, (code) => partOf[code] ?? nowhere);
 }
 
 /** Draws whole patients or slides. Those without a labelled patch, if others have some, are for training. */
-function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, key: Key, notes: string[]): Uint8Array {
+function partsOfGroups(
+  dataset: Patches,
+  by: 'patient' | 'slide',
+  share: number,
+  key: Key,
+  notes: string[],
+): Uint8Array {
   const { codes, names } = columnOf(by, dataset)!;
   const classesOfGroups = groupClasses(dataset, codes);
   const weights = new Map<number, { weight: number; most: number; class: string | null }>();
@@ -155,10 +161,10 @@ function groupSides(dataset: Patches, by: 'patient' | 'slide', share: number, ke
   }
   const unlabelled = names.length - groups.length;
   if (unlabelled > 0)
-    notes.push(`To train on alone, since none of their patches has a class: ${quantity(unlabelled, by)}.`);
+    notes.push(`For training only, because none of their patches has a class: ${quantity(unlabelled, by)}.`);
   const held = bestDraw(groups, classesOfGroups, names, { by, share, key, notes });
-  const side = names.map((name) => (held.has(name) ? heldOut : train));
-  return Uint8Array.from(codes, (code) => side[code] ?? nowhere);
+  const partOf = names.map((name) => (held.has(name) ? heldOut : train));
+  return Uint8Array.from(codes, (code) => partOf[code] ?? nowhere);
 }
 
 interface GroupClass {
@@ -214,9 +220,9 @@ function bestDraw(
       notes.push(`There are too few ${by}s of some classes to keep the classes in proportion in both parts.`);
       held = new Set(splitSlides(groups, rule, from).folds[0]!.test);
     }
-    const onSide = [new Set<number>(), new Set<number>()];
-    for (const { group, label } of classesOfGroups) onSide[held.has(names[group]!) ? 1 : 0]!.add(label);
-    const missing = 2 * groupsOfClass.size - onSide[0]!.size - onSide[1]!.size;
+    const inPart = [new Set<number>(), new Set<number>()];
+    for (const { group, label } of classesOfGroups) inPart[held.has(names[group]!) ? 1 : 0]!.add(label);
+    const missing = 2 * groupsOfClass.size - inPart[0]!.size - inPart[1]!.size;
     if (!best || missing < best.missing) best = { held, missing };
   }
   return best!.held;
@@ -225,33 +231,33 @@ function bestDraw(
 /**
  * Draws single patches, the same fraction of each class; those without a class, if others have one, are for training.
  */
-function patchSides({ count, labels, slides, image, report }: Patches, share: number, key: Key): Uint8Array {
+function partsOfPatches({ count, labels, slides, image, report }: Patches, share: number, key: Key): Uint8Array {
   const ofSlides = slides.names.map((name) => key.fold('patches').fold(name));
   const ranks = Float64Array.from(slides.codes, (code, row) => {
     // A precut patch is a slide of its own; another is found by its place in the slide's shard.
     const [high, low] = (report.precut ? ofSlides[code]! : ofSlides[code]!.fold(image.offset[row]!)).words;
     return (high >>> 0) * 2 ** 21 + (low >>> 11);
   });
-  const sides = new Uint8Array(count).fill(train);
+  const parts = new Uint8Array(count).fill(train);
   const strata = new Set(labels);
   if (strata.size > 1) strata.delete(-1);
   for (const label of strata) {
     const ofClass = ranks.filter((_, row) => labels[row] === label).sort();
     const most = ofClass[Math.min(ofClass.length - 1, Math.max(1, Math.round(share * ofClass.length))) - 1] ?? -1;
-    for (let row = 0; row < count; row++) if (labels[row] === label && ranks[row]! <= most) sides[row] = heldOut;
+    for (let row = 0; row < count; row++) if (labels[row] === label && ranks[row]! <= most) parts[row] = heldOut;
   }
-  return sides;
+  return parts;
 }
 
-function excludedNotes(by: PatchSplitBy, sides: Uint8Array): string[] {
-  const count = countOf(sides, nowhere);
+function excludedNotes(by: PatchSplitBy, parts: Uint8Array): string[] {
+  const count = countOf(parts, nowhere);
   if (count === 0) return [];
   const why = by === 'given' ? 'that the table puts in no split' : `of unknown ${by}`;
   return [`In neither part: ${quantity(count, 'patch', 'patches')} ${why}.`];
 }
 
 /** Whether metrics on held-out patches may be too good. */
-function patientNotes(by: PatchSplitBy, { patients }: Patches, sides: Uint8Array): string[] {
+function patientNotes(by: PatchSplitBy, { patients }: Patches, parts: Uint8Array): string[] {
   if (by === 'patient') return [];
   const what = {
     given: "The split is the table's",
@@ -263,25 +269,25 @@ function patientNotes(by: PatchSplitBy, { patients }: Patches, sides: Uint8Array
     return [`${loud}. ${what}: one patient may be in both parts, so metrics on held-out patches may be too good.`];
   }
   const seen = new Uint8Array(patients.names.length);
-  for (let row = 0; row < sides.length; row++)
-    if (patients.codes[row]! >= 0) seen[patients.codes[row]!]! |= sides[row]!;
+  for (let row = 0; row < parts.length; row++)
+    if (patients.codes[row]! >= 0) seen[patients.codes[row]!]! |= parts[row]!;
   const both = countOf(seen, train | heldOut);
   if (both === 0) return [];
   return [`${what}. In both parts: ${quantity(both, 'patient')}, so metrics on held-out patches are too good.`];
 }
 
-function classNotes({ labels, classNames }: Patches, sides: Uint8Array): string[] {
+function classNotes({ labels, classNames }: Patches, parts: Uint8Array): string[] {
   const seen = new Uint8Array(classNames.length);
-  for (let row = 0; row < sides.length; row++) if (labels[row]! >= 0) seen[labels[row]!]! |= sides[row]!;
-  const lacking = (side: number, words: string) => {
-    const names = classNames.filter((_, label) => seen[label]! > 0 && (seen[label]! & side) === 0);
+  for (let row = 0; row < parts.length; row++) if (labels[row]! >= 0) seen[labels[row]!]! |= parts[row]!;
+  const lacking = (part: number, words: string) => {
+    const names = classNames.filter((_, label) => seen[label]! > 0 && (seen[label]! & part) === 0);
     return names.length === 0 ? [] : [`No patch ${words} is of the class ${names.join(', ')}.`];
   };
   return [...lacking(heldOut, 'that is held out'), ...lacking(train, 'to train on')];
 }
 
-function countOf(sides: Uint8Array, side: number): number {
+function countOf(parts: Uint8Array, part: number): number {
   let count = 0;
-  for (const one of sides) if (one === side) count++;
+  for (const one of parts) if (one === part) count++;
   return count;
 }

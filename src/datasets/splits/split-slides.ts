@@ -53,7 +53,7 @@ export function splitSlides(slides: readonly SplitItem[], rule: SplitRule, key: 
   const groups = groupsOf(known, rule);
   const strata = rule.stratified ? byClass(groups) : new Map([['', groups]]);
   const folds = Array.from({ length: rule.folds }, () => ({ validation: [] as string[], test: [] as string[] }));
-  for (const [name, members] of strata) drawSides(members, name, rule, key, folds);
+  for (const [name, members] of strata) drawHeldOut(members, name, rule, key, folds);
   const ids = known.map(({ id }) => id).sort();
   const whole = folds.map(({ validation, test }) => {
     const heldOut = new Set([...validation, ...test]);
@@ -68,8 +68,8 @@ export function splitSlides(slides: readonly SplitItem[], rule: SplitRule, key: 
 
 /** The split of each slide of a fold. */
 export function splitNames(fold: Fold): Map<string, SplitName> {
-  const sides: SplitName[] = ['train', 'validation', 'test'];
-  return new Map(sides.flatMap((side) => fold[side].map((id) => [id, side] as const)));
+  const names: SplitName[] = ['train', 'validation', 'test'];
+  return new Map(names.flatMap((name) => fold[name].map((id) => [id, name] as const)));
 }
 
 function checkRule({ validation, test, folds }: SplitRule): void {
@@ -79,7 +79,9 @@ function checkRule({ validation, test, folds }: SplitRule): void {
   if (!(Number.isSafeInteger(folds) && folds > 0))
     throw new RangeError(`folds must be a positive integer; got ${folds}`);
   if (folds * (validation + test) > 1) {
-    throw new RangeError(`${folds} folds cannot each hold out another ${100 * (validation + test)} % of the slides`);
+    throw new RangeError(
+      `${folds} folds cannot each hold out a different ${100 * (validation + test)} % of the slides`,
+    );
   }
 }
 
@@ -124,7 +126,7 @@ function byClass(groups: readonly Group[]): Map<string, Group[]> {
 }
 
 /** Assigns some groups to validation and test of all folds; the rest is for training. */
-function drawSides(
+function drawHeldOut(
   groups: readonly Group[],
   stratum: string,
   rule: SplitRule,
@@ -139,12 +141,12 @@ function drawSides(
   });
   const all = groups.reduce((sum, { weight }) => sum + weight, 0);
   for (const fold of folds) {
-    for (const side of ['test', 'validation'] as const) {
-      if (rule[side] === 0) continue;
-      const { taken, left } = takeAbout(waiting, Math.max(1, Math.round(rule[side] * all)));
+    for (const name of ['test', 'validation'] as const) {
+      if (rule[name] === 0) continue;
+      const { taken, left } = takeAbout(waiting, Math.max(1, Math.round(rule[name] * all)));
       if (taken.length === 0 || left.length === 0) throw tooFew(groups.length, stratum, rule);
       waiting = left;
-      fold[side].push(...taken.flatMap(({ slides }) => slides.map(({ id }) => id)));
+      fold[name].push(...taken.flatMap(({ slides }) => slides.map(({ id }) => id)));
     }
   }
 }
@@ -176,16 +178,16 @@ function tooFew(count: number, stratum: string, { by, folds, validation, test, s
   const least = folds * (Number(validation > 0) + Number(test > 0)) + 1;
   const of = stratified ? ` of the class "${stratum}"` : '';
   const what = by === 'slide' ? 'slides' : `${by}s`;
-  const folded = folds === 1 ? '1 fold that holds out some' : `${folds} folds that each hold out other`;
+  const folded = folds === 1 ? '1 fold with held-out' : `${folds} folds with different held-out`;
   const ways = [
     ...(folds > 1 ? ['fewer folds'] : []),
     ...(stratified ? ['a rule that is not stratified'] : []),
-    ...(by === 'slide' ? [] : ['a division by slide']),
-    ...(count < least ? [] : ['smaller shares']),
+    ...(by === 'slide' ? [] : ['a split by slide']),
+    ...(count < least ? [] : ['smaller fractions']),
   ];
   return new TooFewError(
     `${folded} ${what}${of} ${folds === 1 ? 'needs' : 'need'} at least ${least}; there are ${count}` +
       `${count < least ? '' : `, too few for validation ${validation} and test ${test} of the slides`}. ` +
-      (ways.length > 0 ? `Ask for ${ways.join(', or for ')}` : `There must be more ${what}`),
+      (ways.length > 0 ? `Use ${ways.join(', or ')}` : `Add more ${what}`),
   );
 }

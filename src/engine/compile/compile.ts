@@ -76,7 +76,7 @@ export function compile<Inputs extends unknown[], Output>(
 
   const compiled = async (...inputs: Inputs): Promise<Output> => {
     // Nobody may wait for this promise, so that it must not reject: the step that calls fails in its place.
-    if (refuseInStep(`the compiled ${name}`, 'call the plain step there, and it becomes part of this one')) {
+    if (refuseInStep(`the compiled ${name}`, 'call the uncompiled function there; it becomes part of this step')) {
       return new Promise(() => {});
     }
     if (disposed) throw new CompileError(`${name} was called after its dispose()`);

@@ -94,7 +94,7 @@ function writeNode(
   node.setInputList(
     recorded.inputs.map((id) => {
       const reference = references.get(id);
-      if (reference === undefined) throw new Error(`${name} reads a tensor that no recorded op has made`);
+      if (reference === undefined) throw new Error(`${name} reads a tensor that no recorded op produces`);
       return reference;
     }),
   );

@@ -31,8 +31,8 @@ export function placeholderKey(key: Key, recorder: KeyRecorder, path: FoldPath =
       if (property === 'words' || property === 'generator' || property === 'toString') {
         recorder.refuse(
           `reading a key on the host (${property})`,
-          'every call would get the same numbers; draw before the step and pass them in as tensors, or use ' +
-            'randomUniform and its like',
+          'every call would get the same numbers; draw them before the step and pass them in as tensors, or ' +
+            'use functions such as randomUniform',
         );
       }
       return Reflect.get(target, property) as unknown;

@@ -50,10 +50,11 @@ export function record<Inputs extends unknown[]>(
       const output = step(...(withLeaves(inputs, given) as Inputs));
       if (output instanceof Promise) {
         output.catch(() => {});
-        throw new CompileError(`${name} gives a promise; a step is a plain function that awaits nothing`);
+        throw new CompileError(`${name} returns a promise; a step must be a synchronous function`);
       }
       const disposed = placeholders.find(({ placeholder }) => placeholder.isDisposed);
-      if (disposed) throw new CompileError(`${name} disposes of its input ${disposed.path}; inputs are the caller's`);
+      if (disposed)
+        throw new CompileError(`${name} disposes of its input ${disposed.path}; inputs belong to the caller`);
       const outputLeaves = leavesOf(output, `${name}: output`);
       const ids = outputLeaves.map((leaf) => valueOfOutput(name, leaf, recorder));
 
@@ -74,7 +75,7 @@ export function record<Inputs extends unknown[]>(
   if (left > 0) {
     recorder.release();
     throw new CompileError(
-      `${name} keeps ${left} tensors beyond its call (tf.keep or tf.variable); a step returns what is to be kept`,
+      `${name} keeps ${left} tensors beyond its call (tf.keep or tf.variable); return them from the step instead`,
     );
   }
   return recording!;
@@ -88,7 +89,7 @@ function valueOfOutput(name: string, { path, value }: Leaf, recorder: Recorder):
   }
   const what = value instanceof Key ? 'a key' : `the ${typeof value} ${String(value)}`;
   throw new CompileError(
-    `${name}: output ${path} is ${what}, which would be the same at every call; a step gives tensors`,
+    `${name}: output ${path} is ${what}, which would be the same at every call; a step returns tensors`,
   );
 }
 

@@ -67,7 +67,8 @@ export class Recorder {
   private refused: CompileError | undefined;
 
   constructor(private readonly name: string) {
-    if (recording) recording.refuse(`compiling ${name}`, 'call the plain step there, and it becomes part of this one');
+    if (recording)
+      recording.refuse(`compiling ${name}`, 'call the uncompiled function there; it becomes part of this step');
   }
 
   /**
@@ -83,8 +84,8 @@ export class Recorder {
     Error.stackTraceLimit = stackDepth;
     Math.random = () =>
       this.refuse(
-        'a random number of the host',
-        'every call would get the same; use randomUniform and its like with a Key',
+        'a random number from the host',
+        'every call would get the same number; use functions such as randomUniform with a Key',
       );
     backend.binding = this.listeningBinding();
     backend.getInputTensorIds = (tensors) => {
@@ -129,7 +130,8 @@ export class Recorder {
   addKey(key: Key, leaf: number): Key {
     return placeholderKey(key, {
       makeSeed: (path) => {
-        if (recording !== this) throw new CompileError(`${this.name} was recorded: its keys are of no use any more`);
+        if (recording !== this)
+          throw new CompileError(`${this.name} is already recorded: its keys can no longer be used`);
         const [info] = this.native.traceInput(this.trace, DataType.int32, [2]);
         this.seeds.push({ ...info, leaf, path });
         return this.placeholderFor(info);
@@ -190,7 +192,7 @@ export class Recorder {
           .slice(0, outputCount)
           .map(({ shape, ...output }, place) => {
             if (shape || opaqueOutputs[op] === place) return { ...output, shape: shape ?? [] };
-            return this.refuse(`the op ${op}`, 'the shape of what it gives depends on values');
+            return this.refuse(`the op ${op}`, 'the shape of its result depends on values');
           });
         this.ops.push({ op, attributes: [...attributes], inputs: values, outputs, origin: new Error(op) });
         return outputs.map((output) => ({ ...output, id: -1 - output.id }));
@@ -199,7 +201,7 @@ export class Recorder {
         if (dtype === DataType.uint8) {
           this.refuse(
             'uploading bytes',
-            'every call would get the same ones; upload them before and pass the tensor in',
+            'every call would get the same bytes; upload them before the step and pass the tensor in',
           );
         }
         const id = this.native.createTensor(shape, dtype, values);
@@ -230,7 +232,7 @@ export class Recorder {
   private refuseUnusable(tensor: Tensor): void {
     if (tensor.isDisposed) this.refuse('a disposed tensor', 'keep it until the step is recorded');
     if (tensor instanceof tf.Variable) {
-      this.refuse('a tf.Variable', 'its value may change from call to call; pass it in, and return what it becomes');
+      this.refuse('a tf.Variable', 'its value may change from call to call; pass it in, and return its new value');
     }
   }
 

@@ -39,8 +39,8 @@ export function leavesOf(tree: unknown, what: string): Leaf[] {
       for (const name in value) walk(value[name], path ? `${path}.${name}` : name);
     } else {
       throw new CompileError(
-        `${what} ${path || 'tree'} is ${describe(value)}; a compiled step takes and gives tensors in plain records and arrays` +
-          (ArrayBuffer.isView(value) ? ' (make a tensor of it before the call)' : ''),
+        `${what} ${path || 'tree'} is ${describe(value)}; a compiled step takes and returns tensors in plain records and arrays` +
+          (ArrayBuffer.isView(value) ? ' (convert it to a tensor before the call)' : ''),
       );
     }
   }

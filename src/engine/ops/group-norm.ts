@@ -16,7 +16,7 @@ export function groupNorm(
 ): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
   if (x.rank !== 4 || !(Number.isInteger(groups) && groups > 0) || channels % groups !== 0) {
-    throw new RangeError(`groupNorm: the channels of [${x.shape}] do not fall into ${groups} groups of one size`);
+    throw new RangeError(`groupNorm: the channels of [${x.shape}] cannot be divided into ${groups} equal groups`);
   }
   const perGroup = channels / groups;
   const count = height * width * perGroup;

@@ -119,7 +119,7 @@ export function refuse(
   option?: string,
 ): void {
   if (names.length === 0) return;
-  const how = `names as of ${naming}${prefix === '' ? '' : `, behind "${prefix}"`}`;
-  const remedy = option === undefined ? '' : `; what may be so goes into the option ${option}`;
+  const how = `names of ${naming}${prefix === '' ? '' : `, behind "${prefix}"`}`;
+  const remedy = option === undefined ? '' : `; to allow this, use the option ${option}`;
   throw new Error(`it ${what} ${listed(names)} (${how})${remedy}`);
 }

@@ -82,13 +82,13 @@ export async function loadWeights(
     const option = unexpected.every((name) => isClassifier.test(name))
       ? 'classes (0 drops a classifier)'
       : 'mayBeLeftOver';
-    refuse('has besides', unexpected, understood, option);
+    refuse('also has', unexpected, understood, option);
     const fits = targets.flatMap((name) => {
       const found = stored.get(name);
       return found ? [{ name, read: fitted(found, name, partOf(name)[name]!) }] : [];
     });
     const wrong = fits.flatMap(({ read }) => (typeof read === 'string' ? [read] : []));
-    refuse('has in another shape', wrong, understood);
+    refuse('has other shapes:', wrong, understood);
     for (const { name, read } of fits) {
       if (typeof read === 'string') continue;
       const tensor = await read();
@@ -109,9 +109,9 @@ export async function loadWeights(
 /** Gives a fresh model's first convolution as many channels. */
 function fitChannels({ parameters }: ModelTensors, channels: number): void {
   if (!(Number.isSafeInteger(channels) && channels > 0))
-    throw new RangeError(`channels is a whole number; got ${channels}`);
+    throw new RangeError(`channels must be a positive integer; got ${channels}`);
   const first = Object.entries(parameters).find(([, { rank, shape }]) => rank === 4 && shape[2] === 3);
-  if (!first) throw new Error('it has no convolution of three channels');
+  if (!first) throw new Error('the network has no convolution of three input channels');
   const [name, weight] = first;
   parameters[name] = tf.tidy(() => withChannels(weight.transpose([3, 2, 0, 1]), channels).transpose([2, 3, 1, 0]));
   weight.dispose();

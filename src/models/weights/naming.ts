@@ -151,7 +151,7 @@ export function resolveNames(given: readonly string[], targets: readonly string[
   const highest = found.reduce((highest, { count }) => Math.max(highest, count), 0);
   if (highest < targets.length / 2) {
     throw new Error(
-      `its names are not the network's in any naming that pathlab knows (${Object.keys(namings).join(', ')})` +
+      `its tensor names match the network in no known naming (${Object.keys(namings).join(', ')})` +
         `${prefix === undefined ? '' : ` behind "${prefix}"`}: it has ${listed(given, 5)}`,
     );
   }
@@ -161,7 +161,7 @@ export function resolveNames(given: readonly string[], targets: readonly string[
     naming.length > 1 ? naming.filter((each) => preferred.some((pattern) => pattern.test(each.prefix))) : naming;
   if (choices.length !== 1) {
     const prefixes = naming.map((each) => `"${each.prefix}"`).join(', ');
-    throw new Error(`it holds the network ${naming.length} times; say which by the option prefix: ${prefixes}`);
+    throw new Error(`it contains the network ${naming.length} times; choose one with the option prefix: ${prefixes}`);
   }
   const { renamed, ...rest } = choices[0]!;
   const inside = renamed.filter(([name]) => name.startsWith(rest.prefix));

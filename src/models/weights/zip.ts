@@ -24,7 +24,7 @@ export interface ZipMember {
  */
 export async function zipMembers(file: FileHandle, path: string): Promise<Map<string, ZipMember>> {
   const damaged = (error: Error): never => {
-    throw new Error(`its zip archive is damaged or did not arrive whole: ${error.message}`, { cause: error });
+    throw new Error(`its zip archive is damaged or incomplete: ${error.message}`, { cause: error });
   };
   const archive = await fromFdPromise(file.fd, { autoClose: false }).catch(damaged);
   const members = new Map<string, ZipMember>();

@@ -62,7 +62,7 @@ const asapWithoutArea = ['Dot', 'PointSet', 'Measurement'];
 
 function fromAsap(document: XmlElement, path: string): PolygonFile {
   if (document.name !== 'ASAP_Annotations') {
-    throw new Error(`${path} holds <${document.name}> and not <ASAP_Annotations>: this XML is not ASAP's`);
+    throw new Error(`${path} is XML, but not from ASAP: its root is <${document.name}>, not <ASAP_Annotations>`);
   }
   const annotations = document.children
     .filter((element) => element.name === 'Annotations')
@@ -145,8 +145,8 @@ function fromGeoJson(text: string, path: string): PolygonFile {
           break;
         default:
           throw new Error(
-            `${what} has the geometry ${JSON.stringify(part?.type)}, which is not read; draw it as a polygon, or take it ` +
-              'out of the file',
+            `${what} has the geometry ${JSON.stringify(part?.type)}, which is not supported; draw it as a polygon, or remove it ` +
+              'from the file',
           );
       }
     };
@@ -192,7 +192,7 @@ function ring(corners: Json[], what: string): Float64Array | undefined {
   for (const [index, corner] of corners.entries()) {
     const [x, y] = Array.isArray(corner) ? corner : [];
     if (typeof x !== 'number' || typeof y !== 'number' || !Number.isFinite(x) || !Number.isFinite(y)) {
-      throw new Error(`${what}: corner ${index + 1} is not a place`);
+      throw new Error(`${what}: corner ${index + 1} is not a pair of coordinates`);
     }
     result[2 * index] = x;
     result[2 * index + 1] = y;

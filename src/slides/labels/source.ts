@@ -114,7 +114,7 @@ async function requireLabels(path: string, { width, height }: SlideSize): Promis
     if (bits > 8) throw new Error(`the mask ${path} holds values of ${bits} bits; write class numbers with 8 bits`);
     if (image.photometric === paletteColor) {
       throw new Error(
-        `the mask ${path} has a palette, which is read of a PNG only: write it as PNG, or as gray values`,
+        `the mask ${path} has a palette, which is supported in PNG only: write it as PNG, or as gray values`,
       );
     }
     if (jpegCompressions.includes(image.compression)) {

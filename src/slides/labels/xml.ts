@@ -34,7 +34,7 @@ export function parseXml(text: string, what: string): XmlElement {
     const [, closed, opened, attributes, selfClosing] = match;
     if (closed !== undefined) {
       const element = open.pop()!;
-      if (open.length === 0 || element.name !== closed) fail(at, `</${closed}> closes nothing that is open`);
+      if (open.length === 0 || element.name !== closed) fail(at, `</${closed}> closes an element that is not open`);
     } else if (opened !== undefined) {
       const element = {
         name: opened,
@@ -43,7 +43,7 @@ export function parseXml(text: string, what: string): XmlElement {
       };
       open.at(-1)!.children.push(element);
       if (!selfClosing) open.push(element);
-      if (open.length > maxDepth) fail(at, `elements lie in one another more than ${maxDepth} deep`);
+      if (open.length > maxDepth) fail(at, `elements are nested more than ${maxDepth} deep`);
     }
   }
   if (open.length !== 1) fail(text.length, `<${open.at(-1)!.name}> is never closed: the file is cut short`);

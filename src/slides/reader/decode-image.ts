@@ -82,7 +82,7 @@ export async function decodeImage(
  */
 async function storedValues(input: Buffer | string, { format }: Metadata): Promise<Buffer | undefined> {
   if (format === 'tiff' && (await hasPalette(input))) {
-    throw new ImageError('has a palette, which is read of a PNG only: write it as PNG, or as gray values');
+    throw new ImageError('has a palette, which is supported in PNG only: write it as PNG, or as gray values');
   }
   return format === 'png' ? pngLabels(input) : undefined;
 }

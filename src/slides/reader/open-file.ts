@@ -72,7 +72,7 @@ async function openRegularFile(path: string, followLinks: boolean): Promise<File
   if (facts.isSymbolicLink() && !followLinks) {
     const target = await realpath(path).catch(() => undefined);
     throw new Error(
-      `${path} is a symbolic link to ${target ?? 'nothing'}: a slide is the file itself; ` +
+      `${path} is a symbolic link to ${target ?? 'nothing'}, which is not followed; ` +
         'give the path of the file, or open it with followLinks: true',
     );
   }
@@ -107,14 +107,12 @@ async function openChecked(
     const { bytesRead } = await file.read(start, 0, start.length, 0);
     const text = start.toString('latin1', 0, bytesRead);
     if (text.startsWith('version https://git-lfs')) {
-      throw new Error(
-        `${path} is the pointer that Git LFS leaves in the place of a file; "git lfs pull" brings the file`,
-      );
+      throw new Error(`${path} is a Git LFS pointer, not the slide itself; "git lfs pull" downloads the slide`);
     }
     throw new Error(
       `${path} is in no slide format that OpenSlide knows; it ${tiff ? kindOfTiff(tiff) : kindOfText(text)}. ` +
-        '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" makes a slide of an image; to cut images into patches ' +
-        'as they are, "pathlab compile FOLDER --tile PX"',
+        '"vips tiffsave IN OUT.tif --tile --pyramid --compression jpeg" converts an image to a slide; ' +
+        '"pathlab compile FOLDER --tile PX" cuts images into patches without conversion',
     );
   }
   const handle = await callAsync<unknown>(library.open, path);
@@ -170,7 +168,7 @@ function readFacts(library: OpenSlideLibrary, handle: unknown, vendor: string): 
   if (error !== null) throw new Error(error);
   const count = library.levelCount(handle);
   if (!(count > 0 && count <= slideLimits.levels)) {
-    throw new Error(`claims ${count} levels; the most is ${slideLimits.levels}`);
+    throw new Error(`claims ${count} levels; at most ${slideLimits.levels} are allowed`);
   }
   const levels = Array.from({ length: count }, (_, level) => {
     const size = dimensions((width, height) => library.levelDimensions(handle, level, width, height));

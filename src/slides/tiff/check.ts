@@ -19,7 +19,7 @@ function checkParts(directory: TiffDirectory, fileBytes: number, what: string): 
   const kind = tile ? 'tile' : 'strip';
   if (tile && !(tile.width > 0 && tile.height > 0 && Math.max(tile.width, tile.height) <= slideLimits.tileSide)) {
     throw new Error(
-      `${what} claims tiles of ${tile.width} x ${tile.height} px; the most is ${slideLimits.tileSide} px along a side`,
+      `${what} claims tiles of ${tile.width} x ${tile.height} px; at most ${slideLimits.tileSide} px along a side are allowed`,
     );
   }
   if (!(directory.rowsPerStrip > 0)) throw new Error(`${what} claims strips of ${directory.rowsPerStrip} rows`);
@@ -31,7 +31,7 @@ function checkParts(directory: TiffDirectory, fileBytes: number, what: string): 
       : Math.ceil(height / directory.rowsPerStrip));
   if (offsets.length !== parts || byteCounts.length !== parts) {
     throw new Error(
-      `${what} is ${width} x ${height} px and so has ${parts} ${kind}s, but it lists ${offsets.length} places and ` +
+      `${what} is ${width} x ${height} px and so has ${parts} ${kind}s, but it lists ${offsets.length} offsets and ` +
         `${byteCounts.length} lengths of ${kind}s`,
     );
   }

@@ -103,7 +103,7 @@ export async function parseTiff(file: TiffBytes): Promise<Tiff | undefined> {
   const seen = new Set<number>();
   const directories: TiffDirectory[] = [];
   while (next !== 0) {
-    if (seen.has(next)) throw new Error(`has directories that lead back to one another (at byte ${next})`);
+    if (seen.has(next)) throw new Error(`has a cycle of directories (at byte ${next})`);
     seen.add(next);
     if (directories.length === slideLimits.directories) {
       throw new Error(`claims more than ${slideLimits.directories} images (levels, labels, thumbnails)`);

