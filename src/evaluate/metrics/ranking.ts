@@ -93,6 +93,7 @@ export function averagePrecision(ranking: Ranking, draws: ArrayLike<number>): nu
 export function rankingMetric(
   results: readonly ClassifiedCases[],
   area: (ranking: Ranking, draws: ArrayLike<number>) => number | null,
+  reason: (positive: string) => string,
 ): PatientMetric {
   const { classNames } = results[0]!;
   const labels = classNames.length === 2 ? [1] : [...classNames.keys()];
@@ -100,6 +101,6 @@ export function rankingMetric(
   return (draws) =>
     meanOfExisting(
       rankings.map((ranking) => area(ranking, draws)),
-      'all cases are of one class',
+      reason(classNames.at(-1)!),
     );
 }

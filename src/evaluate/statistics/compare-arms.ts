@@ -187,7 +187,7 @@ function notesOf(
       ? `exact sign-flip test over ${patients} patients (at least ${2 / 2 ** patients})`
       : 'bootstrap over patients';
     notes.push(
-      `P-values: ${test}, two-sided; adjusted by Holm over "${family}" (${differences.length} comparisons, named before` +
+      `P-values: ${test}, two-sided; adjusted by Holm over "${family}" (${differences.length} ${differences.length === 1 ? 'comparison' : 'comparisons'}, named before` +
         ' the results were seen).',
     );
   }

@@ -30,8 +30,8 @@ export function seedSpread(runs: readonly SeededValue[]): SeedSpread {
     groups.set(pretrainingSeed, [...(groups.get(pretrainingSeed) ?? []), value]);
   }
   const [count, seeds] = [runs.length, groups.size];
-  if (count === 1) {
-    const none = { value: null, reason: 'there is one run' } as const;
+  if (count < 2) {
+    const none = { value: null, reason: 'fewer than two runs have a value' } as const;
     return { runs: none, pretraining: none, fineTuning: none };
   }
   const all = { value: standardDeviation(runs.map(({ value }) => value)) };
