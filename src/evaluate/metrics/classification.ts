@@ -25,7 +25,10 @@ export const classificationMetrics = {
   macroF1: ofConfusion('Macro F1', macroF1),
   weightedF1: ofConfusion('Weighted F1', weightedF1),
   quadraticKappa: ofConfusion('Quadratic kappa', quadraticKappa),
-  auroc: { label: 'AUROC', of: (...results) => rankingMetric(results, areaUnderRoc, () => 'all cases are of one class') },
+  auroc: {
+    label: 'AUROC',
+    of: (...results) => rankingMetric(results, areaUnderRoc, () => 'all cases are of one class'),
+  },
   auprc: {
     label: 'AUPRC',
     of: (...results) => rankingMetric(results, averagePrecision, (positive) => `there are no cases of "${positive}"`),

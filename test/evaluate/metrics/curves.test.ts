@@ -20,47 +20,52 @@ const { curves } = JSON.parse(
   })[];
 };
 
-describe.each(curves)('curves against scikit-learn: $classes classes, $levels levels', ({ label, roc, precisionRecall, ...of }) => {
-  const cases = hashedCases(of);
+describe.each(curves)(
+  'curves against scikit-learn: $classes classes, $levels levels',
+  ({ label, roc, precisionRecall, ...of }) => {
+    const cases = hashedCases(of);
 
-  it('ROC: a line through all its points', () => {
-    const points = rocCurve(cases, label);
-    expect(points.length).toBeLessThan(roc[0].length + 1);
-    roc[0].forEach((rate, place) => {
-      const onLine = points.some(({ falsePositiveRate: x, truePositiveRate: y }, at) => {
-        const next = points[at + 1] ?? { falsePositiveRate: x, truePositiveRate: y };
-        const [run, rise] = [next.falsePositiveRate - x, next.truePositiveRate - y];
-        const inside = rate >= x - 1e-9 && rate <= next.falsePositiveRate + 1e-9;
-        return inside && Math.abs(run * (roc[1][place]! - y) - rise * (rate - x)) < 1e-9;
+    it('ROC: a line through all its points', () => {
+      const points = rocCurve(cases, label);
+      expect(points.length).toBeLessThan(roc[0].length + 1);
+      roc[0].forEach((rate, place) => {
+        const onLine = points.some(({ falsePositiveRate: x, truePositiveRate: y }, at) => {
+          const next = points[at + 1] ?? { falsePositiveRate: x, truePositiveRate: y };
+          const [run, rise] = [next.falsePositiveRate - x, next.truePositiveRate - y];
+          const inside = rate >= x - 1e-9 && rate <= next.falsePositiveRate + 1e-9;
+          return inside && Math.abs(run * (roc[1][place]! - y) - rise * (rate - x)) < 1e-9;
+        });
+        expect(onLine, `(${rate}, ${roc[1][place]})`).toBe(true);
       });
-      expect(onLine, `(${rate}, ${roc[1][place]})`).toBe(true);
+      const area = points.slice(1).reduce((sum, { falsePositiveRate, truePositiveRate }, at) => {
+        const before = points[at]!;
+        return (
+          sum + ((falsePositiveRate - before.falsePositiveRate) * (truePositiveRate + before.truePositiveRate)) / 2
+        );
+      }, 0);
+      expect(area).toBeCloseTo(classificationReport(cases).classes[label]!.auroc!, 12);
+      expect(points[0]).toEqual({ threshold: null, falsePositiveRate: 0, truePositiveRate: 0 });
+      expect(points.at(-1)).toMatchObject({ falsePositiveRate: 1, truePositiveRate: 1 });
     });
-    const area = points.slice(1).reduce((sum, { falsePositiveRate, truePositiveRate }, at) => {
-      const before = points[at]!;
-      return sum + ((falsePositiveRate - before.falsePositiveRate) * (truePositiveRate + before.truePositiveRate)) / 2;
-    }, 0);
-    expect(area).toBeCloseTo(classificationReport(cases).classes[label]!.auroc!, 12);
-    expect(points[0]).toEqual({ threshold: null, falsePositiveRate: 0, truePositiveRate: 0 });
-    expect(points.at(-1)).toMatchObject({ falsePositiveRate: 1, truePositiveRate: 1 });
-  });
 
-  it('precision and recall: the same points, at the same thresholds', () => {
-    const points = precisionRecallCurve(cases, label);
-    const [recalls, precisions, thresholds] = precisionRecall;
-    for (const { threshold, recall, precision } of points) {
-      const place = thresholds.findIndex((other) => Math.abs(other - threshold) < 1e-9);
-      expect(recall).toBeCloseTo(recalls[place]!, 9);
-      expect(precision).toBeCloseTo(precisions[place]!, 9);
-    }
-    const rounded = (values: number[]) => [...new Set(values.map((value) => value.toFixed(9)))].sort();
-    expect(rounded(points.map(({ recall }) => recall))).toEqual(rounded(recalls));
-    const area = points.reduce(
-      (sum, { recall, precision }, at) => sum + (recall - (points[at - 1]?.recall ?? 0)) * precision,
-      0,
-    );
-    expect(area).toBeCloseTo(classificationReport(cases).classes[label]!.auprc!, 12);
-  });
-});
+    it('precision and recall: the same points, at the same thresholds', () => {
+      const points = precisionRecallCurve(cases, label);
+      const [recalls, precisions, thresholds] = precisionRecall;
+      for (const { threshold, recall, precision } of points) {
+        const place = thresholds.findIndex((other) => Math.abs(other - threshold) < 1e-9);
+        expect(recall).toBeCloseTo(recalls[place]!, 9);
+        expect(precision).toBeCloseTo(precisions[place]!, 9);
+      }
+      const rounded = (values: number[]) => [...new Set(values.map((value) => value.toFixed(9)))].sort();
+      expect(rounded(points.map(({ recall }) => recall))).toEqual(rounded(recalls));
+      const area = points.reduce(
+        (sum, { recall, precision }, at) => sum + (recall - (points[at - 1]?.recall ?? 0)) * precision,
+        0,
+      );
+      expect(area).toBeCloseTo(classificationReport(cases).classes[label]!.auprc!, 12);
+    });
+  },
+);
 
 describe('bands', () => {
   const [cases] = simulatedCases(key('bands').generator(), { patients: 20, each: 20, effects: [2] });

@@ -39,7 +39,11 @@ export function hashedCases(
 }
 
 /** Some of the cases, in another order or several times. */
-export function pickCases(cases: ClassifiedCases, rows: readonly number[], patients?: readonly string[]): ClassifiedCases {
+export function pickCases(
+  cases: ClassifiedCases,
+  rows: readonly number[],
+  patients?: readonly string[],
+): ClassifiedCases {
   const classes = cases.classNames.length;
   return classifiedCases({
     probabilities: Float32Array.from(

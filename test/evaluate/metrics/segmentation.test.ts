@@ -180,7 +180,11 @@ describe('segmentation metrics', () => {
   it('take the sums of images, in any order, and patients as often as drawn', () => {
     const reference = references.find(({ classes, images }) => classes === 4 && images === 2)!;
     const add = (places: number[], patient: (place: number) => string) => {
-      const counts = new SegmentationCounts({ classNames: namesOf(4), ignored: 255, boundaryTolerance: reference.tolerance });
+      const counts = new SegmentationCounts({
+        classNames: namesOf(4),
+        ignored: 255,
+        boundaryTolerance: reference.tolerance,
+      });
       for (const place of places) counts.add({ ...imageOf(reference, place), patient: patient(place) });
       return counts.results();
     };
@@ -201,7 +205,9 @@ describe('boundary F1', () => {
   it('grows with the tolerance, and is 1 for the mask itself', () => {
     const mask = ['000000', '001110', '001110', '000000'];
     const moved = ['000000', '011100', '011100', '000000'];
-    const values = [0, 1, 2].map((tolerance) => segmentationReport(drawn(mask, moved, { tolerance })).metrics.boundaryF1.value!);
+    const values = [0, 1, 2].map(
+      (tolerance) => segmentationReport(drawn(mask, moved, { tolerance })).metrics.boundaryF1.value!,
+    );
     expect(values[0]).toBeLessThan(values[1]!);
     expect(values[1]).toBe(1);
     expect(segmentationReport(drawn(mask, mask, { tolerance: 0 })).metrics.boundaryF1.value).toBe(1);
@@ -215,7 +221,11 @@ describe('boundary F1', () => {
   });
 
   it('is 0 for a class whose boundary is on one side only', () => {
-    expect(segmentationReport(drawn(['0000'], ['0011'])).classes.map(({ boundaryF1 }) => boundaryF1)).toEqual([0, 0, null]);
+    expect(segmentationReport(drawn(['0000'], ['0011'])).classes.map(({ boundaryF1 }) => boundaryF1)).toEqual([
+      0,
+      0,
+      null,
+    ]);
   });
 });
 
@@ -235,12 +245,18 @@ describe('SegmentationCounts refuses', () => {
     );
     expect(counts.results()).toEqual(before);
     expect(() =>
-      new SegmentationCounts({ classNames: ['stroma', 'tumor'] }).add({ ...image, mask: good.fill(255), predicted: good }),
+      new SegmentationCounts({ classNames: ['stroma', 'tumor'] }).add({
+        ...image,
+        mask: good.fill(255),
+        predicted: good,
+      }),
     ).toThrow(/value 255 .* no value is ignored/);
   });
 
   it('sizes and settings that do not fit', () => {
-    expect(() => counts.add({ ...image, mask: good.slice(1), predicted: good })).toThrow(/mask has 5 values for 3 x 2 px/);
+    expect(() => counts.add({ ...image, mask: good.slice(1), predicted: good })).toThrow(
+      /mask has 5 values for 3 x 2 px/,
+    );
     expect(() => new SegmentationCounts({ classNames: ['a', 'b'], ignored: 1 })).toThrow(/no class, 2 to 255; got 1/);
     expect(() => new SegmentationCounts({ classNames: ['a'] })).toThrow(/at least two classes/);
     expect(() => new SegmentationCounts({ classNames: ['a', 'b'], boundaryTolerance: -1 })).toThrow(/got -1/);

@@ -6,10 +6,10 @@ import {
   type ClassifiedCases,
   classificationMetrics,
   classifiedCases,
+  compareArms,
   comparisonCsv,
   comparisonLatex,
   comparisonRows,
-  compareArms,
   measure,
   SegmentationCounts,
   segmentationMetrics,
@@ -43,7 +43,7 @@ const family = {
   ],
 };
 
-const valueOf = ({ values }: ArmComparison, arm: string, metric: string) =>
+const cellOf = ({ values }: ArmComparison, arm: string, metric: string) =>
   values.find((value) => value.arm === arm && value.metric === metric)!;
 
 describe('comparison of arms on many patients', () => {
@@ -54,7 +54,7 @@ describe('comparison of arms on many patients', () => {
     expect(comparison.values.map(({ arm, metric }) => `${arm} ${metric}`)).toEqual(
       ['random', 'good', 'better'].flatMap((arm) => [`${arm} balancedAccuracy`, `${arm} auroc`]),
     );
-    const { value, interval, runs, spread } = valueOf(comparison, 'good', 'auroc');
+    const { value, interval, runs, spread } = cellOf(comparison, 'good', 'auroc');
     const each = arms.good.map(({ results }) => measure({ auroc }, results).auroc.value!);
     expect(value.value).toBeCloseTo((each[0]! + each[1]!) / 2, 12);
     expect(interval!.low).toBeLessThan(value.value!);
@@ -79,11 +79,11 @@ describe('comparison of arms on many patients', () => {
     });
     const differences = values[0]!.map((value, draw) => value - values[1]![draw]!);
     expect(first!.p.value).toBe(bootstrapPValue(differences));
-    const [good, random] = ['good', 'random'].map((arm) => valueOf(comparison, arm, 'auroc').interval!);
+    const [good, random] = ['good', 'random'].map((arm) => cellOf(comparison, arm, 'auroc').interval!);
     const width = ({ low, high }: { low: number; high: number }) => high - low;
     expect(width(first!.interval!)).toBeLessThan(Math.hypot(width(good!), width(random!)));
     expect(first!.value.value).toBeCloseTo(
-      valueOf(comparison, 'good', 'auroc').value.value! - valueOf(comparison, 'random', 'auroc').value.value!,
+      cellOf(comparison, 'good', 'auroc').value.value! - cellOf(comparison, 'random', 'auroc').value.value!,
       12,
     );
   });
@@ -104,7 +104,12 @@ describe('comparison of arms on many patients', () => {
         arm,
         runs.map((run) => ({
           ...run,
-          results: pickCases(run.results, key(arm).generator().shuffle([...run.results.labels.keys()])),
+          results: pickCases(
+            run.results,
+            key(arm)
+              .generator()
+              .shuffle([...run.results.labels.keys()]),
+          ),
         })),
       ]),
     );
@@ -131,7 +136,9 @@ describe('comparison of arms on few patients', () => {
   it('has p-values of all ways to swap patients between the arms', () => {
     const comparison = compareArms({ arms, metrics, family, key: key(1), resamples });
     for (const { arm, against, metric, p } of comparison.differences) {
-      const [runs, others] = [arm, against].map((name) => arms[name as keyof typeof arms].map(({ results }) => results));
+      const [runs, others] = [arm, against].map((name) =>
+        arms[name as keyof typeof arms].map(({ results }) => results),
+      );
       const swap = (one: ClassifiedCases, other: ClassifiedCases, way: number) =>
         classifiedCases({
           ...one,
@@ -144,7 +151,8 @@ describe('comparison of arms on few patients', () => {
         of.reduce((sum, cases) => sum + measure(metrics, cases)[metric as keyof typeof metrics].value!, 0) / of.length;
       const sizes = Array.from({ length: 2 ** 6 }, (_, way) =>
         Math.abs(
-          mean(runs!.map((run, at) => swap(run, others![at]!, way))) - mean(others!.map((run, at) => swap(run, runs![at]!, way))),
+          mean(runs!.map((run, at) => swap(run, others![at]!, way))) -
+            mean(others!.map((run, at) => swap(run, runs![at]!, way))),
         ),
       );
       expect(p.value).toBe(sizes.filter((size) => size >= sizes[0]! - 1e-9).length / 64);
@@ -193,7 +201,10 @@ describe('comparison of arms on few patients', () => {
     const rare = Object.fromEntries(
       Object.entries(arms).map(([arm, runs]) => [
         arm,
-        runs.map((run) => ({ ...run, results: { ...run.results, labels: run.results.labels.map((_, row) => Number(row < 3)) } })),
+        runs.map((run) => ({
+          ...run,
+          results: { ...run.results, labels: run.results.labels.map((_, row) => Number(row < 3)) },
+        })),
       ]),
     );
     expect(compareArms({ arms: rare, metrics, family, key: key(1), resamples }).notes).toContain(
@@ -208,9 +219,9 @@ describe('comparison of segmentation arms', () => {
     const results = [0.3, 0.1].map((errors) => {
       const counts = new SegmentationCounts({ classNames: ['stroma', 'gland'] });
       for (let patient = 0; patient < 8; patient++) {
-        const mask = Uint8Array.from({ length: 64 }, (_, pixel) => Number(pixel % 8 > 3));
+        const mask = Uint8Array.from({ length: 1024 }, (_, pixel) => Number(pixel % 32 > 13));
         const predicted = mask.map((label) => (generator.uniform() < errors ? 1 - label : label));
-        counts.add({ name: 'patch', patient: `patient ${patient}`, width: 8, height: 8, mask, predicted });
+        counts.add({ name: 'patch', patient: `patient ${patient}`, width: 32, height: 32, mask, predicted });
       }
       return [{ results: counts.results() }];
     });
@@ -230,7 +241,9 @@ describe('comparison of segmentation arms', () => {
 describe('compareArms refuses', () => {
   const arms = armsOf(5);
   const compare = (change: object) => compareArms({ arms, metrics, key: key(1), resamples, ...change });
-  const of = (comparison: object) => ({ family: { name: 'f', comparisons: [{ ...family.comparisons[0]!, ...comparison }] } });
+  const of = (comparison: object) => ({
+    family: { name: 'f', comparisons: [{ ...family.comparisons[0]!, ...comparison }] },
+  });
   const without = pickCases(
     arms.good[0]!.results,
     [...arms.good[0]!.results.labels.keys()].filter((row) => row !== 7),
@@ -259,7 +272,12 @@ describe('compareArms refuses', () => {
     ['an arm against itself', of({ against: 'good' }), /"good" cannot be compared with itself/],
     [
       'a comparison that stands twice',
-      { family: { name: 'f', comparisons: [family.comparisons[0]!, { arm: 'random', against: 'good', metric: 'auroc' }] } },
+      {
+        family: {
+          name: 'f',
+          comparisons: [family.comparisons[0]!, { arm: 'random', against: 'good', metric: 'auroc' }],
+        },
+      },
       /"random" and "good" are compared twice in auroc/,
     ],
     ['metrics of one heading', { metrics: { auroc, again: auroc } }, /two metrics have the heading "AUROC"/],
@@ -312,7 +330,11 @@ describe('text of a comparison', () => {
     const rows = fromCSV(comparisonCsv(comparison)).objects() as Record<string, unknown>[];
     expect(rows).toHaveLength(5);
     expect(rows.map(({ arm, metric, value }) => ({ arm, metric, value }))).toEqual(
-      [...comparison.values, ...comparison.differences].map(({ arm, metric, value }) => ({ arm, metric, value: value.value })),
+      [...comparison.values, ...comparison.differences].map(({ arm, metric, value }) => ({
+        arm,
+        metric,
+        value: value.value,
+      })),
     );
     expect(rows[4]).toMatchObject({ against: 'from_scratch', p: comparison.differences[0]!.p.value });
   });
@@ -321,7 +343,9 @@ describe('text of a comparison', () => {
     const text = comparisonLatex(comparison);
     const cells = comparisonRows(comparison);
     const lines = text.split('\n');
-    expect(lines.filter((line) => line === '\\begin{tabular}{llll}' || line === '\\begin{tabular}{lllll}')).toHaveLength(2);
+    expect(
+      lines.filter((line) => line === '\\begin{tabular}{llll}' || line === '\\begin{tabular}{lllll}'),
+    ).toHaveLength(2);
     expect(lines).toContain('Arm & Runs & Balanced accuracy & AUROC \\\\');
     expect(text).toContain(`SimCLR \\& 50 \\% of ''PTCGA200'' & 2 & ${cells.arms[1]!['Balanced accuracy']} & `);
     expect(text).toContain("adjusted by Holm over ''\\#1'' (1 comparison,");

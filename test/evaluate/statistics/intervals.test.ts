@@ -65,7 +65,9 @@ describe('cluster bootstrap', () => {
 
   it('does not depend on the order of the patches', () => {
     const { correct, clusters } = slidesOf(6, 10, key(3).generator());
-    const order = key(4).generator().shuffle([...correct.keys()]);
+    const order = key(4)
+      .generator()
+      .shuffle([...correct.keys()]);
     const of = <T>(values: T[]) => order.map((patch) => values[patch]!);
     expect(clusterBootstrapInterval(of(correct), of(clusters), { key: key(1) })).toEqual(
       clusterBootstrapInterval(correct, clusters, { key: key(1) }),

@@ -23,7 +23,9 @@ function runsOf(sizes: readonly number[], name: string, deviations: [number, num
 describe('spread of seeds', () => {
   it('is that of groups and of their means where all groups are as large', () => {
     const runs = runsOf([4, 4, 4], 'balanced', [0.2, 0.01]);
-    const groups = [0, 1, 2].map((seed) => runs.filter((run) => run.pretrainingSeed === seed).map(({ value }) => value));
+    const groups = [0, 1, 2].map((seed) =>
+      runs.filter((run) => run.pretrainingSeed === seed).map(({ value }) => value),
+    );
     const within = groups.reduce((sum, group) => sum + variance(group), 0) / 3;
     const between = variance(groups.map((group) => group.reduce((sum, value) => sum + value, 0) / 4)) - within / 4;
     const { runs: all, pretraining, fineTuning } = seedSpread(runs);
@@ -46,7 +48,10 @@ describe('spread of seeds', () => {
 
   it('says what cannot be told apart', () => {
     expect(seedSpread(runsOf([1, 1, 1], 'mixed', [1, 1])).pretraining.reason).toContain('both seeds vary together');
-    expect(seedSpread(runsOf([3], 'one', [1, 1])).pretraining).toEqual({ value: null, reason: 'there is one pretraining seed' });
+    expect(seedSpread(runsOf([3], 'one', [1, 1])).pretraining).toEqual({
+      value: null,
+      reason: 'there is one pretraining seed',
+    });
     expect(seedSpread(runsOf([1], 'single', [1, 1])).runs.value).toBeNull();
     expect(seedSpread([]).fineTuning.reason).toBe('fewer than two runs have a value');
   });

@@ -131,7 +131,8 @@ describe('Holm', () => {
       const adjusted = holm(family);
       for (const [one, p] of family.entries()) {
         expect(adjusted[one]).toBeGreaterThanOrEqual(p);
-        for (const [other, q] of family.entries()) if (p <= q) expect(adjusted[one]).toBeLessThanOrEqual(adjusted[other]!);
+        for (const [other, q] of family.entries())
+          if (p <= q) expect(adjusted[one]).toBeLessThanOrEqual(adjusted[other]!);
       }
     }
   });
@@ -159,7 +160,10 @@ describe('tests of independent cases', () => {
   it('DeLong agrees with its definition over all pairs', () => {
     for (const { stream, count, levels, result } of reference.delong) {
       const first = hashedCases({ stream, count, levels, ...classes });
-      const second = { ...first, probabilities: hashedCases({ stream: stream + 2, count, levels, ...classes }).probabilities };
+      const second = {
+        ...first,
+        probabilities: hashedCases({ stream: stream + 2, count, levels, ...classes }).probabilities,
+      };
       const { value, standardError, p } = delongTest(first, second, 1);
       for (const [place, found] of [value, standardError, p].entries()) expect(found).toBeCloseTo(result[place]!, 9);
     }
@@ -170,17 +174,24 @@ describe('tests of independent cases', () => {
       /McNemar's test assumes independent cases, but patient "a" has 2 of 3: .* by bootstrap over patients/,
     );
     const cases = hashedCases({ stream: 5, count: 20, levels: 9, ...classes }, (row) => Math.floor(row / 2));
-    expect(() => delongTest(cases, cases, 1)).toThrow(/DeLong's test assumes independent cases, but patient "patient 0"/);
+    expect(() => delongTest(cases, cases, 1)).toThrow(
+      /DeLong's test assumes independent cases, but patient "patient 0"/,
+    );
   });
 
   it('DeLong refuses other cases, few cases, and a difference without variance', () => {
     const cases = hashedCases({ stream: 5, count: 20, levels: 9, ...classes });
     const reversed = pickCases(cases, [...cases.labels.keys()].reverse());
     expect(() => delongTest(cases, reversed, 1)).toThrow(/the same order; they differ at case 0/);
-    expect(() => delongTest(cases, pickCases(cases, [...cases.labels.keys(), 0].slice(0, 19)), 1)).toThrow(/differ at case 19/);
+    expect(() => delongTest(cases, pickCases(cases, [...cases.labels.keys(), 0].slice(0, 19)), 1)).toThrow(
+      /differ at case 19/,
+    );
     expect(() => delongTest(cases, cases, 2)).toThrow(/two cases of .* got 0 and 20/);
     expect(delongTest(cases, cases, 1)).toEqual({ value: 0, standardError: 0, p: 1 });
-    const perfect = { ...cases, probabilities: Float32Array.from([...cases.labels].flatMap((label) => [1 - label, label])) };
+    const perfect = {
+      ...cases,
+      probabilities: Float32Array.from([...cases.labels].flatMap((label) => [1 - label, label])),
+    };
     const opposite = { ...cases, probabilities: perfect.probabilities.map((value) => 1 - value) };
     expect(() => delongTest(perfect, opposite, 1)).toThrow(/areas differ by 1, but equally in all cases/);
   });
