@@ -11,7 +11,7 @@ import {
   recall,
   weightedF1,
 } from './confusion.js';
-import { type MetricDefinition, type MetricValue, measure, metricOfSums } from './metric.js';
+import { type MetricDefinition, type MetricValue, measure, metricOfSums, once } from './metric.js';
 import { areaUnderRoc, averagePrecision, rankCases, rankingMetric } from './ranking.js';
 
 /**
@@ -62,9 +62,9 @@ export interface ClassificationReport {
 
 /** All metrics of a run's predictions, of all cases together and by class. */
 export function classificationReport(cases: ClassifiedCases): ClassificationReport {
-  const { classNames, labels, patients } = cases;
+  const { classNames, labels } = cases;
   const matrix = confusionMatrix(predictedClasses(cases), labels, classNames.length);
-  const once = patients.map(() => 1);
+  const draws = once(cases);
   const classes = classCounts(matrix).map((counts, label) => {
     const ranking = rankCases([cases], label);
     return {
@@ -73,8 +73,8 @@ export function classificationReport(cases: ClassifiedCases): ClassificationRepo
       recall: recall(counts),
       precision: counts.predicted === 0 ? null : counts.correct / counts.predicted,
       f1: f1(counts),
-      auroc: areaUnderRoc(ranking, once),
-      auprc: averagePrecision(ranking, once),
+      auroc: areaUnderRoc(ranking, draws),
+      auprc: averagePrecision(ranking, draws),
     };
   });
   return { metrics: measure(classificationMetrics, cases), classes, confusion: matrixRows(matrix) };

@@ -1,5 +1,6 @@
 import type { ClassifiedCases } from './classified-cases.js';
-import { type Ranking, rankCases, sweep } from './ranking.js';
+import { once } from './metric.js';
+import { type Ranking, rankCases, thresholds } from './ranking.js';
 
 /** A point of a ROC curve: rates among the cases whose probability is at least `threshold`. */
 export interface RocPoint {
@@ -80,20 +81,4 @@ export function rankingOf(cases: ClassifiedCases, label: number, curve: string):
     );
   }
   return ranking;
-}
-
-/** Counts at each threshold, from the highest to the lowest. */
-export function thresholds(
-  ranking: Ranking,
-  draws: ArrayLike<number>,
-): { truePositives: number; falsePositives: number; place: number }[] {
-  const points: { truePositives: number; falsePositives: number; place: number }[] = [];
-  sweep(ranking, draws, (truePositives, falsePositives, place) => {
-    points.push({ truePositives, falsePositives, place });
-  });
-  return points;
-}
-
-function once({ patients }: ClassifiedCases): number[] {
-  return patients.map(() => 1);
 }

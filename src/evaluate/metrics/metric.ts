@@ -10,8 +10,13 @@ export interface PatientResults {
   casesOf: readonly number[];
 }
 
-/** A metric of the cases of some patients; `draws[i]` is how often patient i counts. All 1 is the metric itself. */
-export type PatientMetric = (draws: ArrayLike<number>) => MetricValue;
+/** A metric of the cases of some patients; `draws[i]` is how often patient i counts. All 1 (`once`) is the metric itself. */
+export type PatientMetric = (draws: Float64Array) => MetricValue;
+
+/** Draws that count each patient once. */
+export function once({ patients }: PatientResults): Float64Array {
+  return new Float64Array(patients.length).fill(1);
+}
 
 export interface MetricDefinition<R extends PatientResults> {
   /** Heading of a table. */
@@ -28,9 +33,9 @@ export function measure<R extends PatientResults, Name extends string>(
   metrics: Readonly<Record<Name, MetricDefinition<R>>>,
   results: R,
 ): Record<Name, MetricValue> {
-  const once = results.patients.map(() => 1);
+  const draws = once(results);
   const entries = Object.entries<MetricDefinition<R>>(metrics);
-  return Object.fromEntries(entries.map(([name, metric]) => [name, metric.of(results)(once)])) as Record<
+  return Object.fromEntries(entries.map(([name, metric]) => [name, metric.of(results)(draws)])) as Record<
     Name,
     MetricValue
   >;

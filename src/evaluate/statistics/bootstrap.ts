@@ -25,12 +25,12 @@ const maxMissing = 0.05;
 export function* drawPatients(
   patients: number,
   { resamples = defaultResamples, key }: ResampleOptions,
-): Generator<Uint32Array> {
+): Generator<Float64Array> {
   if (!(Number.isInteger(resamples) && resamples >= minResamples)) {
     throw new RangeError(`a bootstrap needs at least ${minResamples} resamples; got ${resamples}`);
   }
   const generator = key.fold('bootstrap').generator();
-  const draws = new Uint32Array(patients);
+  const draws = new Float64Array(patients);
   for (let resample = 0; resample < resamples; resample++) {
     draws.fill(0);
     for (let drawn = 0; drawn < patients; drawn++) draws[generator.integer(patients)]!++;

@@ -1,5 +1,11 @@
 import type { Key } from '../../base/index.js';
-import type { MetricDefinition, MetricValue, PatientMetric, PatientResults } from '../metrics/metric.js';
+import {
+  type MetricDefinition,
+  type MetricValue,
+  once,
+  type PatientMetric,
+  type PatientResults,
+} from '../metrics/metric.js';
 import { type Arms, type Comparison, checkArms, checkComparisons, type Run } from './arms.js';
 import { bootstrapPValue, bootstrapValues, minPatients, percentileEnds, standardError } from './bootstrap.js';
 import { holm } from './holm.js';
@@ -67,9 +73,10 @@ export interface CompareArmsOptions<R extends PatientResults> {
  */
 export function compareArms<R extends PatientResults>(options: CompareArmsOptions<R>): ArmComparison {
   const { arms, metrics, family, level = 0.95, resamples, key } = options;
-  const { patients, casesOf } = checkArms(arms);
+  const shared = checkArms(arms);
+  const { patients, casesOf } = shared;
   checkComparisons(family?.comparisons ?? [], arms, metrics);
-  const once = patients.map(() => 1);
+  const all = once(shared);
   const cells = Object.entries(arms).flatMap(([arm, runs]) =>
     Object.entries(metrics).map(([metric, definition]) => {
       const ofRuns = runs.map(({ results }) => definition.of(results));
@@ -93,11 +100,11 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
   const values = cells.map(({ arm, metric, runs, ofRuns, mean }, cell): ArmMetric => {
     const drawn = resampled?.[cell];
     const seeded = runs.flatMap(({ pretrainingSeed, fineTuningSeed }, run) => {
-      const { value } = ofRuns[run]!(once);
+      const { value } = ofRuns[run]!(all);
       return value === null ? [] : [{ pretrainingSeed, fineTuningSeed, value }];
     });
     const spread = { ...seedSpread(seeded), patients: drawn ? standardError(drawn) : null };
-    return { arm, metric, value: mean(once), interval: intervalOf(drawn), runs: runs.length, spread };
+    return { arm, metric, value: mean(all), interval: intervalOf(drawn), runs: runs.length, spread };
   });
   const tested = (family?.comparisons ?? []).map((comparison) => {
     const [one, other] = [comparison.arm, comparison.against].map((arm) =>
@@ -105,7 +112,7 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
     ) as [number, number];
     const [drawnOne, drawnOther] = [resampled?.[one], resampled?.[other]];
     const drawn = drawnOther && drawnOne?.map((value, draw) => value - drawnOther[draw]!);
-    const value = difference(cells[one]!.mean(once), cells[other]!.mean(once));
+    const value = difference(cells[one]!.mean(all), cells[other]!.mean(all));
     const p =
       patients.length < manyPatients
         ? exactP(metrics[comparison.metric]!, cells[one]!.runs, cells[other]!.runs)
@@ -156,7 +163,7 @@ function exactP<R extends PatientResults>(
   }
   const both = meanOfRuns(runs.map(({ results }, run) => definition.of(results, others[run]!.results)));
   const patients = runs[0]!.results.patients.length;
-  const draws = new Uint8Array(2 * patients);
+  const draws = new Float64Array(2 * patients);
   let missing: MetricValue | undefined;
   const p = signFlipPValue(patients, (swapped) => {
     for (let patient = 0; patient < patients; patient++) {

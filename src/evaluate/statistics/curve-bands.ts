@@ -1,6 +1,6 @@
 import type { ClassifiedCases } from '../metrics/classified-cases.js';
-import { rankingOf, thresholds } from '../metrics/curves.js';
-import type { Ranking } from '../metrics/ranking.js';
+import { rankingOf } from '../metrics/curves.js';
+import { type Ranking, type Threshold, thresholds } from '../metrics/ranking.js';
 import { drawPatients, percentileEnds, type ResampleOptions } from './bootstrap.js';
 
 export interface BandOptions extends ResampleOptions {
@@ -69,7 +69,7 @@ function bandOf(
   ranking: Ranking,
   patients: number,
   { level = 0.95, ...options }: BandOptions,
-  curve: (points: ReturnType<typeof thresholds>) => (step: number) => number,
+  curve: (points: readonly Threshold[]) => (step: number) => number,
 ): { low: number; high: number }[] | null {
   const values: number[][] = Array.from({ length: steps + 1 }, () => []);
   for (const draws of drawPatients(patients, options)) {

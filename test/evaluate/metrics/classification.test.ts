@@ -81,7 +81,7 @@ describe('classification metrics', () => {
     const shuffled = pickCases(cases, order);
     for (const name of names) {
       const [one, other] = [cases, shuffled].map(
-        (of) => classificationMetrics[name].of(of)([1, 2, 0, 1, 3, 1, 1]).value,
+        (of) => classificationMetrics[name].of(of)(Float64Array.of(1, 2, 0, 1, 3, 1, 1)).value,
       );
       expect(one).toBeCloseTo(other!, 12);
     }
@@ -101,8 +101,8 @@ describe('classification metrics', () => {
       });
     const repeated = joined(pickCases(cases, rows([0, 0, 2])), pickCases(others, rows([1, 1, 1, 2])));
     for (const name of names) {
-      const drawn = classificationMetrics[name].of(cases, others)([2, 0, 1, 0, 3, 1]).value;
-      expect(drawn, name).toBeCloseTo(classificationMetrics[name].of(repeated)([1]).value!, 12);
+      const drawn = classificationMetrics[name].of(cases, others)(Float64Array.of(2, 0, 1, 0, 3, 1)).value;
+      expect(drawn, name).toBeCloseTo(classificationMetrics[name].of(repeated)(Float64Array.of(1)).value!, 12);
     }
   });
 
@@ -127,7 +127,7 @@ describe('classification metrics', () => {
       { class: 'normal', cases: 2, recall: 1, precision: 1, f1: 1, auroc: null, auprc: 1 },
       { class: 'tumor', cases: 0, recall: null, precision: null, f1: null, auroc: null, auprc: null },
     ]);
-    for (const name of names) expect(classificationMetrics[name].of(cases)([0, 0]).value).toBeNull();
+    for (const name of names) expect(classificationMetrics[name].of(cases)(Float64Array.of(0, 0)).value).toBeNull();
   });
 
   it('give constant predictions an AUROC of one half', () => {

@@ -195,8 +195,12 @@ describe('segmentation metrics', () => {
     expect(together.casesOf).toEqual([4]);
     const definitions = segmentationMetrics();
     for (const name of Object.keys(definitions) as Name[]) {
-      expect(definitions[name].of(apart)([3, 1])).toEqual(definitions[name].of(together)([1]));
-      expect(definitions[name].of(apart, apart)([1, 0, 2, 1])).toEqual(definitions[name].of(together)([1]));
+      expect(definitions[name].of(apart)(Float64Array.of(3, 1))).toEqual(
+        definitions[name].of(together)(Float64Array.of(1)),
+      );
+      expect(definitions[name].of(apart, apart)(Float64Array.of(1, 0, 2, 1))).toEqual(
+        definitions[name].of(together)(Float64Array.of(1)),
+      );
     }
   });
 });

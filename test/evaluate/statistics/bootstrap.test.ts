@@ -96,7 +96,10 @@ describe('bootstrap over patients', () => {
     const mean: PatientMetric = (draws) => ({
       value: values.reduce((sum, value, at) => sum + value * draws[at]!, 0) / 40,
     });
-    const squares = values.reduce((sum, value) => sum + (value - mean(values.map(() => 1)).value!) ** 2, 0);
+    const squares = values.reduce(
+      (sum, value) => sum + (value - mean(Float64Array.from(values, () => 1)).value!) ** 2,
+      0,
+    );
     const [drawn] = bootstrapValues([mean], 40, { key: key(3) });
     expect(standardError(drawn!)! / Math.sqrt(squares / 40 / 40)).toBeCloseTo(1, 1);
   });
