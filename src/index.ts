@@ -90,12 +90,10 @@ export {
 
 export {
   accuracyMonitor,
-  balancedAccuracy,
   clusterBootstrapInterval,
   collapseMonitor,
   colorHistogramFeatures,
   compareFeatures,
-  confusionMatrix,
   type Encoder,
   embeddingMap,
   extractFeatures,
@@ -103,7 +101,6 @@ export {
   type Monitor,
   pairedDifferenceInterval,
   siteLeakage,
-  topOneAccuracy,
   wilsonInterval,
 } from './evaluate/index.js';
 

@@ -1,5 +1,5 @@
 import type { Features } from './features.js';
-import { checkLabels, topOneAccuracy } from './metrics.js';
+import { checkLabels } from './metrics/confusion.js';
 import { nearestRows } from './nearest.js';
 
 export interface KnnOptions {
@@ -51,5 +51,5 @@ export async function knnClassify(
     });
   }
   const correct = Array.from(predictions, (prediction, row) => prediction === testLabels[row]);
-  return { predictions, accuracy: topOneAccuracy(predictions, testLabels), correct };
+  return { predictions, accuracy: correct.filter(Boolean).length / correct.length, correct };
 }
