@@ -9,6 +9,7 @@ export {
   groupsOf,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
+export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export {
   type Encoder,
   type EvaluationView,
@@ -26,6 +27,7 @@ export {
 } from './intervals.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
+export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js';
 export {
   accuracyMonitor,
@@ -43,3 +45,4 @@ export {
   type SiteLeakageOptions,
   siteLeakage,
 } from './site-leakage.js';
+export { nearestPrototype } from './prototypes.js';
