@@ -9,6 +9,7 @@ export {
   groupsOf,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
+export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export {
   type Encoder,
   type EvaluationView,
@@ -36,6 +37,7 @@ export {
   segmentationReport,
 } from './metrics/segmentation.js';
 export { SegmentationCounts, type SegmentedCases, type SegmentedImage } from './metrics/segmentation-counts.js';
+export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export {
   accuracyMonitor,
   alignmentMonitor,
@@ -73,3 +75,4 @@ export {
 } from './statistics/intervals.js';
 export { mcnemarTest } from './statistics/mcnemar.js';
 export type { SeedSpread } from './statistics/seed-spread.js';
+export { nearestPrototype } from './prototypes.js';

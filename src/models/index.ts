@@ -4,6 +4,7 @@ export { type DinoHeadOptions, dinoHead } from './dino-head.js';
 export { type EfficientnetOptions, efficientnet } from './efficientnet.js';
 export type { ModelTensors } from './forward-pass.js';
 export { type InceptionOptions, inceptionV3 } from './inception.js';
+export { resetRunningStatistics } from './initialize.js';
 export {
   applySequentially,
   copyModel,

@@ -34,6 +34,8 @@ export interface Vit extends Backbone {
   patchSize: number;
   /** Of a token. */
   width: number;
+  /** Number of blocks. */
+  depth: number;
   /** The same network but for these options. */
   variant(changes: Partial<VitOptions>): Vit;
   /**
@@ -114,6 +116,7 @@ export function vit(options: VitOptions): Vit {
     ...(pooling === 'mean' ? { timmOptions: { global_pool: 'avg' } } : {}),
     patchSize,
     width,
+    depth,
     variant: (changes) => vit({ ...options, ...changes }),
     embed: (model, images) => tf.tidy(() => embed(model, images)),
     encode: (model, patches, options) =>
