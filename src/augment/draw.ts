@@ -69,11 +69,7 @@ function drawCrops(recipe: ViewRecipe, views: number, image: { height: number; w
 }
 
 /** As torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest centered crop of an allowed ratio. */
-function drawCrop(
-  { crop, size }: ViewRecipe,
-  image: { height: number; width: number },
-  generator: Generator,
-): Crop {
+function drawCrop({ crop, size }: ViewRecipe, image: { height: number; width: number }, generator: Generator): Crop {
   if (!crop) return drawSquare(size, image, generator);
   const { scale, ratio } = crop;
   for (let attempt = 0; attempt < 10; attempt++) {
@@ -100,7 +96,9 @@ function drawCrop(
 
 function drawSquare(size: number, { height, width }: { height: number; width: number }, generator: Generator): Crop {
   if (size > Math.min(height, width)) {
-    throw new RangeError(`a crop of ${size} px that is not resized does not fit into images of ${height} x ${width} px`);
+    throw new RangeError(
+      `a crop of ${size} px that is not resized does not fit into images of ${height} x ${width} px`,
+    );
   }
   const top = generator.integer(height - size + 1);
   return { top, left: generator.integer(width - size + 1), height: size, width: size };

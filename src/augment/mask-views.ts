@@ -36,6 +36,11 @@ function pixelsOf(crops: Tensor, size: number): Tensor {
   const places = tf.range(0, size).expandDims(0);
   const read = places.add(flipped.mul(tf.sub(size - 1, places.mul(2))));
   // One division of whole numbers: a center on the border of two px falls to the same one whatever the crop.
-  const pixels = read.mul(2).add(1).mul(length).div(2 * size).floor();
+  const pixels = read
+    .mul(2)
+    .add(1)
+    .mul(length)
+    .div(2 * size)
+    .floor();
   return pixels.add(start).toInt();
 }
