@@ -11,8 +11,9 @@ import { median, Worker } from './worker.mjs';
  * @param {(precision: string) => string[]} benchmark.ours the command that runs pathlab's
  * @param {(precision: string, variant: string[], threads: number) => string[]} benchmark.peer the command that runs PyTorch's
  * @param {string[][]} benchmark.variants the ways to run it in PyTorch
+ * @param {string[]} [benchmark.precisions]
  */
-export async function compareStep({ name, work, ours, peer, variants }) {
+export async function compareStep({ name, work, ours, peer, variants, precisions = ['float32', 'bfloat16'] }) {
   const threads = availableParallelism();
   const quick = process.argv.includes('--quick');
   const survey = { warmup: 2, steps: quick ? 2 : 5 };
@@ -24,7 +25,7 @@ export async function compareStep({ name, work, ours, peer, variants }) {
   const rows = [];
   const ratios = {};
   const versions = {};
-  for (const precision of ['float32', 'bfloat16']) {
+  for (const precision of precisions) {
     const surveyed = [];
     for (const variant of variants) {
       const worker = startPeer(precision, variant);

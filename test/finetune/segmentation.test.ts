@@ -50,7 +50,7 @@ describe('segmentation', () => {
     const { tensors } = await train({
       objective,
       ...{ steps, imagesPerStep: 8, key: key('training'), optimizer: adamw() },
-      schedules: { learningRate: cosine({ peak: 0.01, steps }) },
+      schedules: { learningRate: cosine({ from: 0.01, to: 0, steps }) },
       batch: (step) => batchOf({ size: 64, flips: { horizontal: 0.5, vertical: 0.5 } }, step),
     });
     const loaded = await source.load(0);
