@@ -166,6 +166,16 @@ describe('segmenter', () => {
     });
   });
 
+  it('of DeepLab v3 takes no single image in training: the mean of its map has no variance', () => {
+    const network = segmenter({ backbone: narrowDilated, head: 'deeplabv3', classes });
+    tf.tidy(() => {
+      const model = network.initialize(key(1));
+      const run = (training: boolean) => () => network.apply(model, images([32, 32], 1), { training, key: key(1) });
+      expect(run(true)).toThrow(/batch norm in training needs more than one value a channel/);
+      expect(run(false)).not.toThrow();
+    });
+  });
+
   it('starts from a key alone, and from a copy of the weights that it is given', () => {
     const network = segmenter({ backbone: narrow, head: 'pyramid', classes });
     tf.tidy(() => {
