@@ -110,6 +110,7 @@ export function vit(options: VitOptions): Vit {
     featureSize: pooling === 'both' ? 2 * width : width,
     inputSize: imageSize,
     sizes: { multipleOf: patchSize },
+    maps: [{ channels: width, stride: patchSize }],
     colors,
     source: 'Dosovitskiy et al., 2021; arXiv 2010.11929',
     ...(timm === undefined ? {} : { timm }),
