@@ -22,7 +22,7 @@ export {
   type PatchIndex,
   paperGeometry,
 } from './patch-grid.js';
-export { type ReadAheadOptions, readAhead } from './read-ahead.js';
+export { placesOfRead, readAhead } from './read-ahead.js';
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';

@@ -2,7 +2,7 @@ import { InterruptedError } from '../base/index.js';
 import type { Slide } from './slide.js';
 
 /** Places of one read: neighbors, which share decoded tiles. */
-const placesOfRead = 4;
+export const placesOfRead = 4;
 
 export interface ReadAheadOptions {
   /** Reads in flight; by default as many as keep the reader processes busy. */
