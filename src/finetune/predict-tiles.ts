@@ -46,7 +46,6 @@ export async function* predictTiles(
   if (places.length === 0) return;
   const batch = Math.min(batchSize, places.length);
   const imageBytes = size * size * 3;
-  const images = new Uint8Array(batch * imageBytes);
   const compute = compile(
     function predictTiles(bytes: Tensor) {
       const logits = predict(imagesOfDecoded(bytes));
@@ -71,8 +70,7 @@ export async function* predictTiles(
     }
   }
   let running: Running | undefined;
-  const start = (first: number, count: number) => {
-    images.fill(0, count * imageBytes);
+  const start = (images: Uint8Array, first: number, count: number) => {
     const bytes = uploadBytes(images, [batch, size, size, 3]);
     const output = compute(bytes);
     bytes.dispose();
@@ -84,13 +82,16 @@ export async function* predictTiles(
     const where = { width: size, height: size, mpp, margin };
     const concurrency = Math.max(slide.parallelReads, Math.ceil(batch / placesOfRead));
     let [first, count] = [0, 0];
+    let images = new Uint8Array(batch * imageBytes);
     for await (const read of readAhead(slide, places, where, { concurrency, signal })) {
       for (const image of read) {
         images.set(image, count++ * imageBytes);
         if (count < batch && first + count < places.length) continue;
         if (signal?.aborted) throw new InterruptedError(`predicting tiles of ${slide.path} was interrupted`);
         const before = running;
-        running = start(first, count);
+        running = start(images, first, count);
+        // The batch under way needs its own.
+        images = new Uint8Array(batch * imageBytes);
         [first, count] = [first + count, 0];
         if (before) yield* tilesOf(before);
       }

@@ -21,17 +21,19 @@ type SlideSize = Pick<Slide, 'path' | 'width' | 'height'>;
  * channel is the label. It may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
  *
  * @param options.background label beyond the image
+ * @param options.downsample level-0 px for each pixel of the image, where it is known; by default as the sizes say
  * @throws Error when the image does not have the slide's proportions, is JPEG, which changes labels, or does not hold bytes
  */
 export async function openLabelImage(
   path: string,
   slide: SlideSize,
-  options: { background?: number } = {},
+  options: { background?: number; downsample?: number } = {},
 ): Promise<LabelSource> {
   const background = options.background ?? 0;
   const image = /\.png$/i.test(path) ? await openPng(path) : await openTiff(path);
-  // Of the longer side, which says it more exactly.
-  const factor = slide.width > slide.height ? slide.width / image.width : slide.height / image.height;
+  // The longer side says it more exactly.
+  const factor =
+    options.downsample ?? (slide.width > slide.height ? slide.width / image.width : slide.height / image.height);
   const isFitting = (own: number, whole: number) => Math.abs(own * factor - whole) <= Math.max(1, factor);
   if (!isFitting(image.width, slide.width) || !isFitting(image.height, slide.height)) {
     await image.close();
