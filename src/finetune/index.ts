@@ -4,3 +4,8 @@ export { type PredictOptions, type Predictor, predictedViews, predictPatches } f
 export { type Orientation, orientations, type TestTimeAugmentation } from './test-time.js';
 export { diceLoss } from './dice-loss.js';
 export { type SegmentationOptions, segmentation } from './segmentation.js';
+export type { PredictedClass } from './classes.js';
+export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './classify-slide.js';
+export type { PolygonOptions } from './polygon-file.js';
+export type { PredictTilesOptions } from './predict-tiles.js';
+export { type SegmentOptions, type SlideSegmentation, segmentSlide, unlabelled } from './segment-slide.js';
