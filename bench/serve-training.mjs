@@ -9,28 +9,32 @@ import {
   tf,
 } from '../dist/engine/index.js';
 import { trainingStep } from '../dist/training/index.js';
-import { classifierObjective } from './classifier-training.mjs';
 
 /**
  * A worker of compare-step.mjs: reads a number of training steps a line; answers a line of JSON with their times in ms, the
  * last loss and the peak memory. Its arguments are the precision, the batch, the images' side in px and the number of
  * classes; bench/peers/torch_training.py is the same in PyTorch.
  *
- * @param {(size: number) => import('../dist/index.js').Backbone} backboneFor makes the backbone for the images' side
+ * @param {(size: number, classes: number) => import('../dist/index.js').Objective} objectiveFor takes the images' side; the
+ *   objective's batches are `images` and `labels`
  * @param {import('../dist/training/index.js').Optimizer} optimizer
  * @param {number} rate
+ * @param {{pixels?: boolean}} [options] whether each pixel has a label, and not each image
  */
-export async function serveTraining(backboneFor, optimizer, rate) {
+export async function serveTraining(objectiveFor, optimizer, rate, { pixels = false } = {}) {
   const [precision, ...numbers] = process.argv.slice(2);
   const [batch, size, classes] = numbers.map(Number);
   const random = key(1);
-  const objective = classifierObjective({ backbone: backboneFor(size), classes });
+  const objective = objectiveFor(size, classes);
   const trainStep = trainingStep(objective, optimizer);
   const model = objective.initialize(random);
   let tensors = { ...model, optimizer: optimizer.initialize(model.parameters) };
   const images = randomNormal(random.fold('images'), [batch, size, size, 3]);
-  const labels = tf.tensor1d(
-    Array.from({ length: batch }, (_, row) => row % classes),
+  const labelled = pixels ? [batch, size, size] : [batch];
+  const count = labelled.reduce((one, other) => one * other);
+  const labels = tf.tensor(
+    Int32Array.from({ length: count }, (_, place) => place % classes),
+    labelled,
     'int32',
   );
   const inputs = [{ images, labels }, { learningRate: tf.scalar(rate) }, random.fold('steps')];

@@ -18,6 +18,10 @@ export class Worker {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** Gives the process a line before its first steps. */
   send(line) {
     this.#child.stdin.write(`${line}\n`);

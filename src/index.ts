@@ -90,12 +90,10 @@ export {
 
 export {
   accuracyMonitor,
-  balancedAccuracy,
   clusterBootstrapInterval,
   collapseMonitor,
   colorHistogramFeatures,
   compareFeatures,
-  confusionMatrix,
   type Encoder,
   embeddingMap,
   extractFeatures,
@@ -103,7 +101,6 @@ export {
   type Monitor,
   pairedDifferenceInterval,
   siteLeakage,
-  topOneAccuracy,
   wilsonInterval,
 } from './evaluate/index.js';
 
@@ -138,8 +135,10 @@ export {
 // Settings of the experiments.
 
 export {
+  compareFineTunings,
   compileExperiment,
   compileFacts,
+  fineTuneExperiment,
   pretrainExperiment,
   pretrainingData,
 } from './experiments/index.js';
@@ -151,8 +150,12 @@ export {
   compareWithBaselines,
   compileWithProgress,
   display,
+  findArms,
+  fineTuneArms,
+  fineTuningFacts,
   html,
   modelTable,
+  openFineTuningData,
   openPretrainingData,
   prepareDataset,
   pretrainingFacts,
@@ -166,6 +169,9 @@ export {
   showDefinition,
   showFeatureMap,
   showFigure,
+  showFineTuningData,
+  showFineTunings,
+  showFrozenFeatures,
   showImageGrid,
   showPatches,
   showPretrainingData,

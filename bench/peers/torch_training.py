@@ -1,6 +1,7 @@
 """Training steps in PyTorch, timed: the same as bench/serve-training.mjs, with the same protocol."""
 
 import json
+import math
 import resource
 import sys
 import time
@@ -9,12 +10,13 @@ import torch
 from torch.nn.functional import cross_entropy
 
 
-def serve(model, optimizer, images, classes, precision, mode):
+def serve(model, optimizer, images, classes, precision, mode, pixels=False):
     """Reads a number of steps a line; answers a line of JSON with their times in ms, the last loss and the peak memory.
 
-    precision: float32 or bfloat16; mode: eager or compile.
+    precision: float32 or bfloat16; mode: eager or compile; pixels: whether each pixel has a label, and not each image.
     """
-    labels = torch.arange(len(images)) % classes
+    labelled = [len(images), *images.shape[2:]] if pixels else [len(images)]
+    labels = (torch.arange(math.prod(labelled)) % classes).reshape(labelled)
     if mode == "compile":
         model = torch.compile(model)
 

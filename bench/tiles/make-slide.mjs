@@ -5,18 +5,17 @@ import sharp from 'sharp';
 import { sampleSlide } from '../../dist/datasets/index.js';
 import { openSlide } from '../../dist/slides/index.js';
 
-/** The sample slide's pixels, repeated: 13,320 x 14,835 px. */
-const across = 6;
-const down = 5;
 const tile = 256;
 const quality = 80;
 
 /**
- * Makes the benchmark's slide, a JPEG pyramid as scanners write it, once.
+ * Makes a benchmark's slide once: the sample slide's pixels, repeated, as a JPEG pyramid that a scanner could have written.
  *
+ * @param {number} across px; by default six times the sample's
+ * @param {number} down px; by default five times the sample's
  * @returns {Promise<{path: string, mpp: number}>}
  */
-export async function benchmarkSlide() {
+export async function benchmarkSlide(across = 13_320, down = 14_835) {
   const folder = new URL('../../.pathlab/bench/', import.meta.url).pathname;
   mkdirSync(folder, { recursive: true });
   const sample = await openSlide(sampleSlide().path);
@@ -27,14 +26,14 @@ export async function benchmarkSlide() {
   const path = join(folder, `tiles-${name.slice(0, 12)}.tif`);
   if (!existsSync(path)) {
     const { pixels } = await sample.readRegion({ x: 0, y: 0, level: 0, width, height });
-    const rows = Buffer.alloc(width * across * height * down * 3);
-    const row = Buffer.alloc(width * across * 3);
-    for (let y = 0; y < height; y++) {
-      for (let column = 0; column < across; column++)
-        row.set(pixels.subarray(3 * y * width, 3 * (y + 1) * width), 3 * column * width);
-      for (let copy = 0; copy < down; copy++) row.copy(rows, (copy * height + y) * row.length);
+    const rows = Buffer.alloc(across * down * 3);
+    for (let y = 0; y < down; y++) {
+      const from = pixels.subarray(3 * (y % height) * width, 3 * ((y % height) + 1) * width);
+      for (let x = 0; x < across; x += width) {
+        rows.set(from.subarray(0, 3 * Math.min(width, across - x)), 3 * (y * across + x));
+      }
     }
-    await sharp(rows, { raw: { width: width * across, height: height * down, channels: 3 }, limitInputPixels: false })
+    await sharp(rows, { raw: { width: across, height: down, channels: 3 }, limitInputPixels: false })
       .tiff({
         ...{ tile: true, tileWidth: tile, tileHeight: tile, pyramid: true, compression: 'jpeg', quality },
         ...{ xres: 1000 / mpp, yres: 1000 / mpp },

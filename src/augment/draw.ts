@@ -61,7 +61,7 @@ function drawCrops(recipe: ViewRecipe, views: number, image: { height: number; w
   const rows: number[][] = [];
   const columns: number[][] = [];
   for (let index = 0; index < views; index++) {
-    const { top, left, height, width } = drawCrop(recipe.crop, image, crops);
+    const { top, left, height, width } = drawCrop(recipe, image, crops);
     columns.push([left, width, flips.uniform() < horizontal ? 1 : 0]);
     rows.push([top, height, flips.uniform() < vertical ? 1 : 0]);
   }
@@ -69,11 +69,9 @@ function drawCrops(recipe: ViewRecipe, views: number, image: { height: number; w
 }
 
 /** As torchvision's `RandomResizedCrop.get_params`: ten tries, then the largest centered crop of an allowed ratio. */
-function drawCrop(
-  { scale, ratio }: ViewRecipe['crop'],
-  image: { height: number; width: number },
-  generator: Generator,
-): Crop {
+function drawCrop({ crop, size }: ViewRecipe, image: { height: number; width: number }, generator: Generator): Crop {
+  if (!crop) return drawSquare(size, image, generator);
+  const { scale, ratio } = crop;
   for (let attempt = 0; attempt < 10; attempt++) {
     const area = image.height * image.width * generator.between(...scale);
     const aspect = Math.exp(generator.between(Math.log(ratio[0]), Math.log(ratio[1])));
@@ -94,6 +92,16 @@ function drawCrop(
     height,
     width,
   };
+}
+
+function drawSquare(size: number, { height, width }: { height: number; width: number }, generator: Generator): Crop {
+  if (size > Math.min(height, width)) {
+    throw new RangeError(
+      `a crop of ${size} px that is not resized does not fit into images of ${height} x ${width} px`,
+    );
+  }
+  const top = generator.integer(height - size + 1);
+  return { top, left: generator.integer(width - size + 1), height: size, width: size };
 }
 
 function drawJitter({ jitter }: ViewRecipe, views: number, key: Key): Tensors {

@@ -13,9 +13,9 @@ export interface ViewRecipe {
   size: number;
   /**
    * `RandomResizedCrop`: share of the image's area, and width / height (drawn uniformly in its logarithm). Resized
-   * bilinearly unless it says otherwise.
+   * bilinearly unless it says otherwise. Without it `RandomCrop`: a square of `size` px from a random place, not resized.
    */
-  crop: { scale: Range; ratio: Range; interpolation?: Interpolation };
+  crop?: { scale: Range; ratio: Range; interpolation?: Interpolation };
   /** Probability of each flip. */
   flips?: { horizontal: number; vertical: number };
   /** Jitter of the stains' densities, applied with this probability; see `hedJitter`. */
@@ -58,6 +58,15 @@ export function supervisedViews(size = 224): ViewRecipe {
 }
 
 /**
+ * The training view of the paper's segmentation: a square of `size` px, not resized, both flips, and the jitter of its other
+ * runs. The mask takes the same crop and flips (`applyMaskViews`).
+ */
+export function segmentationViews(size: number): ViewRecipe {
+  const { flips, jitter } = supervisedViews(size);
+  return { size, flips, jitter };
+}
+
+/**
  * BYOL's two views (Grill et al., 2020; arXiv 2006.07733, table 6) of the paper's crops and flips, resized bicubically as
  * the authors': the first is always blurred, the second seldom, and only the second is solarized.
  */
@@ -65,7 +74,7 @@ export function byolViews(size = 224): [ViewRecipe, ViewRecipe] {
   const { crop, jitter, blur, ...rest } = selfSupervisedViews(size);
   const view = {
     ...rest,
-    crop: { ...crop, interpolation: 'bicubic' as const },
+    crop: { ...crop!, interpolation: 'bicubic' as const },
     jitter: { ...jitter!, saturation: 0.2 },
   };
   return [
@@ -79,9 +88,9 @@ export function byolViews(size = 224): [ViewRecipe, ViewRecipe] {
  * of the area, and behind them local ones of 5-40 %, half of them blurred. The paper's flips; bicubic as BYOL's.
  */
 export function dinoViews(size = 224, local: { size: number; count: number } = { size: 96, count: 8 }): ViewRecipe[] {
-  const globals = byolViews(size).map((view) => ({ ...view, crop: { ...view.crop, scale: [0.4, 1] as const } }));
+  const globals = byolViews(size).map((view) => ({ ...view, crop: { ...view.crop!, scale: [0.4, 1] as const } }));
   const { solarize: _, blur, crop, ...view } = byolViews(local.size)[1];
-  const small = { ...view, crop: { ...crop, scale: [0.05, 0.4] as const }, blur: { ...blur!, probability: 0.5 } };
+  const small = { ...view, crop: { ...crop!, scale: [0.05, 0.4] as const }, blur: { ...blur!, probability: 0.5 } };
   return [...globals, ...Array.from({ length: local.count }, () => small)];
 }
 
@@ -95,11 +104,12 @@ export function checkRecipe(recipe: ViewRecipe): void {
     need(value >= 0 && value <= 1, `${name} is a probability in [0, 1]`, value);
 
   need(Number.isInteger(size) && size > 0, 'size must be a positive whole number of px', size);
-  const [smallest, largest] = crop.scale;
-  need(0 < smallest && smallest <= largest && largest <= 1, 'crop.scale is [low, high] within (0, 1]', crop.scale);
-  need(0 < crop.ratio[0] && crop.ratio[0] <= crop.ratio[1], 'crop.ratio is [low, high] above 0', crop.ratio);
-  const { interpolation = 'bilinear' } = crop;
-  need(['bilinear', 'bicubic'].includes(interpolation), 'crop.interpolation is bilinear or bicubic', interpolation);
+  if (crop) {
+    const { scale, ratio, interpolation = 'bilinear' } = crop;
+    need(0 < scale[0] && scale[0] <= scale[1] && scale[1] <= 1, 'crop.scale is [low, high] within (0, 1]', scale);
+    need(0 < ratio[0] && ratio[0] <= ratio[1], 'crop.ratio is [low, high] above 0', ratio);
+    need(['bilinear', 'bicubic'].includes(interpolation), 'crop.interpolation is bilinear or bicubic', interpolation);
+  }
   if (flips) {
     probability('flips.horizontal', flips.horizontal);
     probability('flips.vertical', flips.vertical);

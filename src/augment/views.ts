@@ -33,7 +33,7 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
   const views = cropRows.shape[0]!;
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
   return tf.tidy(() => {
-    const { interpolation } = recipe.crop;
+    const interpolation = recipe.crop?.interpolation;
     let made = resizedCrops(images, { rows: cropRows, columns: cropColumns, interpolation }, size);
     if (parameters.hedFactor) made = hedJitter(made, parameters);
     if (parameters.hueShift || parameters.grayscale) made = recolor(made, parameters);

@@ -12,3 +12,4 @@ export {
 } from './interrupt.js';
 export { Generator, Key, key } from './key.js';
 export { FileLock, lockOwner } from './lock.js';
+export { removeUnfinished, UnfinishedFile } from './unfinished-file.js';

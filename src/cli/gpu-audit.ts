@@ -42,7 +42,8 @@ import {
   withoutGpuKernel,
 } from '../engine/index.js';
 import { smallViews } from '../experiments/index.js';
-import { type ModelTensors, resnet, vit } from '../models/index.js';
+import { segmentation } from '../finetune/index.js';
+import { type ModelTensors, resnet, type SegmenterOptions, segmenter, vit } from '../models/index.js';
 import { byol, dino, drawViews, type Method, mae, mocoV2, objectiveOf, simclr, supervised } from '../pretrain/index.js';
 import {
   adamw,
@@ -179,6 +180,20 @@ function auditedSteps(): AuditedStep[] {
     ...{ teacherTemperature: { from: 0.04, to: 0.07, epochs: 2 }, momentum: 0.9, centerMomentum: 0.9 },
   });
 
+  const segmentationStep = (name: string, options: Omit<SegmenterOptions, 'classes'>) => {
+    const source = {
+      decode: ({ images, masks }: Tensors) => ({ images: images!, masks: masks!, labels: labels() }),
+    };
+    const network = segmenter({ ...options, classes: 3 });
+    const weighted = { classWeights: [1, 2, 3], ignore: 0 };
+    const objective = segmentation({ network, views: smallViews, loss: 'both', ...weighted }, source);
+    return training(name, objective, { optimizer: adamw() }, () => ({
+      images: images(),
+      masks: tf.ones([batch, side, side], 'int32'),
+      ...drawViews([smallViews], { size: side, batchSize: batch }, root),
+    }));
+  };
+
   const evaluation = audited(
     'evaluation',
     float32,
@@ -226,6 +241,11 @@ function auditedSteps(): AuditedStep[] {
     training('ViT step', transformerObjective, { optimizer: dynamicLossScaling(adamw()) }, () => ({
       images: images(),
     })),
+    segmentationStep('DeepLab v3 step', {
+      backbone: resnet({ depth: 50, width: 0.25, dilated: true }),
+      head: 'deeplabv3',
+    }),
+    segmentationStep('segmentation step, ViT', { backbone: transformer, head: 'pyramid' }),
     audited('ops with their gradients', allPrecisions, everyOp, () => [opInputs(root), root]),
     audited(
       'initialization',
@@ -262,7 +282,7 @@ function everyOp({ indices, rows, ...parameters }: Tensors, random: Key) {
     let x = groupNorm(images!, { weight: weight!, bias: bias! }, 2);
     x = depthwiseConv2d(standardizedConv2d(x, kernel!, { padding: 1 }), depthwise!, { padding: 1 });
     x = layerNorm(x, { weight: weight!, bias: bias! });
-    x = relu6(dilatedConv2d(x, kernel!, { dilation: 2, padding: 2 }));
+    x = relu6(dilatedConv2d(x, kernel!, { dilation: 2 }));
     x = maxPool(averagePool(x, { size: 3, stride: 1, padding: 1, countPadding: false }), { size: 2, stride: 1 });
     x = silu(resizeBicubic(resizeBilinear(x, [4, 4]), [8, 8]));
     x = dropPath(dropout(x, 0.1, random.fold('dropout')), 0.1, random.fold('path'));

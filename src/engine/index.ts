@@ -13,11 +13,12 @@ export {
   type RunningStatistics,
 } from './ops/batch-norm.js';
 export { type Activation, biasActivation, type GeluOptions, gelu } from './ops/bias-activation.js';
-export { conv2d, dilatedConv2d } from './ops/conv2d.js';
+export { conv2d } from './ops/conv2d.js';
 export type { Conv2dOptions } from './ops/convolution-attributes.js';
 export { type CrossEntropyOptions, crossEntropy } from './ops/cross-entropy.js';
 export { addBias, dense } from './ops/dense.js';
 export { depthwiseConv2d } from './ops/depthwise-conv2d.js';
+export { dilatedConv2d } from './ops/dilated-conv2d.js';
 export { dropout, dropPath } from './ops/dropout.js';
 export { gather } from './ops/gather.js';
 export { groupNorm } from './ops/group-norm.js';

@@ -159,7 +159,7 @@ export function runOp(name: string, attributes: readonly Attribute[], inputs: re
 /**
  * Bytes as a tensor of bytes, which `isByteTensor` tells and `imagesOfDecoded` makes float32 of.
  *
- * @param bytes must not be written to until the call returns
+ * @param bytes are not copied: they must not be written to as long as the tensor, or a step that was given it, needs them
  */
 export function uploadBytes(bytes: Uint8Array, shape: readonly number[]): Tensor {
   const count = shape.reduce((product, size) => product * size, 1);

@@ -1,9 +1,10 @@
 import type { Key } from '../base/index.js';
 import type { BatchSource } from '../input/index.js';
 import { type Encoder, extractFeatures, type Features } from './features.js';
-import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';
 import { chanceAccuracy } from './monitors.js';
+import { minPatients } from './statistics/bootstrap.js';
+import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './statistics/intervals.js';
 
 /** kNN accuracy of one kind of features. */
 export interface FeatureAccuracy {
@@ -23,9 +24,6 @@ export interface FeatureGain {
   /** Null where there are too few groups to resample. */
   interval: Interval | null;
 }
-
-/** Minimum number of groups for a bootstrap. */
-const minGroups = 5;
 
 export interface FeatureComparison {
   /** In the order given. */
@@ -66,7 +64,8 @@ export async function compareFeatures(options: {
       typeof kind === 'function' ? kind : (patches: BatchSource) => extractFeatures(kind, patches, { signal });
     const [known, asked] = [await featuresOf(bank), await featuresOf(queries)];
     const { accuracy, correct } = await knnClassify(known, bank.labels, asked, queries.labels, { classes, neighbors });
-    const interval = count < minGroups ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
+    const interval =
+      count < minPatients ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
     accuracies.push({ name, value: accuracy, correct, interval });
   }
   const [first, ...others] = accuracies as [FeatureAccuracy, ...FeatureAccuracy[]];
@@ -74,7 +73,7 @@ export async function compareFeatures(options: {
     name,
     value: first.value - value,
     interval:
-      count < minGroups
+      count < minPatients
         ? null
         : pairedDifferenceInterval(correct, first.correct, groups.names, bootstrap('difference')),
   }));

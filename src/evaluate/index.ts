@@ -17,16 +17,27 @@ export {
   FeatureExtractor,
   type Features,
 } from './features.js';
-export {
-  type BootstrapOptions,
-  clusterBootstrapInterval,
-  type Interval,
-  pairedDifferenceInterval,
-  wilsonInterval,
-} from './intervals.js';
+export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
-export { balancedAccuracy, confusionMatrix, topOneAccuracy } from './metrics.js';
+export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
+export { type ReliabilityBin, reliabilityCurve } from './metrics/calibration.js';
+export {
+  type ClassificationReport,
+  type ClassReport,
+  classificationMetrics,
+  classificationReport,
+} from './metrics/classification.js';
+export { type ClassifiedCases, classifiedCases } from './metrics/classified-cases.js';
+export { type PrecisionRecallPoint, precisionRecallCurve, type RocPoint, rocCurve } from './metrics/curves.js';
+export { type MetricDefinition, type MetricValue, measure, type PatientResults } from './metrics/metric.js';
+export {
+  paperSegmentationMetrics,
+  type SegmentationReport,
+  segmentationMetrics,
+  segmentationReport,
+} from './metrics/segmentation.js';
+export { SegmentationCounts, type SegmentedCases, type SegmentedImage } from './metrics/segmentation-counts.js';
 export {
   accuracyMonitor,
   alignmentMonitor,
@@ -36,6 +47,7 @@ export {
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';
+export { nearestPrototype } from './prototypes.js';
 export {
   type ClassGap,
   type ColorQuestion,
@@ -43,3 +55,24 @@ export {
   type SiteLeakageOptions,
   siteLeakage,
 } from './site-leakage.js';
+export type { Arms, Comparison, Run } from './statistics/arms.js';
+export {
+  type ArmComparison,
+  type ArmDifference,
+  type ArmMetric,
+  type CompareArmsOptions,
+  compareArms,
+} from './statistics/compare-arms.js';
+export { type ComparisonRows, comparisonCsv, comparisonLatex, comparisonRows } from './statistics/comparison-text.js';
+export { type CorrectedT, correctedT } from './statistics/corrected-t.js';
+export { type BandOptions, precisionRecallBand, rocBand } from './statistics/curve-bands.js';
+export { type DeLongResult, delongTest } from './statistics/delong.js';
+export {
+  type BootstrapOptions,
+  clusterBootstrapInterval,
+  type Interval,
+  pairedDifferenceInterval,
+  wilsonInterval,
+} from './statistics/intervals.js';
+export { mcnemarTest } from './statistics/mcnemar.js';
+export type { SeedSpread } from './statistics/seed-spread.js';

@@ -26,7 +26,8 @@ export interface MonitorPanel {
 export interface Monitor {
   everySteps: number;
   panel: MonitorPanel;
-  run(encoder: Encoder): Promise<Record<string, number>>;
+  /** @param model all that is trained, of which the encoder is a part */
+  run(encoder: Encoder, model: ModelTensors): Promise<Record<string, number>>;
   /** Frees compiled functions. */
   dispose(): void;
 }

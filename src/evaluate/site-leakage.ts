@@ -3,8 +3,8 @@ import { type AuditedImages, patientsWithDuplicates } from '../datasets/index.js
 import { imageLimits, readImageFile } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
 import type { Features } from './features.js';
-import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './intervals.js';
 import { knnClassify } from './knn.js';
+import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './statistics/intervals.js';
 
 /** Accuracy of predicting a property of images from color, by nearest neighbors. */
 export interface ColorQuestion extends Interval {

@@ -7,7 +7,6 @@
  */
 export function classWeights(labels: ArrayLike<number>, classes: number): Float32Array {
   const counts = new Float64Array(classes);
-  let labelled = 0;
   for (let patch = 0; patch < labels.length; patch++) {
     const label = labels[patch]!;
     if (label < 0) continue;
@@ -15,8 +14,13 @@ export function classWeights(labels: ArrayLike<number>, classes: number): Float3
       throw new RangeError(`label ${label} is not one of ${classes} classes`);
     }
     counts[label]!++;
-    labelled++;
   }
-  const present = counts.filter((count) => count > 0).length;
-  return Float32Array.from(counts, (count) => (count > 0 ? labelled / (present * count) : 0));
+  return inverseFrequencies(counts);
+}
+
+/** The same from how many each class has, patches or pixels. */
+export function inverseFrequencies(counts: ArrayLike<number>): Float32Array {
+  const present = Array.from(counts).filter((count) => count > 0);
+  const total = present.reduce((sum, count) => sum + count, 0);
+  return Float32Array.from(counts, (count) => (count > 0 ? total / (present.length * count) : 0));
 }

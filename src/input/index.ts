@@ -1,5 +1,6 @@
 export { BatchSource, type BatchSourceOptions } from './batch-source.js';
-export { classWeights } from './class-weights.js';
+export { classWeights, inverseFrequencies } from './class-weights.js';
 export { colorStatistics } from './color-statistics.js';
 export type { Decoded } from './encoded.js';
+export { countMaskPixels } from './mask-pixels.js';
 export { batchesOnce, readImages } from './read-images.js';

@@ -3,6 +3,13 @@ import type { Key } from '../base/index.js';
 import type { Tensor, Tensors } from '../engine/index.js';
 import type { ModelTensors } from './forward-pass.js';
 
+/** One of a backbone's maps. */
+export interface MapShape {
+  channels: number;
+  /** Px of the image from one place of the map to the next. */
+  stride: number;
+}
+
 /** A network from images to feature vectors, as pure functions. */
 export interface Backbone {
   name: string;
@@ -12,6 +19,8 @@ export interface Backbone {
   inputSize: number;
   /** Sides of images that it takes, px: multiples of one number, from a least one; any by default. */
   sizes?: { least?: number; multipleOf?: number };
+  /** What `apply` gives as `stages`; none where those leave out the border of the image, and pixels cannot be classified. */
+  maps?: readonly MapShape[];
   /** What published weights expect images to be normalized with. */
   colors: ColorStatistics;
   /** The paper. */

@@ -35,6 +35,7 @@ export function bit(): Backbone {
     featureSize: 2048,
     inputSize: 224,
     sizes: { least: 32 },
+    maps: [256, 512, 1024, 2048].map((channels, stage) => ({ channels, stride: 4 * 2 ** stage })),
     colors: halfColors,
     source: 'Kolesnikov et al., 2020; arXiv 1912.11370',
     timm: 'resnetv2_50x1_bit',

@@ -12,7 +12,7 @@ import {
   type Tensor,
   tf,
 } from '../engine/index.js';
-import { type Backbone, halfColors } from './backbone.js';
+import { type Backbone, halfColors, type MapShape } from './backbone.js';
 import { ForwardPass, type ModelTensors } from './forward-pass.js';
 import { addBatchNorm, kaimingConvolution } from './initialize.js';
 
@@ -87,6 +87,7 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
     featureSize,
     inputSize: inputSize[arithmetic],
     sizes: { least: 32 },
+    maps: mapsOf(blocks),
     colors: lite && tensorflow ? halfColors : imageNetColors,
     source: lite ? 'EfficientNet-Lite, after Tan and Le, 2019; arXiv 1905.11946' : 'Tan and Le, 2019; arXiv 1905.11946',
     timm,
@@ -147,6 +148,14 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
         return { features: globalAveragePool(head), stages, state: pass.state };
       }),
   };
+}
+
+function mapsOf(blocks: readonly Block[]): MapShape[] {
+  let stride = 2;
+  return blocks.flatMap((block) => {
+    stride *= block.stride;
+    return block.isLastOfStage ? [{ channels: block.channels[2], stride }] : [];
+  });
 }
 
 /** Channels weighted by what the whole map holds (Hu et al., 2018; arXiv 1709.01507). */

@@ -4,6 +4,7 @@ export { type DinoHeadOptions, dinoHead } from './dino-head.js';
 export { type EfficientnetOptions, efficientnet } from './efficientnet.js';
 export type { ModelTensors } from './forward-pass.js';
 export { type InceptionOptions, inceptionV3 } from './inception.js';
+export { resetRunningStatistics } from './initialize.js';
 export {
   applySequentially,
   copyModel,
@@ -18,6 +19,12 @@ export {
 export { resamplePositions, sineCosinePositions } from './positions.js';
 export { type BackboneName, backbone, backboneNames, type ModelFacts, modelFacts } from './registry.js';
 export { type ResnetOptions, resnet } from './resnet.js';
+export {
+  type SegmentationHeadName,
+  type Segmenter,
+  type SegmenterOptions,
+  segmenter,
+} from './segmentation/segmenter.js';
 export { fromTorch, toTorch } from './torch-layout.js';
 export { type Transformer, type TransformerOptions, transformer } from './transformer.js';
 export { type Vit, type VitOptions, vit, vitLarge16, vitSmall16 } from './vit.js';

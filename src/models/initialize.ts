@@ -25,3 +25,12 @@ export function addBatchNorm({ parameters, state }: ModelTensors, name: string, 
   state[`${name}.running_mean`] = tf.zeros([channels]);
   state[`${name}.running_var`] = tf.ones([channels]);
 }
+
+/** Sets the running statistics of every batch norm of a model to those of a fresh one. */
+export function resetRunningStatistics({ state }: ModelTensors): void {
+  for (const [name, tensor] of Object.entries(state)) {
+    if (!/(^|\.)running_(mean|var)$/.test(name)) continue;
+    state[name] = name.endsWith('mean') ? tf.zeros(tensor.shape) : tf.ones(tensor.shape);
+    tensor.dispose();
+  }
+}

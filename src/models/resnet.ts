@@ -50,6 +50,10 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
     name: `resnet${depth}${dilated ? '_dilated' : ''}${width === 1 ? '' : ` (width x ${width})`}`,
     featureSize,
     inputSize: 224,
+    maps: blocksPerStage[depth].map((_, stage) => ({
+      channels: (featureSize / 8) * 2 ** stage,
+      stride: dilated ? Math.min(4 * 2 ** stage, 8) : 4 * 2 ** stage,
+    })),
     colors: imageNetColors,
     source: 'He et al., 2016; arXiv 1512.03385',
     ...(width === 1 && depth !== 10 ? { timm: `resnet${depth}` } : {}),

@@ -34,6 +34,8 @@ export interface Vit extends Backbone {
   patchSize: number;
   /** Of a token. */
   width: number;
+  /** Number of blocks. */
+  depth: number;
   /** The same network but for these options. */
   variant(changes: Partial<VitOptions>): Vit;
   /**
@@ -109,12 +111,14 @@ export function vit(options: VitOptions): Vit {
     featureSize: pooling === 'both' ? 2 * width : width,
     inputSize: imageSize,
     sizes: { multipleOf: patchSize },
+    maps: [{ channels: width, stride: patchSize }],
     colors,
     source: 'Dosovitskiy et al., 2021; arXiv 2010.11929',
     ...(timm === undefined ? {} : { timm }),
     ...(pooling === 'mean' ? { timmOptions: { global_pool: 'avg' } } : {}),
     patchSize,
     width,
+    depth,
     variant: (changes) => vit({ ...options, ...changes }),
     embed: (model, images) => tf.tidy(() => embed(model, images)),
     encode: (model, patches, options) =>

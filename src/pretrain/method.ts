@@ -51,6 +51,13 @@ export interface Method<Name extends string = never>
   /** The loss of uniform outputs: a training that learns falls below it. */
   chanceLoss?(batches: Pick<BatchSource, 'batchSize' | 'dataset'>): number;
   /**
+   * What a supervised method says of images, in inference mode: logits, `[batch, classes]`, or of each pixel
+   * `[batch, size, size, classes]`.
+   *
+   * @param images `[batch, size, size, 3]`, normalized
+   */
+  predict?(model: ModelTensors, images: Tensor): Tensor;
+  /**
    * What it makes of images, for a page.
    *
    * @param images `[batch, size, size, 3]`, normalized, as are the results, of the same shape: what it saw, and what it

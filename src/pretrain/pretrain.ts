@@ -2,7 +2,7 @@ import { canonicalJson, key, sha256 } from '../base/index.js';
 import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
 import type { Encoder, Monitor } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
-import type { ModelTensors } from '../models/index.js';
+import { type ModelTensors, resetRunningStatistics, type Vit } from '../models/index.js';
 import {
   type Objective,
   type Replicas,
@@ -14,12 +14,18 @@ import {
 import { initialWeights } from './initial-weights.js';
 import { drawViews, type Method, type MethodStart, objectiveOf, type TrainingLength } from './method.js';
 import { type OptimizerSettings, optimizerOf, schedulesOf } from './optimizer-settings.js';
+import type { SharedStep } from './shared-step.js';
 
 /** How a method is trained: plain values, which stand on pages and in a run's identity. */
 export interface PretrainSettings extends OptimizerSettings {
   seed: number | string;
   /** Where the backbone's weights come from (see `initialWeights`): `random` by default. */
   init?: string;
+  /**
+   * Whether batch norm forgets the running statistics that came with the initial weights, as the paper's fine-tuning: they are
+   * of other images.
+   */
+  resetBatchNorm?: boolean;
   /** How long it is trained: passes over the patches, or steps. One of the two. */
   epochs?: number;
   steps?: number;
@@ -53,6 +59,8 @@ export interface PretrainOptions {
   /** See `train`. */
   best?: TrainOptions['best'];
   convAlgorithms?: ConvAlgorithms;
+  /** Saves compiling in trainings one after the other; not with `convAlgorithms` or replicas. */
+  shared?: SharedStep;
   replicas?: Replicas;
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
@@ -67,6 +75,7 @@ export interface Pretrained {
   model: ModelTensors;
   steps: number;
   /** See `train`. */
+  best?: { step: number; score: number };
   convAlgorithms?: Record<string, string>;
 }
 
@@ -80,26 +89,30 @@ export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { monitors = [], checkpoint, best, convAlgorithms, replicas, onEvent, signal } = options;
+  const { monitors = [], checkpoint, best, convAlgorithms, shared, replicas, onEvent, signal } = options;
+  if (shared && (convAlgorithms || replicas)) {
+    throw new RangeError('a shared step is of one replica, and of the usual form of convolutions');
+  }
   const { start, initialFiles, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
       ...{ ...training, best, convAlgorithms, replicas, onEvent, signal },
+      compiled: shared?.of(method, options, training),
       checkpoint: checkpoint && {
         ...checkpoint,
         identity: identityOf(method, options, training.objective, checkpoint.identity),
       },
       monitors: monitors.map(({ everySteps, ...monitor }) => ({
         everySteps,
-        run: (tensors) => monitor.run(encoderOf(tensors)),
+        run: (tensors) => monitor.run(encoderOf(tensors), tensors),
       })),
     });
     const { parameters, state, optimizer } = trained.tensors;
     disposeTensors(optimizer);
     const model = { parameters, state };
-    const { steps, convAlgorithms: chosen } = trained;
-    return { encoder: encoderOf(model), initialFiles, model, steps, convAlgorithms: chosen };
+    const { steps, best: found, convAlgorithms: chosen } = trained;
+    return { encoder: encoderOf(model), initialFiles, model, steps, best: found, convAlgorithms: chosen };
   } finally {
     if (start) disposeTensors(start.parameters, start.state);
     for (const monitor of monitors) monitor.dispose();
@@ -165,14 +178,15 @@ async function trainingOf<Name extends string>(
   method: Method<Name>,
   { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
 ): Promise<TrainOptions<Name> & { start?: ModelTensors; initialFiles: Record<string, string> }> {
-  const { seed, init = 'random', precision, clipNorm, clipOf, microBatches } = settings;
+  const { seed, init = 'random', resetBatchNorm, precision, clipNorm, clipOf, microBatches } = settings;
   if (!batches.shuffled) throw new RangeError('training needs shuffled batches: create their source with a key');
   const root = key(seed);
   const length: TrainingLength = { steps: trainingSteps(settings, batches), stepsPerEpoch: batches.stepsPerEpoch };
   const initial = await initialWeights(init, method.backbone);
+  if (initial && resetBatchNorm) resetRunningStatistics(initial.model);
   return {
     objective: objectiveOf(method, batches, { start: startOf(batches, initial?.model), length }),
-    optimizer: optimizerOf(settings, method.freezes),
+    optimizer: optimizerOf(settings, { freezes: method.freezes, depth: (method.backbone as Partial<Vit>).depth }),
     schedules: schedulesOf(settings, length),
     batch: async (step) => ({
       ...(await batches.load(step)),

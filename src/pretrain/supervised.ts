@@ -63,6 +63,11 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
         metrics: { accuracy: logits.argMax(1).toInt().equal(labels).toFloat().mean() },
       };
     },
+    predict(model, images) {
+      const { parameters } = subModel(model, 'head');
+      const { features } = backbone.apply(subModel(model, 'backbone'), images, { training: false });
+      return dense(features, getTensor(parameters, 'weight'), parameters.bias);
+    },
     chanceLoss: ({ dataset }) => Math.log(dataset.classNames.length),
     encoder: (model) => subModel(model, 'backbone'),
   };

@@ -1,4 +1,4 @@
-import { gather, softmaxCrossEntropy, type Tensor, tf } from '../engine/index.js';
+import { crossEntropy, type Tensor } from '../engine/index.js';
 
 /**
  * Cross entropy with a weight for each class and smoothed labels, as PyTorch's CrossEntropyLoss with `weight` and
@@ -11,15 +11,5 @@ import { gather, softmaxCrossEntropy, type Tensor, tf } from '../engine/index.js
  * @returns a scalar, in nats
  */
 export function weightedCrossEntropy(logits: Tensor, labels: Tensor, weights: Tensor, labelSmoothing: number): Tensor {
-  const classes = logits.shape[1]!;
-  const smoothed = tf
-    .oneHot(labels, classes)
-    .toFloat()
-    .mul(1 - labelSmoothing)
-    .add(labelSmoothing / classes);
-  const weighted = smoothed.mul(weights);
-  const shares = weighted.sum(1, true);
-  // The op takes distributions: what a row sums to is a factor of its loss.
-  const losses = softmaxCrossEntropy(logits, weighted.div(shares)).mul(shares.squeeze([1]));
-  return losses.sum().div(gather(weights, labels).sum());
+  return crossEntropy(logits, labels, { classWeights: weights, labelSmoothing });
 }

@@ -1,4 +1,5 @@
 export { useBundledFont } from './bundled-font.js';
+export { heatmapOverview, type SlideValues } from './heatmap-overview.js';
 export {
   type DecodedImage,
   type ImageFacts,
@@ -21,6 +22,7 @@ export {
   type PatchIndex,
   paperGeometry,
 } from './patch-grid.js';
+export { placesOfRead, readAhead } from './read-ahead.js';
 export { encodePatches, type PatchImages, type ReadPatchesOptions, readPatches } from './read-patches.js';
 export { readers, setReaderMemory } from './reader/pool.js';
 export type { RgbImage } from './rgb-image.js';

@@ -1,9 +1,9 @@
-import sharp from 'sharp';
 import { gridBlocks } from './blocks.js';
-import { useBundledFont } from './bundled-font.js';
+import { channelsOf } from './labels/geojson.js';
 import type { LabelSource, Polygon } from './labels/index.js';
 import type { PatchIndex } from './patch-grid.js';
 import type { Slide } from './slide.js';
+import { drawLegend, type LegendEntry, slidePicture } from './slide-picture.js';
 import { type Thumbnail, thumbnail } from './thumbnail.js';
 import type { TissueMask } from './tissue/mask.js';
 import { type RejectionReason, rejectionReasons } from './tissue/scores.js';
@@ -41,39 +41,30 @@ export interface OverviewOptions {
  * colored by the reason; without an index, where the mask has tissue, pen and black. Places with too little tissue are shown only where there is some. Polygons and masks are drawn
  * where they are given, and a synthetic slide is marked as one. A legend with counts stands below, and under it what the
  * slide says of its magnification where that does not fit together.
+ *
+ * @param mask whose outline is drawn, where there is one
  */
 export async function slideOverview(
   slide: Slide,
-  mask: TissueMask,
+  mask: TissueMask | undefined,
   index?: PatchIndex,
   { maxSize = 900, polygons = [], labels }: OverviewOptions = {},
 ): Promise<Uint8Array> {
-  useBundledFont();
   const small = await thumbnail(slide, maxSize);
-  const drawn = index ? drawPlaces(index, small) : drawMarked(mask, small);
+  const drawn = index ? drawPlaces(index, small) : mask ? drawMarked(mask, small) : { svg: '', entries: [] };
   const tinted = labels ? await tint(small, labels) : [];
   const entries = [
-    { color: tissueColor, words: 'tissue' },
+    ...(mask ? [{ color: tissueColor, words: 'tissue' }] : []),
     ...drawn.entries,
     ...(polygons.length > 0 ? [{ color: polygonColor, words: `annotated: ${polygons.length}` }] : []),
     ...tinted.map(({ color, name }) => ({ color, words: name })),
     ...doubtEntries(slide),
   ];
-  const legend = drawLegend(entries, small.width);
-  const canvas = { width: small.width, height: small.height + legend.height, channels: 3 as const };
   const drawing =
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${canvas.width}" height="${canvas.height}">` +
-    `${drawOutline(mask, mask.data, small, tissueColor)}${drawn.svg}` +
-    polygons.map((polygon) => drawPolygon(polygon, small.downsample)).join('') +
-    (slide.synthetic ? drawMark('SYNTHETIC', small.height) : '') +
-    `<g transform="translate(0 ${small.height})">${legend.svg}</g></svg>`;
-  // White, so that there is room for the legend below.
-  const pixels = Buffer.alloc(canvas.width * canvas.height * 3, 255);
-  pixels.set(small.pixels);
-  return sharp(pixels, { raw: canvas })
-    .composite([{ input: Buffer.from(drawing) }])
-    .png()
-    .toBuffer();
+    (mask ? drawOutline(mask, mask.data, small, tissueColor) : '') +
+    drawn.svg +
+    polygons.map((polygon) => drawPolygon(polygon, small.downsample)).join('');
+  return slidePicture(slide, small, drawing, drawLegend(entries, small.width));
 }
 
 interface Drawn {
@@ -109,9 +100,7 @@ const labelBlock = 64;
 /** Mixes the classes' colors into a thumbnail, and returns the classes that are in it. */
 async function tint(small: Thumbnail, { classes, source }: OverviewLabels): Promise<OverviewLabels['classes']> {
   const found = new Set<number>();
-  const channels = new Map(
-    classes.map(({ label, color }) => [label, [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))]),
-  );
+  const channels = new Map(classes.map(({ label, color }) => [label, channelsOf(color)]));
   for (const { column, row, across, down } of gridBlocks({ columns: small.width, rows: small.height }, labelBlock)) {
     const place = { x: column * small.downsample, y: row * small.downsample };
     const labels = await source.read({ ...place, width: across, height: down, pixelSize: small.downsample });
@@ -138,13 +127,6 @@ function drawPolygon({ rings }: Polygon, downsample: number): string {
   return `<path d="${path.join('')}" fill="none" stroke="${polygonColor}" stroke-width="2.5"/>`;
 }
 
-function drawMark(text: string, bottom: number): string {
-  return (
-    `<rect x="0" y="${bottom - 38}" width="${16 + 16 * text.length}" height="38" fill="#000" fill-opacity="0.65"/>` +
-    `<text x="8" y="${bottom - 10}" font-family="Source Sans 3" font-size="25" fill="#fff">${text}</text>`
-  );
-}
-
 function drawFrames(
   places: { x: Int32Array; y: Int32Array },
   side: number,
@@ -160,11 +142,6 @@ function drawFrames(
     return `<rect x="${left}" y="${top}" width="${length}" height="${length}"/>`;
   }).join('');
   return `<g stroke-width="1.5" ${mark}>${drawn}</g>`;
-}
-
-interface LegendEntry {
-  color: string;
-  words: string;
 }
 
 function legendEntries({ x, notDrawn, rejected, passed }: PatchIndex): LegendEntry[] {
@@ -183,41 +160,6 @@ function doubtEntries({ path, magnification: { disagreement } }: Slide): LegendE
   if (disagreement === undefined) return [];
   const clauses = disagreement.replace(`${path}: `, '').split(/, (?=but )|; /);
   return clauses.map((words, place) => ({ color: doubtColor, words: place === 0 ? `in doubt: ${words}` : words }));
-}
-
-/** What a legend's entry takes up, px, about. */
-function entryWidth(words: string): number {
-  return 50 + 13 * words.length;
-}
-
-/** An entry that is wider than the image, as several. */
-function cutToWidth({ color, words }: LegendEntry, width: number): LegendEntry[] {
-  const lines = [''];
-  for (const word of words.split(' ')) {
-    const longer = `${lines.at(-1)} ${word}`.trim();
-    if (lines.at(-1) === '' || entryWidth(longer) <= width) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines.map((part) => ({ color, words: part }));
-}
-
-/** Entries from left to right, in as many lines as the width asks for. */
-function drawLegend(entries: readonly LegendEntry[], width: number): { svg: string; height: number } {
-  const lineHeight = 40;
-  let [x, line] = [8, 0];
-  const drawn = entries
-    .flatMap((entry) => cutToWidth(entry, width))
-    .map(({ color, words }) => {
-      const needed = entryWidth(words);
-      if (x > 8 && x + needed > width) [x, line] = [8, line + 1];
-      const y = line * lineHeight + 10;
-      const entry =
-        `<rect x="${x}" y="${y}" width="22" height="22" fill="${color}" fill-opacity="0.5" stroke="${color}" stroke-width="2"/>` +
-        `<text x="${x + 30}" y="${y + 19}" font-family="Source Sans 3" font-size="25" fill="#222">${words}</text>`;
-      x += needed;
-      return entry;
-    });
-  return { svg: drawn.join(''), height: (line + 1) * lineHeight };
 }
 
 /** The border of a mask's plane along its pixels' edges. */

@@ -1,6 +1,6 @@
-import { InterruptedError } from '../base/index.js';
 import { type Resampling, resampling } from './magnification.js';
 import { checkGeometry, type PatchIndex } from './patch-grid.js';
+import { readAhead } from './read-ahead.js';
 import type { Slide } from './slide.js';
 
 /** Patches in memory. */
@@ -24,9 +24,6 @@ export interface ReadPatchesOptions {
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
-
-/** Patches of one read: neighbors, which share decoded tiles. */
-const patchesOfRead = 4;
 
 /**
  * Reads the patches of an index.
@@ -85,28 +82,10 @@ async function* readInOrder(
   const { jpegQuality } = options;
   const where = { width: size, height: size, mpp: index.geometry.micrometers / size, jpegQuality };
   const order = readingOrder(index);
-  const inFlight: Promise<{ patch: number; data: Uint8Array }[]>[] = [];
+  const places = Array.from(order, (patch) => ({ x: index.x[patch]!, y: index.y[patch]! }));
   let next = 0;
-  const readNext = async () => {
-    const patches = [...order.subarray(next, next + patchesOfRead)];
-    next += patches.length;
-    const places = patches.map((patch) => ({ x: index.x[patch]!, y: index.y[patch]! }));
-    const data = await slide.readManyAt(places, where);
-    return patches.map((patch, place) => ({ patch, data: data[place]! }));
-  };
-  try {
-    while (next < order.length || inFlight.length > 0) {
-      while (next < order.length && inFlight.length < (options.concurrency ?? slide.parallelReads)) {
-        if (options.signal?.aborted) throw new InterruptedError(`reading patches of ${slide.path} was interrupted`);
-        const reading = readNext();
-        // Whoever waits for it is told; but one may fail while an earlier one is still being used, and nobody waits yet.
-        reading.catch(() => {});
-        inFlight.push(reading);
-      }
-      yield await inFlight.shift()!;
-    }
-  } finally {
-    await Promise.allSettled(inFlight);
+  for await (const read of readAhead(slide, places, where, options)) {
+    yield read.map((data) => ({ patch: order[next++]!, data }));
   }
 }
 

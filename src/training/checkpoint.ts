@@ -83,12 +83,23 @@ export async function saveCheckpoint(
  *
  * @throws Error if it was made with other settings, or is broken
  */
-export async function loadLatestCheckpoint({
-  folder,
-  identity,
-}: CheckpointFolder): Promise<(Checkpoint & { path: string }) | undefined> {
-  const path = (await checkpointsIn(folder)).at(-1)?.path;
-  if (path === undefined) return undefined;
+export async function loadLatestCheckpoint(place: CheckpointFolder): Promise<StoredCheckpoint | undefined> {
+  const path = (await checkpointsIn(place.folder)).at(-1)?.path;
+  return path === undefined ? undefined : loadCheckpoint(path, place);
+}
+
+/**
+ * The checkpoint of the best evaluation.
+ *
+ * @throws Error if there is none, it was made with other settings, or is broken
+ */
+export async function loadBestCheckpoint(place: CheckpointFolder): Promise<StoredCheckpoint> {
+  return loadCheckpoint(join(place.folder, 'best.safetensors'), place);
+}
+
+type StoredCheckpoint = Checkpoint & { path: string };
+
+async function loadCheckpoint(path: string, { identity }: CheckpointFolder): Promise<StoredCheckpoint> {
   const file = await openSafetensors(path);
   const { metadata } = file;
   const refuse = async (why: string) => {

@@ -21,7 +21,8 @@ export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } fro
 export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
+export { withRateFactors } from './rate-factors.js';
 export { type Replicas, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
-export { type Step, type StepOptions, trainingStep } from './training-step.js';
+export { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';

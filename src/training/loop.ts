@@ -3,20 +3,26 @@ import { InterruptedError, type Key } from '../base/index.js';
 import {
   autotuneConvolutions,
   ConvAlgorithms,
-  compile,
   disposeTensors,
   type Precision,
   type Tensors,
   tf,
 } from '../engine/index.js';
-import { type CheckpointFolder, loadLatestCheckpoint, saveCheckpoint, type TrainingTensors } from './checkpoint.js';
+import {
+  type Best,
+  type CheckpointFolder,
+  loadBestCheckpoint,
+  loadLatestCheckpoint,
+  saveCheckpoint,
+  type TrainingTensors,
+} from './checkpoint.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
 import type { Schedule } from './schedules.js';
-import { type Step, type StepOptions, trainingStep } from './training-step.js';
+import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
 
 /** What a training reports while it runs. `step` counts finished steps. */
 export type TrainingEvent =
@@ -83,12 +89,15 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
    */
   convAlgorithms?: ConvAlgorithms;
+  /** The step, compiled for an earlier training that differs in its numbers only; the caller's to dispose of. */
+  compiled?: CompiledStep<Name>;
   checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
   /**
    * The metric of an evaluation by which models are compared, higher ones better unless `lowest`. The best one's checkpoint
-   * is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more.
+   * is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more. With
+   * `restore` the result is the best model and not the last, from its checkpoint.
    */
-  best?: { metric: string; lowest?: boolean; patience?: number };
+  best?: { metric: string; lowest?: boolean; patience?: number; restore?: boolean };
   /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
   monitors?: readonly TrainingMonitor[];
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
@@ -100,6 +109,8 @@ export interface TrainingResult {
   tensors: TrainingTensors;
   /** Steps done: fewer than were asked for where it stopped early. */
   steps: number;
+  /** The best evaluation, if models were compared. */
+  best?: Best;
   /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
   convAlgorithms?: Record<string, string>;
 }
@@ -122,6 +133,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         `${dynamicLossScaling.name}(...). bfloat16 does not need it.`,
     );
   }
+  if (best?.restore && !checkpoint)
+    throw new RangeError('the best model is restored from its checkpoint: keep checkpoints');
   if (best && monitors.length === 0) throw new RangeError('a monitor selects the best model, and there is none');
   const stepFunction = trainingStep(objective, optimizer, options);
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);
@@ -184,12 +197,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     if (isBetter) await emit({ kind: 'best', step: done, score });
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
-  const step = compile(stepFunction, {
-    name: 'the training step',
-    precision,
-    convAlgorithms: forms,
-    donate: [0],
-  });
+  const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
   const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
     const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
     const { measured, table } = await autotuneConvolutions(stepFunction, inputs, {
@@ -263,8 +271,12 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       if (hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar!.step });
       if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
     }
+    if (best?.restore && bestSoFar) {
+      disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
+      tensors = (await loadBestCheckpoint(checkpoint!)).tensors;
+    }
     await emit({ kind: 'finished', step: done });
-    return { tensors, steps: done, convAlgorithms: used };
+    return { tensors, steps: done, best: bestSoFar, convAlgorithms: used };
   } catch (error) {
     disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
     if (!(error instanceof InterruptedError)) {
@@ -275,7 +287,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     throw error;
   } finally {
     await batches.dispose();
-    step.dispose();
+    if (step !== options.compiled) step.dispose();
   }
 }
 

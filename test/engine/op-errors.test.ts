@@ -65,6 +65,8 @@ describe('crossEntropy', () => {
     const { value, grad } = tf.valueAndGrad(loss)(tf.ones([2, 3]));
     expect(values(value)).toEqual([0]);
     expect(values(grad.abs())).toEqual([0, 0, 0, 0, 0, 0]);
+    const classWeights = tf.tensor1d([0, 1, 1]);
+    expect(values(crossEntropy(tf.ones([2, 3]), tf.zeros([2], 'int32'), { classWeights }))).toEqual([0]);
   });
 
   it.skipIf(onGpu)('refuses a label that is not a class: GPUs give what is not a number', () => {

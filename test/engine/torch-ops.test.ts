@@ -35,6 +35,7 @@ const references = JSON.parse(
 
 const labels = () => tf.tensor1d([2, 0, 255, 4, 1, 255], 'int32');
 const classes = () => tf.tensor1d([2, 0, 0, 4, 1, 0], 'int32');
+const classWeights = () => tf.tensor1d([0.5, 2, 0, 1, 0.25]);
 const ignoreLabel = 255;
 const labelSmoothing = 0.1;
 
@@ -46,6 +47,8 @@ const ours: Record<string, (inputs: Tensor[]) => Tensor> = {
   'convolution, same': ([x, w]) => conv2d(x!, w!, { stride: 2, padding: 'same' }),
   'convolution, dilated': ([x, w]) => dilatedConv2d(x!, w!, { dilation: 2, padding: 2 }),
   'convolution, dilated, not padded': ([x, w]) => dilatedConv2d(x!, w!, { dilation: 3 }),
+  'convolution, dilated, larger': ([x, w]) => dilatedConv2d(x!, w!, { dilation: 2, padding: 2 }),
+  'convolution, dilated beyond the image': ([x, w]) => dilatedConv2d(x!, w!, { dilation: 7, padding: 7 }),
   'depthwise convolution, same': ([x, w]) => depthwiseConv2d(x!, w!, { stride: 2, padding: 'same' }),
   relu6: ([x]) => relu6(x!.mul(20)),
   'average pool': ([x]) => averagePool(x!, { size: 2, stride: 2 }),
@@ -63,6 +66,9 @@ const ours: Record<string, (inputs: Tensor[]) => Tensor> = {
   'cross entropy, smoothed': ([x]) => crossEntropy(x!, classes(), { labelSmoothing }),
   'cross entropy, ignoring': ([x]) => crossEntropy(x!, labels(), { ignoreLabel }),
   'cross entropy, ignoring, smoothed': ([x]) => crossEntropy(x!, labels(), { ignoreLabel, labelSmoothing }),
+  'cross entropy, weighted': ([x]) => crossEntropy(x!, classes(), { classWeights: classWeights() }),
+  'cross entropy, weighted, ignoring, smoothed': ([x]) =>
+    crossEntropy(x!, labels(), { classWeights: classWeights(), ignoreLabel, labelSmoothing }),
   'l2 normalize': ([x]) => l2Normalize(x!),
   'strided slice': ([x]) => stridedSlice(x!, [1, 0, 2], [4, 6, 5], [2, 3, 1]),
   gather: ([x]) => gather(x!, tf.tensor1d([4, 0, 4], 'int32')),

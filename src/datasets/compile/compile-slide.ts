@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { key } from '../../base/index.js';
+import { key, removeUnfinished } from '../../base/index.js';
 import {
   encodePatches,
   focusMap,
@@ -19,7 +19,6 @@ import { jpegQuality, ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
 import type { CutSettings } from './dataset.js';
 import { openPatchLabels, type PatchLabels } from './patch-labels.js';
-import { removeUnfinished } from './unfinished.js';
 
 /** Facts of a slide, stored at the end of its shard. */
 export interface SlideFacts {

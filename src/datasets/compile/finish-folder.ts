@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { canonicalJson, writeFileAtomic } from '../../base/index.js';
+import { canonicalJson, removeUnfinished, writeFileAtomic } from '../../base/index.js';
 import { byReason } from '../excluded.js';
 import {
   type IndexedShard,
@@ -18,7 +18,6 @@ import type { PrecutFacts } from './precut-patches.js';
 import { type CompileReport, type SlideFailure, unknownName } from './report.js';
 import type { ShardQueue } from './shard-queue.js';
 import type { Work } from './shard-tasks.js';
-import { removeUnfinished } from './unfinished.js';
 
 /**
  * Writes index, report and card from the existing shards only.

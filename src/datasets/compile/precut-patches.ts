@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import sharp from 'sharp';
-import { sha256, throwIfInterrupted } from '../../base/index.js';
+import { removeUnfinished, sha256, throwIfInterrupted } from '../../base/index.js';
 import type { LabelRule } from '../definition.js';
 import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
@@ -17,7 +17,6 @@ import {
 } from './precut-image.js';
 import type { SlideFailure } from './report.js';
 import { type Tile, type TileSettings, tilesOf } from './tiles.js';
-import { removeUnfinished } from './unfinished.js';
 
 /** Patches of one shard. */
 export interface PrecutGroup {

@@ -1,6 +1,5 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { canonicalJson, syncFolder, temporaryName } from '../../base/index.js';
+import { type FileHandle, open } from 'node:fs/promises';
+import { canonicalJson, UnfinishedFile } from '../../base/index.js';
 import type { SplitName } from '../definition.js';
 import {
   commentOf,
@@ -59,9 +58,7 @@ export class ShardWriter {
   private patches = 0;
 
   private constructor(
-    private readonly path: string,
-    private readonly temporary: string,
-    private readonly file: FileHandle,
+    private readonly file: UnfinishedFile,
     private readonly slide: string,
   ) {}
 
@@ -71,11 +68,9 @@ export class ShardWriter {
    * @param inputHash hash of all that decides the shard's bytes
    */
   static async create(path: string, slide: string, inputHash: string): Promise<ShardWriter> {
-    const temporary = temporaryName(path);
-    const file = await open(temporary, 'wx');
-    const writer = new ShardWriter(path, temporary, file, slide);
+    const writer = new ShardWriter(await UnfinishedFile.create(path), slide);
     try {
-      await file.appendFile(tarComment(`pathlab shard ${shardVersion} ${inputHash}`));
+      await writer.file.append(tarComment(`pathlab shard ${shardVersion} ${inputHash}`));
       return writer;
     } catch (error) {
       await writer.abandon();
@@ -88,23 +83,19 @@ export class ShardWriter {
     const type = isPng(image) ? 'png' : 'jpg';
     const parts = [tarFile(`${name}.${type}`, image), tarFile(`${name}.json`, Buffer.from(canonicalJson(facts)))];
     if (mask) parts.push(tarFile(`${name}.mask.png`, mask));
-    await this.file.appendFile(Buffer.concat(parts));
+    await this.file.append(Buffer.concat(parts));
   }
 
   /** @param facts what is known of the slide as a whole */
   async finish(facts: unknown): Promise<void> {
-    await this.file.appendFile(tarFile(slideMember, Buffer.from(canonicalJson(facts))));
-    await this.file.appendFile(tarEnd());
-    await this.file.sync();
-    await this.file.close();
-    await rename(this.temporary, this.path);
-    await syncFolder(dirname(this.path));
+    await this.file.append(tarFile(slideMember, Buffer.from(canonicalJson(facts))));
+    await this.file.append(tarEnd());
+    await this.file.finish();
   }
 
   /** Leaves nothing behind. */
   async abandon(): Promise<void> {
-    await this.file.close().catch(() => {});
-    await rm(this.temporary, { force: true });
+    await this.file.abandon();
   }
 }
 

@@ -34,49 +34,6 @@ export function conv2d(x: Tensor, weight: Tensor, options: Conv2dOptions = {}): 
 }
 
 /**
- * A convolution whose kernel's places are `dilation` px apart, at stride 1 (Yu and Koltun, 2016; arXiv 1511.07122). The
- * images are taken apart into those of every so many px, which an ordinary convolution can be run on.
- *
- * @param padding zeros on each of the four sides, px
- * @returns `[batch, height + 2 padding - dilation * (kernel - 1), …, out]`
- */
-export function dilatedConv2d(
-  x: Tensor,
-  weight: Tensor,
-  { dilation, padding = 0 }: { dilation: number; padding?: number },
-): Tensor {
-  if (!(Number.isInteger(dilation) && dilation > 0)) {
-    throw new RangeError(`dilatedConv2d: a dilation must be a positive whole number of px; got ${dilation}`);
-  }
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const [rows, columns] = [height, width].map((size) => Math.ceil((size + 2 * padding) / dilation)) as [number, number];
-  const padded = padImages(x, [
-    [padding, rows * dilation - height - padding],
-    [padding, columns * dilation - width - padding],
-  ]);
-  const apart = padded
-    .reshape([batch, rows, dilation, columns, dilation, channels])
-    .transpose([2, 4, 0, 1, 3, 5])
-    .reshape([dilation * dilation * batch, rows, columns, channels]);
-  const y = conv2d(apart, weight);
-  const [, newRows, newColumns, out] = y.shape as [number, number, number, number];
-  const together = y
-    .reshape([dilation, dilation, batch, newRows, newColumns, out])
-    .transpose([2, 3, 0, 4, 1, 5])
-    .reshape([batch, newRows * dilation, newColumns * dilation, out]);
-  const [kernelHeight, kernelWidth] = weight.shape as [number, number];
-  return together.slice(
-    [0, 0, 0, 0],
-    [
-      batch,
-      height + 2 * padding - dilation * (kernelHeight - 1),
-      width + 2 * padding - dilation * (kernelWidth - 1),
-      out,
-    ],
-  );
-}
-
-/**
  * How TensorFlow computes a convolution: of a copy of x with so many px of zeros around it, if any.
  *
  * @throws RangeError if the channels do not fit

@@ -1,4 +1,5 @@
 import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+import { gather } from './gather.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 
 export interface CrossEntropyOptions {
@@ -6,11 +7,13 @@ export interface CrossEntropyOptions {
   labelSmoothing?: number;
   /** Label of what does not count, such as pixels that nobody annotated. */
   ignoreLabel?: number;
+  /** A weight for each class, `[classes]`: the mean is then weighted, by the label's own class. */
+  classWeights?: Tensor;
 }
 
 /**
  * Mean cross entropy of softmax(logits) against labels, as PyTorch's CrossEntropyLoss: of the labels that count. Where
- * none counts it is 0.
+ * none counts, or all weigh 0, it is 0.
  *
  * @param logits `[..., classes]`
  * @param labels int32 `[...]`, 0 to classes - 1
@@ -20,7 +23,7 @@ export interface CrossEntropyOptions {
 export function crossEntropy(
   logits: Tensor,
   labels: Tensor,
-  { labelSmoothing = 0, ignoreLabel }: CrossEntropyOptions = {},
+  { labelSmoothing = 0, ignoreLabel, classWeights }: CrossEntropyOptions = {},
 ): Tensor {
   const classes = logits.shape.at(-1)!;
   if (labels.dtype !== 'int32' || String(logits.shape.slice(0, -1)) !== String(labels.shape)) {
@@ -37,13 +40,22 @@ export function crossEntropy(
   const counts = ignoreLabel === undefined ? undefined : flat.notEqual(tf.scalar(ignoreLabel, 'int32'));
   const targets = counts ? tf.where(counts, flat, tf.zerosLike(flat)) : flat;
   let losses = sparseCrossEntropy(rows, targets);
+  const weightsOfLabels = classWeights && gather(classWeights, targets);
+  if (weightsOfLabels) losses = losses.mul(weightsOfLabels);
   if (labelSmoothing > 0) {
-    const uniform = tf.fill([labels.size, classes], 1 / classes);
-    losses = losses.mul(1 - labelSmoothing).add(softmaxCrossEntropy(rows, uniform).mul(labelSmoothing));
+    const shares = tf.div(classWeights ?? tf.ones([classes]), classes);
+    // The op takes distributions: what the shares sum to is a factor of its loss.
+    const sum = shares.sum();
+    const spread = softmaxCrossEntropy(rows, tf.tile(shares.div(sum).expandDims(0), [labels.size, 1])).mul(sum);
+    losses = losses.mul(1 - labelSmoothing).add(spread.mul(labelSmoothing));
   }
-  if (!counts) return losses.mean();
-  const weights = counts.toFloat();
-  return losses.mul(weights).sum().div(tf.maximum(weights.sum(), 1));
+  if (!counts && !weightsOfLabels) return losses.mean();
+  const counted = counts?.toFloat();
+  const weights = counted && weightsOfLabels ? counted.mul(weightsOfLabels) : (counted ?? weightsOfLabels!);
+  const total = weights.sum();
+  // Where nothing counts, 0 is divided by 1.
+  const safe = total.add(total.equal(0).toFloat());
+  return (counted ? losses.mul(counted) : losses).sum().div(safe);
 }
 
 function sparseCrossEntropy(logits: Tensor, labels: Tensor): Tensor {

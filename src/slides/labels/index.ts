@@ -1,3 +1,7 @@
+export { type AnnotationClass, annotationFeature, channelsOf, GeoJsonWriter } from './geojson.js';
+export { type LabelTiffOptions, LabelTiffWriter } from './label-tiff.js';
+export { type LabelArea, OutlineTracer, ringArea } from './outlines.js';
 export { type Polygon, type PolygonFile, readPolygons } from './polygons.js';
 export { type LabelRegion, rasterizePolygon } from './rasterize.js';
-export { type LabelSource, openLabelImage, polygonLabels, readLabelPatch } from './source.js';
+export { simplifyRings } from './simplify.js';
+export { type LabelSource, openLabelImage, polygonLabels, rasterLabels, readLabelPatch } from './source.js';

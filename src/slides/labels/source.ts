@@ -21,33 +21,51 @@ type SlideSize = Pick<Slide, 'path' | 'width' | 'height'>;
  * channel is the label. It may be smaller than the slide by one factor. Labels are never mixed: the nearest pixel counts.
  *
  * @param options.background label beyond the image
+ * @param options.downsample level-0 px for each pixel of the image, where it is known; by default as the sizes say
  * @throws Error when the image does not have the slide's proportions, is JPEG, which changes labels, or does not hold bytes
  */
 export async function openLabelImage(
   path: string,
   slide: SlideSize,
-  options: { background?: number } = {},
+  options: { background?: number; downsample?: number } = {},
 ): Promise<LabelSource> {
   const background = options.background ?? 0;
   const image = /\.png$/i.test(path) ? await openPng(path) : await openTiff(path);
-  const factor = slide.width / image.width;
-  if (Math.abs(image.height * factor - slide.height) > Math.max(1, factor)) {
+  // The longer side says it more exactly.
+  const factor =
+    options.downsample ?? (slide.width > slide.height ? slide.width / image.width : slide.height / image.height);
+  const isFitting = (own: number, whole: number) => Math.abs(own * factor - whole) <= Math.max(1, factor);
+  if (!isFitting(image.width, slide.width) || !isFitting(image.height, slide.height)) {
     await image.close();
     throw new Error(
       `the mask ${path} is ${image.width} x ${image.height} px and does not fit the slide ${slide.path} of ` +
         `${slide.width} x ${slide.height} px`,
     );
   }
+  return labelsOf(image, { across: factor, down: factor }, background);
+}
+
+/** Labels that are in memory, `[height, width]`, and cover a slide. */
+export function rasterLabels(
+  labels: Uint8Array,
+  { width, height }: { width: number; height: number },
+  slide: Pick<Slide, 'width' | 'height'>,
+): LabelSource {
+  return labelsOf(rasterImage(labels, width, height), { across: slide.width / width, down: slide.height / height }, 0);
+}
+
+/** @param factor level-0 px for each pixel of the image */
+function labelsOf(image: LabelImage, factor: { across: number; down: number }, background: number): LabelSource {
   return {
     close: () => image.close(),
     async read({ x, y, width, height, pixelSize }) {
-      const nearest = (start: number, count: number, limit: number) =>
+      const nearest = (start: number, count: number, limit: number, factor: number) =>
         Int32Array.from({ length: count }, (_, place) => {
           const at = Math.floor((start + (place + 0.5) * pixelSize) / factor);
           return at < limit ? at : -1;
         });
-      const columns = nearest(x, width, image.width);
-      const rows = nearest(y, height, image.height);
+      const columns = nearest(x, width, image.width, factor.across);
+      const rows = nearest(y, height, image.height, factor.down);
       const result = new Uint8Array(width * height).fill(background);
       const [left, right] = extent(columns);
       const [top, bottom] = extent(rows);
@@ -133,6 +151,10 @@ async function openPng(path: string): Promise<LabelImage> {
   const { facts, data: labels } = await readImageFile(path, form, `the mask ${path}`);
   const { width, height, depth } = facts;
   if (depth !== 'uchar') throw new Error(`the mask ${path} holds ${depth} values; write class numbers with 8 bits`);
+  return rasterImage(labels, width, height);
+}
+
+function rasterImage(labels: Uint8Array, width: number, height: number): LabelImage {
   return {
     width,
     height,

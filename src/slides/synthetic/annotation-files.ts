@@ -1,3 +1,4 @@
+import { annotationFeature } from '../labels/geojson.js';
 import type { Polygon } from './polygon.js';
 
 /** A group's polygon, level-0 px. */
@@ -26,12 +27,8 @@ export function asapXml(annotations: readonly SlideAnnotation[]): string {
   );
 }
 
-/** The same as GeoJSON (RFC 7946, but in pixels), with the group where QuPath keeps a class. */
+/** The same as GeoJSON, with the group where QuPath keeps a class. */
 export function geoJson(annotations: readonly SlideAnnotation[]): string {
-  const features = annotations.map(({ group, points }) => ({
-    type: 'Feature',
-    geometry: { type: 'Polygon', coordinates: [[...points, points[0]]] },
-    properties: { objectType: 'annotation', classification: { name: group } },
-  }));
+  const features = annotations.map(({ group, points }) => annotationFeature([points], { name: group }));
   return `${JSON.stringify({ type: 'FeatureCollection', features })}\n`;
 }

@@ -1,8 +1,9 @@
-import { type Key, key as keyOf, sha256, writeFileAtomic } from '../../base/index.js';
+import { stat } from 'node:fs/promises';
+import { digestOfFile, type Key, key as keyOf, sha256, writeFileAtomic } from '../../base/index.js';
+import { writeLabelTiff } from '../labels/label-tiff.js';
 import { asapXml, geoJson, type SlideAnnotation } from './annotation-files.js';
 import { drawLayout } from './draw-layout.js';
 import { tissueKind } from './kinds/index.js';
-import { labelTiff } from './label-tiff.js';
 import { type Scanner, scannedColors } from './scanner.js';
 import { planSection, type SectionTissue } from './section-layout.js';
 import { slideTiff } from './slide-tiff.js';
@@ -97,15 +98,18 @@ export async function writeSection(
   const { umPerPixel, jpegQuality, blurPixels } = section.scanner;
   const slide = await slideTiff(drawn, { umPerPixel, jpegQuality, blurPixels, description: describe(section, 'H&E') });
   const contents: { [File in keyof SectionFiles]: Buffer | string } = { slide };
-  if (files.mask) {
-    contents.mask = labelTiff(drawn.mask, drawn, { umPerPixel, description: describe(section, 'mask') });
-  }
   if (files.annotation) contents.annotation = asapXml(drawn.annotations);
   if (files.geojson) contents.geojson = geoJson(drawn.annotations);
   const written: Record<string, WrittenFile> = {};
   for (const [name, content] of Object.entries(contents)) {
     await writeFileAtomic(files[name as keyof SectionFiles]!, content);
     written[name] = { bytes: Buffer.byteLength(content), sha256: sha256(content) };
+  }
+  if (files.mask) {
+    const { mask, width, height } = drawn;
+    const description = describe(section, 'mask');
+    await writeLabelTiff(files.mask, mask, { width, height, umPerPixel, description, red: true });
+    written.mask = { bytes: (await stat(files.mask)).size, sha256: await digestOfFile(files.mask) };
   }
   return written as { slide: WrittenFile };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { key } from '../../src/base/index.js';
-import { clusterBootstrapInterval, pairedDifferenceInterval, wilsonInterval } from '../../src/evaluate/index.js';
+import { key } from '../../../src/base/index.js';
+import { clusterBootstrapInterval, pairedDifferenceInterval, wilsonInterval } from '../../../src/evaluate/index.js';
 
 describe('Wilson interval', () => {
   it('covers the true share about as often as it says', () => {
@@ -44,7 +44,7 @@ describe('cluster bootstrap', () => {
     let coveredByWilson = 0;
     for (let experiment = 0; experiment < experiments; experiment++) {
       const { correct, clusters } = slidesOf(30, 40, generator);
-      const interval = clusterBootstrapInterval(correct, clusters, { resamples: 400, key: key(experiment) });
+      const interval = clusterBootstrapInterval(correct, clusters, { resamples: 2000, key: key(experiment) });
       if (interval.low <= 0.7 && 0.7 <= interval.high) covered++;
       const wilson = wilsonInterval(correct.filter(Boolean).length, correct.length);
       if (wilson.low <= 0.7 && 0.7 <= wilson.high) coveredByWilson++;
@@ -63,6 +63,17 @@ describe('cluster bootstrap', () => {
     expect(interval.high).toBeGreaterThan(accuracy);
   });
 
+  it('does not depend on the order of the patches', () => {
+    const { correct, clusters } = slidesOf(6, 10, key(3).generator());
+    const order = key(4)
+      .generator()
+      .shuffle([...correct.keys()]);
+    const of = <T>(values: T[]) => order.map((patch) => values[patch]!);
+    expect(clusterBootstrapInterval(of(correct), of(clusters), { key: key(1) })).toEqual(
+      clusterBootstrapInterval(correct, clusters, { key: key(1) }),
+    );
+  });
+
   it('refuses a single slide, and lists that do not fit', () => {
     expect(() => clusterBootstrapInterval([true, false], ['a', 'a'], { key: key(1) })).toThrow(
       /at least two slides; got 1.*hold out more slides/,
@@ -70,6 +81,9 @@ describe('cluster bootstrap', () => {
     expect(() => clusterBootstrapInterval([true], ['a', 'b'], { key: key(1) })).toThrow(/1 results for 2 cluster/);
     expect(() => pairedDifferenceInterval([true], [true, false], ['a'], { key: key(1) })).toThrow(/1 and 2/);
     expect(() => clusterBootstrapInterval([true, true], ['a', 'b'], { key: key(1), level: 95 })).toThrow(/\.95/);
+    expect(() => clusterBootstrapInterval([true, true], ['a', 'b'], { key: key(1), resamples: 400 })).toThrow(
+      /at least 2000 resamples; got 400/,
+    );
   });
 });
 

@@ -1,4 +1,5 @@
-import type { Key } from '../base/index.js';
+import { groupRows, metricOfSums, quotient } from '../metrics/metric.js';
+import { bootstrapValues, defaultResamples, percentileEnds, type ResampleOptions } from './bootstrap.js';
 
 export interface Interval {
   low: number;
@@ -9,12 +10,10 @@ export interface Interval {
   method: string;
 }
 
-export interface BootstrapOptions {
+export interface BootstrapOptions extends ResampleOptions {
   level?: number;
-  resamples?: number;
   /** What the clusters are, for `method`. */
   clusters?: string;
-  key: Key;
 }
 
 /** 97.5 % quantile of the standard normal distribution. */
@@ -45,8 +44,7 @@ export function wilsonInterval(successes: number, total: number): Interval {
 
 /**
  * Interval of an accuracy over patches of several slides. Patches of one slide are correlated, so slides with all their
- * patches are resampled; the interval is between percentiles of the resampled accuracies (percentile cluster bootstrap;
- * Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8).
+ * patches are resampled; the interval is between percentiles of the resampled accuracies (see `drawPatients`).
  *
  * With few slides, notably under some 20, it is too narrow: its coverage is below `level`; if every patch is correct
  * its width is 0. It covers sampling of slides, not the randomness of training. `method` states the number of slides;
@@ -61,7 +59,7 @@ export function clusterBootstrapInterval(
   clusters: readonly string[],
   options: BootstrapOptions,
 ): Interval {
-  return bootstrap(correct.map(Number), clusters, options);
+  return intervalOfMean(correct.map(Number), clusters, options);
 }
 
 /**
@@ -78,63 +76,39 @@ export function pairedDifferenceInterval(
     throw new RangeError(`paired results need the same patches; got ${first.length} and ${second.length}`);
   }
   const differences = first.map((right, patch) => Number(second[patch]) - Number(right));
-  return bootstrap(differences, clusters, options);
+  return intervalOfMean(differences, clusters, options);
+}
+
+/** The method of percentile intervals in words. */
+export function bootstrapMethod(patients: number, what: string, cases: number, resamples = defaultResamples): string {
+  return `percentile bootstrap over ${patients} ${what} (${cases} patches), ${resamples} resamples`;
 }
 
 /** Percentile interval of the mean of `values` when whole clusters are drawn with replacement. */
-function bootstrap(
+function intervalOfMean(
   values: readonly number[],
   clusters: readonly string[],
-  { level = 0.95, resamples = 10_000, clusters: what = 'slides', key }: BootstrapOptions,
+  { level = 0.95, clusters: what = 'slides', ...options }: BootstrapOptions,
 ): Interval {
-  checkLevel(level);
   if (values.length !== clusters.length) {
     throw new RangeError(`${values.length} results for ${clusters.length} cluster names`);
   }
-  if (!(Number.isInteger(resamples) && resamples >= 100)) {
-    throw new RangeError(`percentiles need at least 100 resamples; got ${resamples}`);
-  }
-  const sums = new Map<string, { sum: number; count: number }>();
-  clusters.forEach((name, row) => {
-    const cluster = sums.get(name) ?? { sum: 0, count: 0 };
-    cluster.sum += values[row]!;
-    cluster.count++;
-    sums.set(name, cluster);
-  });
-  const groups = [...sums.values()];
-  if (groups.length < 2) {
+  const { names, groupOf, counts } = groupRows(clusters);
+  if (names.length < 2) {
     throw new RangeError(
-      `the interval needs patches of at least two slides; got ${groups.length}` +
+      `the interval needs patches of at least two slides; got ${names.length}` +
         ' (hold out more slides, or give the accuracy without an interval)',
     );
   }
-  const generator = key.fold('bootstrap').generator();
-  const means = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    let count = 0;
-    for (let drawn = 0; drawn < groups.length; drawn++) {
-      const group = groups[generator.integer(groups.length)]!;
-      sum += group.sum;
-      count += group.count;
-    }
-    return sum / count;
-  }).sort();
+  const sums = counts.map((count) => Float64Array.of(0, count));
+  groupOf.forEach((group, row) => {
+    sums[group]![0]! += values[row]!;
+  });
+  const mean = metricOfSums(sums, ([sum, count]) => quotient(sum!, count!, 'there are no patches'));
+  const [means] = bootstrapValues([mean], names.length, options);
   return {
-    low: quantile(means, (1 - level) / 2),
-    high: quantile(means, (1 + level) / 2),
+    ...percentileEnds(means!, level)!,
     level,
-    method: `percentile bootstrap over ${groups.length} ${what} (${values.length} patches), ${resamples} resamples`,
+    method: bootstrapMethod(names.length, what, values.length, options.resamples),
   };
-}
-
-/** Linear between the two nearest order statistics, as NumPy's `quantile`. */
-function quantile(sorted: Float64Array, share: number): number {
-  const position = share * (sorted.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below]! + (position - below) * (sorted[above]! - sorted[below]!);
-}
-
-function checkLevel(level: number): void {
-  if (!(level > 0 && level < 1)) throw new RangeError(`the level is between 0 and 1, as .95; got ${level}`);
 }

@@ -1,0 +1,17 @@
+/**
+ * Holm's adjusted p-values (Holm, "A simple sequentially rejective multiple test procedure", 1979): rejecting those below
+ * alpha keeps the probability of any false rejection in the family below alpha, whatever the tests' dependence. The family
+ * is all comparisons named before looking; one without a p-value counts as 1, so that the family keeps its size.
+ */
+export function holm(pValues: readonly (number | null)[]): number[] {
+  const known = pValues.map((p) => p ?? 1);
+  const wrong = known.find((p) => !(p >= 0 && p <= 1));
+  if (wrong !== undefined) throw new RangeError(`a p-value is in 0 to 1; got ${wrong}`);
+  const adjusted = new Array<number>(known.length);
+  let largest = 0;
+  for (const [rank, place] of [...known.keys()].sort((one, other) => known[one]! - known[other]!).entries()) {
+    largest = Math.max(largest, Math.min(1, (known.length - rank) * known[place]!));
+    adjusted[place] = largest;
+  }
+  return adjusted;
+}

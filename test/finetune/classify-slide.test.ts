@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Tensor, tf } from '../../src/engine/index.js';
+import { type ClassifySlideOptions, classifySlide } from '../../src/finetune/index.js';
+import { heatmapOverview, openSlide, type Slide, tissueMask } from '../../src/slides/index.js';
+import { colorClasses, drawColorSlide, nearestColor, writeColorSlide } from './color-slide.js';
+
+const drawn = drawColorSlide(1100, 700);
+let folder: string;
+let slide: Slide;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pathlab-classify-'));
+  await writeColorSlide(join(folder, 'slide.tif'), drawn);
+  slide = await openSlide(join(folder, 'slide.tif'));
+});
+afterAll(async () => {
+  await slide.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const classes = colorClasses.map(({ name }) => name);
+const geometry = { micrometers: 50, pixels: 100 };
+
+/** Logits of the class whose color is nearest to a tile's mean. */
+const nearestMean = (images: Tensor) => nearestColor(images.mean([1, 2], true)).squeeze([1, 2]);
+
+const classify = (options: Partial<ClassifySlideOptions> = {}, predict = nearestMean) =>
+  classifySlide(slide, predict, { classes, geometry, ...options });
+
+describe('classifySlide', () => {
+  it('gives the probabilities of the tiles that hold tissue, in rows of the grid', async () => {
+    const progress: number[] = [];
+    const { index, probabilities, rows } = await classify({ onProgress: (done) => progress.push(done) });
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.length).toBeLessThan(77);
+    expect(progress).toEqual(rows.map((_, tile) => tile + 1));
+    const channels = colorClasses.map(({ color }) =>
+      [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16) / 255),
+    );
+    for (const [tile, row] of rows.entries()) {
+      expect([row.x % 100, row.y % 100, row.tissue >= 0.5]).toEqual([0, 0, true]);
+      expect([row.x, row.y]).toEqual([index.x[tile], index.y[tile]]);
+      const mean = [0, 0, 0];
+      for (let pixel = 0; pixel < 100 * 100; pixel++) {
+        const label = drawn.labels[(row.y + Math.floor(pixel / 100)) * drawn.width + row.x + (pixel % 100)]!;
+        for (const [channel, value] of channels[label]!.entries()) mean[channel]! += value / 100 ** 2;
+      }
+      const logits = channels.map((rgb) =>
+        rgb.reduce((sum, value, channel) => sum - 500 * (value - mean[channel]!) ** 2, 0),
+      );
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit - Math.max(...logits)), 0);
+      for (const [place, name] of classes.entries()) {
+        expect(row[name]).toBeCloseTo(Math.exp(logits[place]! - Math.max(...logits)) / total, 3);
+        expect(row[name]).toBe(probabilities[tile * classes.length + place]);
+      }
+    }
+  });
+
+  it('gives the same whatever the batch size; tiles may overlap', async () => {
+    const [one, other] = [await classify({ batchSize: 1 }), await classify({ batchSize: 7 })];
+    expect(one.probabilities).toEqual(other.probabilities);
+    const dense = await classify({ strideMicrometers: 25 });
+    expect(dense.rows.length).toBeGreaterThan(3 * one.rows.length);
+    for (const row of one.rows) expect(dense.rows).toContainEqual(row);
+  });
+
+  it('draws the probability of a class over the slide, with its scale', async () => {
+    const heatmap = await classify({ minimumTissue: 0.9 });
+    const { data, info } = await sharp(await heatmap.overview('tumor'))
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    expect(info.width).toBe(900);
+    expect(info.height).toBe(Math.round((900 * drawn.height) / drawn.width) + 40);
+    const at = ({ x, y }: { x: number; y: number }) => {
+      const [column, row] = [x + 50, y + 50].map((place) => Math.round((place * 900) / drawn.width)) as [
+        number,
+        number,
+      ];
+      return [...data.subarray(info.channels * (row * 900 + column)).subarray(0, 3)];
+    };
+    const byProbability = heatmap.rows.toSorted((a, b) => a.tumor! - b.tumor!);
+    const [least, most] = [byProbability[0]!, byProbability.at(-1)!];
+    expect([least.tumor! < 0.01, most.tumor! > 0.99]).toEqual([true, true]);
+    // Yellow has more green than violet, whatever lies below.
+    expect(at(most)[1]! - at(least)[1]!).toBeGreaterThan(80);
+    // Glass has no tile.
+    expect(at({ x: -45, y: -45 })).toEqual([255, 255, 255]);
+    await expect(heatmap.overview('fat')).rejects.toThrow(/no class "fat"; there are: stroma, tumor/);
+    const broken = heatmapOverview(slide, { x: [0], y: [0], side: 9, values: [Number.NaN] }, { name: 'tumor' });
+    await expect(broken).rejects.toThrow(/from 0 to 1; got NaN/);
+  });
+
+  it('a slide without tissue has no tiles, and its picture none either', async () => {
+    const mask = await tissueMask(slide);
+    const never = () => {
+      throw new Error('predicted glass');
+    };
+    const none = await classify({ tissue: { ...mask, data: new Uint8Array(mask.data.length) } }, never);
+    expect([none.rows, none.probabilities]).toEqual([[], new Float32Array(0)]);
+    expect((await sharp(await none.overview('tumor')).metadata()).width).toBe(900);
+  });
+
+  it('stops when it is told to, and says what is wrong with logits and classes', async () => {
+    const before = tf.memory().numTensors;
+    await expect(classify({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'InterruptedError' });
+    await expect(classify({}, (images) => nearestMean(images).mul(Number.NaN))).rejects.toThrow(
+      /probabilities of the tile at \(\d+, \d+\) are not numbers: predict gave NaN/,
+    );
+    await expect(classify({ classes: ['a', 'b'] })).rejects.toThrow(
+      /predict gave \[16,4\].*should give logits \[16,2\]/,
+    );
+    await expect(classify({ classes: ['a'] })).rejects.toThrow(/two or more classes of different names; got \["a"\]/);
+    await expect(classify({ classes: ['a', 'a'] })).rejects.toThrow(/different names/);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
