@@ -22,7 +22,8 @@ export interface PredictOptions extends ExtractOptions {
 /**
  * Class probabilities of a source's patches.
  *
- * @returns `[count, classes]`, row-major, in the source's order
+ * @returns `[count, classes]`, or `[count, size, size, classes]` of a network that predicts pixels (see `PatchSegmenter`, which
+ *   takes less memory); row-major, in the source's order
  * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled
  */
 export async function predictPatches(
@@ -39,8 +40,9 @@ export async function predictPatches(
     for await (const { loaded, first, count } of batchesOnce(source, signal)) {
       const batch = await probabilities(predictor.model, loaded);
       classes = batch.shape.at(-1)!;
-      values ??= new Float32Array(source.count * classes);
-      values.set((await batch.data<'float32'>()).subarray(0, count * classes), first * classes);
+      const each = batch.size / source.batchSize;
+      values ??= new Float32Array(source.count * each);
+      values.set((await batch.data<'float32'>()).subarray(0, count * each), first * each);
       batch.dispose();
       onProgress?.(first + count, source.count);
     }
