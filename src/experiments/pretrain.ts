@@ -2,6 +2,7 @@ import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import { backbone } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
+import { checkTraining, checkWhole } from './check-parameter.js';
 import { byolRecipes } from './pretrain-byol.js';
 import { dinoRecipes } from './pretrain-dino.js';
 import { maeRecipes } from './pretrain-mae.js';
@@ -9,7 +10,7 @@ import { mocoV2Recipes } from './pretrain-mocov2.js';
 import type { PretrainRecipe, PretrainRecipes, Scale } from './pretrain-recipe.js';
 import { simclrRecipes } from './pretrain-simclr.js';
 import { supervisedRecipes } from './pretrain-supervised.js';
-import { smallCohorts } from './small-scale.js';
+import { heldOutShares, smallCohorts } from './small-scale.js';
 
 /** The pretraining notebooks. */
 const notebooks: Readonly<Record<string, PretrainRecipes>> = {
@@ -64,10 +65,9 @@ export interface PretrainExperiment extends PretrainRecipe {
 }
 
 const scales = {
-  smoke: { evaluated: { bank: 512, heldOut: 256 }, heldOut: 1 / 3, neighbors: 5, monitorEvery: 8, checkpointEvery: 8 },
+  smoke: { evaluated: { bank: 512, heldOut: 256 }, neighbors: 5, monitorEvery: 8, checkpointEvery: 8 },
   demo: {
     evaluated: { bank: 4_000, heldOut: 2_000 },
-    heldOut: 1 / 3,
     neighbors: 20,
     // Evaluations took 4.8 to 7.1 % of the training on two cores, more than half of it to compile for the first.
     monitorEvery: 300,
@@ -75,7 +75,6 @@ const scales = {
   },
   paper: {
     evaluated: { bank: 20_000, heldOut: 5_000 },
-    heldOut: 0.03,
     neighbors: 20,
     monitorEvery: 5000,
     checkpointEvery: 1000,
@@ -108,24 +107,15 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   if (!Object.hasOwn(recipes, scale)) {
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
-  const whole = (least: number) => (value: unknown) => Number.isSafeInteger(value) && (value as number) >= least;
-  check('epochs', epochs, whole(1), 'an integer of 1 or more');
-  check('batchSize', batchSize, whole(2), 'an integer of 2 or more');
-  check('learningRate', learningRate, (value) => value > 0 && value < Infinity, 'a number above 0');
-  check(
-    'precision',
-    precision,
-    (value) => ['float32', 'bfloat16', 'float16'].includes(value),
-    'float32, bfloat16 or float16',
-  );
-  check('neighbors', neighbors, whole(1), 'an integer of 1 or more');
-  check('seed', seed, Number.isSafeInteger, 'a whole number');
+  checkTraining(parameters);
+  checkWhole('neighbors', neighbors, 1);
   const given = network === undefined ? undefined : backbone(network);
   const recipe = recipes[scale](given);
   const { settings } = recipe;
   return {
     ...scales[scale],
     ...recipe,
+    heldOut: heldOutShares[scale],
     notebook,
     scale,
     data,
@@ -142,10 +132,4 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     neighbors: neighbors ?? scales[scale].neighbors,
     paper: recipes.paper(given),
   };
-}
-
-function check<Value>(name: string, value: Value | undefined, holds: (value: Value) => boolean, takes: string): void {
-  if (value !== undefined && !holds(value)) {
-    throw new RangeError(`${name} must be ${takes}; got ${typeof value === 'number' ? value : JSON.stringify(value)}`);
-  }
 }

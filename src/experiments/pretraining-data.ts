@@ -5,6 +5,7 @@ import {
   openData,
   type PatchSplit,
   type ShardDataset,
+  type SyntheticDatasetOptions,
   splitPatches,
   syntheticDataset,
 } from '../datasets/index.js';
@@ -12,7 +13,7 @@ import { BatchSource } from '../input/index.js';
 import type { PretrainExperiment } from './pretrain.js';
 
 /** Not the run's seed: methods and seeds are compared on the same slides and the same held-out patients. */
-const dataKey = key('pretraining data');
+export const dataKey = key('pretraining data');
 
 /** The patches of a pretraining experiment, for training and evaluation. */
 export interface PretrainingData {
@@ -28,6 +29,13 @@ export interface PretrainingData {
   heldOut: BatchSource;
 }
 
+/** Drawing and cutting, as they go. */
+export interface OpenDataWatch {
+  onDraw?: (done: number, total: number) => void;
+  onCompile?: (event: CompileProgress) => void;
+  signal?: AbortSignal;
+}
+
 /**
  * Opens the data of an experiment: the user's, or the scale's own. Slides are drawn and patches are cut if needed.
  *
@@ -35,14 +43,10 @@ export interface PretrainingData {
  */
 export async function pretrainingData(
   experiment: PretrainExperiment,
-  watch: {
-    onDraw?: (done: number, total: number) => void;
-    onCompile?: (event: CompileProgress) => void;
-    signal?: AbortSignal;
-  } = {},
+  watch: OpenDataWatch = {},
 ): Promise<PretrainingData> {
   const { method, settings, batchSize, imageSize, balanced, evaluated } = experiment;
-  const { dataset, understood } = await openNamed(experiment, watch);
+  const { dataset, understood } = await openNamed({ ...experiment, definition: 'ptcga200' }, watch);
   const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
   const labelled = (rows: Int32Array) => rows.filter((row) => dataset.labels[row]! >= 0);
   const hasClasses = labelled(split.train).length > 0 && labelled(split.heldOut).length > 0;
@@ -75,11 +79,16 @@ export async function pretrainingData(
   };
 }
 
-async function openNamed(
-  { data, synthetic }: PretrainExperiment,
-  { onDraw, onCompile: onProgress, signal }: Parameters<typeof pretrainingData>[1] & object,
+/** The user's data, or the scale's own: a synthetic cohort or, at paper scale, the definition's. */
+export async function openNamed(
+  {
+    data,
+    synthetic,
+    definition,
+  }: { data: string | undefined; synthetic: SyntheticDatasetOptions | null; definition: string },
+  { onDraw, onCompile: onProgress, signal }: OpenDataWatch,
 ) {
-  if (data !== undefined || !synthetic) return openData(data ?? 'ptcga200', { onProgress, signal });
+  if (data !== undefined || !synthetic) return openData(data ?? definition, { onProgress, signal });
   const drawn = await syntheticDataset(synthetic, dataKey.fold('slides'), { onProgress: onDraw, signal });
   return openData(drawn.definitionPath, { data: join(drawn.folder, 'shards'), onProgress, signal });
 }

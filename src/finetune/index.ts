@@ -4,7 +4,7 @@ export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './c
 export { diceLoss } from './dice-loss.js';
 export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.js';
 export type { PolygonOptions } from './polygon-file.js';
-export { type PredictOptions, type Predictor, predictedViews, predictPatches } from './predict.js';
+export { PatchPredictor, type PredictedAs, type Predictor, predictedViews, predictPatches } from './predict.js';
 export type { PredictTilesOptions } from './predict-tiles.js';
 export { PatchSegmenter, type SegmentedPatch } from './segment-patches.js';
 export { type SegmentOptions, type SlideSegmentation, segmentSlide, unlabelled } from './segment-slide.js';

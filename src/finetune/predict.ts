@@ -1,5 +1,5 @@
 import { centerView, imagesOfDecoded, normalize } from '../augment/index.js';
-import { compile, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { type Compiled, compile, type Tensor, type Tensors, tf } from '../engine/index.js';
 import type { EvaluationView, ExtractOptions } from '../evaluate/index.js';
 import { type BatchSource, batchesOnce } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
@@ -14,31 +14,36 @@ export interface Predictor {
   view: EvaluationView;
 }
 
-export interface PredictOptions extends ExtractOptions {
+/** What decides how patches are seen: all of a predictor but its weights. */
+export type PredictedAs = Omit<Predictor, 'model'> & {
   /** Over which orientations of a patch the probabilities are averaged; by default the patch as it is. */
   testTime?: TestTimeAugmentation;
-}
+};
 
 /**
- * Class probabilities of a source's patches.
- *
- * @returns `[count, classes]`, or `[count, size, size, classes]` of a network that predicts pixels (see `PatchSegmenter`, which
- *   takes less memory); row-major, in the source's order
- * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled
+ * Class probabilities of sources' patches, with one compiled function for each source. Weights are an argument, so that a
+ * network in training, or several of a kind, are compiled once.
  */
-export async function predictPatches(
-  predictor: Predictor,
-  source: BatchSource,
-  { testTime = 'none', onProgress, signal }: PredictOptions = {},
-): Promise<{ values: Float32Array; count: number; classes: number }> {
-  const probabilities = compile((model: ModelTensors, loaded: Tensors) =>
-    predictedViews({ ...predictor, model }, source.decode(loaded).images, source.size, testTime),
-  );
-  try {
+export class PatchPredictor {
+  private readonly compiled = new Map<BatchSource, Compiled<[ModelTensors, Tensors], Tensor>>();
+
+  constructor(private readonly as: PredictedAs) {}
+
+  /**
+   * @returns `[count, classes]`, or `[count, size, size, classes]` of a network that predicts pixels (see `PatchSegmenter`, which
+   *   takes less memory); row-major, in the source's order
+   * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled
+   */
+  async predict(
+    model: ModelTensors,
+    source: BatchSource,
+    { onProgress, signal }: ExtractOptions = {},
+  ): Promise<{ values: Float32Array; count: number; classes: number }> {
+    const probabilities = this.compiledFor(source);
     let values: Float32Array | undefined;
     let classes = 0;
     for await (const { loaded, first, count } of batchesOnce(source, signal)) {
-      const batch = await probabilities(predictor.model, loaded);
+      const batch = await probabilities(model, loaded);
       classes = batch.shape.at(-1)!;
       const each = batch.size / source.batchSize;
       values ??= new Float32Array(source.count * each);
@@ -47,8 +52,38 @@ export async function predictPatches(
       onProgress?.(first + count, source.count);
     }
     return { values: values!, count: source.count, classes };
+  }
+
+  /** Frees the compiled functions. */
+  dispose(): void {
+    for (const compiled of this.compiled.values()) compiled.dispose();
+    this.compiled.clear();
+  }
+
+  private compiledFor(source: BatchSource): Compiled<[ModelTensors, Tensors], Tensor> {
+    let compiled = this.compiled.get(source);
+    if (!compiled) {
+      const { testTime = 'none', ...as } = this.as;
+      compiled = compile(function probabilities(model: ModelTensors, loaded: Tensors) {
+        return predictedViews({ ...as, model }, source.decode(loaded).images, source.size, testTime);
+      });
+      this.compiled.set(source, compiled);
+    }
+    return compiled;
+  }
+}
+
+/** Class probabilities of a source's patches; see `PatchPredictor`. */
+export async function predictPatches(
+  { model, ...as }: Predictor,
+  source: BatchSource,
+  { testTime, ...options }: ExtractOptions & Pick<PredictedAs, 'testTime'> = {},
+): ReturnType<PatchPredictor['predict']> {
+  const predictor = new PatchPredictor({ ...as, testTime });
+  try {
+    return await predictor.predict(model, source, options);
   } finally {
-    probabilities.dispose();
+    predictor.dispose();
   }
 }
 

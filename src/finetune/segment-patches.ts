@@ -1,10 +1,8 @@
 import { type Compiled, compile, type Tensor, type Tensors } from '../engine/index.js';
-import type { EvaluationView, ExtractOptions } from '../evaluate/index.js';
+import type { ExtractOptions } from '../evaluate/index.js';
 import { type BatchSource, batchesOnce } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
-import type { AnyMethod } from '../pretrain/index.js';
-import { predictedViews } from './predict.js';
-import type { TestTimeAugmentation } from './test-time.js';
+import { type PredictedAs, predictedViews } from './predict.js';
 
 /** A patch's predicted and true classes. */
 export interface SegmentedPatch {
@@ -29,9 +27,8 @@ export class PatchSegmenter {
     Compiled<[ModelTensors, Tensors], { predicted: Tensor; masks: Tensor }>
   >();
 
-  constructor(
-    private readonly of: { method: AnyMethod; view: Pick<EvaluationView, 'colors'>; testTime?: TestTimeAugmentation },
-  ) {}
+  /** @param as of its view, the colors count */
+  constructor(private readonly as: PredictedAs) {}
 
   /**
    * @param source with masks, not shuffled
@@ -68,7 +65,7 @@ export class PatchSegmenter {
   private compiledFor(source: BatchSource) {
     let compiled = this.compiled.get(source);
     if (!compiled) {
-      const { method, view, testTime = 'none' } = this.of;
+      const { method, view, testTime = 'none' } = this.as;
       const whole = { size: source.size, colors: view.colors };
       compiled = compile(function segmentPatches(model: ModelTensors, loaded: Tensors) {
         const { images, masks } = source.decode(loaded);

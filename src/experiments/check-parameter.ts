@@ -1,0 +1,34 @@
+/** @throws RangeError that names the parameter, what it takes and what was given; undefined is the scale's own */
+export function checkParameter<Value>(
+  name: string,
+  value: Value | undefined,
+  holds: (value: Value) => boolean,
+  takes: string,
+): void {
+  if (value !== undefined && !holds(value)) {
+    throw new RangeError(`${name} must be ${takes}; got ${typeof value === 'number' ? value : JSON.stringify(value)}`);
+  }
+}
+
+/** @throws RangeError for a parameter that is not a whole number of at least so much */
+export function checkWhole(name: string, value: number | undefined, least: number): void {
+  const holds = (given: number) => Number.isSafeInteger(given) && given >= least;
+  checkParameter(name, value, holds, `an integer of ${least} or more`);
+}
+
+/** The checks of what pretraining and fine-tuning notebooks have in common. */
+export function checkTraining(parameters: {
+  epochs?: number;
+  batchSize?: number;
+  learningRate?: number;
+  precision?: string;
+  seed?: number;
+}): void {
+  const { epochs, batchSize, learningRate, precision, seed } = parameters;
+  checkWhole('epochs', epochs, 1);
+  checkWhole('batchSize', batchSize, 2);
+  checkParameter('learningRate', learningRate, (value) => value > 0 && value < Infinity, 'a number above 0');
+  const precisions = ['float32', 'bfloat16', 'float16'];
+  checkParameter('precision', precision, (value) => precisions.includes(value), 'float32, bfloat16 or float16');
+  checkParameter('seed', seed, Number.isSafeInteger, 'a whole number');
+}

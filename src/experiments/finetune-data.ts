@@ -1,0 +1,157 @@
+import { type Key, key } from '../base/index.js';
+import { type PatchSplit, type ShardDataset, splitPatches } from '../datasets/index.js';
+import { groupsOf, type PatientResults } from '../evaluate/index.js';
+import { BatchSource } from '../input/index.js';
+import type { FineTuneExperiment } from './finetune.js';
+import { dataKey, type OpenDataWatch, openNamed } from './pretraining-data.js';
+
+/** The patches of one fold, rows of the index. */
+export interface FineTuneFold {
+  train: Int32Array;
+  /** Empty where there is one fold, and all patients train. */
+  validation: Int32Array;
+}
+
+/** The patches of a fine-tuning experiment. */
+export interface FineTuneData {
+  dataset: ShardDataset;
+  /** How the data were interpreted, in sentences. */
+  understood: readonly string[];
+  /** Training and test patients: the same as held out by pretraining notebooks. */
+  split: PatchSplit;
+  /** What is drawn, split and resampled as a whole: patients where they are known. */
+  by: 'patients' | 'slides' | 'patches';
+  /** How many of them have labels that are used, and how many there are for training. */
+  labelled: number;
+  available: number;
+  folds: readonly FineTuneFold[];
+  /** All labelled patches of the test patients, in order. */
+  test: BatchSource;
+}
+
+/**
+ * Opens the data of an experiment: the user's, or the scale's own. The test patients are those that pretraining notebooks
+ * hold out. Of the training patients as many as `labels` are drawn, and partitioned into folds; both keep the classes'
+ * proportions, and more labels add to the patients of fewer.
+ *
+ * @throws Error for data without labels, and for too few patients of a class; InterruptedError when `signal` aborts
+ */
+export async function fineTuningData<Results extends PatientResults>(
+  experiment: FineTuneExperiment<Results>,
+  watch: OpenDataWatch = {},
+): Promise<FineTuneData> {
+  const { dataset, understood } = await openNamed(experiment, watch);
+  const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
+  const { masks } = experiment.task;
+  const has = (row: number) => (masks ? dataset.mask.length[row]! > 0 : dataset.labels[row]! >= 0);
+  const [train, test] = [split.train.filter(has), split.heldOut.filter(has)];
+  for (const [rows, part] of [
+    [train, 'to train on'],
+    [test, 'to judge by'],
+  ] as const) {
+    if (rows.length > 0) continue;
+    throw new Error(
+      `fine-tuning learns from ${masks ? 'masks' : 'classes'}, and ${dataset.folder} has no patches with one ${part}`,
+    );
+  }
+  const { folds, by, labelled, available } = foldsOf(dataset, train, experiment, dataKey.fold('fine-tuning'));
+  const data = { dataset, understood, split, by, labelled, available, folds };
+  return { ...data, test: patchesInOrder(experiment, data, test) };
+}
+
+/** Shuffled training patches of a fold. */
+export function trainingPatches<Results extends PatientResults>(
+  experiment: FineTuneExperiment<Results>,
+  { dataset, folds }: Pick<FineTuneData, 'dataset' | 'folds'>,
+  { fold, seed }: { fold: number; seed: number },
+): BatchSource {
+  const { batchSize, balanced } = experiment;
+  const patches = folds[fold]!.train;
+  const order = key(seed).fold('order');
+  return new BatchSource(dataset, { ...decodedAs(experiment), patches, batchSize, balanced, key: order });
+}
+
+/** Patches in their order, as for validation. */
+export function patchesInOrder<Results extends PatientResults>(
+  experiment: FineTuneExperiment<Results>,
+  { dataset }: Pick<FineTuneData, 'dataset'>,
+  patches: Int32Array,
+): BatchSource {
+  const batchSize = Math.min(64, patches.length);
+  return new BatchSource(dataset, { ...decodedAs(experiment), patches, batchSize });
+}
+
+function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize }: FineTuneExperiment<Results>) {
+  return { masks, imageSize };
+}
+
+interface Group {
+  rows: number[];
+  /** The class of most of its patches; -1 where they have masks only. */
+  label: number;
+}
+
+function foldsOf<Results extends PatientResults>(
+  dataset: ShardDataset,
+  train: Int32Array,
+  { folds, labels, task }: FineTuneExperiment<Results>,
+  from: Key,
+): Pick<FineTuneData, 'folds' | 'by' | 'labelled' | 'available'> {
+  const { of: by, names } = groupsOf({ dataset, rows: train });
+  const available = new Set(names).size;
+  const labelled = labels ?? available;
+  if (labelled > available) throw new RangeError(`labels is at most ${available}, the training ${by}; got ${labels}`);
+  if (folds > labelled) {
+    throw new RangeError(
+      `${folds} folds need as many ${by}, and there are labels of ${labelled}: take fewer folds, or more labels`,
+    );
+  }
+  const drawn = drawnGroups(dataset, train, names, from.fold('labels')).slice(0, labelled);
+  // Class by class in turn, so that each fold has its share of every class.
+  const parts = drawn.sort((one, other) => one.label - other.label).map(({ rows }, place) => ({ rows, part: place % folds }));
+  const rowsOf = (isIn: (part: number) => boolean) =>
+    Int32Array.from(parts.filter(({ part }) => isIn(part)).flatMap(({ rows }) => rows)).sort();
+  const made = Array.from({ length: folds }, (_, fold) => ({
+    train: rowsOf((part) => folds === 1 || part !== fold),
+    validation: rowsOf((part) => folds > 1 && part === fold),
+  }));
+  if (!task.masks) for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
+  return { folds: made, by, labelled, available };
+}
+
+/** Groups at random, a class after the other in turn. */
+function drawnGroups({ labels }: ShardDataset, rows: Int32Array, names: readonly string[], from: Key): Group[] {
+  const byName = new Map<string, number[]>();
+  for (const [place, name] of names.entries()) byName.set(name, [...(byName.get(name) ?? []), rows[place]!]);
+  const byClass = new Map<number, Group[]>();
+  for (const [, rows] of [...byName].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const label = mostFrequent(rows.map((row) => labels[row]!));
+    byClass.set(label, [...(byClass.get(label) ?? []), { rows, label }]);
+  }
+  const shuffled = [...byClass]
+    .sort(([one], [other]) => one - other)
+    .map(([label, groups]) => from.fold(label).generator().shuffle(groups));
+  const longest = Math.max(...shuffled.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, turn) => shuffled.flatMap((groups) => groups[turn] ?? [])).flat();
+}
+
+/** Of equally frequent ones the lowest. */
+function mostFrequent(labels: readonly number[]): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].sort(([one, times], [other, others]) => others - times || one - other)[0]![0];
+}
+
+function requireClasses(
+  { classNames, labels }: ShardDataset,
+  rows: Int32Array,
+  { fold, folds, by, labelled }: { fold: number; folds: number; by: string; labelled: number },
+): void {
+  const present = new Set(rows.map((row) => labels[row]!));
+  const lacking = classNames.filter((_, label) => !present.has(label));
+  if (lacking.length === 0) return;
+  throw new Error(
+    `fold ${fold + 1} of ${folds} has nothing to train on of ${lacking.map((name) => `"${name}"`).join(', ')}, among the ` +
+      `labels of ${labelled} ${by}: take more labels or fewer folds, or leave the class out of the data`,
+  );
+}

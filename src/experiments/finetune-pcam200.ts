@@ -1,0 +1,15 @@
+import type { ClassifiedCases } from '../evaluate/index.js';
+import { classification } from './finetune-classification.js';
+import { demo, paper, smoke } from './finetune-ptcga200.js';
+import type { FineTunePage } from './finetune-recipe.js';
+
+/** Of notebook 21: the recipes of notebook 20, on two classes. */
+export const fineTunePcam200: FineTunePage<ClassifiedCases> = {
+  task: classification('auroc', ['auprc', 'accuracy', 'balancedAccuracy', 'macroF1', 'calibrationError']),
+  dataset: 'pcam200',
+  cohorts: {
+    smoke: { kind: 'pcam200', patients: 3, columns: 2, rows: 2 },
+    demo: { kind: 'pcam200', patients: 12, columns: 4, rows: 3 },
+  },
+  recipes: { smoke, demo, paper },
+};

@@ -1,0 +1,62 @@
+import type { SyntheticDatasetOptions } from '../datasets/index.js';
+import type { Tensors } from '../engine/index.js';
+import type { EvaluationView, ExtractOptions, MetricDefinition, PatientResults } from '../evaluate/index.js';
+import type { TestTimeAugmentation } from '../finetune/index.js';
+import type { BatchSource } from '../input/index.js';
+import type { Backbone, ModelTensors, SegmentationHeadName } from '../models/index.js';
+import type { AnyMethod } from '../pretrain/index.js';
+import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
+import type { SmallScale } from './small-scale.js';
+
+/** A fine-tuning at a scale; its method has classes. */
+export interface FineTuneRecipe extends PretrainRecipe {
+  /** Epochs over which the learning rate rises, at most half of the steps; by default the share that the settings say. */
+  warmupEpochs?: number;
+  /** Orientations of a test patch over which predictions are averaged. */
+  testTime: TestTimeAugmentation;
+  /** Parts of the training patients, each of which is for validation once; 1: all patients train, and none validates. */
+  folds: number;
+  /** Fine-tunings of each arm and fold, which differ in their seed. */
+  seeds: number;
+  /** Steps between two evaluations on the fold's validation patches, and between two checkpoints. */
+  monitorEvery: number;
+  checkpointEvery: number;
+  /** Ends a training so many steps after the best validation, and keeps that model; by default all steps are done. */
+  patience?: number;
+}
+
+/** Predicts with weights that are an argument, so that it is compiled once for each source. */
+export interface TaskPredictor {
+  /**
+   * What is kept of the predictions for a source's patches, in its order.
+   *
+   * @returns the caller's to dispose of
+   */
+  predict(model: ModelTensors, source: BatchSource, options?: ExtractOptions): Promise<Tensors>;
+  /** Frees the compiled functions. */
+  dispose(): void;
+}
+
+/** What classification and segmentation differ in. */
+export interface FineTuneTask<Results extends PatientResults> {
+  /** Whether it learns from masks; else from the classes of patches. */
+  masks: boolean;
+  /** What the page's table shows. */
+  metrics: Readonly<Record<string, MetricDefinition<Results>>>;
+  /** One of them, higher ones better: what arms are compared by, and what a fold's validation measures. */
+  main: string;
+  predictor(of: { method: AnyMethod; view: EvaluationView; testTime: TestTimeAugmentation }): TaskPredictor;
+  /** What predictions were worth. */
+  results(predictions: Tensors, source: BatchSource): Promise<Results>;
+}
+
+/** A fine-tuning page. */
+export interface FineTunePage<Results extends PatientResults> {
+  task: FineTuneTask<Results>;
+  /** The definition that it reads at paper scale. */
+  dataset: string;
+  /** Slides that it draws at the small scales. */
+  cohorts: Readonly<Record<SmallScale, SyntheticDatasetOptions>>;
+  /** With the scale's own backbone, and of segmentation the backbone's head, unless others are given. */
+  recipes: Readonly<Record<Scale, (backbone?: Backbone, head?: SegmentationHeadName) => FineTuneRecipe>>;
+}

@@ -1,0 +1,131 @@
+import type { SyntheticDatasetOptions } from '../datasets/index.js';
+import type { Precision } from '../engine/index.js';
+import type { PatientResults } from '../evaluate/index.js';
+import { backbone, type SegmentationHeadName } from '../models/index.js';
+import type { PretrainSettings } from '../pretrain/index.js';
+import { checkParameter, checkTraining, checkWhole } from './check-parameter.js';
+import { fineTunePcam200 } from './finetune-pcam200.js';
+import { fineTunePtcga200 } from './finetune-ptcga200.js';
+import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
+import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
+import type { Scale } from './pretrain-recipe.js';
+import { heldOutShares } from './small-scale.js';
+
+/** The fine-tuning notebooks. */
+const notebooks = {
+  '20-finetune-ptcga200': fineTunePtcga200,
+  '21-finetune-pcam200': fineTunePcam200,
+  '30-segment-segpanda200': fineTuneSegPanda200,
+};
+
+export type FineTuneNotebook = keyof typeof notebooks;
+type ResultsOf<Name extends FineTuneNotebook> =
+  (typeof notebooks)[Name] extends FineTunePage<infer Results> ? Results : never;
+
+/** Parameters of a fine-tuning notebook; `undefined` means the scale's default. */
+export interface FineTuneParameters {
+  scale: Scale;
+  /** See `openData`. */
+  data?: string;
+  /** A network by name (see `backbone`); by default the scale's. */
+  backbone?: string;
+  /** A segmentation head by name (see `segmenter`); by default the backbone's. */
+  head?: string;
+  /**
+   * The arms, with commas between: `random`, `imagenet`, `coco`, run folders, files of weights. By default random, ImageNet
+   * where there are such weights of the backbone, and every finished pretraining of this scale whose backbone fits.
+   */
+  init?: string;
+  folds?: number;
+  seeds?: number;
+  /** Passes over the training patches, or steps: not both. */
+  epochs?: number;
+  steps?: number;
+  batchSize?: number;
+  learningRate?: number;
+  precision?: Precision;
+  /** How many training patients' labels are used; by default all. */
+  labels?: number;
+  /** The first of the seeds. */
+  seed?: number;
+}
+
+/** Everything that makes a fine-tuning experiment. */
+export interface FineTuneExperiment<Results extends PatientResults> extends FineTuneRecipe {
+  notebook: string;
+  scale: Scale;
+  task: FineTuneTask<Results>;
+  /** Of the first seed; its weights to begin with are the arm's. */
+  settings: Omit<PretrainSettings, 'init'>;
+  /** The user's data; undefined for the scale's own. */
+  data: string | undefined;
+  /** The definition at paper scale, and the synthetic cohort to draw at the others without user data. */
+  definition: string;
+  synthetic: SyntheticDatasetOptions | null;
+  /** Share of the patches of test patients. */
+  heldOut: number;
+  /** What the arms are asked to begin with; undefined: what there is. */
+  init: readonly string[] | undefined;
+  labels: number | undefined;
+  /** The same at paper scale, for the page. */
+  paper: FineTuneRecipe;
+}
+
+export function isFineTuning(notebook: string): notebook is FineTuneNotebook {
+  return Object.hasOwn(notebooks, notebook);
+}
+
+/**
+ * A fine-tuning experiment: the recipe of its scale, overridden by parameters. The learning rate scales linearly with the
+ * batch size, unless it is given too.
+ *
+ * @throws RangeError that names the parameter, its valid values, and the given one
+ */
+export function fineTuneExperiment<Name extends FineTuneNotebook>(
+  notebook: Name,
+  parameters: FineTuneParameters,
+): FineTuneExperiment<ResultsOf<Name>> {
+  if (!isFineTuning(notebook)) {
+    throw new RangeError(`${notebook as string} is not a fine-tuning notebook: ${Object.keys(notebooks).join(', ')}`);
+  }
+  const { task, dataset, cohorts, recipes } = notebooks[notebook] as unknown as FineTunePage<ResultsOf<Name>>;
+  const { scale, data, init, epochs, steps, batchSize, learningRate, precision, seed = 1 } = parameters;
+  if (!Object.hasOwn(recipes, scale)) {
+    throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
+  }
+  checkTraining(parameters);
+  for (const name of ['steps', 'folds', 'seeds', 'labels'] as const) checkWhole(name, parameters[name], 1);
+  if (epochs !== undefined && steps !== undefined) {
+    throw new RangeError(`give epochs or steps; got epochs ${epochs} and steps ${steps}`);
+  }
+  const starts = init?.split(',').map((each) => each.trim());
+  checkParameter(
+    'init',
+    starts,
+    (each) => !each.includes('') && new Set(each).size === each.length,
+    'different arms with commas between: random, imagenet, coco, run folders, files',
+  );
+  const given = parameters.backbone === undefined ? undefined : backbone(parameters.backbone);
+  const head = parameters.head as SegmentationHeadName | undefined;
+  if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
+  const recipe = recipes[scale](given, head);
+  const { settings } = recipe;
+  return {
+    ...recipe,
+    ...{ notebook, scale, task, data, definition: dataset, init: starts, labels: parameters.labels },
+    synthetic: scale === 'paper' ? null : cohorts[scale],
+    heldOut: heldOutShares[scale],
+    folds: parameters.folds ?? recipe.folds,
+    seeds: parameters.seeds ?? recipe.seeds,
+    batchSize: batchSize ?? recipe.batchSize,
+    settings: {
+      ...settings,
+      seed,
+      ...(epochs !== undefined && { epochs, steps: undefined }),
+      ...(steps !== undefined && { steps, epochs: undefined }),
+      precision: precision ?? settings.precision,
+      learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
+    },
+    paper: recipes.paper(given, head),
+  };
+}
