@@ -7,10 +7,37 @@ export {
   experimentDataset,
 } from './compile-datasets.js';
 export {
+  type FineTuneExperiment,
+  type FineTuneNotebook,
+  type FineTuneParameters,
+  fineTuneExperiment,
+  isFineTuning,
+} from './finetune.js';
+export { type Arm, type ArmStart, fineTuningArms, type SkippedArm } from './finetune-arms.js';
+export {
+  type FineTuneData,
+  type FineTuneFold,
+  fineTuningData,
+  patchesInOrder,
+  trainingPatches,
+} from './finetune-data.js';
+export { modelFolder, readModel } from './finetune-model.js';
+export {
+  type FineTuneEvent,
+  type FineTuneRun,
+  type FineTuneRuns,
+  fileName,
+  fineTuneRuns,
+  runFineTunings,
+  trainingFolder,
+} from './finetune-runs.js';
+export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
+export {
   isPretraining,
   type PretrainExperiment,
   type PretrainParameters,
   pretrainExperiment,
+  splitName,
 } from './pretrain.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 export { type PretrainingData, pretrainingData } from './pretraining-data.js';

@@ -26,6 +26,14 @@ export function isPretraining(notebook: string): boolean {
   return Object.hasOwn(notebooks, notebook);
 }
 
+/** The notebooks with the names of their methods. */
+export function pretrainingNotebooks(): { notebook: string; name: string }[] {
+  return Object.entries(notebooks).map(([notebook, { demo }]) => ({ notebook, name: demo().method.name }));
+}
+
+/** What the split is called in a run's provenance. */
+export const splitName = 'training and held-out patches';
+
 /** Parameters of a pretraining notebook; `undefined` means the scale's default. */
 export interface PretrainParameters {
   scale: Scale;

@@ -28,6 +28,7 @@ export {
   trainingSteps,
   untrainedEncoder,
 } from './pretrain.js';
+export { SharedStep } from './shared-step.js';
 export { type SimclrOptions, simclr } from './simclr.js';
 export { type SupervisedOptions, supervised } from './supervised.js';
 export { weightedCrossEntropy } from './weighted-cross-entropy.js';

@@ -14,6 +14,7 @@ import {
 import { initialWeights } from './initial-weights.js';
 import { drawViews, type Method, type MethodStart, objectiveOf, type TrainingLength } from './method.js';
 import { type OptimizerSettings, optimizerOf, schedulesOf } from './optimizer-settings.js';
+import type { SharedStep } from './shared-step.js';
 
 /** How a method is trained: plain values, which stand on pages and in a run's identity. */
 export interface PretrainSettings extends OptimizerSettings {
@@ -58,6 +59,8 @@ export interface PretrainOptions {
   /** See `train`. */
   best?: TrainOptions['best'];
   convAlgorithms?: ConvAlgorithms;
+  /** Saves compiling in trainings one after the other; not with `convAlgorithms` or replicas. */
+  shared?: SharedStep;
   replicas?: Replicas;
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
@@ -86,12 +89,16 @@ export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { monitors = [], checkpoint, best, convAlgorithms, replicas, onEvent, signal } = options;
+  const { monitors = [], checkpoint, best, convAlgorithms, shared, replicas, onEvent, signal } = options;
+  if (shared && (convAlgorithms || replicas)) {
+    throw new RangeError('a shared step is of one replica, and of the usual form of convolutions');
+  }
   const { start, initialFiles, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
     const trained = await train({
       ...{ ...training, best, convAlgorithms, replicas, onEvent, signal },
+      compiled: shared?.of(method, options, training),
       checkpoint: checkpoint && {
         ...checkpoint,
         identity: identityOf(method, options, training.objective, checkpoint.identity),

@@ -1,7 +1,7 @@
 import { canonicalJson, digestOfFile, interruptSignal, key } from '../base/index.js';
 import { disposeTensors, writeSafetensors } from '../engine/index.js';
 import { colorHistograms, compareFeatures, type FeatureComparison } from '../evaluate/index.js';
-import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
+import { type PretrainExperiment, type PretrainingData, splitName } from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
 import {
   initialWeights,
@@ -103,7 +103,7 @@ export async function pretrainingFacts(
   const trained: Metric = { name: 'patches trained on', value: train.count, about: report.title };
   return {
     data: [{ name: report.dataset, origin: report.origin, licence: report.licence, synthetic, sha256 }],
-    splits: { 'training and held-out patches': split.sha256 },
+    splits: { [splitName]: split.sha256 },
     weights: {
       ...firstWeights,
       'backbone.safetensors': await digestOfFile(weights),

@@ -25,4 +25,4 @@ export { withRateFactors } from './rate-factors.js';
 export { type Replicas, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
-export { type Step, type StepOptions, trainingStep } from './training-step.js';
+export { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';

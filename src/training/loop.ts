@@ -3,7 +3,6 @@ import { InterruptedError, type Key } from '../base/index.js';
 import {
   autotuneConvolutions,
   ConvAlgorithms,
-  compile,
   disposeTensors,
   type Precision,
   type Tensors,
@@ -23,7 +22,7 @@ import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
 import type { Schedule } from './schedules.js';
-import { type Step, type StepOptions, trainingStep } from './training-step.js';
+import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
 
 /** What a training reports while it runs. `step` counts finished steps. */
 export type TrainingEvent =
@@ -90,6 +89,8 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
    */
   convAlgorithms?: ConvAlgorithms;
+  /** The step, compiled for an earlier training that differs in its numbers only; the caller's to dispose of. */
+  compiled?: CompiledStep<Name>;
   checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
   /**
    * The metric of an evaluation by which models are compared, higher ones better unless `lowest`. The best one's checkpoint
@@ -195,12 +196,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     if (isBetter) await emit({ kind: 'best', step: done, score });
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
-  const step = compile(stepFunction, {
-    name: 'the training step',
-    precision,
-    convAlgorithms: forms,
-    donate: [0],
-  });
+  const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
   const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
     const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
     const { measured, table } = await autotuneConvolutions(stepFunction, inputs, {
@@ -290,7 +286,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     throw error;
   } finally {
     await batches.dispose();
-    step.dispose();
+    if (step !== options.compiled) step.dispose();
   }
 }
 

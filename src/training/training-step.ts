@@ -1,5 +1,14 @@
 import type { Key } from '../base/index.js';
-import { getTensor, mapTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
+import {
+  type Compiled,
+  type CompileOptions,
+  compile,
+  getTensor,
+  mapTensors,
+  type Tensor,
+  type Tensors,
+  tf,
+} from '../engine/index.js';
 import { accumulateGradients } from './accumulate-gradients.js';
 import type { TrainingTensors } from './checkpoint.js';
 import { clipGradients } from './clip.js';
@@ -32,6 +41,16 @@ export type Step<Name extends string = never> = (
   scheduled: Scheduled<Name>,
   random: Key,
 ) => { tensors: TrainingTensors; metrics: Tensors; squares: { parameters: Tensor; gradients: Tensor } };
+
+/** A training step as one TensorFlow function; a run disposes of the tensors that it starts from. */
+export type CompiledStep<Name extends string = never> = Compiled<Parameters<Step<Name>>, ReturnType<Step<Name>>>;
+
+export function compiledStep<Name extends string>(
+  step: Step<Name>,
+  options: Pick<CompileOptions, 'precision' | 'convAlgorithms'>,
+): CompiledStep<Name> {
+  return compile(step, { ...options, name: 'the training step', donate: [0] });
+}
 
 /**
  * The training step of every objective: gradients (with loss scaling, in micro-batches), their mean over replicas, clip,

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { disposeTensors, readSafetensors, type Tensors, withPrefix, writeSafetensors } from '../engine/index.js';
+import type { Encoder } from '../evaluate/index.js';
+import { fromTorch, type ModelTensors, toTorch } from '../models/index.js';
+import type { AnyMethod } from '../pretrain/index.js';
+import type { Run } from '../runs/index.js';
+import type { FineTuneRun } from './finetune-runs.js';
+
+const backboneFile = 'backbone.safetensors';
+const headFile = 'head.safetensors';
+
+/** Where the model of an arm is kept, that of its first fold and seed. */
+export const modelFolder = (run: Run, { name }: Pick<FineTuneRun, 'name'>) => run.file(`models/${name}`);
+
+/** Writes a fine-tuned model: the backbone with timm's names, which other trainings can begin with, and the rest. */
+export async function saveModel(
+  folder: string,
+  { method, model, encoder }: { method: AnyMethod; model: ModelTensors; encoder: Encoder },
+  { arm, run }: { arm: string; run: string },
+): Promise<void> {
+  const own = new Set([encoder.model.parameters, encoder.model.state].flatMap((tensors) => Object.values(tensors)));
+  const rest = (tensors: Tensors) => Object.fromEntries(Object.entries(tensors).filter(([, tensor]) => !own.has(tensor)));
+  const metadata = { method: method.name, backbone: method.backbone.name, arm, run };
+  const files = {
+    [backboneFile]: encoder.model,
+    [headFile]: { parameters: rest(model.parameters), state: rest(model.state) },
+  };
+  for (const [name, part] of Object.entries(files)) {
+    const tensors = toTorch(part);
+    await writeSafetensors(join(folder, name), tensors, metadata);
+    disposeTensors(tensors);
+  }
+}
+
+/** Reads a model that `saveModel` wrote, for predictions; the caller's to dispose of. */
+export async function readModel(folder: string): Promise<ModelTensors> {
+  const [backbone, head] = await Promise.all(
+    [backboneFile, headFile].map(async (name) => {
+      const { tensors } = await readSafetensors(join(folder, name));
+      const model = fromTorch(tensors);
+      disposeTensors(tensors);
+      return model;
+    }),
+  );
+  const joined = (part: 'parameters' | 'state') => ({ ...withPrefix(backbone![part], 'backbone.'), ...head![part] });
+  return { parameters: joined('parameters'), state: joined('state') };
+}

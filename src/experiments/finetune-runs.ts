@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonicalJson, sha256 } from '../base/index.js';
+import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
+import type { PatientResults, Run as ArmRun } from '../evaluate/index.js';
+import { fineTune } from '../finetune/index.js';
+import { SharedStep, trainingSteps } from '../pretrain/index.js';
+import { EventLog, type Run } from '../runs/index.js';
+import type { TrainingEvent } from '../training/index.js';
+import type { FineTuneExperiment } from './finetune.js';
+import type { Arm, ArmStart } from './finetune-arms.js';
+import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
+import { modelFolder, saveModel } from './finetune-model.js';
+import type { TaskPredictor } from './finetune-recipe.js';
+import { validationMonitor } from './finetune-validation.js';
+
+/** One fine-tuning of an experiment. */
+export interface FineTuneRun {
+  arm: string;
+  /** Names its files. */
+  name: string;
+  start: ArmStart;
+  /** From 0. */
+  fold: number;
+  seed: number;
+}
+
+export interface FineTuneRuns<Results extends PatientResults> {
+  /** By arm, for `compareArms`: a fold and a seed together are a fine-tuning seed. */
+  arms: Record<string, ArmRun<Results>[]>;
+  runs: readonly (FineTuneRun & { results: Results })[];
+}
+
+/** What happens in a run; or that it was finished before. */
+export type FineTuneEvent = TrainingEvent | { kind: 'kept'; step: number };
+
+/** The fine-tunings of an experiment: all arms in turn, so that each fold and seed is compared as soon as it is done. */
+export function fineTuneRuns<Results extends PatientResults>(
+  { folds, seeds, settings }: FineTuneExperiment<Results>,
+  arms: readonly Arm[],
+): FineTuneRun[] {
+  const first = settings.seed as number;
+  const every = (count: number) => Array.from({ length: count }, (_, place) => place);
+  return every(seeds).flatMap((place) =>
+    every(folds).flatMap((fold) =>
+      arms.flatMap(({ name: arm, starts }) =>
+        starts.map((start) => {
+          const seed = first + place;
+          const from = starts.length > 1 ? `-pretraining-${start.pretrainingSeed}` : '';
+          return { arm, start, fold, seed, name: `${fileName(arm)}${from}-fold-${fold + 1}-seed-${seed}` };
+        }),
+      ),
+    ),
+  );
+}
+
+/** A name of an arm that a file can have. */
+export function fileName(arm: string): string {
+  return arm.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+}
+
+/**
+ * Fine-tunes every arm on every fold with every seed, and predicts the test patches. Predictions go into the run's folder
+ * as soon as they are made, with a hash of all that decides them: an interrupted experiment goes on there, within a
+ * training from its checkpoint, and ends with the same bits. Of each arm the first model is kept.
+ *
+ * @throws InterruptedError if `signal` aborts
+ */
+export async function runFineTunings<Results extends PatientResults>(
+  experiment: FineTuneExperiment<Results>,
+  data: FineTuneData,
+  arms: readonly Arm[],
+  { run, onEvent, signal }: { run: Run; onEvent?: (run: FineTuneRun, event: FineTuneEvent) => void | Promise<void>; signal?: AbortSignal },
+): Promise<FineTuneRuns<Results>> {
+  const { task, method, settings, testTime } = experiment;
+  const planned = fineTuneRuns(experiment, arms);
+  const names = planned.map(({ name }) => name);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice !== undefined) throw new RangeError(`two arms have files of the name ${twice}: rename one`);
+  const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
+  const predictor = task.predictor({ method, view, testTime });
+  const validator = task.predictor({ method, view, testTime: 'none' });
+  const shared = new SharedStep();
+  const done: (FineTuneRun & { results: Results })[] = [];
+  const context = { experiment, data, run, predictor, validator, shared, signal };
+  try {
+    for (const each of planned) {
+      const predictions = await predictionsOf(each, { ...context, onEvent: (event) => onEvent?.(each, event) });
+      const results = await task.results(predictions, data.test);
+      disposeTensors(predictions);
+      done.push({ ...each, results });
+    }
+  } finally {
+    for (const part of [predictor, validator, shared]) part.dispose();
+  }
+  const byArm: Record<string, ArmRun<Results>[]> = {};
+  for (const { arm, start, fold, seed, results } of done) {
+    const fineTuningSeed = (seed - (settings.seed as number)) * experiment.folds + fold;
+    byArm[arm] = [...(byArm[arm] ?? []), { results, pretrainingSeed: start.pretrainingSeed, fineTuningSeed }];
+  }
+  return { arms: byArm, runs: done };
+}
+
+interface Context<Results extends PatientResults> {
+  experiment: FineTuneExperiment<Results>;
+  data: FineTuneData;
+  run: Run;
+  predictor: TaskPredictor;
+  validator: TaskPredictor;
+  shared: SharedStep;
+  onEvent: (event: FineTuneEvent) => void | Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** Where a fine-tuning keeps its checkpoints and its events. */
+export const trainingFolder = (run: Run, name: string) => join(run.checkpoints, name);
+
+/** The predictions for the test patches: kept ones, or those of the model that is trained now. */
+async function predictionsOf<Results extends PatientResults>(
+  each: FineTuneRun,
+  { experiment, data, run, predictor, validator, shared, onEvent, signal }: Context<Results>,
+): Promise<Tensors> {
+  const { method, task, patience, testTime, monitorEvery: everySteps, checkpointEvery } = experiment;
+  const { name, start, fold, seed } = each;
+  const batches = trainingPatches(experiment, data, each);
+  const held = data.folds[fold]!.validation;
+  const validation = held.length > 0 ? patchesInOrder(experiment, data, held) : undefined;
+  const settings = settingsOf(experiment, each, batches.stepsPerEpoch);
+  const identity = {
+    ...run.parts,
+    'initial weights': canonicalJson(start.files),
+    settings: canonicalJson({ ...settings, patience, everySteps, testTime }),
+    method: canonicalJson({ name: method.name, settings: method.settings, views: method.views }),
+    backbone: method.backbone.name,
+    patches: canonicalJson([batches.identity, validation?.identity, data.test.identity]),
+  };
+  const path = run.file(`predictions/${name}.safetensors`);
+  const hash = sha256(canonicalJson(identity));
+  const kept = await predictionsIn(path, hash);
+  if (kept) {
+    await onEvent({ kind: 'kept', step: trainingSteps(settings, batches) });
+    return kept;
+  }
+  const folder = trainingFolder(run, name);
+  const log = await EventLog.open(join(folder, 'events.jsonl'));
+  const { model, encoder, steps, initialFiles } = await fineTune(method, {
+    ...{ settings, batches, shared, signal },
+    monitors: validation ? [validationMonitor(task, { predictor: validator, source: validation, everySteps, signal })] : [],
+    checkpoint: { folder, everySteps: checkpointEvery, identity: run.parts, log },
+    earlyStop: validation && patience !== undefined ? { metric: 'validation', patience } : undefined,
+    async onEvent(event) {
+      await log.append({ ...event });
+      await onEvent(event);
+    },
+  });
+  try {
+    if (canonicalJson(initialFiles) !== canonicalJson(start.files)) {
+      throw new Error(`${start.init}: its files have changed since the arms were found`);
+    }
+    const predictions = await predictor.predict(model, data.test, { signal });
+    if (fold === 0 && seed === experiment.settings.seed) {
+      await saveModel(modelFolder(run, each), { method, model, encoder }, { arm: each.arm, run: run.identity.hash });
+    }
+    await writeSafetensors(path, predictions, { identity: hash });
+    await run.emit({ kind: 'fine-tuned', run: name, steps });
+    for (const file of await readdir(folder)) if (file.endsWith('.safetensors')) await rm(join(folder, file));
+    return predictions;
+  } finally {
+    disposeTensors(model.parameters, model.state);
+  }
+}
+
+async function predictionsIn(path: string, hash: string): Promise<Tensors | undefined> {
+  if (!existsSync(path)) return undefined;
+  const file = await openSafetensors(path);
+  await file.close();
+  return file.metadata.identity === hash ? (await readSafetensors(path)).tensors : undefined;
+}
+
+function settingsOf<Results extends PatientResults>(
+  { settings, warmupEpochs }: FineTuneExperiment<Results>,
+  { start, seed }: FineTuneRun,
+  stepsPerEpoch: number,
+) {
+  const steps = trainingSteps(settings, { stepsPerEpoch });
+  const warmup = warmupEpochs === undefined ? settings.warmup : Math.min(0.5, (warmupEpochs * stepsPerEpoch) / steps);
+  return { ...settings, seed, warmup, init: start.init };
+}

@@ -1,0 +1,29 @@
+import { disposeTensors } from '../engine/index.js';
+import { measure, type Monitor, type PatientResults } from '../evaluate/index.js';
+import type { BatchSource } from '../input/index.js';
+import type { FineTuneTask, TaskPredictor } from './finetune-recipe.js';
+
+/** Measures a task's main metric on validation patches, without influence on the training, as `validation`. */
+export function validationMonitor<Results extends PatientResults>(
+  { metrics, main, results: resultsOf }: FineTuneTask<Results>,
+  options: { predictor: TaskPredictor; source: BatchSource; everySteps: number; signal?: AbortSignal },
+): Monitor {
+  const { predictor, source, everySteps, signal } = options;
+  const metric = metrics[main]!;
+  return {
+    everySteps,
+    panel: { title: `validation, ${metric.label}`, metrics: ['validation'] },
+    async run(_, model) {
+      const predictions = await predictor.predict(model, source, { signal });
+      try {
+        const { value } = measure({ main: metric }, await resultsOf(predictions, source)).main;
+        if (value === null) return {};
+        return { validation: value };
+      } finally {
+        disposeTensors(predictions);
+      }
+    },
+    // The predictor is shared with other trainings.
+    dispose: () => {},
+  };
+}
