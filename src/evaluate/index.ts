@@ -9,7 +9,6 @@ export {
   groupsOf,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
-export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export {
   type Encoder,
   type EvaluationView,
@@ -18,8 +17,10 @@ export {
   FeatureExtractor,
   type Features,
 } from './features.js';
+export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
+export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export { type ReliabilityBin, reliabilityCurve } from './metrics/calibration.js';
 export {
   type ClassificationReport,
@@ -37,7 +38,6 @@ export {
   segmentationReport,
 } from './metrics/segmentation.js';
 export { SegmentationCounts, type SegmentedCases, type SegmentedImage } from './metrics/segmentation-counts.js';
-export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export {
   accuracyMonitor,
   alignmentMonitor,
@@ -47,6 +47,7 @@ export {
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';
+export { nearestPrototype } from './prototypes.js';
 export {
   type ClassGap,
   type ColorQuestion,
@@ -75,4 +76,3 @@ export {
 } from './statistics/intervals.js';
 export { mcnemarTest } from './statistics/mcnemar.js';
 export type { SeedSpread } from './statistics/seed-spread.js';
-export { nearestPrototype } from './prototypes.js';

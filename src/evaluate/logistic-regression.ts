@@ -58,7 +58,15 @@ export async function fitLogisticRegression(
     gradients(parameters, ({ weights, bias }) => {
       const logits = tf.matMul(x, weights!, false, true).add(bias!);
       const crossEntropy = tf.logSumExp(logits, 1).sub(logits.mul(y).sum(1)).mul(share).sum();
-      return { loss: crossEntropy.add(weights!.square().sum().div(2 * cost)) as Tensor, extra: {} };
+      return {
+        loss: crossEntropy.add(
+          weights!
+            .square()
+            .sum()
+            .div(2 * cost),
+        ) as Tensor,
+        extra: {},
+      };
     }),
   );
   try {
@@ -81,7 +89,10 @@ export async function fitLogisticRegression(
       { maxIterations, tolerance },
     );
     // Back to features as they come.
-    const weights = Float32Array.from({ length: classes * width }, (_, place) => solution.point[place]! * scale[place % width]!);
+    const weights = Float32Array.from(
+      { length: classes * width },
+      (_, place) => solution.point[place]! * scale[place % width]!,
+    );
     const bias = Float32Array.from({ length: classes }, (_, label) => {
       let shift = 0;
       for (let column = 0; column < width; column++) shift += weights[label * width + column]! * mean[column]!;
@@ -109,7 +120,9 @@ export async function predictProbabilities(
   if (features.width !== width) throw new RangeError(`features have width ${features.width}, the classifier ${width}`);
   const probabilities = tf.tidy(() => {
     const rows = tf.tensor2d(features.values, [features.count, width]);
-    return tf.softmax(tf.matMul(rows, tf.tensor2d(weights, [classes, width]), false, true).add(tf.tensor1d(bias))) as Tensor;
+    return tf.softmax(
+      tf.matMul(rows, tf.tensor2d(weights, [classes, width]), false, true).add(tf.tensor1d(bias)),
+    ) as Tensor;
   });
   try {
     return await probabilities.data<'float32'>();
@@ -123,7 +136,8 @@ function standardization({ values, count, width }: Features): { mean: Float32Arr
   const [sums, squares] = [new Float64Array(width), new Float64Array(width)];
   for (let place = 0; place < values.length; place++) sums[place % width]! += values[place]!;
   const mean = Float32Array.from(sums, (sum) => sum / count);
-  for (let place = 0; place < values.length; place++) squares[place % width]! += (values[place]! - mean[place % width]!) ** 2;
+  for (let place = 0; place < values.length; place++)
+    squares[place % width]! += (values[place]! - mean[place % width]!) ** 2;
   const scale = Float32Array.from(squares, (sum) => (sum / count > 1e-12 ? 1 / Math.sqrt(sum / count) : 0));
   return { mean, scale };
 }

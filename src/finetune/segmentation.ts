@@ -30,8 +30,8 @@ export interface SegmentationOptions {
 export function segmentation(options: SegmentationOptions): Method {
   const { backbone, head, dropout, views, loss, weighted, ignore } = options;
   const networkOf = (classes: number) => segmenter({ backbone, head, dropout, classes });
-  // Refuses a head that does not fit.
-  networkOf(2);
+  // A pass finds the number of classes in the weights.
+  const { apply } = networkOf(2);
   return {
     name: 'Segmentation',
     settings: { head, dropout: dropout ?? null, loss, weighted, ignore: ignore ?? null },
@@ -44,16 +44,14 @@ export function segmentation(options: SegmentationOptions): Method {
       const classes = start.classNames.length;
       checkIgnored(ignore, classes);
       const { parameters, state } = networkOf(classes).initialize(key, start.backbone);
-      return { parameters, state: { ...state, [weightName]: weightsOf(start, weighted) } };
+      return { parameters, state: weighted ? { ...state, [weightName]: weightsOf(start) } : state };
     },
     loss(model, { views: [images], masks }, { random }) {
-      const weights = getTensor(model.state, weightName);
-      const network = networkOf(weights.size);
-      const { outputs: logits, state } = network.apply(model, images!, { training: true, key: random });
+      const { outputs: logits, state } = apply(model, images!, { training: true, key: random });
       const classes = masks![0]!;
       const losses: Tensor[] = [];
       if (loss !== 'dice') {
-        const classWeights = weighted ? weights : undefined;
+        const classWeights = weighted ? getTensor(model.state, weightName) : undefined;
         losses.push(crossEntropy(logits, classes, { ignoreLabel: ignore, classWeights }));
       }
       if (loss !== 'cross-entropy') losses.push(diceLoss(logits, classes, { ignore }));
@@ -63,18 +61,16 @@ export function segmentation(options: SegmentationOptions): Method {
         metrics: { accuracy: pixelAccuracy(logits, classes, ignore) },
       };
     },
-    predict: (model, images) =>
-      networkOf(getTensor(model.state, weightName).size).apply(model, images, { training: false }).outputs,
+    predict: (model, images) => apply(model, images, { training: false }).outputs,
     chanceLoss: loss === 'cross-entropy' ? ({ dataset }) => Math.log(dataset.classNames.length) : undefined,
     encoder: (model) => subModel(model, 'backbone'),
   };
 }
 
-/** A weight for each class, `[classes]`: so a model knows how many it has. */
+/** A weight for each class, `[classes]`. */
 const weightName = 'loss.weight';
 
-function weightsOf({ classNames, pixels }: MethodStart, weighted: boolean): Tensor {
-  if (!weighted) return tf.ones([classNames.length]);
+function weightsOf({ pixels }: MethodStart): Tensor {
   if (!pixels) throw new TypeError('weights of classes are taken from the counts of their pixels, and there are none');
   if (pixels.every((count) => count === 0)) throw new RangeError('no pixel of the masks has a class: all are ignored');
   return tf.tensor1d(inverseFrequencies(pixels));
