@@ -135,8 +135,10 @@ export {
 // Settings of the experiments.
 
 export {
+  compareFineTunings,
   compileExperiment,
   compileFacts,
+  fineTuneExperiment,
   pretrainExperiment,
   pretrainingData,
 } from './experiments/index.js';
@@ -148,8 +150,12 @@ export {
   compareWithBaselines,
   compileWithProgress,
   display,
+  findArms,
+  fineTuneArms,
+  fineTuningFacts,
   html,
   modelTable,
+  openFineTuningData,
   openPretrainingData,
   prepareDataset,
   pretrainingFacts,
@@ -163,6 +169,9 @@ export {
   showDefinition,
   showFeatureMap,
   showFigure,
+  showFineTuningData,
+  showFineTunings,
+  showFrozenFeatures,
   showImageGrid,
   showPatches,
   showPretrainingData,

@@ -14,6 +14,7 @@ export {
   isFineTuning,
 } from './finetune.js';
 export { type Arm, type ArmStart, fineTuningArms, type SkippedArm } from './finetune-arms.js';
+export { compareFineTunings, comparisonFamily } from './finetune-comparison.js';
 export {
   type FineTuneData,
   type FineTuneFold,
@@ -32,6 +33,7 @@ export {
   trainingFolder,
 } from './finetune-runs.js';
 export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
+export { type FrozenFeatureResults, frozenClassifiers, frozenFeatures } from './frozen-features.js';
 export {
   isPretraining,
   type PretrainExperiment,
@@ -40,5 +42,5 @@ export {
   splitName,
 } from './pretrain.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
-export { type PretrainingData, pretrainingData } from './pretraining-data.js';
+export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export { smallViews } from './small-scale.js';

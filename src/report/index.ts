@@ -7,6 +7,10 @@ export { showCompiled, showCounts, showDatasetCard, showDefinition, showSlideLis
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
 export { showFeatureMap } from './feature-map.js';
 export { type Figure, showFigure } from './figure.js';
+export { findArms } from './finetune-arms.js';
+export { openFineTuningData, showFineTuningData } from './finetune-data.js';
+export { fineTuningFacts, firstRuns, showFineTunings } from './finetune-results.js';
+export { fineTuneArms } from './finetune-runs.js';
 export { writeGallery } from './gallery.js';
 export {
   drawImageGrid,
@@ -26,6 +30,7 @@ export { showReconstructions } from './reconstructions.js';
 export { resultsFrame } from './results-table.js';
 export { display, html } from './show.js';
 export { comparisonMetrics, showComparison } from './show-comparison.js';
+export { showFrozenFeatures } from './show-frozen-features.js';
 export { showPatches } from './show-patches.js';
 export { showSettings } from './show-settings.js';
 export { showSiteLeakage } from './show-site-leakage.js';

@@ -1,6 +1,11 @@
 import { interruptSignal } from '../base/index.js';
 import { groupsOf } from '../evaluate/index.js';
-import { type PretrainExperiment, type PretrainingData, pretrainingData } from '../experiments/index.js';
+import {
+  type OpenDataWatch,
+  type PretrainExperiment,
+  type PretrainingData,
+  pretrainingData,
+} from '../experiments/index.js';
 import type { Run } from '../runs/index.js';
 import { escapeMarkup } from './html.js';
 import { showImageGrid } from './image-grid.js';
@@ -9,8 +14,8 @@ import { display, html } from './show.js';
 import { patchGridImages, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
 
-/** Opens the data of an experiment (see `pretrainingData`), with progress of drawing and cutting. */
-export async function openPretrainingData(experiment: PretrainExperiment, run: Run): Promise<PretrainingData> {
+/** Progress of drawing and cutting, for data that are opened. */
+export function openingData(): OpenDataWatch {
   const bars = new Map<string, Progress>();
   const show = (title: string, done: number, total: number) => {
     let bar = bars.get(title);
@@ -21,11 +26,16 @@ export async function openPretrainingData(experiment: PretrainExperiment, run: R
     bar.update(done);
     if (done === total) bar.finish();
   };
-  const data = await pretrainingData(experiment, {
+  return {
     onDraw: (done, total) => show('synthetic slides drawn', done, total),
     onCompile: ({ done, total }) => show('compiled', done, total),
     signal: interruptSignal(),
-  });
+  };
+}
+
+/** Opens the data of an experiment (see `pretrainingData`), with progress of drawing and cutting. */
+export async function openPretrainingData(experiment: PretrainExperiment, run: Run): Promise<PretrainingData> {
+  const data = await pretrainingData(experiment, openingData());
   await run.emit({ kind: 'data', understood: data.understood, split: data.split.sha256, storage: data.train.storage });
   return data;
 }

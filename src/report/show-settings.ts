@@ -1,9 +1,9 @@
 import type { ViewRecipe } from '../augment/index.js';
-import type { PretrainExperiment, PretrainRecipe } from '../experiments/index.js';
+import type { FineTuneRecipe, PretrainRecipe } from '../experiments/index.js';
 import { showTable } from './table.js';
 
 /** Shows an experiment's settings beside the paper's, a row each. */
-export async function showSettings(experiment: PretrainExperiment): Promise<void> {
+export async function showSettings(experiment: PretrainRecipe & { paper: PretrainRecipe }): Promise<void> {
   const [here, paper] = [flat(experiment), flat(experiment.paper)];
   // A setting that only one of the two has keeps its place.
   const names = [...new Set([...Object.keys(here), ...Object.keys(paper)])].filter(
@@ -15,13 +15,9 @@ export async function showSettings(experiment: PretrainExperiment): Promise<void
   );
 }
 
-function flat({
-  method,
-  settings,
-  batchSize,
-  imageSize,
-  balanced = false,
-}: PretrainRecipe | PretrainExperiment): Record<string, unknown> {
+function flat(recipe: PretrainRecipe): Record<string, unknown> {
+  const { method, settings, batchSize, imageSize, balanced = false } = recipe;
+  const { folds, seeds, warmupEpochs, patience, testTime } = recipe as Partial<FineTuneRecipe>;
   const views: Record<string, unknown> = {};
   for (const [title, recipe] of viewsByTitle(method.views)) {
     for (const [name, value] of Object.entries(recipe)) views[`${title}, ${name}`] = value;
@@ -39,6 +35,7 @@ function flat({
     batchSize,
     balanced,
     imageSize,
+    ...{ folds, seeds, warmupEpochs, patience, 'test time': testTime },
     ...views,
   };
 }

@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { digestOfFile, writeFileAtomic } from '../base/index.js';
+import { type ArmComparison, comparisonCsv, comparisonLatex, comparisonRows, type PatientResults } from '../evaluate/index.js';
+import {
+  type Arm,
+  type FineTuneData,
+  type FineTuneExperiment,
+  type FineTuneRuns,
+  modelFolder,
+  splitName,
+} from '../experiments/index.js';
+import type { Metric, Run } from '../runs/index.js';
+import { showChart } from './chart.js';
+import { intervalChart } from './charts.js';
+import { escapeMarkup } from './html.js';
+import { display, html } from './show.js';
+import { showTable } from './table.js';
+
+/**
+ * Shows what arms were worth: the main metric with intervals as a chart, all metrics, the differences of the family, the
+ * spread by source, and below what must be said of them.
+ *
+ * @param options.main the metric of the chart
+ * @param options.save also writes the chart to this PNG file
+ * @param options.table also writes all numbers to a CSV and a LaTeX file, of this path and `.csv` or `.tex`
+ */
+export async function showFineTunings(
+  comparison: ArmComparison,
+  { main, save, table }: { main: string; save?: string; table?: string },
+): Promise<void> {
+  const { metrics, values, notes } = comparison;
+  const rows = values.flatMap(({ arm: name, metric, value, interval }) =>
+    metric === main && value.value !== null ? [{ name, value: value.value, low: interval?.low, high: interval?.high }] : [],
+  );
+  const chart = intervalChart(rows, {
+    title: `${metrics[main]} on test patients`,
+    subtitle: values.some(({ interval }) => interval) ? '95 % intervals by patient' : 'too few patients for intervals',
+    valueTitle: metrics[main]!,
+  });
+  await showChart(chart.spec, { alt: chart.alt, save });
+  const { arms, differences, spread } = comparisonRows(comparison);
+  await showTable(arms, { caption: 'Mean over the runs of an arm, with its 95 % interval by patient' });
+  if (differences.length > 0) await showTable(differences, { caption: 'Differences, paired by patient' });
+  await showTable(
+    spread.filter(({ Metric }) => Metric === metrics[main]),
+    { caption: 'Standard deviations by source' },
+  );
+  await display(html(`<p>${notes.map(escapeMarkup).join('<br>')}</p>`));
+  if (table === undefined) return;
+  await writeFileAtomic(`${table}.csv`, `${comparisonCsv(comparison)}\n`);
+  await writeFileAtomic(`${table}.tex`, comparisonLatex(comparison));
+}
+
+/** Collects what a fine-tuning run keeps beside its files, for `run.keep`. */
+export async function fineTuningFacts<Results extends PatientResults>(
+  run: Run,
+  { task: { main } }: FineTuneExperiment<Results>,
+  { dataset, split, by, labelled, test }: FineTuneData,
+  { arms, runs, comparison }: Pick<FineTuneRuns<Results>, 'runs'> & { arms: readonly Arm[]; comparison: ArmComparison },
+) {
+  const weights: Record<string, string> = {};
+  for (const { name, starts } of arms) {
+    for (const { init, files } of starts) {
+      for (const [file, hash] of Object.entries(files)) weights[`first weights of ${name}: ${init}, ${file}`] = hash;
+    }
+  }
+  for (const each of firstRuns(runs)) {
+    for (const file of ['backbone.safetensors', 'head.safetensors']) {
+      weights[`models/${each.name}/${file}`] = await digestOfFile(join(modelFolder(run, each), file));
+    }
+  }
+  const { report, indexSha256: sha256 } = dataset;
+  const about = `${test.count} test patches of ${report.dataset}, split by ${split.by}; labels of ${labelled} ${by}`;
+  const metrics = comparison.values.flatMap(({ arm, metric, value, interval, runs }): Metric[] =>
+    metric === main && value.value !== null
+      ? [
+          {
+            name: `${comparison.metrics[main]}, ${arm}`,
+            value: 100 * value.value,
+            ...(interval && { interval: [100 * interval.low, 100 * interval.high] as const }),
+            unit: '%',
+            about: `${about}; ${runs} runs; ${interval?.method ?? 'too few patients for an interval'}`,
+          },
+        ]
+      : [],
+  );
+  return {
+    data: [
+      {
+        ...{ name: report.dataset, origin: report.origin, licence: report.licence, sha256 },
+        synthetic: report.counts.synthetic > 0,
+      },
+    ],
+    splits: { [splitName]: split.sha256 },
+    weights,
+    metrics,
+  };
+}
+
+/** The run of each arm whose model is kept. */
+export function firstRuns<Of extends { arm: string }>(runs: readonly Of[]): Of[] {
+  return [...new Map([...runs].reverse().map((run) => [run.arm, run])).values()].reverse();
+}
