@@ -82,8 +82,7 @@ export function patchesInOrder<Results extends PatientResults>(
 }
 
 function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize }: FineTuneExperiment<Results>) {
-  // Images with masks are decoded whole.
-  return masks ? { masks } : { imageSize };
+  return { masks, imageSize };
 }
 
 interface Group {

@@ -20,7 +20,7 @@ import { type PredictTilesOptions, predictTiles } from './predict-tiles.js';
 import { TissueRows } from './tissue-rows.js';
 import { windowAxis } from './windows.js';
 
-/** Label of pixels that no class was predicted for. */
+/** Label of pixels that have no class: none was predicted, or nobody annotated them. */
 export const unlabelled = 255;
 
 /** Longest side of the overlay, px. */
