@@ -9,7 +9,6 @@ export {
   groupsOf,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
-export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
 export {
   type Encoder,
   type EvaluationView,
@@ -18,8 +17,10 @@ export {
   FeatureExtractor,
   type Features,
 } from './features.js';
+export { type FewShotClassifier, type FewShotResult, fewShot, fewShotAccuracies } from './few-shot.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
+export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export { type ReliabilityBin, reliabilityCurve } from './metrics/calibration.js';
 export {
   type ClassificationReport,
@@ -28,6 +29,7 @@ export {
   classificationReport,
 } from './metrics/classification.js';
 export { type ClassifiedCases, classifiedCases } from './metrics/classified-cases.js';
+export { type ClassificationError, confidentErrors } from './metrics/confident-errors.js';
 export { type PrecisionRecallPoint, precisionRecallCurve, type RocPoint, rocCurve } from './metrics/curves.js';
 export { type MetricDefinition, type MetricValue, measure, type PatientResults } from './metrics/metric.js';
 export {
@@ -37,7 +39,6 @@ export {
   segmentationReport,
 } from './metrics/segmentation.js';
 export { SegmentationCounts, type SegmentedCases, type SegmentedImage } from './metrics/segmentation-counts.js';
-export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
 export {
   accuracyMonitor,
   alignmentMonitor,
@@ -47,6 +48,7 @@ export {
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';
+export { nearestPrototype } from './prototypes.js';
 export {
   type ClassGap,
   type ColorQuestion,
@@ -75,4 +77,3 @@ export {
 } from './statistics/intervals.js';
 export { mcnemarTest } from './statistics/mcnemar.js';
 export type { SeedSpread } from './statistics/seed-spread.js';
-export { nearestPrototype } from './prototypes.js';

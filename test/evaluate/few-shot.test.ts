@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { fewShot, nearestPrototype } from '../../src/evaluate/index.js';
+import { fewShot, fewShotAccuracies, nearestPrototype } from '../../src/evaluate/index.js';
 
 /** Rows around a center for each class, on a common offset that would hide them from a plain cosine. */
 function clouds(count: number, { classes, spread, seed }: { classes: number; spread: number; seed: number }) {
@@ -18,20 +18,30 @@ const right = (predictions: Int32Array, labels: Int32Array) =>
 
 describe('prototypes', () => {
   it('tell classes apart around a common offset, and never name a class without rows', () => {
-    const [train, test] = [clouds(60, { classes: 4, spread: 0.1, seed: 1 }), clouds(40, { classes: 4, spread: 0.1, seed: 2 })];
+    const [train, test] = [
+      clouds(60, { classes: 4, spread: 0.1, seed: 1 }),
+      clouds(40, { classes: 4, spread: 0.1, seed: 2 }),
+    ];
     const predictions = nearestPrototype(train.features, train.labels, test.features, { classes: 5 });
     expect(right(predictions, test.labels)).toBe(1);
     expect(predictions).not.toContain(4);
   });
 
   it('do not depend on the order of the training rows', () => {
-    const [train, test] = [clouds(40, { classes: 4, spread: 0.6, seed: 3 }), clouds(40, { classes: 4, spread: 0.6, seed: 4 })];
+    const [train, test] = [
+      clouds(40, { classes: 4, spread: 0.6, seed: 3 }),
+      clouds(40, { classes: 4, spread: 0.6, seed: 4 }),
+    ];
     const { values, count, width } = train.features;
     const reversed = {
-      features: { values: Float32Array.from({ length: values.length }, (_, place) => {
-        const [row, column] = [Math.floor(place / width), place % width];
-        return values[(count - 1 - row) * width + column]!;
-      }), count, width },
+      features: {
+        values: Float32Array.from({ length: values.length }, (_, place) => {
+          const [row, column] = [Math.floor(place / width), place % width];
+          return values[(count - 1 - row) * width + column]!;
+        }),
+        count,
+        width,
+      },
       labels: train.labels.slice().reverse(),
     };
     expect(nearestPrototype(reversed.features, reversed.labels, test.features, { classes: 4 })).toEqual(
@@ -41,7 +51,10 @@ describe('prototypes', () => {
 });
 
 describe('few shots', () => {
-  const [train, test] = [clouds(80, { classes: 4, spread: 0.5, seed: 5 }), clouds(80, { classes: 4, spread: 0.5, seed: 6 })];
+  const [train, test] = [
+    clouds(80, { classes: 4, spread: 0.5, seed: 5 }),
+    clouds(80, { classes: 4, spread: 0.5, seed: 6 }),
+  ];
   const classNames = ['a', 'b', 'c', 'd'];
   const options = { classNames, shots: [1, 5, 20], draws: 6, key: key(1) };
 
@@ -57,10 +70,15 @@ describe('few shots', () => {
         return nearestPrototype(features, labels, asked, { classes: 4 });
       },
     });
-    expect(results.map(({ shots, predictions }) => [shots, predictions.length])).toEqual([[1, 6], [5, 6], [20, 6]]);
-    const means = results.map(({ predictions }) =>
-      predictions.reduce((sum, one) => sum + right(one, test.labels) / predictions.length, 0),
-    );
+    expect(results.map(({ shots, predictions }) => [shots, predictions.length])).toEqual([
+      [1, 6],
+      [5, 6],
+      [20, 6],
+    ]);
+    const accuracies = fewShotAccuracies(results, test.labels, 4);
+    // As many rows of each class.
+    expect(accuracies[1]!.values[2]).toBeCloseTo(right(results[1]!.predictions[2]!, test.labels), 12);
+    const means = accuracies.map(({ values }) => values.reduce((sum, value) => sum + value / values.length, 0));
     expect(means[0]).toBeLessThan(means[1]!);
     expect(means[1]).toBeLessThan(means[2]!);
     // Of one draw, the row of one shot is among those of five.
