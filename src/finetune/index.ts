@@ -1,11 +1,12 @@
 export { bitHyperRule } from './bit-rule.js';
-export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.js';
-export { type PredictOptions, type Predictor, predictedViews, predictPatches } from './predict.js';
-export { type Orientation, orientations, type TestTimeAugmentation } from './test-time.js';
-export { diceLoss } from './dice-loss.js';
-export { type SegmentationOptions, segmentation } from './segmentation.js';
 export type { PredictedClass } from './classes.js';
 export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './classify-slide.js';
+export { diceLoss } from './dice-loss.js';
+export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.js';
+export { gradCam } from './grad-cam.js';
 export type { PolygonOptions } from './polygon-file.js';
+export { type PredictOptions, type Predictor, predictedViews, predictPatches } from './predict.js';
 export type { PredictTilesOptions } from './predict-tiles.js';
 export { type SegmentOptions, type SlideSegmentation, segmentSlide, unlabelled } from './segment-slide.js';
+export { type SegmentationOptions, segmentation } from './segmentation.js';
+export { type Orientation, orientations, type TestTimeAugmentation } from './test-time.js';
