@@ -1,4 +1,5 @@
 export { writeApiPages } from './api-pages.js';
+export type { ArmResults } from './arm-results.js';
 export { auditPage, type NamedAudit } from './audit-page.js';
 export { type ChartOptions, drawChart, showChart, type VegaLiteSpec } from './chart.js';
 export { type EmbeddingRow, embeddingChart, type IntervalRow, intervalChart } from './charts.js';
@@ -31,7 +32,12 @@ export { resultsFrame } from './results-table.js';
 export { display, html } from './show.js';
 export { comparisonMetrics, showComparison } from './show-comparison.js';
 export { showFrozenFeatures } from './show-frozen-features.js';
+export { type ConfusionOptions, showConfusion } from './show-confusion.js';
+export { type CurvesOptions, showCurves } from './show-curves.js';
+export { type ErrorsOptions, showErrors } from './show-errors.js';
+export { type LearningCurvesOptions, type LearningPoint, showLearningCurves } from './show-learning-curves.js';
 export { showPatches } from './show-patches.js';
+export { type ReliabilityOptions, showReliability } from './show-reliability.js';
 export { showSettings } from './show-settings.js';
 export { showSiteLeakage } from './show-site-leakage.js';
 export { showSlideCut } from './slide-cut.js';
