@@ -37,7 +37,7 @@ export function confusionChart(
   if (confusion.length !== classes || confusion.some((row) => row.length !== classes)) {
     throw new RangeError(`a confusion matrix of ${classes} classes is ${classes} x ${classes}`);
   }
-  const side = Math.max(12, Math.min(56, Math.floor((chartWidth - 80) / classes)));
+  const side = Math.max(12, Math.min(56, Math.floor((chartWidth - 110) / classes)));
   const total = totalOf(confusion.map(totalOf));
   const values = confusion.flatMap((row, actual) => {
     const cases = totalOf(row);
