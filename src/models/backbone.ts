@@ -44,7 +44,8 @@ export interface Backbone {
     options: { training: boolean; key?: Key },
   ): { features: Tensor; stages: Tensor[]; pooled?: Tensor; state: Tensors; auxiliary?: Tensor };
   /**
-   * Of a vision transformer: how much the class token attends to each patch in the last block, the mean over heads.
+   * Of a vision transformer whose features are of the class token: how much it attends to each patch in the last block (as
+   * Caron et al., 2021; arXiv 2104.14294, figure 1, show it for each head), the mean over heads.
    *
    * @param images `[batch, height, width, 3]`, normalized
    * @returns `[batch, rows, columns]`; with what the class token attends to beside patches, a sample's sum is 1

@@ -110,6 +110,14 @@ export function vit(options: VitOptions): Vit {
   const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }) =>
     body.blocks(model.parameters, withPrefixTokens(model, patches), options);
 
+  const attention = (model: ModelTensors, images: Tensor): Tensor =>
+    tf.tidy(() => {
+      const [rows, columns] = gridOf(images, patchSize);
+      const weights = body.attention(model.parameters, withPrefixTokens(model, embed(model, images)));
+      const patches = weights.mean(1).slice([0, prefix], [-1, -1]);
+      return patches.reshape([-1, rows, columns]);
+    });
+
   return {
     name: timm ?? `vit (patch ${patchSize}, width ${width}, depth ${depth})`,
     featureSize: pooling === 'both' ? 2 * width : width,
@@ -128,16 +136,7 @@ export function vit(options: VitOptions): Vit {
     encode: (model, patches, options) =>
       tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options).all)),
 
-    attention: (model, images) =>
-      tf.tidy(() => {
-        if (pooling === 'mean') {
-          throw new RangeError('vit: the features are the mean of the patches, to which no class token attends');
-        }
-        const [rows, columns] = gridOf(images, patchSize);
-        const weights = body.attention(model.parameters, withPrefixTokens(model, embed(model, images)));
-        const patches = weights.mean(1).slice([0, prefix], [-1, -1]);
-        return patches.reshape([-1, rows, columns]);
-      }),
+    ...(pooling === 'mean' ? {} : { attention }),
 
     initialize(key) {
       // PyTorch's default for a convolution, which timm leaves as it is.

@@ -37,21 +37,21 @@ export function confusionChart(
   if (confusion.length !== classes || confusion.some((row) => row.length !== classes)) {
     throw new RangeError(`a confusion matrix of ${classes} classes is ${classes} x ${classes}`);
   }
-  const side = Math.max(14, Math.min(60, Math.floor((chartWidth - 80) / classes)));
+  const side = Math.max(12, Math.min(56, Math.floor((chartWidth - 110) / classes)));
   const total = totalOf(confusion.map(totalOf));
   const values = confusion.flatMap((row, actual) => {
     const cases = totalOf(row);
     return row.map((count, predicted) => {
-      const share = cases === 0 ? null : count / cases;
+      const share = cases === 0 ? 0 : count / cases;
       return {
         actual: `${classNames[actual]} (${compact(cases)})`,
         predicted: classNames[predicted]!,
-        ...{ count, share },
-        label: [...(side < 22 ? [] : [compact(count)]), ...(side < 42 || share === null ? [] : [percent(share)])],
+        ...{ count, share, cases },
+        label: [...(side < 22 ? [] : [compact(count)]), ...(side < 42 || cases === 0 ? [] : [percent(share)])],
       };
     });
   });
-  const axis = { labelFontSize: 11, labelLimit: 90, domain: false, ticks: false };
+  const axis = { labelFontSize: 11, domain: false, ticks: false };
   const spec: VegaLiteSpec = {
     title: { text: title, subtitle: `${compact(total)} ${of}; colors are shares of a row` },
     width: { step: side },
@@ -63,16 +63,22 @@ export function confusionChart(
         type: 'nominal',
         sort: null,
         title: 'predicted class',
-        axis: { ...axis, labelAngle: -40 },
+        axis: { ...axis, labelLimit: 90, labelAngle: -40 },
       },
-      y: { field: 'actual', type: 'nominal', sort: null, title: `true class (${of})`, axis },
+      y: {
+        field: 'actual',
+        type: 'nominal',
+        sort: null,
+        title: `true class (${of})`,
+        axis: { ...axis, labelLimit: 130 },
+      },
     },
     layer: [
       {
         mark: { type: 'rect', stroke: '#ffffff', strokeWidth: 1 },
         encoding: {
           color: {
-            condition: { test: 'datum.share === null', value: '#e3e6ea' },
+            condition: { test: 'datum.cases === 0', value: '#e3e6ea' },
             field: 'share',
             type: 'quantitative',
             scale: { domain: [0, 0.5, 1], range: [...shareColors] },
