@@ -73,7 +73,12 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
       );
     }
     const { dataset: name, title } = dataset.report;
-    return { dataset, definition: undefined, slides: [], understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)] };
+    return {
+      dataset,
+      definition: undefined,
+      slides: [],
+      understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)],
+    };
   }
   const { size, tile, stride, edge, minimumTissue, lossless, seed, workers, onProgress, signal } = options;
   const root = options.data ?? join(projectRoot, 'data');

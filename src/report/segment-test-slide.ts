@@ -28,7 +28,9 @@ export async function segmentTestSlide(
   const record = slides.find(({ id }) => tested.has(id));
   const { geometry } = dataset.report.settings;
   if (!record || !('micrometers' in geometry)) {
-    showText('No slide is segmented: these data are patches, or the slides of the test patients are not on this machine.');
+    showText(
+      'No slide is segmented: these data are patches, or the slides of the test patients are not on this machine.',
+    );
     return undefined;
   }
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });

@@ -1,4 +1,5 @@
 import { interruptSignal } from '../base/index.js';
+import { disposeTensors } from '../engine/index.js';
 import { type ArmComparison, groupsOf, type SegmentedCases, segmentationReport } from '../evaluate/index.js';
 import {
   type FineTuneData,
@@ -9,7 +10,6 @@ import {
   patchesInOrder,
   readModel,
 } from '../experiments/index.js';
-import { disposeTensors } from '../engine/index.js';
 import { PatchSegmenter, type PredictedClass, type SegmentedPatch, unlabelled } from '../finetune/index.js';
 import { readImages } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
@@ -26,8 +26,8 @@ export function bestFineTuning<Results extends SegmentedCases>(
   { runs }: Pick<FineTuneRuns<Results>, 'runs'>,
   { values }: ArmComparison,
 ): FineTuneRun & { results: Results } {
-  const valueOf = (of: string) => values.find(({ arm, metric }) => arm === of && metric === main)?.value.value ?? -1;
-  return firstRuns(runs).reduce((best, run) => (valueOf(run.arm) > valueOf(best.arm) ? run : best));
+  const meanOf = (of: string) => values.find(({ arm, metric }) => arm === of && metric === main)?.value.value ?? -1;
+  return firstRuns(runs).reduce((best, run) => (meanOf(run.arm) > meanOf(best.arm) ? run : best));
 }
 
 /** What a network predicts, with the colors of masks. */
@@ -121,7 +121,10 @@ function rowsOfPatients({ test }: FineTuneData, count: number): Int32Array {
   for (const [place, name] of groupsOf(test).names.entries()) {
     byPatient.set(name, [...(byPatient.get(name) ?? []), test.rows[place]!]);
   }
-  const lists = [...byPatient.values()].map((rows) => [...rows.slice(rows.length >> 1), ...rows.slice(0, rows.length >> 1)]);
+  const lists = [...byPatient.values()].map((rows) => [
+    ...rows.slice(rows.length >> 1),
+    ...rows.slice(0, rows.length >> 1),
+  ]);
   const longest = Math.max(...lists.map(({ length }) => length));
   const inTurn = Array.from({ length: longest }, (_, turn) => lists.flatMap((rows) => rows[turn] ?? [])).flat();
   return Int32Array.from(inTurn.slice(0, count));
