@@ -30,4 +30,3 @@ export {
 } from './pretrain.js';
 export { type SimclrOptions, simclr } from './simclr.js';
 export { type SupervisedOptions, supervised } from './supervised.js';
-export { weightedCrossEntropy } from './weighted-cross-entropy.js';
