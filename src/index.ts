@@ -147,6 +147,7 @@ export {
 
 export {
   auditSplits,
+  bestFineTuning,
   compareWithBaselines,
   compileWithProgress,
   display,
@@ -160,6 +161,7 @@ export {
   prepareDataset,
   pretrainingFacts,
   progress,
+  segmentTestSlide,
   showChart,
   showComparison,
   showCompiled,
@@ -186,6 +188,8 @@ export {
   showReliability,
   showSaliency,
   showSegmentation,
+  showSegmentedClasses,
+  showSegmentedPatches,
   showSettings,
   showSiteLeakage,
   showSlideCut,

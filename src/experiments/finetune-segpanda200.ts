@@ -63,19 +63,18 @@ const demo = (
     }),
     settings: {
       ...paper().settings,
-      steps: 60,
+      steps: 50,
       // The paper's would be too small for so few steps.
       learningRate: 3e-3,
       warmup: 0.1,
       precision: 'float32',
     },
     warmupEpochs: undefined,
-    batchSize: 16,
+    batchSize: 8,
     imageSize: Math.max(128, views.size),
-    testTime: 'flips',
     folds: 2,
-    monitorEvery: 60,
-    checkpointEvery: 60,
+    monitorEvery: 50,
+    checkpointEvery: 50,
   };
 };
 
@@ -92,7 +91,7 @@ export const fineTuneSegPanda200: FineTunePage<SegmentedCases> = {
   dataset: 'segpanda200',
   cohorts: {
     smoke: { kind: 'segpanda200', patients: 7, columns: 2, rows: 1 },
-    demo: { kind: 'segpanda200', patients: 24, columns: 3, rows: 1 },
+    demo: { kind: 'segpanda200', patients: 18, columns: 2, rows: 1 },
   },
   recipes: { smoke, demo, paper },
 };
