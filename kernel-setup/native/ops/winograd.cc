@@ -18,8 +18,8 @@ constexpr int64_t kTile = 4, kPatch = 6, kProducts = kPatch * kPatch;
 // Output channels that Multiply takes at once.
 constexpr int64_t kPanel = kVectors * kLanes;
 // A multiple of the rows that Multiply takes at once.
-constexpr int64_t kTilesPerBlock = TILES;
-constexpr int64_t kPanelsPerPiece = PANELS / kPanel;
+constexpr int64_t kTilesPerBlock = 24;
+constexpr int64_t kPanelsPerPiece = 128 / kPanel;
 // Between matrices, lest all of them begin in the same few places of the cache.
 constexpr int64_t kGap = 16;
 
