@@ -137,6 +137,17 @@ class Context {
     return Tensor(tensor);
   }
 
+  // Memory to work in, from TensorFlow's allocator; it holds anything.
+  template <typename T>
+  Tensor Scratch(const Shape &shape) const {
+    Status status;
+    TF_AllocatorAttributes attributes{TF_ALLOCATOR_ATTRIBUTES_STRUCT_SIZE, 0};
+    TF_Tensor *tensor = TF_AllocateTemp(context_, Number<T>::dtype, shape.data(), static_cast<int>(shape.size()),
+                                        &attributes, status);
+    status.ThrowIfFailed();
+    return Tensor(tensor);
+  }
+
   // Calls `work` for 0 .. count - 1 on TensorFlow's own threads. What a call computes must not depend on the others, nor
   // on how many threads there are: then every run gives the same bits.
   void Parallel(int64_t count, const std::function<void(int64_t)> &work) const;

@@ -7,6 +7,7 @@ import { inPrecision, type Precision, precisions } from './precision.js';
 import { record, type Source } from './record.js';
 import { refuseInStep } from './recorder.js';
 import { describeLeaf, isTensor, type Leaf, leavesOf, withLeaves } from './tree.js';
+import { withWinograd } from './winograd.js';
 
 export interface CompileOptions {
   /** Stands in errors and profiles; by default the step function's own name. */
@@ -138,7 +139,10 @@ function compileStep<Inputs extends unknown[]>(
     donate.includes(argumentOf(leaf)) && !passedOn.has(place) ? [place] : [],
   );
   try {
-    const compiled = new CompiledFunction(name, inPrecision(program, precision), { release, xla, writable });
+    const inItsPrecision = inPrecision(program, precision);
+    // XLA compiles TensorFlow's own ops only.
+    const optimized = xla ? inItsPrecision : withWinograd(inItsPrecision);
+    const compiled = new CompiledFunction(name, optimized, { release, xla, writable });
     return { output, sources, function: compiled };
   } catch (error) {
     release();
