@@ -30,7 +30,7 @@ describe('npm run check', () => {
   it('a version that environment.md has wrong is found', () => {
     const page = '<!-- generated: node -->\nNode 12.\n<!-- end -->';
     expect(() => generated(page)).toThrow(/no marker for the generated part "npm"/);
-    expect(() => generated('<!-- generated: weather -->\n<!-- end -->')).toThrow(/"weather" that nothing makes/);
+    expect(() => generated('<!-- generated: weather -->\n<!-- end -->')).toThrow(/"weather", which does not exist/);
     const all = ['node', 'npm', 'python', 'tensorflow'].map((name) => `<!-- generated: ${name} -->\nold\n<!-- end -->`);
     expect(generated(all.join('\n'))).toContain('Node `^20.19.0');
   });

@@ -176,7 +176,7 @@ describe('a table of patches', () => {
     write('plain.csv', 'path\na.jpg\nb.jpg\n');
     const { dataset, understood } = await open('plain.csv');
     expect(rowsOf(dataset.patients)).toEqual([null, null]);
-    expect(understood.join('\n')).toMatch(/No patient is known, so a split cannot keep .* may be too good/);
+    expect(understood.join('\n')).toMatch(/No patient is known\. A split cannot keep .* may be too good/);
     write('each.csv', 'path,patient\na.jpg,1\nb.jpg,2\n');
     expect((await open('each.csv')).understood.join('\n')).toMatch(/EVERY PATCH HAS ITS OWN PATIENT/);
   });

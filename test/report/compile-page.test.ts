@@ -93,7 +93,7 @@ describe('a definition with masks', () => {
     const audit = await auditSplits(dataset, compiled);
     await showSplitAudit(run, audit);
     expect(audit.patches.total).toBe(compiled.report.counts.patches);
-    expect(page()).toMatch(/is split by slide: validation 2 %, test 1 %, .*; here they are 20 % and 10 %\./);
+    expect(page()).toMatch(/is split by slide: validation 2 %, test 1 %, .*; this page uses 20 % and 10 %\./);
     expect(page()).toContain('Planted leaks: SYNTHETIC slides under two patients');
     expect(page()).toMatch(/There is no split by site: /);
     expect(readFileSync(join(run.folder, 'split-audit.csv'), 'utf8')).toMatch(/^by,train,.*\nslide,/);
