@@ -2,6 +2,7 @@ import { applyViews, drawViewParameters, normalize, type ViewRecipe } from '../a
 import type { Key } from '../base/index.js';
 import { type Compiled, compile, disposeTensors, type Tensor, type Tensors } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
+import type { ModelTensors } from '../models/index.js';
 import { alignment, uniformity } from './alignment.js';
 import { featureStd, rankMe } from './collapse.js';
 import { type Encoder, FeatureExtractor, type Features } from './features.js';

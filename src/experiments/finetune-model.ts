@@ -19,7 +19,8 @@ export async function saveModel(
   { arm, run }: { arm: string; run: string },
 ): Promise<void> {
   const own = new Set([encoder.model.parameters, encoder.model.state].flatMap((tensors) => Object.values(tensors)));
-  const rest = (tensors: Tensors) => Object.fromEntries(Object.entries(tensors).filter(([, tensor]) => !own.has(tensor)));
+  const rest = (tensors: Tensors) =>
+    Object.fromEntries(Object.entries(tensors).filter(([, tensor]) => !own.has(tensor)));
   const metadata = { method: method.name, backbone: method.backbone.name, arm, run };
   const files = {
     [backboneFile]: encoder.model,

@@ -1,5 +1,5 @@
 import { disposeTensors } from '../engine/index.js';
-import { measure, type Monitor, type PatientResults } from '../evaluate/index.js';
+import { type Monitor, measure, type PatientResults } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 
