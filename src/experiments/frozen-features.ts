@@ -17,8 +17,8 @@ import {
   nearestPrototype,
   predictProbabilities,
 } from '../evaluate/index.js';
-import { initialWeights, untrainedEncoder } from '../pretrain/index.js';
 import type { BatchSource } from '../input/index.js';
+import { initialWeights, untrainedEncoder } from '../pretrain/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { Arm } from './finetune-arms.js';
 import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
@@ -54,7 +54,10 @@ export async function frozenFeatures(
   experiment: FineTuneExperiment<ClassifiedCases>,
   data: FineTuneData,
   arms: readonly Arm[],
-  { onProgress, signal }: { onProgress?: (done: number, total: number, note: string) => void; signal?: AbortSignal } = {},
+  {
+    onProgress,
+    signal,
+  }: { onProgress?: (done: number, total: number, note: string) => void; signal?: AbortSignal } = {},
 ): Promise<FrozenFeatureResults> {
   const { dataset, test } = data;
   const { classNames } = dataset;
@@ -64,11 +67,19 @@ export async function frozenFeatures(
   const counts = classNames.map((_, label) => train.labels.filter((other) => other === label).length);
   const shots = allShots.filter((count) => count <= Math.min(...counts));
   const groups = groupsOf(test).names;
-  const cases: Record<FrozenClassifier, Record<string, ClassifiedCases>> = { 'linear probe': {}, kNN: {}, prototypes: {} };
+  const cases: Record<FrozenClassifier, Record<string, ClassifiedCases>> = {
+    'linear probe': {},
+    kNN: {},
+    prototypes: {},
+  };
   const fewShots: FrozenFeatureResults['fewShots'] = {};
   const unconverged: string[] = [];
   let cost = 0;
-  const view = { size: experiment.method.views[0]!.size, crop: experiment.settings.evaluationCrop, colors: experiment.method.backbone.colors };
+  const view = {
+    size: experiment.method.views[0]!.size,
+    crop: experiment.settings.evaluationCrop,
+    colors: experiment.method.backbone.colors,
+  };
   const extractor = new FeatureExtractor(experiment.method.backbone, view);
   const casesOf = (probabilities: Float32Array) =>
     classifiedCases({ probabilities, labels: test.labels, patients: groups, classNames });
@@ -80,7 +91,13 @@ export async function frozenFeatures(
   try {
     for (const [place, { name, starts }] of arms.entries()) {
       onProgress?.(place, arms.length, name);
-      const [known, asked] = await featuresOf(starts[0]!.init, { experiment, data, extractor, sources: [train, test], signal });
+      const [known, asked] = await featuresOf(starts[0]!.init, {
+        experiment,
+        data,
+        extractor,
+        sources: [train, test],
+        signal,
+      });
       const probe = await fitLogisticRegression(known!, train.labels, { classes });
       cost = probe.cost;
       if (!probe.converged) unconverged.push(name);

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { digestOfFile, writeFileAtomic } from '../base/index.js';
-import { type ArmComparison, comparisonCsv, comparisonLatex, comparisonRows, type PatientResults } from '../evaluate/index.js';
+import {
+  type ArmComparison,
+  comparisonCsv,
+  comparisonLatex,
+  comparisonRows,
+  type PatientResults,
+} from '../evaluate/index.js';
 import {
   type Arm,
   type FineTuneData,
@@ -30,7 +36,9 @@ export async function showFineTunings(
 ): Promise<void> {
   const { metrics, values, notes } = comparison;
   const rows = values.flatMap(({ arm: name, metric, value, interval }) =>
-    metric === main && value.value !== null ? [{ name, value: value.value, low: interval?.low, high: interval?.high }] : [],
+    metric === main && value.value !== null
+      ? [{ name, value: value.value, low: interval?.low, high: interval?.high }]
+      : [],
   );
   const chart = intervalChart(rows, {
     title: `${metrics[main]} on test patients`,
