@@ -147,6 +147,7 @@ export {
 
 export {
   auditSplits,
+  bestFineTuning,
   compareWithBaselines,
   compileWithProgress,
   display,
@@ -160,6 +161,7 @@ export {
   prepareDataset,
   pretrainingFacts,
   progress,
+  segmentTestSlide,
   showChart,
   showComparison,
   showCompiled,
@@ -178,6 +180,8 @@ export {
   showProvenance,
   showRealSlide,
   showReconstructions,
+  showSegmentedClasses,
+  showSegmentedPatches,
   showSettings,
   showSiteLeakage,
   showSlideCut,

@@ -60,7 +60,7 @@ export function decodeJpegs(encoded: Tensor, options: DecodeOptions): Tensor {
  */
 export function decodeMasks(encoded: Tensor, { height, width }: { height: number; width: number }): Tensor {
   const options = [attribute.int('channels', 1), attribute.type('dtype', 'uint8')];
-  return tf.tidy(() => integersOf(decodeEach('DecodePng', encoded, [height, width, 1], options).squeeze([3])));
+  return tf.tidy(() => integersOf(decodeEach('DecodePng', encoded, [height, width, 1], options)).squeeze([3]));
 }
 
 /** Bytes as int32, which the host can read. */

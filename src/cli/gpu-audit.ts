@@ -42,8 +42,8 @@ import {
   withoutGpuKernel,
 } from '../engine/index.js';
 import { smallViews } from '../experiments/index.js';
-import { segmentation } from '../finetune/index.js';
-import { type ModelTensors, resnet, type SegmenterOptions, segmenter, vit } from '../models/index.js';
+import { segmentation, unlabelled } from '../finetune/index.js';
+import { type ModelTensors, resnet, vit } from '../models/index.js';
 import { byol, dino, drawViews, type Method, mae, mocoV2, objectiveOf, simclr, supervised } from '../pretrain/index.js';
 import {
   adamw,
@@ -112,11 +112,13 @@ function auditedSteps(): AuditedStep[] {
     method: Method<Name>,
     options: StepOptions & { optimizer: Optimizer },
   ) => {
-    const start = { labels: new Int32Array(2), classNames: ['one', 'other'] };
-    const source = { decode: ({ images }: Tensors) => ({ images: images!, labels: labels() }) };
+    const pixels = method.masks && new Float64Array([1, 2, 3]);
+    const start = { labels: new Int32Array(2), classNames: ['one', 'another', 'third'], pixels };
+    const source = { decode: ({ images, masks }: Tensors) => ({ images: images!, masks, labels: labels() }) };
     const objective = objectiveOf(method, source, { start, length: { steps: 1, stepsPerEpoch: 1 } });
     return training(name, objective, options, () => ({
       images: images(),
+      ...(method.masks && { masks: tf.ones([batch, side, side], 'int32') }),
       ...drawViews(method.views, { size: side, batchSize: batch }, root),
     }));
   };
@@ -180,19 +182,10 @@ function auditedSteps(): AuditedStep[] {
     ...{ teacherTemperature: { from: 0.04, to: 0.07, epochs: 2 }, momentum: 0.9, centerMomentum: 0.9 },
   });
 
-  const segmentationStep = (name: string, options: Omit<SegmenterOptions, 'classes'>) => {
-    const source = {
-      decode: ({ images, masks }: Tensors) => ({ images: images!, masks: masks!, labels: labels() }),
-    };
-    const network = segmenter({ ...options, classes: 3 });
-    const weighted = { classWeights: [1, 2, 3], ignore: 0 };
-    const objective = segmentation({ network, views: smallViews, loss: 'both', ...weighted }, source);
-    return training(name, objective, { optimizer: adamw() }, () => ({
-      images: images(),
-      masks: tf.ones([batch, side, side], 'int32'),
-      ...drawViews([smallViews], { size: side, batchSize: batch }, root),
-    }));
-  };
+  const pixelwise = { views: smallViews, loss: 'both', weighted: true, ignore: unlabelled } as const;
+  const dilated = resnet({ depth: 50, width: 0.25, dilated: true });
+  const deepLab = segmentation({ ...pixelwise, backbone: dilated, head: 'deeplabv3' });
+  const segmentingTransformer = segmentation({ ...pixelwise, backbone: transformer, head: 'pyramid' });
 
   const evaluation = audited(
     'evaluation',
@@ -241,11 +234,8 @@ function auditedSteps(): AuditedStep[] {
     training('ViT step', transformerObjective, { optimizer: dynamicLossScaling(adamw()) }, () => ({
       images: images(),
     })),
-    segmentationStep('DeepLab v3 step', {
-      backbone: resnet({ depth: 50, width: 0.25, dilated: true }),
-      head: 'deeplabv3',
-    }),
-    segmentationStep('segmentation step, ViT', { backbone: transformer, head: 'pyramid' }),
+    methodStep('DeepLab v3 step', deepLab, { optimizer: adamw() }),
+    methodStep('segmentation step, ViT', segmentingTransformer, { optimizer: adamw() }),
     audited('ops with their gradients', allPrecisions, everyOp, () => [opInputs(root), root]),
     audited(
       'initialization',

@@ -8,6 +8,7 @@ import { inferDefinition } from './infer/index.js';
 import { checkDefinition, definitionPath, readDefinition } from './read-definition.js';
 import { resolveDataset } from './resolve-dataset.js';
 import { openShardDataset, type ShardDataset } from './shard-dataset.js';
+import type { DatasetSlide } from './slide-source.js';
 import { slidesOnDisk } from './slides-on-disk.js';
 
 export interface OpenDataOptions {
@@ -35,6 +36,8 @@ export interface OpenedData {
   dataset: ShardDataset;
   /** Undefined where `data` is a folder of shards: its report says what it was compiled from. */
   definition: DatasetDefinition | undefined;
+  /** Slides whose files are here; none of precut patches, or where `data` is a folder of shards. */
+  slides: readonly DatasetSlide[];
   /** How the data were interpreted, in sentences to show. */
   understood: string[];
 }
@@ -70,7 +73,12 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
       );
     }
     const { dataset: name, title } = dataset.report;
-    return { dataset, definition: undefined, understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)] };
+    return {
+      dataset,
+      definition: undefined,
+      slides: [],
+      understood: [`Shards of ${name}: ${title}.`, ...describeData(dataset)],
+    };
   }
   const { size, tile, stride, edge, minimumTissue, lossless, seed, workers, onProgress, signal } = options;
   const root = options.data ?? join(projectRoot, 'data');
@@ -100,7 +108,7 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
     const { length } = resolved.slides;
     understood.push(`Missing: ${missing.length} of ${length} ${definition.unit}. ${howToGet(data, folder)}.`);
   }
-  return { dataset, definition, understood };
+  return { dataset, definition, slides: definition.unit === 'slides' ? slides : [], understood };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Key, key } from '../base/index.js';
-import { type PatchSplit, type ShardDataset, splitPatches } from '../datasets/index.js';
+import { type DatasetSlide, type PatchSplit, type ShardDataset, splitPatches } from '../datasets/index.js';
 import { groupsOf, type PatientResults } from '../evaluate/index.js';
 import { BatchSource } from '../input/index.js';
 import type { FineTuneExperiment } from './finetune.js';
@@ -15,6 +15,8 @@ export interface FineTuneFold {
 /** The patches of a fine-tuning experiment. */
 export interface FineTuneData {
   dataset: ShardDataset;
+  /** Slides whose files are here (see `openData`). */
+  slides: readonly DatasetSlide[];
   /** How the data were interpreted, in sentences. */
   understood: readonly string[];
   /** Training and test patients: the same as held out by pretraining notebooks. */
@@ -40,7 +42,7 @@ export async function fineTuningData<Results extends PatientResults>(
   experiment: FineTuneExperiment<Results>,
   watch: OpenDataWatch = {},
 ): Promise<FineTuneData> {
-  const { dataset, understood } = await openNamed(experiment, watch);
+  const { dataset, slides, understood } = await openNamed(experiment, watch);
   const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
   const { masks } = experiment.task;
   const has = (row: number) => (masks ? dataset.mask.length[row]! > 0 : dataset.labels[row]! >= 0);
@@ -55,7 +57,7 @@ export async function fineTuningData<Results extends PatientResults>(
     );
   }
   const { folds, by, labelled, available } = foldsOf(dataset, train, experiment, dataKey.fold('fine-tuning'));
-  const data = { dataset, understood, split, by, labelled, available, folds };
+  const data = { dataset, slides, understood, split, by, labelled, available, folds };
   return { ...data, test: patchesInOrder(experiment, data, test) };
 }
 
@@ -82,8 +84,7 @@ export function patchesInOrder<Results extends PatientResults>(
 }
 
 function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize }: FineTuneExperiment<Results>) {
-  // Images with masks are decoded whole.
-  return masks ? { masks } : { imageSize };
+  return { masks, imageSize };
 }
 
 interface Group {

@@ -3,7 +3,7 @@ import type { Tensors } from '../engine/index.js';
 import type { EvaluationView, ExtractOptions, MetricDefinition, PatientResults } from '../evaluate/index.js';
 import type { TestTimeAugmentation } from '../finetune/index.js';
 import type { BatchSource } from '../input/index.js';
-import type { Backbone, ModelTensors } from '../models/index.js';
+import type { Backbone, ModelTensors, SegmentationHeadName } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
 import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 import type { SmallScale } from './small-scale.js';
@@ -57,6 +57,6 @@ export interface FineTunePage<Results extends PatientResults> {
   dataset: string;
   /** Slides that it draws at the small scales. */
   cohorts: Readonly<Record<SmallScale, SyntheticDatasetOptions>>;
-  /** With the scale's own backbone unless another is given. */
-  recipes: Readonly<Record<Scale, (backbone?: Backbone) => FineTuneRecipe>>;
+  /** With the scale's own backbone, and of segmentation the backbone's head, unless others are given. */
+  recipes: Readonly<Record<Scale, (backbone?: Backbone, head?: SegmentationHeadName) => FineTuneRecipe>>;
 }

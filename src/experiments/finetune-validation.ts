@@ -13,7 +13,7 @@ export function validationMonitor<Results extends PatientResults>(
   return {
     everySteps,
     panel: { title: `validation, ${metric.label}`, metrics: ['validation'] },
-    async run(_, model) {
+    async run(_, model): Promise<Record<string, number>> {
       const predictions = await predictor.predict(model, source, { signal });
       try {
         const { value } = measure({ main: metric }, await resultsOf(predictions, source)).main;

@@ -1,11 +1,12 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
-import { backbone } from '../models/index.js';
+import { backbone, type SegmentationHeadName } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
 import { checkParameter, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
+import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
 import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
 import type { Scale } from './pretrain-recipe.js';
 import { heldOutShares } from './small-scale.js';
@@ -14,6 +15,7 @@ import { heldOutShares } from './small-scale.js';
 const notebooks = {
   '20-finetune-ptcga200': fineTunePtcga200,
   '21-finetune-pcam200': fineTunePcam200,
+  '30-segment-segpanda200': fineTuneSegPanda200,
 };
 
 export type FineTuneNotebook = keyof typeof notebooks;
@@ -27,6 +29,8 @@ export interface FineTuneParameters {
   data?: string;
   /** A network by name (see `backbone`); by default the scale's. */
   backbone?: string;
+  /** A segmentation head by name (see `segmenter`); by default the backbone's. */
+  head?: string;
   /**
    * The arms, with commas between: `random`, `imagenet`, `coco`, run folders, files of weights. By default random, ImageNet
    * where there are such weights of the backbone, and every finished pretraining of this scale whose backbone fits.
@@ -102,7 +106,9 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     'different arms with commas between: random, imagenet, coco, run folders, files',
   );
   const given = parameters.backbone === undefined ? undefined : backbone(parameters.backbone);
-  const recipe = recipes[scale](given);
+  const head = parameters.head as SegmentationHeadName | undefined;
+  if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
+  const recipe = recipes[scale](given, head);
   const { settings } = recipe;
   return {
     ...recipe,
@@ -120,6 +126,6 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
-    paper: recipes.paper(given),
+    paper: recipes.paper(given, head),
   };
 }

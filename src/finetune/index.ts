@@ -6,6 +6,7 @@ export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.js';
 export type { PolygonOptions } from './polygon-file.js';
 export { PatchPredictor, type PredictedAs, type Predictor, predictedViews, predictPatches } from './predict.js';
 export type { PredictTilesOptions } from './predict-tiles.js';
+export { PatchSegmenter, type SegmentedPatch } from './segment-patches.js';
 export { type SegmentOptions, type SlideSegmentation, segmentSlide, unlabelled } from './segment-slide.js';
 export { type SegmentationOptions, segmentation } from './segmentation.js';
 export { type Orientation, orientations, type TestTimeAugmentation } from './test-time.js';

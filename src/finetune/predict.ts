@@ -30,7 +30,8 @@ export class PatchPredictor {
   constructor(private readonly as: PredictedAs) {}
 
   /**
-   * @returns `[count, classes]`, row-major, in the source's order
+   * @returns `[count, classes]`, or `[count, size, size, classes]` of a network that predicts pixels (see `PatchSegmenter`, which
+   *   takes less memory); row-major, in the source's order
    * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled
    */
   async predict(
@@ -44,8 +45,9 @@ export class PatchPredictor {
     for await (const { loaded, first, count } of batchesOnce(source, signal)) {
       const batch = await probabilities(model, loaded);
       classes = batch.shape.at(-1)!;
-      values ??= new Float32Array(source.count * classes);
-      values.set((await batch.data<'float32'>()).subarray(0, count * classes), first * classes);
+      const each = batch.size / source.batchSize;
+      values ??= new Float32Array(source.count * each);
+      values.set((await batch.data<'float32'>()).subarray(0, count * each), first * each);
       batch.dispose();
       onProgress?.(first + count, source.count);
     }

@@ -20,14 +20,14 @@ import { type PredictTilesOptions, predictTiles } from './predict-tiles.js';
 import { TissueRows } from './tissue-rows.js';
 import { windowAxis } from './windows.js';
 
-/** Label of pixels that no class was predicted for. */
+/** Label of pixels that have no class: none was predicted, or nobody annotated them. */
 export const unlabelled = 255;
 
 /** Longest side of the overlay, px. */
 const overlaySide = 900;
 
 export interface SegmentOptions extends PredictTilesOptions {
-  /** What the channels of the logits are, in their order; a pixel's label is its class's number. */
+  /** Of the probabilities, in their order; a pixel's label is its class's number. */
   classes: readonly PredictedClass[];
   /** Of a window: its side in um and px, as the network was trained. */
   geometry: PatchGeometry;
@@ -81,10 +81,10 @@ export interface SlideSegmentation {
  *
  * Files have temporary names until all of them are whole.
  *
- * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to logits `[batch, pixels, pixels, classes]`. It is
- *   compiled, in inference mode; a network that is cut off at its edges gains from more overlap
- * @throws InterruptedError when `signal` aborts: no file is left; RangeError for options that do not fit, and for logits of
- *   another shape or that are not numbers
+ * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to class probabilities `[batch, pixels, pixels,
+ *   classes]`, as `predictedViews`. It is compiled; a network that is cut off at its edges gains from more overlap
+ * @throws InterruptedError when `signal` aborts: no file is left; RangeError for options that do not fit, and for another
+ *   shape or what are no probabilities
  */
 export async function segmentSlide(
   slide: Slide,

@@ -1,56 +1,79 @@
-import { applyMaskViews, applyViews, normalize, type ViewRecipe } from '../augment/index.js';
-import { crossEntropy, subTensors, type Tensor, tf } from '../engine/index.js';
-import type { BatchSource } from '../input/index.js';
-import type { ModelTensors, Segmenter } from '../models/index.js';
-import type { Objective } from '../training/index.js';
+import type { ViewRecipe } from '../augment/index.js';
+import { crossEntropy, getTensor, type Tensor, tf } from '../engine/index.js';
+import { inverseFrequencies } from '../input/index.js';
+import { type Backbone, type SegmentationHeadName, segmenter, subModel } from '../models/index.js';
+import type { Method, MethodStart } from '../pretrain/index.js';
 import { diceLoss } from './dice-loss.js';
 
 export interface SegmentationOptions {
-  network: Segmenter;
+  backbone: Backbone;
+  /** See `segmenter`. */
+  head: SegmentationHeadName;
+  /** Rate of the head's dropout; by default what its own source has. */
+  dropout?: number;
   /** Images and masks take the same crop and flips; the rest is the images' alone. */
   views: ViewRecipe;
   /** Mean cross entropy over pixels, soft Dice (see `diceLoss`), or their sum. */
   loss: 'cross-entropy' | 'dice' | 'both';
-  /** A weight for each class in the cross entropy, whose mean is then weighted; see `inverseFrequencies`. */
-  classWeights?: ArrayLike<number>;
-  /** Number of a class whose pixels do not count, neither in the loss nor in the accuracy. */
+  /** Whether rare classes weigh more in the cross entropy, in inverse proportion to their pixels; see `inverseFrequencies`. */
+  weighted: boolean;
+  /** Mask value whose pixels do not count, neither in the loss nor in the accuracy: a byte that is no class, such as 255. */
   ignore?: number;
 }
 
 /**
- * Fine-tuning of a segmentation network: the class of each pixel from a view of a patch. A batch with no pixel that counts has
- * the loss 0. Its batches are what `source.load` and `drawViews([views], …)` give together; the metric `accuracy` is the share
- * of pixels that are right.
+ * Segmentation: a head on the backbone's maps names the class of each pixel, of one view. A batch with no pixel that counts
+ * has the loss 0, and a class that no training mask has weighs 0. The metric `accuracy` is the share of pixels that are right.
  *
- * @param source with masks, whose values are classes (`countMaskPixels` checks it)
- * @param backbone its weights, which are copied; without them they are drawn
- * @throws RangeError for weights or a class that do not fit the network's classes
+ * @throws RangeError for a head that does not fit the backbone
  */
-export function segmentation(
-  { network, views, loss, classWeights, ignore }: SegmentationOptions,
-  source: Pick<BatchSource, 'decode'>,
-  backbone?: ModelTensors,
-): Objective {
-  checkOptions({ network, classWeights, ignore });
+export function segmentation(options: SegmentationOptions): Method {
+  const { backbone, head, dropout, views, loss, weighted, ignore } = options;
+  const networkOf = (classes: number) => segmenter({ backbone, head, dropout, classes });
+  // A pass finds the number of classes in the weights.
+  const { apply } = networkOf(2);
   return {
-    needsWholeBatch: reasonForWholeBatch({ loss, classWeights, ignore }),
-    initialize: (key) => network.initialize(key, backbone),
-    loss(model, loaded, { random }) {
-      const { images, masks } = source.decode(loaded);
-      if (!masks) throw new RangeError('segmentation learns from masks: make the BatchSource with masks: true');
-      const drawn = subTensors(loaded, 'view0.');
-      const view = normalize(applyViews(images, drawn, views), network.backbone.colors);
-      const classes = applyMaskViews(masks, drawn, views.size);
-      const { outputs: logits, state } = network.apply(model, view, { training: true, key: random });
+    name: 'Segmentation',
+    settings: { head, dropout: dropout ?? null, loss, weighted, ignore: ignore ?? null },
+    backbone,
+    views: [views],
+    supervised: true,
+    masks: { ignore },
+    needsWholeBatch: reasonForWholeBatch(options),
+    initialize(key, start) {
+      const classes = start.classNames.length;
+      checkIgnored(ignore, classes);
+      const { parameters, state } = networkOf(classes).initialize(key, start.backbone);
+      return { parameters, state: weighted ? { ...state, [weightName]: weightsOf(start) } : state };
+    },
+    loss(model, { views: [images], masks }, { random }) {
+      const { outputs: logits, state } = apply(model, images!, { training: true, key: random });
+      const classes = masks![0]!;
       const losses: Tensor[] = [];
       if (loss !== 'dice') {
-        const weights = classWeights && tf.tensor1d(Float32Array.from(classWeights));
-        losses.push(crossEntropy(logits, classes, { ignoreLabel: ignore, classWeights: weights }));
+        const classWeights = weighted ? getTensor(model.state, weightName) : undefined;
+        losses.push(crossEntropy(logits, classes, { ignoreLabel: ignore, classWeights }));
       }
       if (loss !== 'cross-entropy') losses.push(diceLoss(logits, classes, { ignore }));
-      return { loss: tf.addN(losses), state, metrics: { accuracy: pixelAccuracy(logits, classes, ignore) } };
+      return {
+        loss: tf.addN(losses),
+        state: { ...model.state, ...state },
+        metrics: { accuracy: pixelAccuracy(logits, classes, ignore) },
+      };
     },
+    predict: (model, images) => apply(model, images, { training: false }).outputs,
+    chanceLoss: loss === 'cross-entropy' ? ({ dataset }) => Math.log(dataset.classNames.length) : undefined,
+    encoder: (model) => subModel(model, 'backbone'),
   };
+}
+
+/** A weight for each class, `[classes]`. */
+const weightName = 'loss.weight';
+
+function weightsOf({ pixels }: MethodStart): Tensor {
+  if (!pixels) throw new TypeError('weights of classes are taken from the counts of their pixels, and there are none');
+  if (pixels.every((count) => count === 0)) throw new RangeError('no pixel of the masks has a class: all are ignored');
+  return tf.tensor1d(inverseFrequencies(pixels));
 }
 
 function pixelAccuracy(logits: Tensor, masks: Tensor, ignore: number | undefined): Tensor {
@@ -60,23 +83,13 @@ function pixelAccuracy(logits: Tensor, masks: Tensor, ignore: number | undefined
   return right.mul(counts).sum().div(counts.sum().maximum(1));
 }
 
-function reasonForWholeBatch({ loss, classWeights, ignore }: Omit<SegmentationOptions, 'network' | 'views'>) {
+function reasonForWholeBatch({ loss, weighted, ignore }: SegmentationOptions): string | undefined {
   if (loss !== 'cross-entropy') return 'Dice is of all pixels of a batch together';
-  if (classWeights) return "weights of classes make the loss a mean over the whole batch's weights";
+  if (weighted) return "weights of classes make the loss a mean over the whole batch's weights";
   return ignore === undefined ? undefined : 'with pixels that do not count the loss is a mean over those that do';
 }
 
-function checkOptions({
-  network: { classes },
-  classWeights,
-  ignore,
-}: Pick<SegmentationOptions, 'network' | 'classWeights' | 'ignore'>): void {
-  if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore < classes)) {
-    throw new RangeError(`ignore is the number of a class, 0 to ${classes - 1}; got ${ignore}`);
-  }
-  if (!classWeights) return;
-  const weights = Array.from(classWeights);
-  if (weights.length !== classes || !weights.every((weight) => weight >= 0 && Number.isFinite(weight))) {
-    throw new RangeError(`classWeights are ${classes} numbers of 0 and more, one for each class; got ${weights}`);
-  }
+function checkIgnored(ignore: number | undefined, classes: number): void {
+  if (ignore === undefined || (Number.isInteger(ignore) && ignore >= classes && ignore < 256)) return;
+  throw new RangeError(`the ignored value is a byte that is no class, ${classes} to 255; got ${ignore}`);
 }

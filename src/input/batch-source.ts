@@ -17,8 +17,8 @@ export interface BatchSourceOptions {
   balanced?: boolean;
   /**
    * The least side that images are wanted at, px. Larger JPEGs are decoded at a half, a quarter or an eighth of their size
-   * where that is at least this much: cheaper, and what averaging squares of pixels would leave. By default they are
-   * decoded whole.
+   * where that is at least this much: cheaper, and what averaging squares of pixels would leave. Masks follow: a px takes
+   * the class at its center, where whole px come of it. By default they are decoded whole.
    */
   imageSize?: number;
   /** Gives masks too; of patches that have one each. */
@@ -86,8 +86,8 @@ export class BatchSource {
     if (this.count === 0) throw new RangeError(`no patches are chosen of ${dataset.folder}`);
     // A PNG is decoded whole.
     const isPng = 'lossless' in dataset.report.settings;
-    this.ratio = isPng ? 1 : ratioFor(dataset.size, options.imageSize ?? dataset.size);
-    if (masks && this.ratio > 1) throw new RangeError('images with masks are decoded at full size: omit imageSize');
+    const ratio = isPng ? 1 : ratioFor(dataset.size, options.imageSize ?? dataset.size);
+    this.ratio = masks ? ([8, 4, 2, 1] as const).find((one) => one <= ratio && dataset.size % one === 0)! : ratio;
     if (masks) checkMasks(dataset, this.rows);
     this.size = Math.ceil(dataset.size / this.ratio);
     this.labels = this.rows.map((row) => dataset.labels[row]!);

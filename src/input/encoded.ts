@@ -9,7 +9,7 @@ export interface Encoding extends Pick<DecodeOptions, 'ratio'> {
   masks: boolean;
 }
 
-/** Images, bytes `[batch, size, size, 3]`, and masks, int32 `[batch, size, size]`. */
+/** Images, bytes `[batch, size, size, 3]`, and masks, int32 `[batch, size, size]`; of the reduced size. */
 export interface Decoded {
   images: Tensor;
   masks?: Tensor;
@@ -28,6 +28,14 @@ export function decodeEncoded(encoded: Tensors, { size, ratio, masks }: Encoding
   const whole = { height: size, width: size };
   return {
     images: decodeJpegs(getTensor(encoded, 'jpegs'), { ...whole, ratio }),
-    ...(masks && { masks: decodeMasks(getTensor(encoded, 'pngs'), whole) }),
+    ...(masks && { masks: reduced(decodeMasks(getTensor(encoded, 'pngs'), whole), ratio) }),
   };
+}
+
+/** Masks of which each px has the class at its center, as images whose px are means of squares of `ratio` px. */
+function reduced(masks: Tensor, ratio: Encoding['ratio'] = 1): Tensor {
+  if (ratio === 1) return masks;
+  const [batch, height, width] = masks.shape as [number, number, number];
+  const center = ratio / 2;
+  return masks.stridedSlice([0, center, center], [batch, height, width], [1, ratio, ratio]);
 }

@@ -4,16 +4,16 @@ import { BatchSource } from './batch-source.js';
 import { batchesOnce } from './read-images.js';
 
 /**
- * How many pixels each class has in the masks of a dataset, in one pass that also checks them: before a training, since
- * there a value that is no class would be an error of an op on the CPU, and nothing at all on a GPU.
+ * How many pixels each class has in the masks of a dataset, in one pass that also checks them.
  *
  * @param options.patches rows of the index, by default all: give those of the training split
+ * @param options.ignore value of pixels that do not count, outside the classes
  * @returns one count for each of the dataset's `classNames`; 0 where a class has no pixel
  * @throws RangeError if a patch has no mask, or a mask holds a value that is no class; it names the patch
  */
 export async function countMaskPixels(
   dataset: ShardDataset,
-  options: { patches?: ArrayLike<number>; signal?: AbortSignal } = {},
+  options: { patches?: ArrayLike<number>; ignore?: number; signal?: AbortSignal } = {},
 ): Promise<Float64Array> {
   const { classNames, folder, slides } = dataset;
   const batchSize = Math.min(16, options.patches?.length ?? dataset.count);
@@ -34,6 +34,7 @@ export async function countMaskPixels(
           counts[value]!++;
           continue;
         }
+        if (value === options.ignore) continue;
         const patch = source.rows[first + Math.floor(at / pixels)]!;
         const [row, column] = [Math.floor((at % pixels) / source.size), at % source.size];
         throw new RangeError(

@@ -31,4 +31,3 @@ export {
 export { SharedStep } from './shared-step.js';
 export { type SimclrOptions, simclr } from './simclr.js';
 export { type SupervisedOptions, supervised } from './supervised.js';
-export { weightedCrossEntropy } from './weighted-cross-entropy.js';

@@ -1,4 +1,4 @@
-import { applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
+import { applyMaskViews, applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
 import type { Key } from '../base/index.js';
 import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
@@ -11,6 +11,8 @@ export interface ViewBatch {
   views: readonly Tensor[];
   /** Classes, int32 `[batch]`, -1 for none. A method that uses them is supervised. */
   labels: Tensor;
+  /** Of a method with `masks`: the views' masks (see `applyMaskViews`), int32 `[batch, size, size]`. */
+  masks?: readonly Tensor[];
 }
 
 /** Inputs of a method's initial weights, besides their key. */
@@ -20,6 +22,8 @@ export interface MethodStart {
   /** Classes of the patches that are trained on, -1 for none. */
   labels: Int32Array;
   classNames: readonly string[];
+  /** Of a method with `masks`: how many pixels each class has in those of the patches; see `countMaskPixels`. */
+  pixels?: Float64Array;
 }
 
 /** Length of a training. */
@@ -42,6 +46,11 @@ export interface Method<Name extends string = never>
   views: readonly ViewRecipe[];
   /** Whether it is supervised: then every training patch has a class. */
   supervised?: boolean;
+  /**
+   * Of a method that learns the classes of pixels: then every training patch has a mask, whose values are classes, or `ignore`
+   * in pixels that do not count.
+   */
+  masks?: { ignore?: number };
   initialize(key: Key, start: MethodStart): ModelTensors;
   loss(model: ModelTensors, batch: ViewBatch, context: StepContext<Name>): LossOfBatch;
   /** A momentum, a temperature: what `context.scheduled` gives by the same name, over a training of that length. */
@@ -79,11 +88,16 @@ export function objectiveOf<Name extends string>(
     initialize: (key) => method.initialize(key, start),
     schedules: method.schedules?.(length),
     loss(model, loaded, context) {
-      const { images, labels } = source.decode(loaded);
+      const { images, labels, masks } = source.decode(loaded);
+      if (method.masks && !masks) {
+        throw new RangeError(`${method.name} learns from masks: make the BatchSource with masks: true`);
+      }
+      const drawn = method.views.map((_, view) => subTensors(loaded, `view${view}.`));
       const views = method.views.map((recipe, view) =>
-        normalize(applyViews(images, subTensors(loaded, `view${view}.`), recipe), method.backbone.colors),
+        normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors),
       );
-      return method.loss(model, { views, labels }, context);
+      const ofMasks = method.masks && method.views.map(({ size }, view) => applyMaskViews(masks!, drawn[view]!, size));
+      return method.loss(model, { views, labels, masks: ofMasks }, context);
     },
   };
 }

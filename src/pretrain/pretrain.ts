@@ -1,7 +1,7 @@
 import { canonicalJson, key, sha256 } from '../base/index.js';
 import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
 import type { Encoder, Monitor } from '../evaluate/index.js';
-import type { BatchSource } from '../input/index.js';
+import { type BatchSource, countMaskPixels } from '../input/index.js';
 import { type ModelTensors, resetRunningStatistics, type Vit } from '../models/index.js';
 import {
   type Objective,
@@ -173,19 +173,24 @@ export async function measureCost<Name extends string>(
   };
 }
 
-/** What `train` takes; and `start`, weights that it begins with and the caller disposes of. */
+/**
+ * What `train` takes; and `start`, weights that it begins with and the caller disposes of. Masks are checked first: in the compiled step, a
+ * value that is no class is an error without a place on the CPU, and nothing at all on a GPU.
+ */
 async function trainingOf<Name extends string>(
   method: Method<Name>,
-  { settings, batches }: Pick<PretrainOptions, 'settings' | 'batches'>,
+  { settings, batches, signal }: Pick<PretrainOptions, 'settings' | 'batches' | 'signal'>,
 ): Promise<TrainOptions<Name> & { start?: ModelTensors; initialFiles: Record<string, string> }> {
   const { seed, init = 'random', resetBatchNorm, precision, clipNorm, clipOf, microBatches } = settings;
   if (!batches.shuffled) throw new RangeError('training needs shuffled batches: create their source with a key');
   const root = key(seed);
   const length: TrainingLength = { steps: trainingSteps(settings, batches), stepsPerEpoch: batches.stepsPerEpoch };
+  const { dataset, rows: patches } = batches;
+  const pixels = method.masks && (await countMaskPixels(dataset, { ...method.masks, patches, signal }));
   const initial = await initialWeights(init, method.backbone);
   if (initial && resetBatchNorm) resetRunningStatistics(initial.model);
   return {
-    objective: objectiveOf(method, batches, { start: startOf(batches, initial?.model), length }),
+    objective: objectiveOf(method, batches, { start: { ...startOf(batches, initial?.model), pixels }, length }),
     optimizer: optimizerOf(settings, { freezes: method.freezes, depth: (method.backbone as Partial<Vit>).depth }),
     schedules: schedulesOf(settings, length),
     batch: async (step) => ({

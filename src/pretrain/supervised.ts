@@ -1,9 +1,17 @@
 import type { ViewRecipe } from '../augment/index.js';
-import { dense, dropout, getTensor, randomUniform, type Tensor, tf, withPrefix } from '../engine/index.js';
+import {
+  crossEntropy,
+  dense,
+  dropout,
+  getTensor,
+  randomUniform,
+  type Tensor,
+  tf,
+  withPrefix,
+} from '../engine/index.js';
 import { classWeights } from '../input/index.js';
 import { type Backbone, copyModel, joinModels, type ModelTensors, subModel } from '../models/index.js';
 import type { Method, MethodStart } from './method.js';
-import { weightedCrossEntropy } from './weighted-cross-entropy.js';
 
 export interface SupervisedOptions {
   backbone: Backbone;
@@ -55,7 +63,7 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       const features = dropout(encoded.features, rate, random.fold('dropout'));
       const logits = dense(features, getTensor(parameters, 'weight'), parameters.bias);
       const lossOf = (logits: Tensor) =>
-        weightedCrossEntropy(logits, labels, getTensor(state, 'weights'), labelSmoothing);
+        crossEntropy(logits, labels, { classWeights: getTensor(state, 'weights'), labelSmoothing });
       const { auxiliary } = encoded;
       return {
         loss: auxiliary ? lossOf(logits).add(lossOf(auxiliary).mul(auxiliaryWeight)) : lossOf(logits),

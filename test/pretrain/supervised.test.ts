@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
+import { crossEntropy, disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
 import { type Backbone, resnet } from '../../src/models/index.js';
-import { supervised, weightedCrossEntropy } from '../../src/pretrain/index.js';
+import { supervised } from '../../src/pretrain/index.js';
 import { adamw } from '../../src/training/index.js';
 import { randomImages, relativeError, stepper } from './one-step.js';
 
@@ -27,11 +27,14 @@ const options = {
 const classNames = ['gland', 'stroma'];
 const start = { labels: Int32Array.of(0, 0, 0, 1), classNames };
 
-describe('weightedCrossEntropy', () => {
+describe('the loss of labels', () => {
   it.each(cases)("equals PyTorch's CrossEntropyLoss, with its gradient (case %#)", (reference) => {
     const labels = tf.tensor1d(reference.labels, 'int32');
     const compute = (logits: Tensor) =>
-      weightedCrossEntropy(logits, labels, tf.tensor1d(reference.weights), reference.labelSmoothing).asScalar();
+      crossEntropy(logits, labels, {
+        classWeights: tf.tensor1d(reference.weights),
+        labelSmoothing: reference.labelSmoothing,
+      }).asScalar();
     const { value, grad } = tf.valueAndGrad(compute)(tf.tensor2d(reference.logits));
     expect(Math.abs(value.dataSync()[0]! / reference.loss - 1)).toBeLessThan(1e-5);
     expect(relativeError(grad, reference.gradient)).toBeLessThan(1e-5);
@@ -66,7 +69,7 @@ describe('supervised pretraining', () => {
         randomImages(3, 3, [32]),
         [0, 1, 1],
       ).loss!;
-    const own = weightedCrossEntropy(auxiliary, tf.tensor1d([0, 1, 1], 'int32'), tf.ones([2]), 0.1).dataSync()[0]!;
+    const own = crossEntropy(auxiliary, tf.tensor1d([0, 1, 1], 'int32'), { labelSmoothing: 0.1 }).dataSync()[0]!;
     expect(lossOf(withHead) - lossOf(backbone)).toBeCloseTo(0.4 * own, 5);
   });
 

@@ -19,9 +19,9 @@ const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'Collect
 
 /**
  * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient, and images,
- * which decodeJpegs hands on to EnsureShape.
+ * which decodeJpegs and decodeMasks hand on to EnsureShape.
  */
-const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5, DecodeJpeg: 0 };
+const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5, DecodeJpeg: 0, DecodePng: 0 };
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
 const stackDepth = 60;

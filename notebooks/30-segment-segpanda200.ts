@@ -1,0 +1,133 @@
+// ---
+// jupyter:
+//   jupytext:
+//     formats: ipynb,ts:percent
+//     text_representation:
+//       extension: .ts
+//       format_name: percent
+//       format_version: '1.3'
+//       jupytext_version: 1.19.6
+//   kernelspec:
+//     display_name: TypeScript (pathlab)
+//     language: typescript
+//     name: pathlab
+// ---
+
+// %% [markdown]
+// # Segmenting segPANDA200
+//
+// **Claim.** Networks that were pretrained on pathology patches segment them better after fine-tuning than networks pretrained on
+// other images. *Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks* ([arXiv
+// 2303.15693](https://arxiv.org/abs/2303.15693)) reports the mIoU of a ResNet-50 with an FCN head on the six classes of
+// segPANDA200: **63.53 %** after MoCo v2 on PTCGA200, and 63.22 % after COCO. Released later: 69.61 % with DeepLab v3, and 70.7 %
+// with a ViT-L/16 after MAE.
+//
+// **What this page shows.** The same comparison with the pretrainings of this folder, with intervals by patient, and a slide of
+// a test patient segmented as a whole. At the small scales the network is small and trained for seconds; do not compare its mIoU
+// with the paper's.
+// On your own patches with masks: `npm run notebook -- 30-segment-segpanda200 -p data TABLE_OR_FOLDER`
+//
+// | scale | content | time on two CPU cores |
+// | --- | --- | --- |
+// | `smoke` | all steps of the page; too short to learn much | half a minute |
+// | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute |
+// | `paper` | the paper's settings, on segPANDA200's shards unless `data` is given | days |
+
+// %% tags=["parameters"]
+let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
+let data: string | undefined; // a definition, compiled shards, a folder of images/ and masks/, or a CSV of patches with masks
+let backbone: string | undefined; // a network by timm's name, such as resnet50; by default the scale's
+let head: 'fcn' | 'deeplabv3' | 'linear' | 'pyramid' | undefined; // by default the paper's fcn; of a small ResNet or a ViT, pyramid
+let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
+let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
+let seeds: number | undefined; // fine-tunings of each arm and fold
+let labels: number | undefined; // how many training patients' masks are used; by default all
+let epochs: number | undefined; // passes over the training patches, instead of steps
+let steps: number | undefined; // updates
+let batchSize: number | undefined; // images per step
+let learningRate: number | undefined; // peak learning rate
+let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
+let seed = 1; // the first seed, for heads, order of patches, views; data and split are the same for every seed
+let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
+
+// %% [markdown]
+// ## Settings
+//
+// The paper's protocol, as on page 20, with cross entropy of each pixel. Image and mask take the same random crop and flips. The
+// small scales add a Dice loss and weigh rare classes more. Pixels with the mask value 255 are ignored everywhere.
+
+// %%
+import * as lab from 'pathlab';
+
+const training = { folds, seeds, labels, epochs, steps, batchSize, learningRate, precision };
+const parameters = { scale, data, backbone, head, init, ...training, seed };
+const experiment = lab.fineTuneExperiment('30-segment-segpanda200', parameters);
+const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
+await lab.showSettings(experiment);
+
+// %% [markdown]
+// ## Data
+//
+// Test patients are never trained on; folds are of the others. Every mask is checked before a training.
+
+// %%
+const patches = await lab.openFineTuningData(experiment, run);
+await lab.showFineTuningData(patches, { save: run.figure('patches.png') });
+
+// %% [markdown]
+// ## Arms
+//
+// An arm is where the backbone's weights come from; everything else is the same, and heads begin at random. By default they are
+// random weights, ImageNet's where the backbone has them, and each finished pretraining of this scale.
+
+// %%
+const arms = await lab.findArms(experiment, patches);
+
+// %% [markdown]
+// ## Fine-tuning
+//
+// An interrupt saves a checkpoint; running the cell again continues from it. What the test patches' predictions count is kept as
+// each fine-tuning ends.
+
+// %% tags=["key-figure"]
+const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
+
+// %% [markdown]
+// ## Results
+//
+// Metrics are of all pixels together. A class that is neither in the masks nor predicted is left out of the mean; the paper's
+// code counts it as 0, which is the last column. The unit is the patient: intervals and p-values resample patients.
+
+// %%
+const comparison = lab.compareFineTunings(experiment, fineTuned);
+const saved = { save: run.figure('results.png'), table: run.file('results') };
+await lab.showFineTunings(comparison, { main: experiment.task.main, ...saved });
+
+// %% [markdown]
+// ## A closer look
+//
+// Of the arm with the highest value, the first run. Choosing it after seeing the results is for the pictures only.
+
+// %%
+const best = lab.bestFineTuning(experiment, fineTuned, comparison);
+await lab.showSegmentedClasses(best);
+await lab.showSegmentedPatches(run, experiment, patches, best, { save: run.figure('errors.png') });
+
+// %% [markdown]
+// ## A whole slide
+//
+// Windows that overlap by a quarter, their probabilities blended. The label image and the outlines are in the run's folder,
+// under `segmentation`; QuPath opens the outlines over the slide.
+
+// %%
+await lab.segmentTestSlide(run, experiment, patches, best);
+
+// %% [markdown]
+// ## Saved files
+//
+// Results as CSV and LaTeX, counts of each fine-tuning, and the model of each arm's first fold and seed in safetensors: the
+// backbone with timm's names, and the head. Their provenance:
+
+// %%
+const facts = await lab.fineTuningFacts(run, experiment, patches, { ...fineTuned, arms, comparison });
+await lab.showProvenance(await run.keep({ seed, device: lab.describeDevice(), ...facts }));
