@@ -114,7 +114,7 @@ function readPretraining(folder: string, root: string): (Candidate & { notebook:
   const asked = Object.entries(others).map(([name, value]) => `${name} ${value}`);
   return {
     name: asked.length > 0 ? `${method.name} (${asked.join(', ')})` : method.name,
-    init: relative(root, folder),
+    init: relative(projectRoot, folder),
     notebook,
     run: { ...provenance, backbone: method.backbone.name },
   };
