@@ -1,6 +1,6 @@
 import { imageNetColors, normalize } from '../../dist/augment/index.js';
 import { key } from '../../dist/base/index.js';
-import { conv2d, randomNormal, resizeBilinear } from '../../dist/engine/index.js';
+import { conv2d, randomNormal, resizeBilinear, tf } from '../../dist/engine/index.js';
 import { backbone, toTorch } from '../../dist/models/index.js';
 
 export const classes = [
@@ -21,7 +21,7 @@ export function network() {
     predict(images) {
       const [, height, width] = images.shape;
       const { stages } = resnet.apply(model, normalize(images, imageNetColors), { training: false });
-      return resizeBilinear(conv2d(stages.at(-1), head), [height, width]);
+      return tf.softmax(resizeBilinear(conv2d(stages.at(-1), head), [height, width]));
     },
     /** As torchvision names them, the head as `head.weight`. */
     torchWeights: () => toTorch({ parameters: { ...model.parameters, 'head.weight': head }, state: model.state }),

@@ -103,6 +103,13 @@ export async function extractFeatures(
   }
 }
 
+/** Some rows, in the order given. */
+export function featureRows({ values, width }: Features, rows: readonly number[]): Features {
+  const picked = new Float32Array(rows.length * width);
+  for (const [place, row] of rows.entries()) picked.set(values.subarray(row * width, (row + 1) * width), place * width);
+  return { values: picked, count: rows.length, width };
+}
+
 /** @throws RangeError if the values are not `[count, width]` or hold a number that is not finite */
 export function checkFeatures({ values, count, width }: Features, what: string): void {
   if (count < 1 || width < 1 || values.length !== count * width) {

@@ -1,5 +1,5 @@
 import type { Key } from '../base/index.js';
-import type { Features } from './features.js';
+import { type Features, featureRows } from './features.js';
 import { balancedAccuracy, checkLabels, confusionMatrix } from './metrics/confusion.js';
 
 /** Class of each test row, learned from some training rows. */
@@ -52,7 +52,7 @@ export async function fewShot(
     for (const result of results) {
       const rows = drawn.flatMap((all) => Array.from(all.subarray(0, result.shots)));
       const labels = Int32Array.from(rows, (row) => trainLabels[row]!);
-      result.predictions.push(await classify(chosenRows(train, rows), labels, test));
+      result.predictions.push(await classify(featureRows(train, rows), labels, test));
     }
   }
   return results;
@@ -69,10 +69,4 @@ export function fewShotAccuracies(
     // There are cases, so there is a value.
     values: predictions.map((of) => balancedAccuracy(confusionMatrix(of, testLabels, classes)).value!),
   }));
-}
-
-function chosenRows({ values, width }: Features, rows: readonly number[]): Features {
-  const chosen = new Float32Array(rows.length * width);
-  for (const [place, row] of rows.entries()) chosen.set(values.subarray(row * width, (row + 1) * width), place * width);
-  return { values: chosen, count: rows.length, width };
 }

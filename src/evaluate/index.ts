@@ -30,6 +30,7 @@ export {
 } from './metrics/classification.js';
 export { type ClassifiedCases, classifiedCases } from './metrics/classified-cases.js';
 export { type ClassificationError, confidentErrors } from './metrics/confident-errors.js';
+export { checkClassNames } from './metrics/confusion.js';
 export { type PrecisionRecallPoint, precisionRecallCurve, type RocPoint, rocCurve } from './metrics/curves.js';
 export { type MetricDefinition, type MetricValue, measure, type PatientResults } from './metrics/metric.js';
 export {

@@ -1,7 +1,7 @@
-import { centeredRows, meanRow } from './centered.js';
 import { checkFeatures, type Features } from './features.js';
 import { checkLabels } from './metrics/confusion.js';
 import { nearestRows } from './nearest.js';
+import { centered, columnStatistics } from './standardize.js';
 
 export interface KnnOptions {
   /** How many neighbors vote; at most the size of the bank. */
@@ -42,10 +42,10 @@ export async function knnClassify(
   checkLabels(testLabels, testFeatures.count, classes, 'test labels');
   if (!(temperature > 0)) throw new RangeError(`the temperature is above 0; got ${temperature}`);
   for (const features of [trainFeatures, testFeatures]) checkFeatures(features, 'nearest neighbors');
-  const mean = meanRow(trainFeatures);
-  const centered = (features: Features) => ({ ...features, values: centeredRows(features, mean) });
+  const statistics = columnStatistics(trainFeatures);
+  const [bank, queries] = [centered(trainFeatures, statistics), centered(testFeatures, statistics)];
   const predictions = new Int32Array(testFeatures.count);
-  for await (const { start, nearest } of nearestRows(centered(trainFeatures), centered(testFeatures), neighbors)) {
+  for await (const { start, nearest } of nearestRows(bank, queries, neighbors)) {
     nearest.forEach(({ rows, similarities }, index) => {
       const votes = new Float64Array(classes);
       rows.forEach((row, rank) => {

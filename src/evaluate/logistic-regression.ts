@@ -2,6 +2,7 @@ import { compile, gradients, type Tensor, tf } from '../engine/index.js';
 import { checkFeatures, type Features } from './features.js';
 import { minimize } from './lbfgs.js';
 import { checkLabels } from './metrics/confusion.js';
+import { columnStatistics, standardized } from './standardize.js';
 
 /** A linear classifier on features. */
 export interface LogisticRegression {
@@ -20,8 +21,8 @@ export interface LogisticRegression {
 /**
  * Logistic regression on frozen features: the linear probe of UNI (Chen et al., 2024, doi 10.1038/s41591-024-02857-3,
  * methods), trained to convergence by L-BFGS. It minimizes the mean cross entropy + |weights|^2 / (2 cost); the bias is
- * free. Features are standardized by the training rows first, as in MAE's linear probe (arXiv 2111.06377, appendix A.1),
- * so that one cost fits features of any scale.
+ * free. Features are standardized by the training rows first (see `columnStatistics`), so that one cost fits features of
+ * any scale.
  *
  * @param labels `[rows]`, each 0 to classes - 1
  * @param options.cost UNI's by default: width x classes / 100
@@ -46,11 +47,12 @@ export async function fitLogisticRegression(
   checkLabels(labels, count, classes, 'labels');
   const cost = options.cost ?? (width * classes) / 100;
   if (!(cost > 0 && cost < Infinity)) throw new RangeError(`cost must be a number above 0; got ${cost}`);
-  const { mean, scale } = standardization(features);
+  const statistics = columnStatistics(features);
+  const { mean, scale } = statistics;
   const weightOf = (label: number) => options.classWeights?.[label] ?? 1;
   const total = labels.reduce((sum, label) => sum + weightOf(label), 0);
   const data = tf.tidy(() => ({
-    x: tf.tensor2d(features.values, [count, width]).sub(tf.tensor1d(mean)).mul(tf.tensor1d(scale)) as Tensor,
+    x: tf.tensor2d(standardized(features, statistics).values, [count, width]) as Tensor,
     y: tf.oneHot(tf.tensor1d(labels, 'int32'), classes).toFloat() as Tensor,
     share: tf.tensor1d(Float32Array.from(labels, (label) => weightOf(label) / total)) as Tensor,
   }));
@@ -58,7 +60,15 @@ export async function fitLogisticRegression(
     gradients(parameters, ({ weights, bias }) => {
       const logits = tf.matMul(x, weights!, false, true).add(bias!);
       const crossEntropy = tf.logSumExp(logits, 1).sub(logits.mul(y).sum(1)).mul(share).sum();
-      return { loss: crossEntropy.add(weights!.square().sum().div(2 * cost)) as Tensor, extra: {} };
+      return {
+        loss: crossEntropy.add(
+          weights!
+            .square()
+            .sum()
+            .div(2 * cost),
+        ) as Tensor,
+        extra: {},
+      };
     }),
   );
   try {
@@ -81,7 +91,10 @@ export async function fitLogisticRegression(
       { maxIterations, tolerance },
     );
     // Back to features as they come.
-    const weights = Float32Array.from({ length: classes * width }, (_, place) => solution.point[place]! * scale[place % width]!);
+    const weights = Float32Array.from(
+      { length: classes * width },
+      (_, place) => solution.point[place]! * scale[place % width]!,
+    );
     const bias = Float32Array.from({ length: classes }, (_, label) => {
       let shift = 0;
       for (let column = 0; column < width; column++) shift += weights[label * width + column]! * mean[column]!;
@@ -109,21 +122,13 @@ export async function predictProbabilities(
   if (features.width !== width) throw new RangeError(`features have width ${features.width}, the classifier ${width}`);
   const probabilities = tf.tidy(() => {
     const rows = tf.tensor2d(features.values, [features.count, width]);
-    return tf.softmax(tf.matMul(rows, tf.tensor2d(weights, [classes, width]), false, true).add(tf.tensor1d(bias))) as Tensor;
+    return tf.softmax(
+      tf.matMul(rows, tf.tensor2d(weights, [classes, width]), false, true).add(tf.tensor1d(bias)),
+    ) as Tensor;
   });
   try {
     return await probabilities.data<'float32'>();
   } finally {
     probabilities.dispose();
   }
-}
-
-/** Mean of each feature over the rows, and 1 / its standard deviation; 0 for one that is constant. */
-function standardization({ values, count, width }: Features): { mean: Float32Array; scale: Float32Array } {
-  const [sums, squares] = [new Float64Array(width), new Float64Array(width)];
-  for (let place = 0; place < values.length; place++) sums[place % width]! += values[place]!;
-  const mean = Float32Array.from(sums, (sum) => sum / count);
-  for (let place = 0; place < values.length; place++) squares[place % width]! += (values[place]! - mean[place % width]!) ** 2;
-  const scale = Float32Array.from(squares, (sum) => (sum / count > 1e-12 ? 1 / Math.sqrt(sum / count) : 0));
-  return { mean, scale };
 }

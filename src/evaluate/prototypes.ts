@@ -1,6 +1,7 @@
-import { centeredRows, meanRow } from './centered.js';
-import { checkFeatures, type Features } from './features.js';
+import { tf } from '../engine/index.js';
+import { checkFeatures, type Features, unitRows } from './features.js';
 import { checkLabels } from './metrics/confusion.js';
+import { centered, columnStatistics } from './standardize.js';
 
 /**
  * Nearest class mean on frozen features: SimpleShot (Wang et al., 2019; arXiv 1911.04623, CL2N). The mean of the training rows
@@ -16,28 +17,19 @@ export function nearestPrototype(
   { classes }: { classes: number },
 ): Int32Array {
   for (const features of [train, test]) checkFeatures(features, 'prototypes');
-  if (train.width !== test.width) throw new RangeError(`features have widths ${train.width} and ${test.width}`);
   checkLabels(trainLabels, train.count, classes, 'train labels');
-  const mean = meanRow(train);
-  const [known, asked] = [centeredRows(train, mean), centeredRows(test, mean)];
-  const { width } = train;
-  const prototypes = new Float64Array(classes * width);
-  const counts = new Int32Array(classes);
-  for (let row = 0; row < train.count; row++) {
-    const label = trainLabels[row]!;
-    counts[label]!++;
-    for (let column = 0; column < width; column++) prototypes[label * width + column]! += known[row * width + column]!;
-  }
-  return Int32Array.from({ length: test.count }, (_, row) => {
-    let [nearest, least] = [-1, Infinity];
-    for (let label = 0; label < classes; label++) {
-      if (counts[label] === 0) continue;
-      let distance = 0;
-      for (let column = 0; column < width; column++) {
-        distance += (asked[row * width + column]! - prototypes[label * width + column]! / counts[label]!) ** 2;
-      }
-      if (distance < least) [nearest, least] = [label, distance];
-    }
-    return nearest;
+  const statistics = columnStatistics(train);
+  return tf.tidy(() => {
+    const known = unitRows(centered(train, statistics));
+    const asked = unitRows(centered(test, statistics));
+    const members = tf.oneHot(tf.tensor1d(trainLabels, 'int32'), classes).toFloat();
+    const counts = members.sum(0);
+    const prototypes = tf.matMul(members, known, true).div(counts.maximum(1).expandDims(1));
+    // Squared distances, less the test row's own square; at most 3, so that a class without a row is the farthest.
+    const distances = prototypes
+      .square()
+      .sum(1)
+      .sub(tf.matMul(asked, prototypes, false, true).mul(2));
+    return distances.add(counts.equal(0).toFloat().mul(8)).argMin(1).toInt().dataSync<'int32'>();
   });
 }

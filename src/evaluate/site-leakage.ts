@@ -2,7 +2,7 @@ import { inParallel, type Key, throwIfInterrupted } from '../base/index.js';
 import { type AuditedImages, patientsWithDuplicates } from '../datasets/index.js';
 import { imageLimits, readImageFile } from '../slides/index.js';
 import { colorHistogramFeatures } from './color-histogram.js';
-import type { Features } from './features.js';
+import { type Features, featureRows } from './features.js';
 import { knnClassify } from './knn.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './statistics/intervals.js';
 
@@ -114,9 +114,9 @@ async function answerQuestion(
     const answering = rows.filter((row) => partOf.get(apart[row]!) !== part);
     const pick = (chosen: readonly number[]) => Int32Array.from(chosen, (row) => labels[row]!);
     const found = await knnClassify(
-      rowsOf(features, answering),
+      featureRows(features, answering),
       pick(answering),
-      rowsOf(features, asking),
+      featureRows(features, asking),
       pick(asking),
       { classes: names.length, neighbors: Math.min(neighbors, answering.length) },
     );
@@ -152,10 +152,4 @@ async function colorsOf(
   const values = new Float32Array(rows.length * width);
   for (const [row, cells] of rows.entries()) values.set(cells, row * width);
   return { values, count: rows.length, width };
-}
-
-function rowsOf({ values, width }: Features, rows: readonly number[]): Features {
-  const picked = new Float32Array(rows.length * width);
-  for (const [place, row] of rows.entries()) picked.set(values.subarray(row * width, (row + 1) * width), place * width);
-  return { values: picked, count: rows.length, width };
 }

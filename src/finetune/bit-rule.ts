@@ -7,7 +7,10 @@ import type { PretrainSettings } from '../pretrain/index.js';
  * @param batchSize the rate is in proportion to it
  * @throws RangeError from 20,000 images on, for which the rule mixes pairs of images (mixup), which is not built
  */
-export function bitHyperRule(images: number, batchSize: number): Omit<PretrainSettings, 'seed' | 'precision' | 'evaluationCrop'> {
+export function bitHyperRule(
+  images: number,
+  batchSize: number,
+): Omit<PretrainSettings, 'seed' | 'precision' | 'evaluationCrop'> {
   if (!(images >= 1 && images < 20_000)) {
     throw new RangeError(
       `BiT's rule is built for fewer than 20,000 training images, from which on it mixes pairs of them; there are ${images}`,

@@ -1,3 +1,5 @@
+import { checkClassNames } from '../evaluate/index.js';
+
 /** A class that a network predicts. */
 export interface PredictedClass {
   name: string;
@@ -10,14 +12,8 @@ export interface PredictedClass {
  * @throws RangeError that names the class
  */
 export function checkClasses(classes: readonly PredictedClass[], most: number): void {
-  if (classes.length < 2 || classes.length > most) {
-    throw new RangeError(`a network tells 2 to ${most} classes; got ${classes.length}`);
-  }
-  for (const [place, { name, color }] of classes.entries()) {
-    if (name === '') throw new RangeError(`class ${place} has no name`);
-    if (classes.findIndex((other) => other.name === name) !== place) {
-      throw new RangeError(`two classes are named "${name}"`);
-    }
-    if (!/^#[0-9a-f]{6}$/i.test(color)) throw new RangeError(`the color of "${name}" is not #rrggbb; got "${color}"`);
-  }
+  checkClassNames(classes.map(({ name }) => name));
+  if (classes.length > most) throw new RangeError(`there may be ${most} classes; got ${classes.length}`);
+  const odd = classes.find(({ color }) => !/^#[0-9a-f]{6}$/i.test(color));
+  if (odd) throw new RangeError(`the color of "${odd.name}" is not #rrggbb; got "${odd.color}"`);
 }

@@ -1,4 +1,5 @@
 import type { Tensor } from '../engine/index.js';
+import { checkClassNames } from '../evaluate/index.js';
 import {
   heatmapOverview,
   type PatchGridOptions,
@@ -13,7 +14,7 @@ import { type PredictTilesOptions, predictTiles } from './predict-tiles.js';
 export interface ClassifySlideOptions
   extends PredictTilesOptions,
     Pick<PatchGridOptions, 'geometry' | 'strideMicrometers' | 'minimumTissue'> {
-  /** What the logits are, in their order. */
+  /** Of the probabilities, in their order. */
   classes: readonly string[];
   /** By default what `tissueMask` finds. */
   tissue?: TissueMask;
@@ -37,9 +38,9 @@ export interface SlideHeatmap {
  * Predicts a class for each tile of a grid over a slide, cut as `compileDataset` cuts patches: the whole tiles with enough
  * tissue.
  *
- * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to logits `[batch, classes]`. It is compiled, in
- *   inference mode
- * @throws InterruptedError when `signal` aborts; RangeError for logits of another shape or that are not numbers
+ * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to class probabilities `[batch, classes]`, as
+ *   `predictedViews`. It is compiled
+ * @throws InterruptedError when `signal` aborts; RangeError for another shape, or what are no probabilities
  */
 export async function classifySlide(
   slide: Slide,
@@ -47,9 +48,7 @@ export async function classifySlide(
   options: ClassifySlideOptions,
 ): Promise<SlideHeatmap> {
   const { classes, geometry, strideMicrometers, minimumTissue, onProgress } = options;
-  if (classes.length < 2 || new Set(classes).size < classes.length) {
-    throw new RangeError(`a network tells two or more classes of different names; got ${JSON.stringify(classes)}`);
-  }
+  checkClassNames(classes);
   const mask = options.tissue ?? (await tissueMask(slide));
   const index = patchGrid(slide, mask, { geometry, strideMicrometers, minimumTissue });
   const { micrometers, pixels: size } = index.geometry;
@@ -63,12 +62,6 @@ export async function classifySlide(
     [classes.length],
     options,
   )) {
-    if (predicted.some(Number.isNaN)) {
-      const { x, y } = places[tile]!;
-      throw new RangeError(
-        `the class probabilities of the tile at (${x}, ${y}) are not numbers: predict gave NaN or infinity`,
-      );
-    }
     probabilities.set(predicted, tile * classes.length);
     onProgress?.(tile + 1, places.length);
   }

@@ -1,5 +1,4 @@
 import type { Monitor } from '../evaluate/index.js';
-import type { BatchSource } from '../input/index.js';
 import { type AnyMethod, type Pretrained, type PretrainOptions, pretrain } from '../pretrain/index.js';
 import type { Predictor } from './predict.js';
 

@@ -1,6 +1,6 @@
 import { imagesOfDecoded } from '../augment/index.js';
 import { InterruptedError } from '../base/index.js';
-import { compile, type Precision, type Tensor, tf, uploadBytes } from '../engine/index.js';
+import { compile, type Precision, type Tensor, uploadBytes } from '../engine/index.js';
 import { placesOfRead, readAhead, type Slide } from '../slides/index.js';
 
 export interface PredictTilesOptions {
@@ -27,11 +27,11 @@ export interface Tiles {
  * Predicts class probabilities of a slide's tiles, in their order. Tiles are read ahead, and while one batch is predicted
  * the caller has the one before. The last batch is filled up with empty images, so that the function is compiled once.
  *
- * @param predict from images `[batch, size, size, 3]`, float32 0 to 1, to logits, `[batch, ...shape]`: the last axis is the
- *   classes. It is compiled
- * @param shape of a tile's logits
- * @yields each tile's number and its probabilities (softmax), `[...shape]`
- * @throws RangeError when `predict` gives another shape; InterruptedError when `signal` aborts
+ * @param predict from images `[batch, size, size, 3]`, float32 0 to 1, to class probabilities, `[batch, ...shape]`: the last
+ *   axis is the classes. It is compiled; `predictedViews` gives what a trained network predicts
+ * @param shape of a tile's probabilities
+ * @yields each tile's number and its probabilities, `[...shape]`
+ * @throws RangeError when `predict` gives another shape, or what are no probabilities; InterruptedError when `signal` aborts
  */
 export async function* predictTiles(
   slide: Slide,
@@ -48,15 +48,15 @@ export async function* predictTiles(
   const imageBytes = size * size * 3;
   const compute = compile(
     function predictTiles(bytes: Tensor) {
-      const logits = predict(imagesOfDecoded(bytes));
+      const predicted = predict(imagesOfDecoded(bytes));
       const expected = [batch, ...shape];
-      if (String(logits.shape) !== String(expected)) {
+      if (String(predicted.shape) !== String(expected)) {
         throw new RangeError(
-          `predict gave [${logits.shape}] for images [${bytes.shape}]; it should give logits [${expected}], of which the ` +
-            'last axis is the classes',
+          `predict gave [${predicted.shape}] for images [${bytes.shape}]; it should give class probabilities ` +
+            `[${expected}], of which the last axis is the classes`,
         );
       }
-      return tf.softmax(logits.toFloat());
+      return predicted.toFloat();
     },
     { precision },
   );
@@ -66,7 +66,16 @@ export async function* predictTiles(
     const values = await predicted.data<'float32'>();
     predicted.dispose();
     for (let tile = 0; tile < count; tile++) {
-      yield { tile: first + tile, probabilities: values.subarray(tile * each, (tile + 1) * each) };
+      const probabilities = values.subarray(tile * each, (tile + 1) * each);
+      const sum = probabilities.subarray(0, shape.at(-1)).reduce((held, probability) => held + probability, 0);
+      if (!(Math.abs(sum - 1) < 1e-3)) {
+        const { x, y } = places[first + tile]!;
+        throw new RangeError(
+          `the class probabilities of the tile at (${x}, ${y}) sum to ${sum.toPrecision(4)}, not to 1: predict gives softmax ` +
+            'outputs, not logits',
+        );
+      }
+      yield { tile: first + tile, probabilities };
     }
   }
   let running: Running | undefined;

@@ -27,7 +27,7 @@ export const unlabelled = 255;
 const overlaySide = 900;
 
 export interface SegmentOptions extends PredictTilesOptions {
-  /** What the channels of the logits are, in their order; a pixel's label is its class's number. */
+  /** Of the probabilities, in their order; a pixel's label is its class's number. */
   classes: readonly PredictedClass[];
   /** Of a window: its side in um and px, as the network was trained. */
   geometry: PatchGeometry;
@@ -81,10 +81,10 @@ export interface SlideSegmentation {
  *
  * Files have temporary names until all of them are whole.
  *
- * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to logits `[batch, pixels, pixels, classes]`. It is
- *   compiled, in inference mode; a network that is cut off at its edges gains from more overlap
- * @throws InterruptedError when `signal` aborts: no file is left; RangeError for options that do not fit, and for logits of
- *   another shape or that are not numbers
+ * @param predict from images `[batch, pixels, pixels, 3]`, float32 0 to 1, to class probabilities `[batch, pixels, pixels,
+ *   classes]`, as `predictedViews`. It is compiled; a network that is cut off at its edges gains from more overlap
+ * @throws InterruptedError when `signal` aborts: no file is left; RangeError for options that do not fit, and for another
+ *   shape or what are no probabilities
  */
 export async function segmentSlide(
   slide: Slide,

@@ -14,7 +14,10 @@ export function orientations(testTime: TestTimeAugmentation): Orientation[] {
   const flips = [[], [1], [2], [1, 2]];
   const transpose = (x: Tensor) => tf.transpose(x, [0, 2, 1, 3]) as Tensor;
   const flip = (x: Tensor, axes: number[]) => (axes.length > 0 ? (tf.reverse(x, axes) as Tensor) : x);
-  const mirrored = flips.map((axes) => ({ turn: (x: Tensor) => flip(x, axes), turnBack: (x: Tensor) => flip(x, axes) }));
+  const mirrored = flips.map((axes) => ({
+    turn: (x: Tensor) => flip(x, axes),
+    turnBack: (x: Tensor) => flip(x, axes),
+  }));
   const choices: Record<TestTimeAugmentation, () => Orientation[]> = {
     none: () => mirrored.slice(0, 1),
     flips: () => mirrored,

@@ -6,9 +6,9 @@ import {
   freezing,
   isBiasOrNorm,
   lars,
+  multiStep,
   type Optimizer,
   type ScaledOptimizer,
-  multiStep,
   type Schedule,
   sgd,
   warmupCosine,
@@ -96,7 +96,8 @@ export function optimizerOf(
   let made = makers[optimizer]();
   if (layerDecay !== undefined) {
     if (depth === undefined) throw new RangeError('layerDecay is for vision transformers, whose blocks are its layers');
-    if (!(layerDecay > 0 && layerDecay <= 1)) throw new RangeError(`layerDecay is above 0 and at most 1; got ${layerDecay}`);
+    if (!(layerDecay > 0 && layerDecay <= 1))
+      throw new RangeError(`layerDecay is above 0 and at most 1; got ${layerDecay}`);
     made = withRateFactors(made, (name) => layerFactor(name, { layerDecay, depth }));
   }
   if (freezes) made = freezing(made, freezes);

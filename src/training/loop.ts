@@ -132,7 +132,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         `${dynamicLossScaling.name}(...). bfloat16 does not need it.`,
     );
   }
-  if (best?.restore && !checkpoint) throw new RangeError('the best model is restored from its checkpoint: keep checkpoints');
+  if (best?.restore && !checkpoint)
+    throw new RangeError('the best model is restored from its checkpoint: keep checkpoints');
   if (best && monitors.length === 0) throw new RangeError('the best model is told by a monitor, and there is none');
   const stepFunction = trainingStep(objective, optimizer, options);
   const emit = async (event: TrainingEvent) => options.onEvent?.(event);

@@ -43,7 +43,10 @@ describe('logistic regression', () => {
     });
     const labels = Int32Array.from(one.labels);
     const plain = await fitLogisticRegression({ values, count, width }, labels, { classes: 3, cost: 1 });
-    const more = await fitLogisticRegression({ values: wider, count, width: width + 1 }, labels, { classes: 3, cost: 1 });
+    const more = await fitLogisticRegression({ values: wider, count, width: width + 1 }, labels, {
+      classes: 3,
+      cost: 1,
+    });
     expect(plain.converged && more.converged).toBe(true);
     for (let label = 0; label < 3; label++) expect(more.weights[label * (width + 1) + width]).toBe(0);
     const byDefault = await fitLogisticRegression({ values, count, width }, labels, { classes: 3 });
@@ -53,7 +56,9 @@ describe('logistic regression', () => {
   it('refuses what it cannot learn from', async () => {
     const features = featuresOf(cases[0]!);
     const labels = Int32Array.from(cases[0]!.labels);
-    await expect(fitLogisticRegression(features, labels, { classes: 3, cost: 0 })).rejects.toThrow(/cost must be .* got 0/);
+    await expect(fitLogisticRegression(features, labels, { classes: 3, cost: 0 })).rejects.toThrow(
+      /cost must be .* got 0/,
+    );
     await expect(fitLogisticRegression(features, labels.fill(-1, 2, 3), { classes: 3 })).rejects.toThrow(/row 2 .* -1/);
     const model = await fitLogisticRegression(features, labels.fill(0, 2, 3), { classes: 3 });
     await expect(predictProbabilities(model, { values: new Float32Array(4), count: 1, width: 4 })).rejects.toThrow(

@@ -24,8 +24,8 @@ afterAll(async () => {
 const classes = colorClasses.map(({ name }) => name);
 const geometry = { micrometers: 50, pixels: 100 };
 
-/** Logits of the class whose color is nearest to a tile's mean. */
-const nearestMean = (images: Tensor) => nearestColor(images.mean([1, 2], true)).squeeze([1, 2]);
+/** The class whose color is nearest to a tile's mean. */
+const nearestMean = (images: Tensor): Tensor => nearestColor(images.mean([1, 2], true)).squeeze([1, 2]);
 
 const classify = (options: Partial<ClassifySlideOptions> = {}, predict = nearestMean) =>
   classifySlide(slide, predict, { classes, geometry, ...options });
@@ -103,17 +103,19 @@ describe('classifySlide', () => {
     expect((await sharp(await none.overview('tumor')).metadata()).width).toBe(900);
   });
 
-  it('stops when it is told to, and says what is wrong with logits and classes', async () => {
+  it('stops when it is told to, and says what is wrong with probabilities and classes', async () => {
     const before = tf.memory().numTensors;
     await expect(classify({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'InterruptedError' });
-    await expect(classify({}, (images) => nearestMean(images).mul(Number.NaN))).rejects.toThrow(
-      /probabilities of the tile at \(\d+, \d+\) are not numbers: predict gave NaN/,
-    );
+    for (const factor of [Number.NaN, 2]) {
+      await expect(classify({}, (images) => nearestMean(images).mul(factor))).rejects.toThrow(
+        /probabilities of the tile at \(\d+, \d+\) sum to (NaN|2\.000), not to 1: predict gives softmax outputs, not logits/,
+      );
+    }
     await expect(classify({ classes: ['a', 'b'] })).rejects.toThrow(
-      /predict gave \[16,4\].*should give logits \[16,2\]/,
+      /predict gave \[16,4\].*should give class probabilities \[16,2\]/,
     );
-    await expect(classify({ classes: ['a'] })).rejects.toThrow(/two or more classes of different names; got \["a"\]/);
-    await expect(classify({ classes: ['a', 'a'] })).rejects.toThrow(/different names/);
+    await expect(classify({ classes: ['a'] })).rejects.toThrow(/at least two classes are needed; got 1 \(a\)/);
+    await expect(classify({ classes: ['a', 'a'] })).rejects.toThrow(/two classes are named "a"/);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -52,10 +52,10 @@ export async function writeColorSlide(path: string, { width, height, labels }: C
     .toFile(path);
 }
 
-/** Logits of the nearest of the classes' colors; of images `[batch, size, size, 3]`, 0 to 1. */
+/** Probabilities of the classes by the distance of their colors; of images `[batch, size, size, 3]`, 0 to 1. */
 export function nearestColor(images: Tensor): Tensor {
   const colors = tf.tensor2d(channels.map((rgb) => rgb.map((value) => value / 255)));
-  return images.expandDims(3).sub(colors).square().sum(4).mul(-500);
+  return tf.softmax(images.expandDims(3).sub(colors).square().sum(4).mul(-500));
 }
 
 /** The nearest of the classes' colors of all of a slide, read at once: `[height, width]`. */

@@ -69,7 +69,9 @@ describe('fine-tuning', () => {
     expect(predictor.model.parameters['head.weight']!.dataSync()).toEqual(seen[1]);
     expect(seen[1]).not.toEqual(seen[3]);
     disposeTensors(predictor.model.parameters, predictor.model.state);
-    await expect(fineTune(method, { ...options, earlyStop })).rejects.toThrow(/best model is restored .* keep checkpoints/);
+    await expect(fineTune(method, { ...options, earlyStop })).rejects.toThrow(
+      /best model is restored .* keep checkpoints/,
+    );
   });
 
   it('forgets the running statistics of the initial weights where it is asked to, and keeps the weights', async () => {
@@ -77,7 +79,7 @@ describe('fine-tuning', () => {
     for (const name of Object.keys(start.state)) start.state[name] = start.state[name]!.add(3);
     const init = join(top, 'init.safetensors');
     await writeSafetensors(init, toTorch(start));
-    const after = async (resetBatchNorm: boolean) => {
+    const trained = async (resetBatchNorm: boolean) => {
       const still = { ...settings, steps: 1, learningRate: 1e-12, init, resetBatchNorm };
       const { model } = await fineTune(method, { settings: still, batches: batches() });
       const [mean] = model.state['backbone.bn1.running_mean']!.dataSync();
@@ -85,7 +87,7 @@ describe('fine-tuning', () => {
       disposeTensors(model.parameters, model.state);
       return { mean: mean!, weight: weight! };
     };
-    const [kept, reset] = [await after(false), await after(true)];
+    const [kept, reset] = [await trained(false), await trained(true)];
     // A batch moves them by a tenth.
     expect(kept.mean - reset.mean).toBeCloseTo(0.9 * 3, 4);
     expect(reset.weight).toBeCloseTo(start.parameters['conv1.weight']!.dataSync()[0]!, 6);
@@ -93,10 +95,18 @@ describe('fine-tuning', () => {
   });
 
   it('refuses a method without classes, and layer-wise rates for a network without blocks', async () => {
-    const without = simclr({ backbone: method.backbone, views, hiddenSize: 8, outputSize: 8, temperature: 0.2 }) as Method;
+    const without = simclr({
+      backbone: method.backbone,
+      views,
+      hiddenSize: 8,
+      outputSize: 8,
+      temperature: 0.2,
+    }) as Method;
     await expect(fineTune(without, { settings, batches: batches() })).rejects.toThrow(/SimCLR learns without classes/);
     const layered = { ...settings, layerDecay: 0.75 };
-    await expect(fineTune(method, { settings: layered, batches: batches() })).rejects.toThrow(/layerDecay is for vision/);
+    await expect(fineTune(method, { settings: layered, batches: batches() })).rejects.toThrow(
+      /layerDecay is for vision/,
+    );
     const small = vit({ imageSize: 32, patchSize: 8, width: 16, depth: 2, heads: 2 });
     const { model } = await fineTune(supervised({ backbone: small, views, ...plain }), {
       ...{ settings: { ...layered, steps: 2 }, batches: batches() },
@@ -107,7 +117,12 @@ describe('fine-tuning', () => {
 
 describe("BiT's rule", () => {
   it('is the one of its paper for small sets, and is refused where mixup would belong to it', () => {
-    expect(bitHyperRule(1000, 128)).toMatchObject({ steps: 500, optimizer: 'sgd', learningRate: 0.003 / 4, momentum: 0.9 });
+    expect(bitHyperRule(1000, 128)).toMatchObject({
+      steps: 500,
+      optimizer: 'sgd',
+      learningRate: 0.003 / 4,
+      momentum: 0.9,
+    });
     expect(() => bitHyperRule(20_000, 128)).toThrow(/fewer than 20,000 training images/);
   });
 });

@@ -122,7 +122,7 @@ describe('segmentSlide', () => {
           [12, 12],
         ])
         .reshape([1, size, size, 1]);
-      const wrong = tf.tensor1d([0, 0, 100, 0]);
+      const wrong = tf.tensor1d([0, 0, 1, 0]);
       return nearestColor(images)
         .mul(inner)
         .add(wrong.mul(tf.sub(1, inner)));
@@ -250,13 +250,16 @@ describe('segmentSlide', () => {
       onProgress: (done) => done === 9 && stop.abort(),
     });
     await expect(interrupted).rejects.toMatchObject({ name: 'InterruptedError' });
-    const nothing = (images: Tensor) => nearestColor(images).mul(Number.NaN);
+    const nothing = (images: Tensor) => {
+      const [first, rest] = tf.split(nearestColor(images), [1, images.shape[1]! - 1], 1) as [Tensor, Tensor];
+      return tf.concat([first, rest.mul(Number.NaN)], 1);
+    };
     await expect(segment({}, slide, nothing)).rejects.toThrow(
-      /probabilities at \(0, 0\) are not numbers: predict gave NaN/,
+      /probabilities at \(0, 1\) are not numbers: predict gave NaN/,
     );
     const flat = (images: Tensor) => nearestColor(images).mean(1);
     await expect(segment({}, slide, flat)).rejects.toThrow(
-      /predict gave \[16,128,4\].*should give logits \[16,128,128,4\]/,
+      /predict gave \[16,128,4\].*should give class probabilities \[16,128,128,4\]/,
     );
     for (const name of readdirSync(folder).filter((one) => one.startsWith('out-'))) {
       expect(readdirSync(join(folder, name)).filter((file) => file.endsWith('.partial'))).toEqual([]);
@@ -271,7 +274,7 @@ describe('segmentSlide', () => {
     await expect(segment({ overlap: -0.1 })).rejects.toThrow(/overlap/);
     await expect(segment({ batchSize: 0 })).rejects.toThrow(/batchSize must be a whole number above 0; got 0/);
     await expect(segment({ outside: 4 })).rejects.toThrow(/outside is 255 or one of 4 classes, from 0 on; got 4/);
-    await expect(segment({ classes: [stroma] })).rejects.toThrow(/2 to 255 classes; got 1/);
+    await expect(segment({ classes: [stroma] })).rejects.toThrow(/at least two classes are needed; got 1 \(stroma\)/);
     await expect(segment({ classes: [stroma, stroma] })).rejects.toThrow(/two classes are named "stroma"/);
     const named = [stroma, { ...tumor, color: 'purple' }];
     await expect(segment({ classes: named })).rejects.toThrow(/the color of "tumor" is not #rrggbb; got "purple"/);
@@ -291,7 +294,7 @@ describe('segmentSlide', () => {
     const program = `
       const [{ tf }, { openSlide }, { segmentSlide }] = await Promise.all(${JSON.stringify(modules)}.map((path) => import(path)));
       const slide = await openSlide(${JSON.stringify(slide.path)});
-      await segmentSlide(slide, (images) => images.concat(images.mean(3, true), 3), {
+      await segmentSlide(slide, (images) => tf.softmax(images.concat(images.mean(3, true), 3)), {
         classes: ${JSON.stringify(colorClasses)}, geometry: { micrometers: 32, pixels: 64 }, overlap: 0.9, batchSize: 1,
         tissue: null, files: ${JSON.stringify(files)}, onProgress: (done) => done === 1 && console.log('under way'),
       });`;

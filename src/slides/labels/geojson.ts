@@ -1,11 +1,5 @@
 import { UnfinishedFile } from '../../base/index.js';
 
-/** A class of annotations, and the color that QuPath shows it in, `#rrggbb`. */
-export interface AnnotationClass {
-  name: string;
-  color?: string;
-}
-
 /** A place, level-0 px. */
 type Corner = readonly [x: number, y: number];
 
@@ -13,8 +7,12 @@ type Corner = readonly [x: number, y: number];
  * A polygon as a feature of GeoJSON (RFC 7946, but in pixels), with its class where QuPath keeps it.
  *
  * @param rings the outline and then the holes; the first corner is repeated at the end, as the format asks
+ * @param options.color that QuPath shows the class in, `#rrggbb`
  */
-export function annotationFeature(rings: readonly (readonly Corner[])[], { name, color }: AnnotationClass): object {
+export function annotationFeature(
+  rings: readonly (readonly Corner[])[],
+  { name, color }: { name: string; color?: string },
+): object {
   return {
     type: 'Feature',
     geometry: { type: 'Polygon', coordinates: rings.map((ring) => [...ring, ring[0]]) },

@@ -1,4 +1,4 @@
-export { type AnnotationClass, annotationFeature, channelsOf, GeoJsonWriter } from './geojson.js';
+export { annotationFeature, channelsOf, GeoJsonWriter } from './geojson.js';
 export { type LabelTiffOptions, LabelTiffWriter } from './label-tiff.js';
 export { type LabelArea, OutlineTracer, ringArea } from './outlines.js';
 export { type Polygon, type PolygonFile, readPolygons } from './polygons.js';

@@ -198,7 +198,7 @@ describe('classifiedCases refuses', () => {
     ['an unknown label', { labels: Int32Array.of(0, 2) }, /row 1 has the label 2.*not in 0 to 1/],
     ['other shapes', { labels: Int32Array.of(0, 1, 1) }, /4 probabilities.*3 labels and 2 classes/],
     ['missing patients', { patients: ['a'] }, /1 patients' names for 2 cases/],
-    ['one class', { classNames: ['normal'] }, /at least two classes; got 1/],
+    ['one class', { classNames: ['normal'] }, /at least two classes are needed; got 1/],
     ['no cases', { labels: Int32Array.of(), probabilities: Float32Array.of() }, /metrics of no cases/],
   ])('%s', (_, change, message) => {
     expect(() => classifiedCases({ ...good, ...change })).toThrow(message);
