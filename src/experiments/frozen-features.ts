@@ -9,8 +9,8 @@ import {
   type Encoder,
   FeatureExtractor,
   type Features,
-  type FewShotResult,
   fewShot,
+  fewShotAccuracies,
   fitLogisticRegression,
   groupsOf,
   knnClassify,
@@ -34,9 +34,9 @@ export interface FrozenFeatureResults {
   cost: number;
   unconverged: readonly string[];
   neighbors: number;
-  /** Predictions of prototypes learned from few labels a class, by arm. */
-  fewShots: Record<string, FewShotResult[]>;
-  draws: number;
+  /** Balanced accuracy of prototypes learned from few labels a class, of each draw, by arm; and what guessing gives. */
+  learning: Record<string, { shots: number; values: number[] }[]>;
+  chance: number;
 }
 
 const neighbors = 20;
@@ -72,7 +72,7 @@ export async function frozenFeatures(
     kNN: {},
     prototypes: {},
   };
-  const fewShots: FrozenFeatureResults['fewShots'] = {};
+  const learning: FrozenFeatureResults['learning'] = {};
   const unconverged: string[] = [];
   let cost = 0;
   const view = {
@@ -106,13 +106,14 @@ export async function frozenFeatures(
         (await knnClassify(known!, train.labels, asked!, test.labels, { classes, neighbors: k })).predictions,
       );
       cases.prototypes[name] = certain(nearestPrototype(known!, train.labels, asked!, { classes }));
-      fewShots[name] =
+      const drawn =
         shots.length === 0
           ? []
           : await fewShot(known!, train.labels, asked!, {
               ...{ classNames, shots, draws, key: key(experiment.settings.seed).fold('few shots') },
               classify: (rows, labels, queries) => nearestPrototype(rows, labels, queries, { classes }),
             });
+      learning[name] = fewShotAccuracies(drawn, test.labels, classes);
       onProgress?.(place + 1, arms.length, name);
     }
   } finally {
@@ -127,7 +128,7 @@ export async function frozenFeatures(
   const comparisons = Object.fromEntries(frozenClassifiers.map((name) => [name, compared(cases[name])]));
   return {
     comparisons: comparisons as FrozenFeatureResults['comparisons'],
-    ...{ cost, unconverged, neighbors: k, fewShots, draws },
+    ...{ cost, unconverged, neighbors: k, learning, chance: 1 / classes },
   };
 }
 

@@ -80,7 +80,7 @@ export class FineTuningChart {
             type: 'quantitative',
             title,
             scale: { zero: false },
-            axis: { tickCount: 5, minExtent: 34 },
+            axis: { tickCount: 5, minExtent: 34, format: '.3~f' },
           },
           color,
         },

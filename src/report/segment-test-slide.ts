@@ -1,14 +1,14 @@
-import { normalize } from '../augment/index.js';
 import { interruptSignal } from '../base/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import type { FineTuneData, FineTuneExperiment, FineTuneRun } from '../experiments/index.js';
-import { type SlideSegmentation, segmentSlide } from '../finetune/index.js';
+import { predictedViews, type SlideSegmentation, segmentSlide } from '../finetune/index.js';
 import type { Run } from '../runs/index.js';
 import { openSlide } from '../slides/index.js';
 import { showText } from './display.js';
 import { showFigure } from './figure.js';
+import { withModel } from './finetune-results.js';
 import { progress } from './progress.js';
-import { maskClasses, withModel } from './segmented-patches.js';
+import { maskClasses } from './show-segmented.js';
 import { showTable } from './table.js';
 
 /**
@@ -19,7 +19,7 @@ import { showTable } from './table.js';
  */
 export async function segmentTestSlide(
   run: Run,
-  { method, batchSize }: FineTuneExperiment<SegmentedCases>,
+  { method, batchSize, testTime }: FineTuneExperiment<SegmentedCases>,
   data: FineTuneData,
   best: FineTuneRun,
 ): Promise<SlideSegmentation | undefined> {
@@ -38,8 +38,9 @@ export async function segmentTestSlide(
     const file = (end: string) => run.file(`segmentation/${record.id}.${end}`);
     let bar: ReturnType<typeof progress> | undefined;
     const classes = maskClasses(data);
+    const view = { size: test.size, colors: method.backbone.colors };
     const segmented = await withModel(run, best, (model) =>
-      segmentSlide(slide, (images) => method.predict!(model, normalize(images, method.backbone.colors)), {
+      segmentSlide(slide, (images) => predictedViews({ method, model, view }, images, testTime), {
         classes,
         geometry: { ...geometry, pixels: test.size },
         batchSize: Math.min(batchSize, 16),

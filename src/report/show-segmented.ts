@@ -1,32 +1,17 @@
 import { interruptSignal } from '../base/index.js';
-import { disposeTensors } from '../engine/index.js';
-import { type ArmComparison, groupsOf, type SegmentedCases, segmentationReport } from '../evaluate/index.js';
+import { groupsOf, type SegmentedCases, segmentationReport } from '../evaluate/index.js';
 import {
   type FineTuneData,
   type FineTuneExperiment,
   type FineTuneRun,
-  type FineTuneRuns,
-  modelFolder,
   patchesInOrder,
-  readModel,
 } from '../experiments/index.js';
 import { PatchSegmenter, type PredictedClass, type SegmentedPatch, unlabelled } from '../finetune/index.js';
-import type { ModelTensors } from '../models/index.js';
 import type { Run } from '../runs/index.js';
-import { firstRuns } from './finetune-results.js';
+import { withModel } from './finetune-results.js';
 import { showSegmentation } from './show-segmentation.js';
 import { maskColor } from './style.js';
 import { showTable } from './table.js';
-
-/** The run that is looked at closely: of the arm with the highest value, the one whose model is kept. */
-export function bestFineTuning<Results extends SegmentedCases>(
-  { task: { main } }: FineTuneExperiment<Results>,
-  { runs }: Pick<FineTuneRuns<Results>, 'runs'>,
-  { values }: ArmComparison,
-): FineTuneRun & { results: Results } {
-  const meanOf = (of: string) => values.find(({ arm, metric }) => arm === of && metric === main)?.value.value ?? -1;
-  return firstRuns(runs).reduce((best, run) => (meanOf(run.arm) > meanOf(best.arm) ? run : best));
-}
 
 /** What a network predicts, with the colors of masks. */
 export function maskClasses({ dataset: { classNames } }: Pick<FineTuneData, 'dataset'>): PredictedClass[] {
@@ -66,29 +51,19 @@ export async function showSegmentedPatches(
   { count = 6, save }: { count?: number; save?: string } = {},
 ): Promise<void> {
   const source = patchesInOrder(experiment, data, rowsOfPatients(data, count));
+  const { method, settings, testTime } = experiment;
+  const view = { size: source.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
+  const patches: SegmentedPatch[] = [];
   await withModel(run, best, async (model) => {
-    const { method, settings, testTime } = experiment;
-    const view = { size: source.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
     const segmenter = new PatchSegmenter({ method, view, testTime });
-    const patches: SegmentedPatch[] = [];
     try {
       for await (const patch of segmenter.segment(model, source, { signal: interruptSignal() })) patches.push(patch);
     } finally {
       segmenter.dispose();
     }
-    const title = `Test patches of different patients: ${best.arm}`;
-    await showSegmentation(data.dataset, patches, { ignored: unlabelled, title, save });
   });
-}
-
-/** Runs with a kept model, which is disposed of afterwards. */
-export async function withModel<Result>(run: Run, of: FineTuneRun, use: (model: ModelTensors) => Promise<Result>) {
-  const model = await readModel(modelFolder(run, of));
-  try {
-    return await use(model);
-  } finally {
-    disposeTensors(model.parameters, model.state);
-  }
+  const title = `Test patches of different patients: ${best.arm}`;
+  await showSegmentation(data.dataset, patches, { ignored: unlabelled, title, save });
 }
 
 /** Test patches, of a patient after the other in turn; of each patient those in the middle of its list first. */
