@@ -509,7 +509,7 @@ test('another version of tslab is refused by name', () => {
       cwd: folder,
       encoding: 'utf8',
     });
-    expect(stderr).toContain('made for tslab 1.0.22, and tslab 2.0.0 is installed');
+    expect(stderr).toContain('needs tslab 1.0.22, but tslab 2.0.0 is installed');
     expect(status).toBe(1);
   } finally {
     rmSync(folder, { recursive: true, force: true });
