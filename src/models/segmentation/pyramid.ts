@@ -84,7 +84,7 @@ export const pyramid: MakeSegmentationHead = (backbone, classes, dropout = 0.1) 
       const [, rows, columns] = pyramid[0]!.shape as [number, number, number];
       // A linear layer on four maps side by side is the sum of one on each; before they are enlarged it costs less. Their
       // weights stand side by side from the coarsest on. The tape holds the array of the parts: it must keep its order.
-      const parts = tf.split(pass.parameter('linear_fuse.conv.weight'), 4, 2).toReversed();
+      const parts = [...tf.split(pass.parameter('linear_fuse.conv.weight'), 4, 2)].reverse();
       const fused = pyramid.map((x, level) => {
         const { weight, bias } = pair(`linear_c${level + 1}.proj`);
         const y = conv2d(dense(x, weight, bias), parts[level]!);
