@@ -1,5 +1,6 @@
 import { normalize } from '../augment/index.js';
 import { interruptSignal } from '../base/index.js';
+import { tf } from '../engine/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import type { FineTuneData, FineTuneExperiment, FineTuneRun } from '../experiments/index.js';
 import { type SlideSegmentation, segmentSlide } from '../finetune/index.js';
@@ -39,7 +40,7 @@ export async function segmentTestSlide(
     let bar: ReturnType<typeof progress> | undefined;
     const classes = maskClasses(data);
     const segmented = await withModel(run, best, (model) =>
-      segmentSlide(slide, (images) => method.predict!(model, normalize(images, method.backbone.colors)), {
+      segmentSlide(slide, (images) => tf.softmax(method.predict!(model, normalize(images, method.backbone.colors))), {
         classes,
         geometry: { ...geometry, pixels: test.size },
         batchSize: Math.min(batchSize, 16),
