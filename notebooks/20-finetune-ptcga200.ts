@@ -103,12 +103,30 @@ const saved = { save: run.figure('results.png'), table: run.file('results') };
 await lab.showFineTunings(comparison, { main: experiment.task.main, ...saved });
 
 // %% [markdown]
+// ## A closer look
+//
+// Curves are of each arm's first run; the rest of the first run of the arm with the highest value, which is chosen after seeing
+// the results and for the pictures only. Grad-CAM shows what counts for the predicted class (of a vision transformer, where its
+// class token attends to).
+
+// %%
+const first = lab.firstResults(fineTuned);
+await lab.showReliability(first, { save: run.figure('reliability.png') });
+await lab.showCurves(first, { key: lab.key(seed), resamples: 2000, save: run.figure('curves.png') });
+
+// %%
+const best = lab.bestFineTuning(experiment, fineTuned, comparison);
+await lab.showClassified(run, experiment, patches, best);
+await lab.classifyTestSlide(run, experiment, patches, best);
+
+// %% [markdown]
 // ## Frozen features
 //
 // The same arms without training the backbone. Few labels are drawn ten times; all classes get the same number.
 
 // %%
-const frozen = await lab.showFrozenFeatures(experiment, patches, arms);
+const { learning, chance } = await lab.showFrozenFeatures(experiment, patches, arms);
+await lab.showLearningCurves(learning, { metric: 'balanced accuracy', chance, save: run.figure('few-shot.png') });
 
 // %% [markdown]
 // ## Saved files

@@ -1,6 +1,6 @@
 import type { Key } from '../base/index.js';
 import { type Features, featureRows } from './features.js';
-import { checkLabels } from './metrics/confusion.js';
+import { balancedAccuracy, checkLabels, confusionMatrix } from './metrics/confusion.js';
 
 /** Class of each test row, learned from some training rows. */
 export type FewShotClassifier = (
@@ -56,4 +56,17 @@ export async function fewShot(
     }
   }
   return results;
+}
+
+/** Balanced accuracy of each draw, as learning curves show it. */
+export function fewShotAccuracies(
+  results: readonly FewShotResult[],
+  testLabels: Int32Array,
+  classes: number,
+): { shots: number; values: number[] }[] {
+  return results.map(({ shots, predictions }) => ({
+    shots,
+    // There are cases, so there is a value.
+    values: predictions.map((of) => balancedAccuracy(confusionMatrix(of, testLabels, classes)).value!),
+  }));
 }

@@ -17,7 +17,7 @@ export {
   FeatureExtractor,
   type Features,
 } from './features.js';
-export { type FewShotClassifier, type FewShotResult, fewShot } from './few-shot.js';
+export { type FewShotClassifier, type FewShotResult, fewShot, fewShotAccuracies } from './few-shot.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
 export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
@@ -29,6 +29,7 @@ export {
   classificationReport,
 } from './metrics/classification.js';
 export { type ClassifiedCases, classifiedCases } from './metrics/classified-cases.js';
+export { type ClassificationError, confidentErrors } from './metrics/confident-errors.js';
 export { checkClassNames } from './metrics/confusion.js';
 export { type PrecisionRecallPoint, precisionRecallCurve, type RocPoint, rocCurve } from './metrics/curves.js';
 export { type MetricDefinition, type MetricValue, measure, type PatientResults } from './metrics/metric.js';

@@ -74,7 +74,9 @@ export async function fineTuningArms<Results extends PatientResults>(
     else arms.set(name, [...(arms.get(name) ?? []), start]);
   }
   if (arms.size === 0) {
-    throw new Error(`there is no arm to fine-tune: ${skipped.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`);
+    throw new Error(
+      `there is no arm to fine-tune: ${skipped.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`,
+    );
   }
   return { arms: [...arms].map(([name, starts]) => ({ name, starts })), skipped };
 }
@@ -112,7 +114,7 @@ function readPretraining(folder: string, root: string): (Candidate & { notebook:
   const asked = Object.entries(others).map(([name, value]) => `${name} ${value}`);
   return {
     name: asked.length > 0 ? `${method.name} (${asked.join(', ')})` : method.name,
-    init: relative(root, folder),
+    init: relative(projectRoot, folder),
     notebook,
     run: { ...provenance, backbone: method.backbone.name },
   };
@@ -129,7 +131,10 @@ function latest(candidates: readonly Candidate[], skipped: SkippedArm[]): Candid
     if (!known || known.run!.ended < candidate.run!.ended) chosen.set(id, candidate);
   }
   for (const [name, count] of older) {
-    const what = count === 1 ? 'another run has the same parameters and seed, and is' : `${count} other runs have the same parameters and seeds, and are`;
+    const what =
+      count === 1
+        ? 'another run has the same parameters and seed, and is'
+        : `${count} other runs have the same parameters and seeds, and are`;
     skipped.push({ name, reason: `${what} older` });
   }
   return [...chosen.values()];

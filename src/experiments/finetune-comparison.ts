@@ -27,6 +27,9 @@ export function compareFineTunings<Results extends PatientResults>(
   const comparisons = comparisonFamily(experiment, Object.keys(arms));
   return compareArms({
     ...{ arms, metrics: task.metrics, key: key(settings.seed).fold('comparison') },
-    family: { name: `each arm against ${[...new Set(comparisons.map(({ against }) => against))].join(' and ')}`, comparisons },
+    family: {
+      name: `each arm against ${[...new Set(comparisons.map(({ against }) => against))].join(' and ')}`,
+      comparisons,
+    },
   });
 }

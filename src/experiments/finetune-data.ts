@@ -110,14 +110,17 @@ function foldsOf<Results extends PatientResults>(
   }
   const drawn = drawnGroups(dataset, train, names, from.fold('labels')).slice(0, labelled);
   // Class by class in turn, so that each fold has its share of every class.
-  const parts = drawn.sort((one, other) => one.label - other.label).map(({ rows }, place) => ({ rows, part: place % folds }));
+  const parts = drawn
+    .sort((one, other) => one.label - other.label)
+    .map(({ rows }, place) => ({ rows, part: place % folds }));
   const rowsOf = (isIn: (part: number) => boolean) =>
     Int32Array.from(parts.filter(({ part }) => isIn(part)).flatMap(({ rows }) => rows)).sort();
   const made = Array.from({ length: folds }, (_, fold) => ({
     train: rowsOf((part) => folds === 1 || part !== fold),
     validation: rowsOf((part) => folds > 1 && part === fold),
   }));
-  if (!task.masks) for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
+  if (!task.masks)
+    for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
   return { folds: made, by, labelled, available };
 }
 

@@ -4,13 +4,12 @@ import type { Encoder } from '../evaluate/index.js';
 import { fromTorch, type ModelTensors, toTorch } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
 import type { Run } from '../runs/index.js';
-import type { FineTuneRun } from './finetune-runs.js';
 
 const backboneFile = 'backbone.safetensors';
 const headFile = 'head.safetensors';
 
 /** Where the model of an arm is kept, that of its first fold and seed. */
-export const modelFolder = (run: Run, { name }: Pick<FineTuneRun, 'name'>) => run.file(`models/${name}`);
+export const modelFolder = (run: Run, { name }: { name: string }) => run.file(`models/${name}`);
 
 /** Writes a fine-tuned model: the backbone with timm's names, which other trainings can begin with, and the rest. */
 export async function saveModel(
@@ -19,7 +18,8 @@ export async function saveModel(
   { arm, run }: { arm: string; run: string },
 ): Promise<void> {
   const own = new Set([encoder.model.parameters, encoder.model.state].flatMap((tensors) => Object.values(tensors)));
-  const rest = (tensors: Tensors) => Object.fromEntries(Object.entries(tensors).filter(([, tensor]) => !own.has(tensor)));
+  const rest = (tensors: Tensors) =>
+    Object.fromEntries(Object.entries(tensors).filter(([, tensor]) => !own.has(tensor)));
   const metadata = { method: method.name, backbone: method.backbone.name, arm, run };
   const files = {
     [backboneFile]: encoder.model,

@@ -1,10 +1,10 @@
 import { supervisedViews } from '../augment/index.js';
+import type { ClassifiedCases } from '../evaluate/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import { classification } from './finetune-classification.js';
 import type { FineTunePage, FineTuneRecipe } from './finetune-recipe.js';
 import { smallCohorts, smallNetwork, smallViews } from './small-scale.js';
-import type { ClassifiedCases } from '../evaluate/index.js';
 
 /*
  * The fine-tuning of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/index.js';
 import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
-import type { PatientResults, Run as ArmRun } from '../evaluate/index.js';
+import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
 import { fineTune } from '../finetune/index.js';
 import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
@@ -57,7 +57,10 @@ export function fineTuneRuns<Results extends PatientResults>(
 
 /** A name of an arm that a file can have. */
 export function fileName(arm: string): string {
-  return arm.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  return arm
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }
 
 /**
@@ -71,7 +74,11 @@ export async function runFineTunings<Results extends PatientResults>(
   experiment: FineTuneExperiment<Results>,
   data: FineTuneData,
   arms: readonly Arm[],
-  { run, onEvent, signal }: { run: Run; onEvent?: (run: FineTuneRun, event: FineTuneEvent) => void | Promise<void>; signal?: AbortSignal },
+  {
+    run,
+    onEvent,
+    signal,
+  }: { run: Run; onEvent?: (run: FineTuneRun, event: FineTuneEvent) => void | Promise<void>; signal?: AbortSignal },
 ): Promise<FineTuneRuns<Results>> {
   const { task, method, settings, testTime } = experiment;
   const planned = fineTuneRuns(experiment, arms);
@@ -146,7 +153,9 @@ async function predictionsOf<Results extends PatientResults>(
   const log = await EventLog.open(join(folder, 'events.jsonl'));
   const { model, encoder, steps, initialFiles } = await fineTune(method, {
     ...{ settings, batches, shared, signal },
-    monitors: validation ? [validationMonitor(task, { predictor: validator, source: validation, everySteps, signal })] : [],
+    monitors: validation
+      ? [validationMonitor(task, { predictor: validator, source: validation, everySteps, signal })]
+      : [],
     checkpoint: { folder, everySteps: checkpointEvery, identity: run.parts, log },
     earlyStop: validation && patience !== undefined ? { metric: 'validation', patience } : undefined,
     async onEvent(event) {

@@ -1,5 +1,5 @@
 import { disposeTensors } from '../engine/index.js';
-import { measure, type Monitor, type PatientResults } from '../evaluate/index.js';
+import { type Monitor, measure, type PatientResults } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 
@@ -17,8 +17,7 @@ export function validationMonitor<Results extends PatientResults>(
       const predictions = await predictor.predict(model, source, { signal });
       try {
         const { value } = measure({ main: metric }, await resultsOf(predictions, source)).main;
-        if (value === null) return {};
-        return { validation: value };
+        return value === null ? ({} as Record<string, number>) : { validation: value };
       } finally {
         disposeTensors(predictions);
       }

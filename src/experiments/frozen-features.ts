@@ -9,16 +9,16 @@ import {
   type Encoder,
   FeatureExtractor,
   type Features,
-  type FewShotResult,
   fewShot,
+  fewShotAccuracies,
   fitLogisticRegression,
   groupsOf,
   knnClassify,
   nearestPrototype,
   predictProbabilities,
 } from '../evaluate/index.js';
-import { initialWeights, untrainedEncoder } from '../pretrain/index.js';
 import type { BatchSource } from '../input/index.js';
+import { initialWeights, untrainedEncoder } from '../pretrain/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { Arm } from './finetune-arms.js';
 import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
@@ -34,9 +34,9 @@ export interface FrozenFeatureResults {
   cost: number;
   unconverged: readonly string[];
   neighbors: number;
-  /** Predictions of prototypes learned from few labels a class, by arm. */
-  fewShots: Record<string, FewShotResult[]>;
-  draws: number;
+  /** Balanced accuracy of prototypes learned from few labels a class, of each draw, by arm; and what guessing gives. */
+  learning: Record<string, { shots: number; values: number[] }[]>;
+  chance: number;
 }
 
 const neighbors = 20;
@@ -54,7 +54,10 @@ export async function frozenFeatures(
   experiment: FineTuneExperiment<ClassifiedCases>,
   data: FineTuneData,
   arms: readonly Arm[],
-  { onProgress, signal }: { onProgress?: (done: number, total: number, note: string) => void; signal?: AbortSignal } = {},
+  {
+    onProgress,
+    signal,
+  }: { onProgress?: (done: number, total: number, note: string) => void; signal?: AbortSignal } = {},
 ): Promise<FrozenFeatureResults> {
   const { dataset, test } = data;
   const { classNames } = dataset;
@@ -64,11 +67,19 @@ export async function frozenFeatures(
   const counts = classNames.map((_, label) => train.labels.filter((other) => other === label).length);
   const shots = allShots.filter((count) => count <= Math.min(...counts));
   const groups = groupsOf(test).names;
-  const cases: Record<FrozenClassifier, Record<string, ClassifiedCases>> = { 'linear probe': {}, kNN: {}, prototypes: {} };
-  const fewShots: FrozenFeatureResults['fewShots'] = {};
+  const cases: Record<FrozenClassifier, Record<string, ClassifiedCases>> = {
+    'linear probe': {},
+    kNN: {},
+    prototypes: {},
+  };
+  const learning: FrozenFeatureResults['learning'] = {};
   const unconverged: string[] = [];
   let cost = 0;
-  const view = { size: experiment.method.views[0]!.size, crop: experiment.settings.evaluationCrop, colors: experiment.method.backbone.colors };
+  const view = {
+    size: experiment.method.views[0]!.size,
+    crop: experiment.settings.evaluationCrop,
+    colors: experiment.method.backbone.colors,
+  };
   const extractor = new FeatureExtractor(experiment.method.backbone, view);
   const casesOf = (probabilities: Float32Array) =>
     classifiedCases({ probabilities, labels: test.labels, patients: groups, classNames });
@@ -80,7 +91,13 @@ export async function frozenFeatures(
   try {
     for (const [place, { name, starts }] of arms.entries()) {
       onProgress?.(place, arms.length, name);
-      const [known, asked] = await featuresOf(starts[0]!.init, { experiment, data, extractor, sources: [train, test], signal });
+      const [known, asked] = await featuresOf(starts[0]!.init, {
+        experiment,
+        data,
+        extractor,
+        sources: [train, test],
+        signal,
+      });
       const probe = await fitLogisticRegression(known!, train.labels, { classes });
       cost = probe.cost;
       if (!probe.converged) unconverged.push(name);
@@ -89,13 +106,14 @@ export async function frozenFeatures(
         (await knnClassify(known!, train.labels, asked!, test.labels, { classes, neighbors: k })).predictions,
       );
       cases.prototypes[name] = certain(nearestPrototype(known!, train.labels, asked!, { classes }));
-      fewShots[name] =
+      const drawn =
         shots.length === 0
           ? []
           : await fewShot(known!, train.labels, asked!, {
               ...{ classNames, shots, draws, key: key(experiment.settings.seed).fold('few shots') },
               classify: (rows, labels, queries) => nearestPrototype(rows, labels, queries, { classes }),
             });
+      learning[name] = fewShotAccuracies(drawn, test.labels, classes);
       onProgress?.(place + 1, arms.length, name);
     }
   } finally {
@@ -110,7 +128,7 @@ export async function frozenFeatures(
   const comparisons = Object.fromEntries(frozenClassifiers.map((name) => [name, compared(cases[name])]));
   return {
     comparisons: comparisons as FrozenFeatureResults['comparisons'],
-    ...{ cost, unconverged, neighbors: k, fewShots, draws },
+    ...{ cost, unconverged, neighbors: k, learning, chance: 1 / classes },
   };
 }
 

@@ -23,6 +23,7 @@ export {
   trainingPatches,
 } from './finetune-data.js';
 export { modelFolder, readModel } from './finetune-model.js';
+export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 export {
   type FineTuneEvent,
   type FineTuneRun,
@@ -32,7 +33,6 @@ export {
   runFineTunings,
   trainingFolder,
 } from './finetune-runs.js';
-export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 export { type FrozenFeatureResults, frozenClassifiers, frozenFeatures } from './frozen-features.js';
 export {
   isPretraining,

@@ -3,6 +3,7 @@ export type { PredictedClass } from './classes.js';
 export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './classify-slide.js';
 export { diceLoss } from './dice-loss.js';
 export { type FineTuned, type FineTuneOptions, fineTune } from './fine-tune.js';
+export { gradCam } from './grad-cam.js';
 export type { PolygonOptions } from './polygon-file.js';
 export { PatchPredictor, type PredictedAs, type Predictor, predictedViews, predictPatches } from './predict.js';
 export type { PredictTilesOptions } from './predict-tiles.js';

@@ -65,7 +65,7 @@ export class PatchPredictor {
     if (!compiled) {
       const { testTime = 'none', ...as } = this.as;
       compiled = compile(function probabilities(model: ModelTensors, loaded: Tensors) {
-        return predictedViews({ ...as, model }, source.decode(loaded).images, source.size, testTime);
+        return predictedViews({ ...as, model }, imagesOfDecoded(source.decode(loaded).images), testTime);
       });
       this.compiled.set(source, compiled);
     }
@@ -88,21 +88,20 @@ export async function predictPatches(
 }
 
 /**
- * Class probabilities of decoded patches, averaged over orientations.
+ * Class probabilities of patches, averaged over orientations.
  *
- * @param images bytes `[batch, side, side, 3]`
+ * @param images `[batch, side, side, 3]`, float32 0 to 1
  * @returns `[batch, classes]`, or `[batch, size, size, classes]` at the view's size
  */
 export function predictedViews(
   { method, model, view }: Predictor,
   images: Tensor,
-  side: number,
   testTime: TestTimeAugmentation,
 ): Tensor {
   const { predict, name } = method;
   if (!predict) throw new TypeError(`${name} learns without classes, and predicts none`);
-  const crop = Math.round((view.crop ?? 1) * side);
-  const seen = normalize(centerView(imagesOfDecoded(images), { crop, size: view.size }), view.colors);
+  const crop = Math.round((view.crop ?? 1) * images.shape[1]!);
+  const seen = normalize(centerView(images, { crop, size: view.size }), view.colors);
   const all = orientations(testTime).map(({ turn, turnBack }) => {
     const probabilities = tf.softmax(predict(model, turn(seen))) as Tensor;
     return probabilities.rank === 4 ? turnBack(probabilities) : probabilities;

@@ -1,3 +1,4 @@
+import { imagesOfDecoded } from '../augment/index.js';
 import { type Compiled, compile, type Tensor, type Tensors } from '../engine/index.js';
 import type { ExtractOptions } from '../evaluate/index.js';
 import { type BatchSource, batchesOnce } from '../input/index.js';
@@ -71,7 +72,7 @@ export class PatchSegmenter {
         const { images, masks } = source.decode(loaded);
         if (!masks)
           throw new RangeError('patches are segmented beside their masks: make the BatchSource with masks: true');
-        const probabilities = predictedViews({ method, model, view: whole }, images, source.size, testTime);
+        const probabilities = predictedViews({ method, model, view: whole }, imagesOfDecoded(images), testTime);
         return { predicted: probabilities.argMax(-1).toInt(), masks };
       });
       this.compiled.set(source, compiled);

@@ -34,14 +34,23 @@ export interface Backbone {
    * @param images `[batch, height, width, 3]`, normalized
    * @param options.training whether batch norm uses the batch's statistics and moves the running ones
    * @param options.key decides what stochastic depth drops in training; fold it for each step
-   * @returns `features` `[batch, featureSize]`; the last map of each stage `[batch, height, width, channels]`; the state
-   *   after the pass; in training, of a network with an auxiliary classifier, its logits `[batch, classes]`
+   * @returns `features` `[batch, featureSize]`; the last map of each stage `[batch, height, width, channels]`; of a
+   *   convolutional network the map whose mean over its places `features` is; the state after the pass; in training, of a
+   *   network with an auxiliary classifier, its logits `[batch, classes]`
    */
   apply(
     model: ModelTensors,
     images: Tensor,
     options: { training: boolean; key?: Key },
-  ): { features: Tensor; stages: Tensor[]; state: Tensors; auxiliary?: Tensor };
+  ): { features: Tensor; stages: Tensor[]; pooled?: Tensor; state: Tensors; auxiliary?: Tensor };
+  /**
+   * Of a vision transformer whose features are of the class token: how much it attends to each patch in the last block (as
+   * Caron et al., 2021; arXiv 2104.14294, figure 1, show it for each head), the mean over heads.
+   *
+   * @param images `[batch, height, width, 3]`, normalized
+   * @returns `[batch, rows, columns]`; with what the class token attends to beside patches, a sample's sum is 1
+   */
+  attention?(model: ModelTensors, images: Tensor): Tensor;
 }
 
 /** The least side of images, px, that a network takes and that is no less than the one wanted. */

@@ -73,7 +73,12 @@ export function bit(): Backbone {
           stages[Number(block.name.split('.')[1])] = x;
         }
         const last = norm(model, x, 'norm');
-        return { features: globalAveragePool(last), stages: [...stages.slice(0, -1), last], state: model.state };
+        return {
+          features: globalAveragePool(last),
+          stages: [...stages.slice(0, -1), last],
+          pooled: last,
+          state: model.state,
+        };
       }),
   };
 }

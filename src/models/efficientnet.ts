@@ -145,7 +145,7 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
           if (block.isLastOfStage) stages.push(x);
         }
         const head = activate(convNorm(x, names.head));
-        return { features: globalAveragePool(head), stages, state: pass.state };
+        return { features: globalAveragePool(head), stages, pooled: head, state: pass.state };
       }),
   };
 }

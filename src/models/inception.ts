@@ -91,7 +91,8 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
         const pass = new ForwardPass(model, training, { epsilon: 1e-3 });
         const maps: Tensor[] = [];
         for (const layers of stages) maps.push(run(pass, layers, maps.at(-1) ?? images));
-        const result = { features: globalAveragePool(maps.at(-1)!), stages: maps, state: pass.state };
+        const pooled = maps.at(-1)!;
+        const result = { features: globalAveragePool(pooled), stages: maps, pooled, state: pass.state };
         if (auxiliaryClasses === undefined || !training) return result;
         return { ...result, auxiliary: auxiliaryLogits(pass, maps[1]!) };
       }),

@@ -86,7 +86,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
           x = applyBlock(pass, block, x);
           stages[stageOf(block)] = x;
         }
-        return { features: globalAveragePool(x), stages, state: pass.state };
+        return { features: globalAveragePool(x), stages, pooled: x, state: pass.state };
       }),
   };
 }

@@ -48,6 +48,13 @@ export interface Transformer {
     tokens: Tensor,
     options: { training: boolean; key?: Key },
   ): { all: Tensor; first: Tensor };
+  /**
+   * How much the first token attends to every token in the last block, in inference mode.
+   *
+   * @param tokens `[batch, tokens, width]`; positions are in them
+   * @returns `[batch, heads, tokens]`, whose rows sum to 1
+   */
+  attention(parameters: Tensors, tokens: Tensor): Tensor;
   /** The last norm, of `[…, width]`. */
   norm(parameters: Tensors, tokens: Tensor): Tensor;
 }
@@ -109,6 +116,21 @@ export function transformer(options: TransformerOptions): Transformer {
       let x = tokens;
       for (let index = 0; index < depth - 1; index++) x = run(x, index);
       return { all: run(x, depth - 1), first: run(x, depth - 1, 'first') };
+    },
+
+    attention(parameters, tokens) {
+      const before = (x: Tensor, name: string) =>
+        applyBlock(x, subTensors(parameters, `${name}.`), { heads, activation, drop: (branch) => branch });
+      const x = names.slice(0, -1).reduce(before, tokens);
+      const own = subTensors(parameters, `${names.at(-1)}.`);
+      const { weight, bias } = pair(own, 'attn.qkv');
+      const [batch, count] = x.shape as [number, number, number];
+      const qkv = dense(layerNorm(x, pair(own, 'norm1'), { epsilon }), weight, bias);
+      const split = qkv.reshape([batch, count, 3, heads, width / heads]).transpose([2, 0, 3, 1, 4]);
+      const [queries, keys] = tf.unstack(split) as [Tensor, Tensor];
+      const first = queries.slice([0, 0, 0, 0], [-1, -1, 1, -1]);
+      const scores = tf.matMul(first, keys, false, true).squeeze<Tensor>([2]);
+      return tf.softmax(scores.div(Math.sqrt(width / heads)));
     },
 
     norm: (parameters, tokens) => layerNorm(tokens, pair(parameters, lastNorm), { epsilon }),

@@ -95,15 +95,27 @@ export function vit(options: VitOptions): Vit {
     return embedPatches(images, model.parameters, patchSize).add(at.slice([0, placed, 0], [-1, -1, -1]));
   };
 
-  /** The tokens through the blocks, not normalized. */
-  const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }) => {
+  /** Class token, registers and patches. */
+  const withPrefixTokens = (model: ModelTensors, patches: Tensor): Tensor => {
     const batch = patches.shape[0]!;
     let classToken = getTensor(model.parameters, 'cls_token');
     if (placed) classToken = classToken.add(positionsOf(model).slice([0, 0, 0], [-1, 1, -1]));
     const before = [classToken, ...(registers > 0 ? [getTensor(model.parameters, 'reg_token')] : [])];
     const repeated = before.map((token) => tf.tile(token, [batch, 1, 1]));
-    return body.blocks(model.parameters, tf.concat([...repeated, patches], 1), options);
+    return tf.concat([...repeated, patches], 1);
   };
+
+  /** The tokens through the blocks, not normalized. */
+  const runBlocks = (model: ModelTensors, patches: Tensor, options: { training: boolean; key?: Key }) =>
+    body.blocks(model.parameters, withPrefixTokens(model, patches), options);
+
+  const attention = (model: ModelTensors, images: Tensor): Tensor =>
+    tf.tidy(() => {
+      const [rows, columns] = gridOf(images, patchSize);
+      const weights = body.attention(model.parameters, withPrefixTokens(model, embed(model, images)));
+      const patches = weights.mean(1).slice([0, prefix], [-1, -1]);
+      return patches.reshape([-1, rows, columns]);
+    });
 
   return {
     name: timm ?? `vit (patch ${patchSize}, width ${width}, depth ${depth})`,
@@ -122,6 +134,8 @@ export function vit(options: VitOptions): Vit {
     embed: (model, images) => tf.tidy(() => embed(model, images)),
     encode: (model, patches, options) =>
       tf.tidy(() => body.norm(model.parameters, runBlocks(model, patches, options).all)),
+
+    ...(pooling === 'mean' ? {} : { attention }),
 
     initialize(key) {
       // PyTorch's default for a convolution, which timm leaves as it is.

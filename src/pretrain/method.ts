@@ -67,6 +67,12 @@ export interface Method<Name extends string = never>
    */
   predict?(model: ModelTensors, images: Tensor): Tensor;
   /**
+   * Where `predict` is a classifier on the backbone's features, that: logits `[batch, classes]`.
+   *
+   * @param features `[batch, featureSize]`
+   */
+  classify?(model: ModelTensors, features: Tensor): Tensor;
+  /**
    * What it makes of images, for a page.
    *
    * @param images `[batch, size, size, 3]`, normalized, as are the results, of the same shape: what it saw, and what it

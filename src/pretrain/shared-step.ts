@@ -2,7 +2,6 @@ import { canonicalJson } from '../base/index.js';
 import type { BatchSource } from '../input/index.js';
 import { type CompiledStep, compiledStep, type TrainOptions, trainingStep } from '../training/index.js';
 import type { Method } from './method.js';
-import type { PretrainSettings } from './pretrain.js';
 
 /** Keeps the compiled step of a training for the next one that differs in seed, initial weights, patches or rates only. */
 export class SharedStep {
@@ -10,7 +9,7 @@ export class SharedStep {
 
   of<Name extends string>(
     method: Method<Name>,
-    { settings, batches }: { settings: PretrainSettings; batches: BatchSource },
+    { settings, batches }: { settings: { seed: unknown; init?: string }; batches: BatchSource },
     training: TrainOptions<Name>,
   ): CompiledStep<Name> {
     const { seed: _, init: __, ...others } = settings;

@@ -32,6 +32,10 @@ const auxiliaryWeight = 0.4;
  * auxiliary classifier of a network that has one.
  */
 export function supervised({ backbone, views, dropout: rate, labelSmoothing, weighted }: SupervisedOptions): Method {
+  const classify = (model: ModelTensors, features: Tensor) => {
+    const { parameters } = subModel(model, 'head');
+    return dense(features, getTensor(parameters, 'weight'), parameters.bias);
+  };
   return {
     name: 'Supervised',
     settings: { dropout: rate, labelSmoothing, weighted },
@@ -59,9 +63,8 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
         training: true,
         key: random.fold('path'),
       });
-      const { parameters, state } = subModel(model, 'head');
-      const features = dropout(encoded.features, rate, random.fold('dropout'));
-      const logits = dense(features, getTensor(parameters, 'weight'), parameters.bias);
+      const { state } = subModel(model, 'head');
+      const logits = classify(model, dropout(encoded.features, rate, random.fold('dropout')));
       const lossOf = (logits: Tensor) =>
         crossEntropy(logits, labels, { classWeights: getTensor(state, 'weights'), labelSmoothing });
       const { auxiliary } = encoded;
@@ -72,10 +75,10 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       };
     },
     predict(model, images) {
-      const { parameters } = subModel(model, 'head');
       const { features } = backbone.apply(subModel(model, 'backbone'), images, { training: false });
-      return dense(features, getTensor(parameters, 'weight'), parameters.bias);
+      return classify(model, features);
     },
+    classify,
     chanceLoss: ({ dataset }) => Math.log(dataset.classNames.length),
     encoder: (model) => subModel(model, 'backbone'),
   };

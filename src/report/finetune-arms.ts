@@ -6,9 +6,9 @@ import {
   type FineTuneExperiment,
   fineTuneRuns,
   fineTuningArms,
+  trainingPatches,
 } from '../experiments/index.js';
 import { trainingSteps } from '../pretrain/index.js';
-import { trainingPatches } from '../experiments/index.js';
 import { escapeMarkup } from './html.js';
 import { display, html } from './show.js';
 import { showTable } from './table.js';
@@ -57,7 +57,9 @@ function fairness<Results extends PatientResults>(
     experiment,
     arms.map(({ name }) => name),
   );
-  const own = arms.filter(({ starts }) => starts.some(({ pretrainedOn }) => pretrainedOn === data.dataset.report.dataset));
+  const own = arms.filter(({ starts }) =>
+    starts.some(({ pretrainedOn }) => pretrainedOn === data.dataset.report.dataset),
+  );
   return [
     `Every arm is fine-tuned with the same budget, ${many(trainingSteps(settings, batches), 'step')} of ${batchSize} patches, on the ` +
       `same training ${data.by}, in the same order for a seed, and judged on the same test ${data.by}: ` +

@@ -18,9 +18,7 @@ export class FineTuningChart {
   private done = 0;
   private current = '';
 
-  constructor(
-    private readonly options: { runs: readonly FineTuneRun[]; steps: number; validation: string },
-  ) {}
+  constructor(private readonly options: { runs: readonly FineTuneRun[]; steps: number; validation: string }) {}
 
   /** @param log of the training: what an earlier process did of it is read there */
   async add({ arm, name, fold, seed }: FineTuneRun, event: FineTuneEvent, log: string): Promise<void> {
@@ -48,7 +46,9 @@ export class FineTuningChart {
     const arms = [...new Set(runs.map(({ arm }) => arm))];
     const title = `${runs.length} fine-tunings`;
     const seconds = duration((performance.now() - this.started) / 1000);
-    const state = isRunning ? `${this.done} done in ${seconds}; now ${this.current}` : `${this.done} done in ${seconds}`;
+    const state = isRunning
+      ? `${this.done} done in ${seconds}; now ${this.current}`
+      : `${this.done} done in ${seconds}`;
     const panels = [
       { title: 'loss', metric: 'loss' },
       { title: validation, metric: 'validation' },
@@ -75,7 +75,13 @@ export class FineTuningChart {
             scale: { domain: [0, steps], nice: false },
             axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
           },
-          y: { field: 'value', type: 'quantitative', title, scale: { zero: false }, axis: { tickCount: 5, minExtent: 34 } },
+          y: {
+            field: 'value',
+            type: 'quantitative',
+            title,
+            scale: { zero: false },
+            axis: { tickCount: 5, minExtent: 34, format: '.3~f' },
+          },
           color,
         },
       })),
@@ -83,7 +89,9 @@ export class FineTuningChart {
     const words = shown.flatMap(({ title, values }) =>
       arms.flatMap((arm) => {
         const own = values.filter((point) => point.arm === arm);
-        return own.length > 0 ? [`${title} of ${arm} ${own[0]!.value.toPrecision(3)} → ${own.at(-1)!.value.toPrecision(3)}`] : [];
+        return own.length > 0
+          ? [`${title} of ${arm} ${own[0]!.value.toPrecision(3)} → ${own.at(-1)!.value.toPrecision(3)}`]
+          : [];
       }),
     );
     return { spec, alt: [`${title}: ${state}`, ...words].join('; ') };

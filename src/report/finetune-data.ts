@@ -47,7 +47,12 @@ export async function showFineTuningData(data: FineTuneData, options: { save?: s
     })),
     {
       caption: `Test ${by}: ${split.by === 'given' ? 'given by the data' : 'the same in all folds, and held out by the pretraining pages'}`,
-      columns: { part: 'Part', groups: by.replace(/^./, (first) => first.toUpperCase()), patches: 'Patches', classes: 'of each class' },
+      columns: {
+        part: 'Part',
+        groups: by.replace(/^./, (first) => first.toUpperCase()),
+        patches: 'Patches',
+        classes: 'of each class',
+      },
     },
   );
 }

@@ -1,19 +1,31 @@
 import { join } from 'node:path';
 import { digestOfFile, writeFileAtomic } from '../base/index.js';
-import { type ArmComparison, comparisonCsv, comparisonLatex, comparisonRows, type PatientResults } from '../evaluate/index.js';
+import { disposeTensors } from '../engine/index.js';
+import {
+  type ArmComparison,
+  type ClassifiedCases,
+  comparisonCsv,
+  comparisonLatex,
+  comparisonRows,
+  type PatientResults,
+} from '../evaluate/index.js';
 import {
   type Arm,
   type FineTuneData,
   type FineTuneExperiment,
+  type FineTuneRun,
   type FineTuneRuns,
   modelFolder,
+  readModel,
   splitName,
 } from '../experiments/index.js';
+import type { ModelTensors } from '../models/index.js';
 import type { Metric, Run } from '../runs/index.js';
 import { showChart } from './chart.js';
 import { intervalChart } from './charts.js';
 import { escapeMarkup } from './html.js';
 import { display, html } from './show.js';
+import { palette } from './style.js';
 import { showTable } from './table.js';
 
 /**
@@ -30,7 +42,9 @@ export async function showFineTunings(
 ): Promise<void> {
   const { metrics, values, notes } = comparison;
   const rows = values.flatMap(({ arm: name, metric, value, interval }) =>
-    metric === main && value.value !== null ? [{ name, value: value.value, low: interval?.low, high: interval?.high }] : [],
+    metric === main && value.value !== null
+      ? [{ name, value: value.value, low: interval?.low, high: interval?.high }]
+      : [],
   );
   const chart = intervalChart(rows, {
     title: `${metrics[main]} on test patients`,
@@ -98,6 +112,35 @@ export async function fineTuningFacts<Results extends PatientResults>(
 }
 
 /** The run of each arm whose model is kept. */
-export function firstRuns<Of extends { arm: string }>(runs: readonly Of[]): Of[] {
+function firstRuns<Of extends { arm: string }>(runs: readonly Of[]): Of[] {
   return [...new Map([...runs].reverse().map((run) => [run.arm, run])).values()].reverse();
+}
+
+/** The run that is looked at closely: of the arm with the highest value, the one whose model is kept. */
+export function bestFineTuning<Results extends PatientResults>(
+  { task: { main } }: FineTuneExperiment<Results>,
+  { runs }: Pick<FineTuneRuns<Results>, 'runs'>,
+  { values }: ArmComparison,
+): FineTuneRun & { results: Results } {
+  const meanOf = (of: string) => values.find(({ arm, metric }) => arm === of && metric === main)?.value.value ?? -1;
+  return firstRuns(runs).reduce((best, run) => (meanOf(run.arm) > meanOf(best.arm) ? run : best));
+}
+
+/** Runs with a kept model, which is disposed of afterwards. */
+export async function withModel<Result>(run: Run, of: FineTuneRun, use: (model: ModelTensors) => Promise<Result>) {
+  const model = await readModel(modelFolder(run, of));
+  try {
+    return await use(model);
+  } finally {
+    disposeTensors(model.parameters, model.state);
+  }
+}
+
+/** Results of each arm's first run, for charts; of so many arms as there are colors. */
+export function firstResults({ runs }: Pick<FineTuneRuns<ClassifiedCases>, 'runs'>): Record<string, ClassifiedCases> {
+  return Object.fromEntries(
+    firstRuns(runs)
+      .slice(0, palette.length)
+      .map(({ arm, results }) => [arm, results]),
+  );
 }

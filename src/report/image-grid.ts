@@ -21,6 +21,8 @@ export interface ImageGridOptions {
   title?: string;
   /** At the left of each row. */
   rowTitles?: readonly string[];
+  /** Colors and what they mean, below the images. */
+  legend?: readonly { color: string; words: string }[];
   /** Side of a cell, CSS px; images are scaled to fit it. */
   cell?: number;
   /** Also writes the image to this PNG file. */
@@ -61,11 +63,11 @@ const letterWidth = 0.52;
 /** Font size of captions, px. */
 const captionSize = 12;
 
-/** A caption wrapped to its cell's width: after spaces, dashes and underscores. */
+/** A caption wrapped to its cell's width: after spaces, dashes and underscores, but not before a percent sign. */
 function captionLines(caption: string | undefined, cell: number): string[] {
   const letters = Math.floor(cell / (letterWidth * captionSize));
   const lines: string[] = [];
-  for (const part of caption?.split(/(?<=[\s_-])/) ?? []) {
+  for (const part of caption?.split(/(?<=[\s_-])(?!%)/) ?? []) {
     const joined = (lines.at(-1) ?? '') + part;
     if (lines.length > 0 && joined.trimEnd().length <= letters) lines[lines.length - 1] = joined;
     else lines.push(part);
@@ -82,7 +84,7 @@ const margin = 12;
 
 /** Draws images in rows of `columns`. */
 export async function drawImageGrid(images: readonly GridImage[], options: ImageGridOptions): Promise<Figure> {
-  const { columns, cell = 112, rowTitles = [], title } = options;
+  const { columns, cell = 112, rowTitles = [], legend = [], title } = options;
   if (images.length === 0) throw new RangeError('an image grid needs at least one image');
   if (!Number.isInteger(columns) || columns < 1) throw new RangeError(`columns must be 1 or more; got ${columns}`);
   const rows = Math.ceil(images.length / columns);
@@ -95,7 +97,8 @@ export async function drawImageGrid(images: readonly GridImage[], options: Image
     rowTops.push(rowTops[row]! + cell + gap + lineHeight * Math.max(...captions.map(({ length }) => length)));
   }
   const width = Math.ceil(left + columns * (cell + gap) - gap + margin);
-  const height = rowTops[rows]! - gap + margin;
+  const key = drawLegend(legend, { left: margin, top: rowTops[rows]!, width: width - 2 * margin });
+  const height = rowTops[rows]! - gap + margin + key.height;
 
   const drawn = await Promise.all(
     images.map(async (image, index) => {
@@ -125,8 +128,27 @@ export async function drawImageGrid(images: readonly GridImage[], options: Image
   }
   return drawSvg(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${fontFamily}">` +
-      `${drawn.join('')}${titles.join('')}</svg>`,
+      `${drawn.join('')}${titles.join('')}${key.svg}</svg>`,
   );
+}
+
+/** Entries from left to right, in as many lines as they take. */
+function drawLegend(
+  legend: readonly { color: string; words: string }[],
+  { left, top, width }: { left: number; top: number; width: number },
+) {
+  let [x, line] = [0, 0];
+  const svg = legend.map(({ color, words }) => {
+    const needed = 32 + letterWidth * captionSize * words.length;
+    if (x > 0 && x + needed > width) [x, line] = [0, line + 1];
+    const [at, base] = [left + x, top + 14 + 18 * line];
+    x += needed;
+    return (
+      `<rect x="${at}" y="${base - 10}" width="12" height="12" fill="${color}" stroke="${faintInk}" stroke-width="0.5"/>` +
+      `<text x="${at + 17}" y="${base}" font-size="${captionSize}" fill="${ink}">${escapeMarkup(words)}</text>`
+    );
+  });
+  return { svg: svg.join(''), height: legend.length > 0 ? 18 * (line + 1) + 6 : 0 };
 }
 
 /** An image scaled to the cell, with its aspect ratio, as a data URL. */

@@ -1,29 +1,27 @@
-import { normalize } from '../augment/index.js';
 import { interruptSignal } from '../base/index.js';
-import { tf } from '../engine/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import type { FineTuneData, FineTuneExperiment, FineTuneRun } from '../experiments/index.js';
-import { type SlideSegmentation, segmentSlide } from '../finetune/index.js';
+import { predictedViews, segmentSlide } from '../finetune/index.js';
 import type { Run } from '../runs/index.js';
 import { openSlide } from '../slides/index.js';
 import { showText } from './display.js';
 import { showFigure } from './figure.js';
+import { withModel } from './finetune-results.js';
 import { progress } from './progress.js';
-import { maskClasses, withModel } from './show-segmentation.js';
+import { maskClasses } from './show-segmented.js';
 import { showTable } from './table.js';
 
 /**
  * Segments a whole slide of a test patient with a run's model, window by window, and shows it. A label image
- * (`segmentation/NAME.tif`), outlines that QuPath opens (`.geojson`) and the overlay (`.png`) go into the run's folder.
- *
- * @returns undefined for data whose slides are not here, which it says
+ * (`segmentation/NAME.tif`), outlines that QuPath opens (`.geojson`) and the overlay (`.png`) go into the run's folder. Of data
+ * whose slides are not here it says so.
  */
 export async function segmentTestSlide(
   run: Run,
-  { method, batchSize }: FineTuneExperiment<SegmentedCases>,
+  { method, batchSize, testTime }: FineTuneExperiment<SegmentedCases>,
   data: FineTuneData,
   best: FineTuneRun,
-): Promise<SlideSegmentation | undefined> {
+): Promise<void> {
   const { dataset, test, slides } = data;
   const tested = new Set(Array.from(test.rows, (row) => dataset.slides.names[dataset.slides.codes[row]!]!));
   const record = slides.find(({ id }) => tested.has(id));
@@ -32,15 +30,16 @@ export async function segmentTestSlide(
     showText(
       'No slide is segmented: these data are patches, or the slides of the test patients are not on this machine.',
     );
-    return undefined;
+    return;
   }
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
   try {
     const file = (end: string) => run.file(`segmentation/${record.id}.${end}`);
     let bar: ReturnType<typeof progress> | undefined;
     const classes = maskClasses(data);
+    const view = { size: test.size, colors: method.backbone.colors };
     const segmented = await withModel(run, best, (model) =>
-      segmentSlide(slide, (images) => tf.softmax(method.predict!(model, normalize(images, method.backbone.colors))), {
+      segmentSlide(slide, (images) => predictedViews({ method, model, view }, images, testTime), {
         classes,
         geometry: { ...geometry, pixels: test.size },
         batchSize: Math.min(batchSize, 16),
@@ -68,7 +67,6 @@ export async function segmentTestSlide(
         columns: { name: 'Class', area: 'Area, mm2' },
       },
     );
-    return segmented;
   } finally {
     await slide.close();
   }

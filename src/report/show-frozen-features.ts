@@ -1,3 +1,4 @@
+import { interruptSignal } from '../base/index.js';
 import { type ClassifiedCases, comparisonRows } from '../evaluate/index.js';
 import {
   type Arm,
@@ -7,7 +8,6 @@ import {
   frozenClassifiers,
   frozenFeatures,
 } from '../experiments/index.js';
-import { interruptSignal } from '../base/index.js';
 import { escapeMarkup } from './html.js';
 import { withProgress } from './progress.js';
 import { display, html } from './show.js';
@@ -27,7 +27,9 @@ export async function showFrozenFeatures(
   await showTable(
     arms.map(({ name }, place) => ({
       Arm: name,
-      ...Object.fromEntries(frozenClassifiers.map((classifier, column) => [classifier, cells[column]![place]!.Accuracy])),
+      ...Object.fromEntries(
+        frozenClassifiers.map((classifier, column) => [classifier, cells[column]![place]!.Accuracy]),
+      ),
     })),
     { caption: 'Accuracy on test patients, without training the backbone' },
   );

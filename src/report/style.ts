@@ -24,6 +24,12 @@ export function maskColor(number: number): string {
   return maskColors[number] ?? palette[(number - maskColors.length) % palette.length]!;
 }
 
+/** Of shares 0, a half and 1: one hue that darkens, as gray too. */
+export const shareColors = ['#f3f6f9', '#7fb2d6', '#004f86'] as const;
+
+/** Of a chart with its axis, px: a telephone shows it at its own size. */
+export const chartWidth = 360;
+
 export const ink = '#1f2933';
 export const faintInk = '#5f6b7a';
 const line = '#d5dae0';

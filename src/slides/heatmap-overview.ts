@@ -36,7 +36,7 @@ export async function heatmapOverview(
 ): Promise<Uint8Array> {
   const small = await thumbnail(slide, maxSize);
   for (let place = 0; place < values.length; place++) {
-    const channels = colorOf(values[place]!);
+    const channels = heatColor(values[place]!);
     const pixel = (at: number, limit: number) => Math.min(limit, Math.max(0, Math.round(at / small.downsample)));
     const [left, right] = [pixel(x[place]!, small.width), pixel(x[place]! + side, small.width)];
     const [top, bottom] = [pixel(y[place]!, small.height), pixel(y[place]! + side, small.height)];
@@ -49,8 +49,8 @@ export async function heatmapOverview(
   return slidePicture(slide, small, '', drawScale(colors, `${name}, ${values.length} places`));
 }
 
-/** Between the two nearest colors. */
-function colorOf(value: number): number[] {
+/** Red, green and blue, 0 to 255, of a value from 0 to 1: between the two nearest colors of the scale. */
+export function heatColor(value: number): number[] {
   if (!(value >= 0 && value <= 1)) throw new RangeError(`a value of a heatmap is from 0 to 1; got ${value}`);
   const place = value * (colors.length - 1);
   const [low, high] = [Math.floor(place), Math.ceil(place)].map((step) => channelsOf(colors[step]!));

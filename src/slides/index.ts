@@ -1,5 +1,5 @@
 export { useBundledFont } from './bundled-font.js';
-export { heatmapOverview, type SlideValues } from './heatmap-overview.js';
+export { heatColor, heatmapOverview, type SlideValues } from './heatmap-overview.js';
 export {
   type DecodedImage,
   type ImageFacts,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
-import { fewShot, nearestPrototype } from '../../src/evaluate/index.js';
+import { fewShot, fewShotAccuracies, nearestPrototype } from '../../src/evaluate/index.js';
 
 /** Rows around a center for each class, on a common offset that would hide them from a plain cosine. */
 function clouds(count: number, { classes, spread, seed }: { classes: number; spread: number; seed: number }) {
@@ -75,9 +75,10 @@ describe('few shots', () => {
       [5, 6],
       [20, 6],
     ]);
-    const means = results.map(({ predictions }) =>
-      predictions.reduce((sum, one) => sum + right(one, test.labels) / predictions.length, 0),
-    );
+    const accuracies = fewShotAccuracies(results, test.labels, 4);
+    // As many rows of each class.
+    expect(accuracies[1]!.values[2]).toBeCloseTo(right(results[1]!.predictions[2]!, test.labels), 12);
+    const means = accuracies.map(({ values }) => values.reduce((sum, value) => sum + value / values.length, 0));
     expect(means[0]).toBeLessThan(means[1]!);
     expect(means[1]).toBeLessThan(means[2]!);
     // Of one draw, the row of one shot is among those of five.

@@ -44,6 +44,11 @@ function timmWeights(shapes: Reference['shapes']): Tensors {
   );
 }
 
+/** A network's weights and statistics, those of fixtures/timm-models. */
+export function timmModel(name: string): ModelTensors {
+  return fromTorch(timmWeights(timmReference(name).shapes));
+}
+
 function scaleOf(name: string, shape: readonly number[]): [factor: number, shift: number] {
   if (name.endsWith('running_mean')) return [0.1, 0];
   if (name.endsWith('running_var')) return [0.25, 1];

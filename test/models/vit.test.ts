@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
 import { resamplePositions, sineCosinePositions, type VitOptions, vit } from '../../src/models/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
-import { expectTimmShapes, expectTimmValues } from './timm-reference.js';
+import { expectTimmShapes, expectTimmValues, timmModel } from './timm-reference.js';
 
 /** Largest difference relative to the root of the mean square of what is expected. */
 function relativeError(actual: ArrayLike<number>, expected: number[]): number {
@@ -23,6 +24,30 @@ describe.each<[string, VitOptions]>([
   it('has its names and shapes', () => expectTimmShapes(vit(options), name));
   it('gives its features and gradients, also at a size that positions are resampled to', () =>
     expectTimmValues(vit(options), name));
+});
+
+describe('attention of the class token', () => {
+  const { attention } = JSON.parse(
+    readFileSync(new URL('../fixtures/torch-saliency/saliency.json', import.meta.url), 'utf8'),
+  ) as { attention: Record<string, { input: [number, number, number]; map: number[][][] }> };
+
+  it.each([
+    ['vit-plain', tiny],
+    ['vit-registers', { ...tiny, registers: 4, ...swiglu }],
+  ] as const)("%s: timm's, the mean over heads", (name, options) => {
+    const { input, map } = attention[name]!;
+    const images = tf.tensor4d(hashUniform(0, 3 * input.reduce((a, b) => a * b)), [...input, 3]);
+    const found = vit(options).attention!(timmModel(name), images);
+    expect(found.shape).toEqual([map.length, map[0]!.length, map[0]![0]!.length]);
+    const expected = map.flat(2);
+    found.dataSync().forEach((value, place) => {
+      expect(value).toBeCloseTo(expected[place]!, 5);
+    });
+  });
+
+  it('is not there where no class token is used', () => {
+    expect(vit({ ...tiny, pooling: 'mean' }).attention).toBeUndefined();
+  });
 });
 
 describe('vit', () => {

@@ -1,7 +1,7 @@
 import type { ClassifiedCases } from '../metrics/classified-cases.js';
 import { rankingOf } from '../metrics/curves.js';
 import { type Ranking, type Threshold, thresholds } from '../metrics/ranking.js';
-import { drawPatients, percentileEnds, type ResampleOptions } from './bootstrap.js';
+import { drawPatients, minPatients, percentileEnds, type ResampleOptions } from './bootstrap.js';
 
 export interface BandOptions extends ResampleOptions {
   level?: number;
@@ -12,7 +12,7 @@ const steps = 100;
 
 /**
  * Pointwise interval of the true positive rate at false positive rates 0, .01 ... 1, by bootstrap over patients; null
- * where more than 5 % of the draws have cases of the class only, or none.
+ * with fewer than five patients, and where more than 5 % of the draws have cases of the class only, or none.
  *
  * @param label the positive class
  * @throws RangeError unless there are cases of the class and others
@@ -42,7 +42,8 @@ export function rocBand(
 
 /**
  * Pointwise interval of the precision at recalls 0, .01 ... 1, each at the highest threshold that reaches it, by bootstrap
- * over patients; null where more than 5 % of the draws have cases of the class only, or none.
+ * over patients; null with fewer than five patients, and where more than 5 % of the draws have cases of the class only, or
+ * none.
  *
  * @param label the positive class
  * @throws RangeError unless there are cases of the class and others
@@ -71,6 +72,7 @@ function bandOf(
   { level = 0.95, ...options }: BandOptions,
   curve: (points: readonly Threshold[]) => (step: number) => number,
 ): { low: number; high: number }[] | null {
+  if (patients < minPatients) return null;
   const values: number[][] = Array.from({ length: steps + 1 }, () => []);
   for (const draws of drawPatients(patients, options)) {
     const points = thresholds(ranking, draws).filter(

@@ -8,7 +8,7 @@ import {
   rocBand,
   rocCurve,
 } from '../../../src/evaluate/index.js';
-import { type HashedCases, hashedCases, simulatedCases } from './hashed.js';
+import { type HashedCases, hashedCases, pickCases, simulatedCases } from './hashed.js';
 
 const { curves } = JSON.parse(
   readFileSync(new URL('../../fixtures/sklearn-metrics/classification.json', import.meta.url), 'utf8'),
@@ -95,7 +95,13 @@ describe('bands', () => {
   });
 
   it('have no width where all patients are alike', () => {
-    const alike = hashedCases({ stream: 3, count: 30, classes: 2, levels: 9, present: 2 }, () => 0);
+    const one = hashedCases({ stream: 3, count: 30, classes: 2, levels: 9, present: 2 });
+    const rows = Array.from({ length: 5 * 30 }, (_, row) => row % 30);
+    const alike = pickCases(
+      one,
+      rows,
+      rows.map((_, place) => `patient ${Math.floor(place / 30)}`),
+    );
     const points = rocCurve(alike, 1);
     for (const { falsePositiveRate: x, low, high } of rocBand(alike, 1, { key: key(1), resamples: 2000 })!) {
       expect(low).toBe(high);
@@ -106,7 +112,9 @@ describe('bands', () => {
     }
   });
 
-  it('are null where many draws lack the class', () => {
+  it('are null where patients are few, or many draws lack the class', () => {
+    const few = hashedCases({ stream: 3, count: 30, classes: 2, levels: 9, present: 2 }, (row) => row % 4);
+    expect(rocBand(few, 1, { key: key(1), resamples: 2000 })).toBeNull();
     const one = hashedCases({ stream: 3, count: 30, classes: 2, levels: 9, present: 2 }, (row) => row);
     const rare = { ...one, labels: one.labels.map((_, row) => Number(row === 4)) };
     expect(rocBand(rare, 1, { key: key(1), resamples: 2000 })).toBeNull();

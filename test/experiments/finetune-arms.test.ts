@@ -1,0 +1,104 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { key } from '../../src/base/index.js';
+import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
+import {
+  type FineTuneData,
+  fineTuneExperiment,
+  fineTuningArms,
+  fineTuningData,
+  splitName,
+} from '../../src/experiments/index.js';
+import { resnet, toTorch } from '../../src/models/index.js';
+import { patientShards } from './patient-shards.js';
+
+let root: string;
+let data: FineTuneData;
+const experimentOf = (init?: string) => fineTuneExperiment('20-finetune-ptcga200', { scale: 'smoke', init });
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'finetune-arms-'));
+  const shards = await patientShards(join(root, 'shards'), 8);
+  data = await fineTuningData(fineTuneExperiment('20-finetune-ptcga200', { scale: 'smoke', data: shards, folds: 1 }));
+}, 60_000);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+async function writeWeights(path: string, width = 0.25): Promise<void> {
+  const model = resnet({ depth: 10, width }).initialize(key(3));
+  const stored = toTorch(model);
+  await writeSafetensors(path, stored);
+  disposeTensors(stored, model.parameters, model.state);
+}
+
+async function writeRun(
+  folder: string,
+  notebook: string,
+  facts: { seed?: number; ended?: string; data?: object[]; split?: string; parameters?: object } = {},
+): Promise<void> {
+  const { seed = 1, ended = '2026-01-01', data = [{ name: 'other', sha256: 'o' }], split = 's', parameters } = facts;
+  const path = join(root, 'results', 'runs', folder);
+  mkdirSync(path, { recursive: true });
+  await writeWeights(join(path, 'backbone.safetensors'));
+  writeFileSync(join(path, 'parameters.json'), JSON.stringify({ scale: 'smoke', seed, ...parameters }));
+  writeFileSync(
+    join(path, 'provenance.json'),
+    JSON.stringify({ notebook, seed, ended, data, splits: { [splitName]: split } }),
+  );
+}
+
+describe('the arms of a fine-tuning', () => {
+  it('are by default random weights and finished pretrainings of the scale, and others are left out by name', async () => {
+    const { name, sha256 } = { name: data.dataset.report.dataset, sha256: data.dataset.indexSha256 };
+    await writeRun('11-pretrain-simclr-smoke-00000001', '11-pretrain-simclr');
+    await writeRun('11-pretrain-simclr-smoke-00000002', '11-pretrain-simclr', { seed: 2 });
+    await writeRun('11-pretrain-simclr-smoke-00000003', '11-pretrain-simclr', { ended: '2025-01-01' });
+    await writeRun('11-pretrain-simclr-demo-00000004', '11-pretrain-simclr', { seed: 3 });
+    await writeRun('13-pretrain-byol-smoke-00000005', '13-pretrain-byol', {
+      ...{ data: [{ name, sha256 }], split: data.split.sha256, parameters: { epochs: 3 } },
+    });
+    await writeRun('10-pretrain-supervised-smoke-00000006', '10-pretrain-supervised', { data: [{ name, sha256 }] });
+    await writeRun('14-pretrain-dino-smoke-00000007', '14-pretrain-dino');
+    const before = tf.memory().numTensors;
+    const { arms, skipped } = await fineTuningArms(experimentOf(), data, root);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(arms.map(({ name, starts }) => [name, starts.map((start) => start.pretrainingSeed)])).toEqual([
+      ['random', [undefined]],
+      ['SimCLR', [1, 2]],
+      ['BYOL (epochs 3)', [1]],
+    ]);
+    expect(arms[1]!.starts[0]).toMatchObject({
+      init: expect.stringContaining('smoke-00000001'),
+      pretrainedOn: 'other',
+      files: { 'backbone.safetensors': expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    const reasons = Object.fromEntries(skipped.map(({ name, reason }) => [name, reason]));
+    expect(reasons).toMatchObject({
+      ImageNet: expect.stringMatching(/weights trained on ImageNet for efficientnet_lite0, and none for resnet10/),
+      'MoCo v2': 'no finished run of 12-pretrain-mocov2 at smoke scale is in results/runs',
+      MAE: expect.stringContaining('no finished run'),
+      SimCLR: 'another run has the same parameters and seed, and is older',
+      Supervised: `it was pretrained on ${name} with another split, and may have seen the test patients`,
+      DINO: expect.stringMatching(/its backbone is vit.*, and this page's resnet10/),
+    });
+  });
+
+  it('are those that are asked for, but for weights that are missing or do not fit', async () => {
+    const [fits, other] = [join(root, 'mine.safetensors'), join(root, 'wide.safetensors')];
+    await writeWeights(fits);
+    await writeWeights(other, 0.5);
+    const asked = ['random', 'coco', fits, other, join(root, 'nothing.safetensors')];
+    const { arms, skipped } = await fineTuningArms(experimentOf(asked.join(',')), data, root);
+    expect(arms.map(({ name }) => name)).toEqual(['random', 'mine']);
+    expect(arms[1]!.starts[0]!.pretrainedOn).toBeUndefined();
+    expect(skipped).toEqual([
+      { name: 'COCO', reason: expect.stringContaining('give init a file') },
+      { name: 'wide', reason: expect.stringMatching(/does not fit resnet10.* in another shape/s) },
+      { name: 'nothing', reason: expect.stringMatching(/there is no .*nothing.safetensors/) },
+    ]);
+    await expect(fineTuningArms(experimentOf('coco'), data, root)).rejects.toThrow(
+      /there is no arm to fine-tune: COCO: weights trained on COCO are not brought here/,
+    );
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { groupsOf } from '../../src/evaluate/index.js';
+import {
+  type FineTuneParameters,
+  fineTuneExperiment,
+  fineTuningData,
+  pretrainExperiment,
+  pretrainingData,
+  trainingPatches,
+} from '../../src/experiments/index.js';
+import { patientShards } from './patient-shards.js';
+
+let top: string;
+let data: string;
+beforeAll(async () => {
+  top = mkdtempSync(join(tmpdir(), 'finetune-data-'));
+  data = await patientShards(join(top, 'sixteen'), 16);
+}, 60_000);
+afterAll(() => rmSync(top, { recursive: true, force: true }));
+
+const experimentOf = (asked: Partial<FineTuneParameters> = {}) =>
+  fineTuneExperiment('20-finetune-ptcga200', { scale: 'smoke', data, batchSize: 4, ...asked });
+const opened = (asked?: Partial<FineTuneParameters>) => fineTuningData(experimentOf(asked));
+const patientsIn = (of: Awaited<ReturnType<typeof opened>>, rows: Int32Array) =>
+  new Set(groupsOf({ dataset: of.dataset, rows }).names);
+
+describe('the data of a fine-tuning', () => {
+  it('have test patients in no fold, and folds that partition the training patients', async () => {
+    const of = await opened({ folds: 3 });
+    const test = patientsIn(of, of.test.rows);
+    const seen: string[] = [];
+    for (const { train, validation } of of.folds) {
+      const [trained, held] = [patientsIn(of, train), patientsIn(of, validation)];
+      for (const patient of test) expect(trained.has(patient) || held.has(patient)).toBe(false);
+      for (const patient of held) expect(trained.has(patient)).toBe(false);
+      expect(trained.size + held.size).toBe(of.available);
+      expect(train.length + validation.length).toBe(of.split.train.length);
+      seen.push(...held);
+    }
+    expect(seen).toHaveLength(of.available);
+    expect(new Set(seen).size).toBe(of.available);
+  });
+
+  it('have the test patches that pretraining pages hold out, for every seed and number of labels', async () => {
+    const pretraining = await pretrainingData(pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data, batchSize: 4 }));
+    for (const asked of [{}, { seed: 5, labels: 5, folds: 1 }]) {
+      const { split, test } = await opened(asked);
+      expect(split.sha256).toBe(pretraining.split.sha256);
+      expect(test.rows).toEqual(pretraining.split.heldOut);
+    }
+  });
+
+  it('have nested labels that keep the classes, and train on all of them in one fold', async () => {
+    const [few, more] = [await opened({ labels: 4, folds: 1 }), await opened({ labels: 7, folds: 1 })];
+    const [one, other] = [few, more].map((of) => patientsIn(of, of.folds[0]!.train)) as [Set<string>, Set<string>];
+    expect([one.size, other.size, few.labelled, few.folds[0]!.validation.length]).toEqual([4, 7, 4, 0]);
+    for (const patient of one) expect(other.has(patient)).toBe(true);
+    const { labels } = few.dataset;
+    expect(new Set(few.folds[0]!.train.map((row) => labels[row]!)).size).toBe(4);
+  });
+
+  it('come in an order that the seed decides, and the arm does not', async () => {
+    const of = await opened();
+    const order = (seed: number) => trainingPatches(experimentOf(), of, { fold: 0, seed }).patchesOf(0);
+    expect(order(1)).toEqual(order(1));
+    expect(order(2)).not.toEqual(order(1));
+  });
+
+  it('are refused with the reason where they are too few, or have no classes', async () => {
+    await expect(opened({ labels: 99 })).rejects.toThrow(/labels is at most 1\d, the training patients; got 99/);
+    await expect(opened({ folds: 99 })).rejects.toThrow(/99 folds need as many patients, and there are labels of 1\d/);
+    await expect(opened({ labels: 3, folds: 1 })).rejects.toThrow(
+      /fold 1 of 1 has nothing to train on of "\w+", among the labels of 3 patients: take more labels/,
+    );
+    const without = await patientShards(join(top, 'without'), 4, { classOf: () => null });
+    await expect(opened({ data: without })).rejects.toThrow(/learns from classes, and .* has no patches with one to train on/);
+    // One patient to train on.
+    const two = await patientShards(join(top, 'two'), 2);
+    await expect(opened({ data: two, folds: 2 })).rejects.toThrow(/2 folds need as many patients, and there are labels of 1/);
+  }, 60_000);
+});
