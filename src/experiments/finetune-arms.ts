@@ -86,7 +86,7 @@ const words: Readonly<Record<string, string>> = { random: 'random', imagenet: 'I
 function named(init: string, root: string): Candidate {
   if (Object.hasOwn(words, init)) return { name: words[init]!, init };
   const path = resolve(root, init);
-  return readPretraining(path, root) ?? { name: basename(path, extname(path)), init: path };
+  return readPretraining(path) ?? { name: basename(path, extname(path)), init: path };
 }
 
 function defaults(scale: string, root: string, skipped: SkippedArm[]): Candidate[] {
