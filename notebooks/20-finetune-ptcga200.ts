@@ -126,7 +126,11 @@ await lab.classifyTestSlide(run, experiment, patches, best);
 
 // %%
 const { learning, chance } = await lab.showFrozenFeatures(experiment, patches, arms);
-await lab.showLearningCurves(learning, { metric: 'balanced accuracy', chance, save: run.figure('few-shot.png') });
+await lab.showLearningCurves(learning, {
+  metric: 'balanced accuracy',
+  chance,
+  save: run.figure('few-shot.png'),
+});
 
 // %% [markdown]
 // ## Saved files

@@ -86,13 +86,13 @@ const words: Readonly<Record<string, string>> = { random: 'random', imagenet: 'I
 function named(init: string, root: string): Candidate {
   if (Object.hasOwn(words, init)) return { name: words[init]!, init };
   const path = resolve(root, init);
-  return readPretraining(path, root) ?? { name: basename(path, extname(path)), init: path };
+  return readPretraining(path) ?? { name: basename(path, extname(path)), init: path };
 }
 
 function defaults(scale: string, root: string, skipped: SkippedArm[]): Candidate[] {
   const runs = listRuns(root).flatMap((folder) => {
     const isOfScale = new RegExp(`^\\d+-pretrain-.+-${scale}-[0-9a-f]{8}(-\\d+)?$`).test(basename(folder));
-    return (isOfScale && readPretraining(folder, root)) || [];
+    return (isOfScale && readPretraining(folder)) || [];
   });
   for (const { notebook, name } of pretrainingNotebooks()) {
     if (runs.some((run) => run.notebook === notebook)) continue;
@@ -102,7 +102,7 @@ function defaults(scale: string, root: string, skipped: SkippedArm[]): Candidate
 }
 
 /** A finished pretraining run as an arm; undefined for another folder, or a file. */
-function readPretraining(folder: string, root: string): (Candidate & { notebook: string }) | undefined {
+function readPretraining(folder: string): (Candidate & { notebook: string }) | undefined {
   const path = join(folder, 'provenance.json');
   if (!existsSync(path)) return undefined;
   const provenance = JSON.parse(readFileSync(path, 'utf8')) as Provenance;

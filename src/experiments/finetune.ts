@@ -6,8 +6,8 @@ import type { PretrainSettings } from '../pretrain/index.js';
 import { checkParameter, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
-import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
 import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
+import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
 import type { Scale } from './pretrain-recipe.js';
 import { heldOutShares } from './small-scale.js';
 

@@ -33,7 +33,9 @@ export async function classifyTestSlide(
     .reduce((most, slide) => (slide.count > most.count ? slide : most), { record: slides[0], label: 0, count: 0 });
   const { record, label, count } = shown;
   if (!record || count === 0 || !('micrometers' in geometry)) {
-    showText('No slide is classified: these data are patches, or the slides of the test patients are not on this machine.');
+    showText(
+      'No slide is classified: these data are patches, or the slides of the test patients are not on this machine.',
+    );
     return;
   }
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });

@@ -19,5 +19,7 @@ export async function showClassified(
   });
   await showErrors(results, test, { title: `Most confident errors: ${arm}`, save: run.figure('errors.png') });
   const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
-  await withModel(run, best, (model) => showSaliency({ method, model, view }, test, { save: run.figure('saliency.png') }));
+  await withModel(run, best, (model) =>
+    showSaliency({ method, model, view }, test, { save: run.figure('saliency.png') }),
+  );
 }

@@ -42,7 +42,7 @@ export function curvesChart(
   if (!cases) return { absent: ['There are no results to draw curves of.'] };
   const { labels, patients, classNames } = cases;
   const countOf = (name: string) => labels.filter((label) => classNames[label] === name).length;
-  const mostFrequent = () => classNames.toSorted((one, other) => countOf(other) - countOf(one)).slice(0, maxClasses);
+  const mostFrequent = () => [...classNames].sort((one, other) => countOf(other) - countOf(one)).slice(0, maxClasses);
   const wanted = classes ?? (classNames.length === 2 ? classNames.slice(1) : mostFrequent());
   const unknown = wanted.find((name) => !classNames.includes(name));
   if (unknown !== undefined) throw new RangeError(`"${unknown}" is not one of the classes ${classNames.join(', ')}`);

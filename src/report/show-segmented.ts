@@ -1,11 +1,6 @@
 import { interruptSignal } from '../base/index.js';
 import { groupsOf, type SegmentedCases, segmentationReport } from '../evaluate/index.js';
-import {
-  type FineTuneData,
-  type FineTuneExperiment,
-  type FineTuneRun,
-  patchesInOrder,
-} from '../experiments/index.js';
+import { type FineTuneData, type FineTuneExperiment, type FineTuneRun, patchesInOrder } from '../experiments/index.js';
 import { PatchSegmenter, type PredictedClass, type SegmentedPatch, unlabelled } from '../finetune/index.js';
 import type { Run } from '../runs/index.js';
 import { withModel } from './finetune-results.js';

@@ -45,7 +45,9 @@ describe('the data of a fine-tuning', () => {
   });
 
   it('have the test patches that pretraining pages hold out, for every seed and number of labels', async () => {
-    const pretraining = await pretrainingData(pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data, batchSize: 4 }));
+    const pretraining = await pretrainingData(
+      pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data, batchSize: 4 }),
+    );
     for (const asked of [{}, { seed: 5, labels: 5, folds: 1 }]) {
       const { split, test } = await opened(asked);
       expect(split.sha256).toBe(pretraining.split.sha256);
@@ -76,9 +78,13 @@ describe('the data of a fine-tuning', () => {
       /fold 1 of 1 has nothing to train on of "\w+", among the labels of 3 patients: take more labels/,
     );
     const without = await patientShards(join(top, 'without'), 4, { classOf: () => null });
-    await expect(opened({ data: without })).rejects.toThrow(/learns from classes, and .* has no patches with one to train on/);
+    await expect(opened({ data: without })).rejects.toThrow(
+      /learns from classes, and .* has no patches with one to train on/,
+    );
     // One patient to train on.
     const two = await patientShards(join(top, 'two'), 2);
-    await expect(opened({ data: two, folds: 2 })).rejects.toThrow(/2 folds need as many patients, and there are labels of 1/);
+    await expect(opened({ data: two, folds: 2 })).rejects.toThrow(
+      /2 folds need as many patients, and there are labels of 1/,
+    );
   }, 60_000);
 });

@@ -16,9 +16,9 @@ import {
   modelFolder,
   readModel,
   runFineTunings,
+  trainingPatches,
 } from '../../src/experiments/index.js';
 import { fineTune, predictPatches } from '../../src/finetune/index.js';
-import { trainingPatches } from '../../src/experiments/index.js';
 import { resnet, toTorch } from '../../src/models/index.js';
 import { openRun } from '../../src/runs/index.js';
 import { patientShards } from './patient-shards.js';
@@ -105,8 +105,13 @@ describe('the fine-tunings of an experiment', () => {
     ]);
     expect(comparisonFamily(experiment, ['random'])).toEqual([]);
     const run = await runIn('whole');
-    const { differences, values } = compareFineTunings(experiment, await runFineTunings(experiment, data, arms, { run }));
-    expect(differences.map(({ arm, against, metric }) => [arm, against, metric])).toEqual([['mine', 'random', 'accuracy']]);
+    const { differences, values } = compareFineTunings(
+      experiment,
+      await runFineTunings(experiment, data, arms, { run }),
+    );
+    expect(differences.map(({ arm, against, metric }) => [arm, against, metric])).toEqual([
+      ['mine', 'random', 'accuracy'],
+    ]);
     for (const { value } of values) expect(value.value === null || Number.isFinite(value.value)).toBe(true);
   }, 300_000);
 });

@@ -23,16 +23,31 @@ describe('a fine-tuning experiment', () => {
       ...{ batchSize: 512, imageSize: 512, synthetic: null, warmupEpochs: 1, patience: undefined },
     });
     // In proportion to the batch, and not 0 under 512 as in the reference code.
-    expect(fineTuneExperiment(notebook, { scale: 'paper', batchSize: 128 }).settings.learningRate).toBeCloseTo(2.5e-5, 12);
+    expect(fineTuneExperiment(notebook, { scale: 'paper', batchSize: 128 }).settings.learningRate).toBeCloseTo(
+      2.5e-5,
+      12,
+    );
   });
 
   it('puts what was asked for over the scale', () => {
     const asked = fineTuneExperiment('21-finetune-pcam200', {
-      ...{ scale: 'smoke', epochs: 3, folds: 4, seeds: 2, labels: 5, seed: 7, init: 'random, results/runs/one', data: 'mine' },
+      ...{
+        scale: 'smoke',
+        epochs: 3,
+        folds: 4,
+        seeds: 2,
+        labels: 5,
+        seed: 7,
+        init: 'random, results/runs/one',
+        data: 'mine',
+      },
     });
     expect(asked).toMatchObject({ folds: 4, seeds: 2, labels: 5, init: ['random', 'results/runs/one'], data: 'mine' });
     expect(asked.settings).toMatchObject({ epochs: 3, steps: undefined, seed: 7 });
-    expect(fineTuneExperiment(notebook, { scale: 'smoke', steps: 9 }).settings).toMatchObject({ steps: 9, epochs: undefined });
+    expect(fineTuneExperiment(notebook, { scale: 'smoke', steps: 9 }).settings).toMatchObject({
+      steps: 9,
+      epochs: undefined,
+    });
     expect(isFineTuning(notebook) && !isFineTuning('toString')).toBe(true);
   });
 
