@@ -1,7 +1,7 @@
 import { interruptSignal } from '../base/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import type { FineTuneData, FineTuneExperiment, FineTuneRun } from '../experiments/index.js';
-import { predictedViews, type SlideSegmentation, segmentSlide } from '../finetune/index.js';
+import { predictedViews, segmentSlide } from '../finetune/index.js';
 import type { Run } from '../runs/index.js';
 import { openSlide } from '../slides/index.js';
 import { showText } from './display.js';
@@ -13,16 +13,15 @@ import { showTable } from './table.js';
 
 /**
  * Segments a whole slide of a test patient with a run's model, window by window, and shows it. A label image
- * (`segmentation/NAME.tif`), outlines that QuPath opens (`.geojson`) and the overlay (`.png`) go into the run's folder.
- *
- * @returns undefined for data whose slides are not here, which it says
+ * (`segmentation/NAME.tif`), outlines that QuPath opens (`.geojson`) and the overlay (`.png`) go into the run's folder. Of data
+ * whose slides are not here it says so.
  */
 export async function segmentTestSlide(
   run: Run,
   { method, batchSize, testTime }: FineTuneExperiment<SegmentedCases>,
   data: FineTuneData,
   best: FineTuneRun,
-): Promise<SlideSegmentation | undefined> {
+): Promise<void> {
   const { dataset, test, slides } = data;
   const tested = new Set(Array.from(test.rows, (row) => dataset.slides.names[dataset.slides.codes[row]!]!));
   const record = slides.find(({ id }) => tested.has(id));
@@ -31,7 +30,7 @@ export async function segmentTestSlide(
     showText(
       'No slide is segmented: these data are patches, or the slides of the test patients are not on this machine.',
     );
-    return undefined;
+    return;
   }
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
   try {
@@ -68,7 +67,6 @@ export async function segmentTestSlide(
         columns: { name: 'Class', area: 'Area, mm2' },
       },
     );
-    return segmented;
   } finally {
     await slide.close();
   }

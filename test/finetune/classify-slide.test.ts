@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Tensor, tf } from '../../src/engine/index.js';
-import { type ClassifySlideOptions, classifySlide } from '../../src/finetune/index.js';
-import { heatmapOverview, openSlide, type Slide, tissueMask } from '../../src/slides/index.js';
+import { key } from '../../src/base/index.js';
+import { disposeTensors, type Tensor, tf, uploadBytes } from '../../src/engine/index.js';
+import { type ClassifySlideOptions, classifySlide, predictedViews } from '../../src/finetune/index.js';
+import { resnet } from '../../src/models/index.js';
+import { supervised } from '../../src/pretrain/index.js';
+import { heatmapOverview, openSlide, readPatches, type Slide, tissueMask } from '../../src/slides/index.js';
 import { colorClasses, drawColorSlide, nearestColor, writeColorSlide } from './color-slide.js';
 
 const drawn = drawColorSlide(1100, 700);
@@ -57,6 +60,21 @@ describe('classifySlide', () => {
         expect(row[name]).toBe(probabilities[tile * classes.length + place]);
       }
     }
+  });
+
+  it('gives what a trained network says of the same patches', async () => {
+    const backbone = resnet({ depth: 10, width: 0.125 });
+    const plain = { dropout: 0, labelSmoothing: 0, weighted: false };
+    const method = supervised({ backbone, views: { size: 48 }, ...plain });
+    const model = method.initialize(key(1), { labels: Int32Array.of(0, 1, 2, 3), classNames: classes });
+    const predictor = { method, model, view: { size: 48, crop: 0.8, colors: backbone.colors } };
+    const views = (images: Tensor) => predictedViews(predictor, images, geometry.pixels, 'flips');
+    const { index, probabilities } = await classify({ batchSize: 5 }, views);
+    const { images } = await readPatches(slide, index);
+    const alone = tf.tidy(() => views(uploadBytes(images, [index.x.length, 100, 100, 3])).dataSync<'float32'>());
+    expect(Math.max(...probabilities.map((value, place) => Math.abs(value - alone[place]!)))).toBeLessThan(1e-5);
+    expect(Math.max(...alone) - Math.min(...alone)).toBeGreaterThan(0.01);
+    disposeTensors(model.parameters, model.state);
   });
 
   it('gives the same whatever the batch size; tiles may overlap', async () => {
