@@ -2,7 +2,13 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { projectRoot, writeFileAtomic } from '../base/index.js';
-import { isPretraining, pretrainExperiment } from '../experiments/index.js';
+import {
+  fineTuneExperiment,
+  isFineTuning,
+  isPretraining,
+  type PretrainRecipe,
+  pretrainExperiment,
+} from '../experiments/index.js';
 import { attemptIn, lockFolder, type Metric, runFolderFor } from '../runs/index.js';
 import {
   describeParameters,
@@ -149,16 +155,27 @@ export async function main(args: readonly string[]): Promise<number> {
   return { finished: 0, failed: 1, interrupted: 130 }[status];
 }
 
-/** Each scale's defaults, for pretraining notebooks. */
+/** Each scale's defaults, for notebooks that train. */
 function scaleSettings(notebook: string): string[] {
-  if (!isPretraining(notebook)) return [];
-  const lines = (['smoke', 'demo', 'paper'] as const).map((scale) => {
-    const { settings, batchSize, neighbors } = pretrainExperiment(notebook, { scale });
-    const { epochs, steps, learningRate, precision } = settings;
-    const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
-    return `  ${scale}: ${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}, neighbors ${neighbors}`;
+  const lines = (['smoke', 'demo', 'paper'] as const).flatMap((scale) => {
+    if (isPretraining(notebook)) {
+      const experiment = pretrainExperiment(notebook, { scale });
+      return [`  ${scale}: ${trainingDefaults(experiment)}, neighbors ${experiment.neighbors}`];
+    }
+    if (!isFineTuning(notebook)) return [];
+    const experiment = fineTuneExperiment(notebook, { scale });
+    return [`  ${scale}: ${trainingDefaults(experiment)}, folds ${experiment.folds}, seeds ${experiment.seeds}`];
   });
+  if (lines.length === 0) return [];
   return ['', 'Defaults of each scale:', ...lines];
+}
+
+function trainingDefaults({
+  settings: { epochs, steps, learningRate, precision },
+  batchSize,
+}: Pick<PretrainRecipe, 'settings' | 'batchSize'>): string {
+  const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
+  return `${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}`;
 }
 
 /** The metrics of `metrics.json`, one per line. */

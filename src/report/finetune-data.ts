@@ -62,7 +62,8 @@ function classCounts({ dataset: { classNames, labels } }: FineTuneData, rows: In
   if (counts.every(({ count }) => count === 0)) return '–';
   if (counts.length > 4) {
     const all = counts.map(({ count }) => count);
-    return `${Math.min(...all)} to ${Math.max(...all)}`;
+    const [least, most] = [Math.min(...all), Math.max(...all)];
+    return least === most ? String(most) : `${least} to ${most}`;
   }
   return counts.map(({ name, count }) => `${name} ${count}`).join(', ');
 }
