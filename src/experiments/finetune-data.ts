@@ -89,7 +89,7 @@ function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize 
 
 interface Group {
   rows: number[];
-  /** The class of most of its patches; -1 where they have masks only. */
+  /** Of the classes of its patches, the one of which there are fewest; -1 where they have masks only. */
   label: number;
 }
 
@@ -128,9 +128,12 @@ function foldsOf<Results extends PatientResults>(
 function drawnGroups({ labels }: ShardDataset, rows: Int32Array, names: readonly string[], from: Key): Group[] {
   const byName = new Map<string, number[]>();
   for (const [place, name] of names.entries()) byName.set(name, [...(byName.get(name) ?? []), rows[place]!]);
+  const counts = new Map<number, number>();
+  for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
+  const rarer = (one: number, other: number) => counts.get(one)! - counts.get(other)! < (one < other ? 1 : 0);
   const byClass = new Map<number, Group[]>();
   for (const [, rows] of [...byName].sort(([one], [other]) => (one < other ? -1 : 1))) {
-    const label = mostFrequent(rows.map((row) => labels[row]!));
+    const label = rows.map((row) => labels[row]!).reduce((least, other) => (rarer(other, least) ? other : least));
     byClass.set(label, [...(byClass.get(label) ?? []), { rows, label }]);
   }
   const shuffled = [...byClass]
@@ -138,13 +141,6 @@ function drawnGroups({ labels }: ShardDataset, rows: Int32Array, names: readonly
     .map(([label, groups]) => from.fold(label).generator().shuffle(groups));
   const longest = Math.max(...shuffled.map(({ length }) => length));
   return Array.from({ length: longest }, (_, turn) => shuffled.flatMap((groups) => groups[turn] ?? [])).flat();
-}
-
-/** Of equally frequent ones the lowest. */
-function mostFrequent(labels: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts].sort(([one, times], [other, others]) => others - times || one - other)[0]![0];
 }
 
 function requireClasses(

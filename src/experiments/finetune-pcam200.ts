@@ -9,7 +9,7 @@ export const fineTunePcam200: FineTunePage<ClassifiedCases> = {
   dataset: 'pcam200',
   cohorts: {
     smoke: { kind: 'pcam200', patients: 3, columns: 2, rows: 2 },
-    demo: { kind: 'pcam200', patients: 12, columns: 4, rows: 3 },
+    demo: { kind: 'pcam200', patients: 18, columns: 3, rows: 3 },
   },
   recipes: { smoke, demo, paper },
 };

@@ -59,7 +59,7 @@ describe('the arms of a fine-tuning', () => {
       ...{ data: [{ name, sha256 }], split: data.split.sha256, parameters: { epochs: 3 } },
     });
     await writeRun('10-pretrain-supervised-smoke-00000006', '10-pretrain-supervised', { data: [{ name, sha256 }] });
-    await writeRun('14-pretrain-dino-smoke-00000007', '14-pretrain-dino');
+    await writeRun('15-pretrain-mae-smoke-00000007', '15-pretrain-mae');
     const before = tf.memory().numTensors;
     const { arms, skipped } = await fineTuningArms(experimentOf(), data, root);
     expect(tf.memory().numTensors).toBe(before);
@@ -77,10 +77,10 @@ describe('the arms of a fine-tuning', () => {
     expect(reasons).toMatchObject({
       ImageNet: expect.stringMatching(/weights trained on ImageNet for efficientnet_lite0, and none for resnet10/),
       'MoCo v2': 'no finished run of 12-pretrain-mocov2 at smoke scale is in results/runs',
-      MAE: expect.stringContaining('no finished run'),
+      DINO: expect.stringContaining('no finished run'),
       SimCLR: 'another run has the same parameters and seed, and is older',
       Supervised: `it was pretrained on ${name} with another split, and may have seen the test patients`,
-      DINO: expect.stringMatching(/its backbone is vit.*, and this page's resnet10/),
+      MAE: expect.stringMatching(/its backbone is vit.*, and this page's resnet10/),
     });
   });
 
