@@ -9,8 +9,7 @@ import { smallNetwork } from './small-scale.js';
 /*
  * The segmentation of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
  * (arXiv 2303.15693) and its reference code, which has no weights of classes and no auxiliary head. Neither gives the size of
- * the crop: it is that of the backbone's images, not resized. What differs at demo scale was chosen by trials on another
- * synthetic cohort than the notebook's.
+ * the crop: it is that of the backbone's images, not resized. What differs at demo scale fits a minute on two cores.
  */
 
 /** The paper's head; a transformer, which has a single map, gets a pyramid made of it. */
