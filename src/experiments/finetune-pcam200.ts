@@ -8,7 +8,7 @@ export const fineTunePcam200: FineTunePage<ClassifiedCases> = {
   task: classification('auroc', ['auprc', 'accuracy', 'balancedAccuracy', 'macroF1', 'calibrationError']),
   dataset: 'pcam200',
   cohorts: {
-    smoke: { kind: 'pcam200', patients: 3, columns: 2, rows: 2 },
+    smoke: { kind: 'pcam200', patients: 6, columns: 3, rows: 3 },
     demo: { kind: 'pcam200', patients: 18, columns: 3, rows: 3 },
   },
   recipes: { smoke, demo, paper },
