@@ -144,9 +144,13 @@ describe.skipIf(!loaded)('a compiled step', () => {
     const compute = ([x, weight]: Tensor[]) => conv2d(x!, weight!, { padding: 1 });
     const gradients = (x: Tensor, weight: Tensor) => tf.grads((x, weight) => compute([x, weight]).sum())([x, weight]);
     expect(ops(gradients as never, [x(), weight()])).toEqual(expect.arrayContaining([own, 'Conv2DBackpropFilter']));
-    await checkGradient(compute, [
-      [2, 5, 6, 64],
-      [3, 3, 64, 65],
-    ], { twin: compute });
+    await checkGradient(
+      compute,
+      [
+        [2, 5, 6, 64],
+        [3, 3, 64, 65],
+      ],
+      { twin: compute },
+    );
   });
 });
