@@ -62,14 +62,16 @@ function convolutionOf(recorded: RecordedOp, infos: ReadonlyMap<number, TensorIn
   const [first, weight, last] = inputs as [number, number, number];
   const { dtype, shape } = infos.get(weight)!;
   const [height, width, ...channels] = shape;
-  const attributeNamed = (name: string) => String(attributes.find((attribute) => attribute.name === name)?.value);
+  const settingOf = (name: string) => String(attributes.find((attribute) => attribute.name === name)?.value);
   const fits =
     dtype === DataType.float32 &&
     height === 3 &&
     width === 3 &&
     channels.every((count) => count >= fewestChannels) &&
-    attributeNamed('padding') === 'SAME' &&
-    attributeNamed('strides') === '1,1,1,1';
+    settingOf('padding') === 'SAME' &&
+    settingOf('strides') === '1,1,1,1' &&
+    settingOf('dilations') === '1,1,1,1' &&
+    settingOf('data_format') === 'NHWC';
   return fits ? { inputs: [transposed ? last : first, weight], transposed, relu: false } : undefined;
 }
 
