@@ -68,7 +68,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Test patients are never trained on; folds are of the others. Every mask is checked before a training.
+// Test patients are never trained on; folds are of the others. Masks are checked before they are trained on, and test masks when predictions are counted.
 
 // %%
 const patches = await lab.openFineTuningData(experiment, run);

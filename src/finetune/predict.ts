@@ -21,11 +21,12 @@ export type PredictedAs = Omit<Predictor, 'model'> & {
 };
 
 /**
- * Class probabilities of sources' patches, with one compiled function for each source. Weights are an argument, so that a
+ * Class probabilities of sources' patches, compiled once for all that are decoded alike. Weights are an argument, so that a
  * network in training, or several of a kind, are compiled once.
  */
 export class PatchPredictor {
-  private readonly compiled = new Map<BatchSource, Compiled<[ModelTensors, Tensors], Tensor>>();
+  /** By encoding and batch size. */
+  private readonly compiled = new Map<string, Compiled<[ModelTensors, Tensors], Tensor>>();
 
   constructor(private readonly as: PredictedAs) {}
 
@@ -61,13 +62,14 @@ export class PatchPredictor {
   }
 
   private compiledFor(source: BatchSource): Compiled<[ModelTensors, Tensors], Tensor> {
-    let compiled = this.compiled.get(source);
+    const key = `${source.encodingKey} ${source.batchSize}`;
+    let compiled = this.compiled.get(key);
     if (!compiled) {
       const { testTime = 'none', ...as } = this.as;
       compiled = compile(function probabilities(model: ModelTensors, loaded: Tensors) {
         return predictedViews({ ...as, model }, imagesOfDecoded(source.decode(loaded).images), testTime);
       });
-      this.compiled.set(source, compiled);
+      this.compiled.set(key, compiled);
     }
     return compiled;
   }

@@ -1,5 +1,5 @@
 import { imagesOfDecoded } from '../augment/index.js';
-import { type Compiled, compile, type Tensor, type Tensors } from '../engine/index.js';
+import { type Compiled, compile, disposeTensors, type Tensor, type Tensors, tf } from '../engine/index.js';
 import type { ExtractOptions } from '../evaluate/index.js';
 import { type BatchSource, batchesOnce } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
@@ -20,12 +20,13 @@ export interface SegmentedPatch {
 
 /**
  * Predicts the class of each px of whole patches, at the size at which their source decodes them, whatever the size of the
- * training's views. One compiled function for each source; weights are an argument.
+ * training's views. Compiled once for all sources that are decoded alike; weights are an argument.
  */
 export class PatchSegmenter {
+  /** By encoding and batch size. */
   private readonly compiled = new Map<
-    BatchSource,
-    Compiled<[ModelTensors, Tensors], { predicted: Tensor; masks: Tensor }>
+    string,
+    Compiled<[ModelTensors, Tensors], { predicted: Tensor; masks: Tensor; broken: Tensor }>
   >();
 
   /** @param as of its view, the colors count */
@@ -34,7 +35,8 @@ export class PatchSegmenter {
   /**
    * @param source with masks, not shuffled
    * @yields each patch, in the source's order
-   * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled or has no masks
+   * @throws InterruptedError if the signal aborts; RangeError if the source is shuffled or has no masks, and for
+   *   probabilities that are not numbers
    */
   async *segment(
     model: ModelTensors,
@@ -44,14 +46,21 @@ export class PatchSegmenter {
     const compute = this.compiledFor(source);
     const { size, rows } = source;
     for await (const { loaded, first, count } of batchesOnce(source, signal)) {
-      const { predicted, masks } = await compute(model, loaded);
-      const [found, actual] = await Promise.all([predicted.data(), masks.data()]);
-      predicted.dispose();
-      masks.dispose();
+      const output = await compute(model, loaded);
+      const [found, actual, broken] = await Promise.all(
+        [output.predicted, output.masks, output.broken].map((of) => of.data()),
+      );
+      disposeTensors(output);
+      const place = broken!.findIndex((flag, patch) => flag !== 0 && patch < count);
+      if (place >= 0) {
+        throw new RangeError(
+          `the class probabilities of patch ${rows[first + place]} are not numbers: did the training diverge?`,
+        );
+      }
       for (let patch = 0; patch < count; patch++) {
         const part = (values: ArrayLike<number>) =>
           Uint8Array.from({ length: size ** 2 }, (_, at) => values[patch * size ** 2 + at]!);
-        yield { row: rows[first + patch]!, width: size, height: size, predicted: part(found), mask: part(actual) };
+        yield { row: rows[first + patch]!, width: size, height: size, predicted: part(found!), mask: part(actual!) };
       }
       onProgress?.(first + count, source.count);
     }
@@ -64,7 +73,8 @@ export class PatchSegmenter {
   }
 
   private compiledFor(source: BatchSource) {
-    let compiled = this.compiled.get(source);
+    const key = `${source.encodingKey} ${source.batchSize}`;
+    let compiled = this.compiled.get(key);
     if (!compiled) {
       const { method, view, testTime = 'none' } = this.as;
       const whole = { size: source.size, colors: view.colors };
@@ -73,9 +83,10 @@ export class PatchSegmenter {
         if (!masks)
           throw new RangeError('patches are segmented beside their masks: make the BatchSource with masks: true');
         const probabilities = predictedViews({ method, model, view: whole }, imagesOfDecoded(images), testTime);
-        return { predicted: probabilities.argMax(-1).toInt(), masks };
+        const broken = tf.isNaN(probabilities).any([1, 2, 3]).toInt();
+        return { predicted: probabilities.argMax(-1).toInt(), masks, broken };
       });
-      this.compiled.set(source, compiled);
+      this.compiled.set(key, compiled);
     }
     return compiled;
   }

@@ -200,7 +200,7 @@ function drawOverlay(
   const all = classes.reduce((sum, { pixels }) => sum + pixels, 0);
   const shown = classes.map(({ name, color, label, pixels }) => ({
     ...{ label, color },
-    name: `${name}: ${((100 * pixels) / all).toFixed(1)} %`,
+    name: `${name}: ${((100 * pixels) / Math.max(1, all)).toFixed(1)} %`,
   }));
   return slideOverview(slide, mask ?? undefined, undefined, {
     maxSize: overlaySide,

@@ -22,12 +22,8 @@ const loaded = tf.backend() !== undefined && hasCustomOps();
 const convolution = convolutionAttributes(1, 'SAME');
 
 function winograd(x: Tensor, weight: Tensor, { transposed = false, relu = false, bias = [] as Tensor[] } = {}): Tensor {
-  const attributes = [
-    attribute.bool('transposed', transposed),
-    attribute.bool('relu', relu),
-    attribute.int('biases', bias.length),
-  ];
-  return executeOp('PathlabWinogradConv2D', attributes, [x, weight, ...bias], 1)[0]!;
+  const attributes = [attribute.bool('relu', relu), attribute.int('biases', bias.length)];
+  return executeOp(`PathlabWinogradConv2D${transposed ? 'Transposed' : ''}`, attributes, [x, weight, ...bias], 1)[0]!;
 }
 
 describe.skipIf(!loaded)("Winograd's convolution", () => {

@@ -93,17 +93,19 @@ inline void Store(Vector value, float *to, int64_t lanes) {
 
 inline int64_t Parts(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
 
+// Transposed, it is the gradient of such a convolution's input.
+template <bool transposed>
 class WinogradConv2D {
  public:
   explicit WinogradConv2D(const Construction &construction)
-      : transposed_(construction.Bool("transposed")), relu_(construction.Bool("relu")), biases_(construction.Int("biases")) {}
+      : relu_(construction.Bool("relu")), biases_(construction.Int("biases")) {}
 
   void Compute(Context &context) {
     const Tensor x = context.Input(0), weight = context.Input(1);
     Require(x.rank() == 4 && weight.rank() == 4 && weight.size(0) == 3 && weight.size(1) == 3 &&
-                weight.size(transposed_ ? 3 : 2) == x.size(3),
+                weight.size(transposed ? 3 : 2) == x.size(3),
             "x is " + x.Describe() + " and the weight is " + weight.Describe());
-    const int64_t in = x.size(3), out = weight.size(transposed_ ? 2 : 3), panels = Parts(out, kPanel);
+    const int64_t in = x.size(3), out = weight.size(transposed ? 2 : 3), panels = Parts(out, kPanel);
     const Sizes sizes{x.size(1), x.size(2), in, out};
     const Tensor y = context.Output<float>(0, {x.size(0), x.size(1), x.size(2), out});
     std::vector<float> shift(panels * kPanel);
@@ -158,7 +160,7 @@ class WinogradConv2D {
         Vector kernel[kProducts], products[kProducts];
         for (int place = 0; place < 9; place++) {
           Vector &value = kernel[place / 3 * kPatch + place % 3];
-          if (transposed_) {
+          if (transposed) {
             value = Vector{};
             for (int64_t lane = 0; lane < lanes; lane++) value[lane] = weight[(8 - place) * size + (out + lane) * sizes.in + in];
           } else {
@@ -228,23 +230,29 @@ class WinogradConv2D {
     });
   }
 
-  const bool transposed_, relu_;
+  const bool relu_;
   const int64_t biases_;
 };
 
-const bool registered =
-    Register({"PathlabWinogradConv2D",
-              {"transposed: bool", "relu: bool", "biases: int >= 0"},
-              {"x: float", "weight: float", "bias: biases * float"},
-              {"y: float"},
-              [](TF_ShapeInferenceContext *raw, TF_Status *status) {
-                const ShapeContext shapes(raw, status);
-                shapes.RequireRankAtLeast(0, 4);
-                shapes.RequireRankAtLeast(1, 4);
-                if (shapes.failed()) return;
-                shapes.SetOutput(0, shapes.Joined(shapes.Axes(0, 0, 3), shapes.Axes(1, 3)));
-              }}) &&
-    RegisterKernel<WinogradConv2D>("PathlabWinogradConv2D");
+template <bool transposed>
+bool RegisterConvolution(const char *op) {
+  return Register({op,
+                   {"relu: bool", "biases: int >= 0"},
+                   {"x: float", "weight: float", "bias: biases * float"},
+                   {"y: float"},
+                   [](TF_ShapeInferenceContext *raw, TF_Status *status) {
+                     const ShapeContext shapes(raw, status);
+                     shapes.RequireRankAtLeast(0, 4);
+                     shapes.RequireRankAtLeast(1, 4);
+                     if (shapes.failed()) return;
+                     constexpr int out = transposed ? 2 : 3;
+                     shapes.SetOutput(0, shapes.Joined(shapes.Axes(0, 0, 3), shapes.Axes(1, out, out + 1)));
+                   }}) &&
+         RegisterKernel<WinogradConv2D<transposed>>(op);
+}
+
+const bool registered = RegisterConvolution<false>("PathlabWinogradConv2D") &&
+                        RegisterConvolution<true>("PathlabWinogradConv2DTransposed");
 
 }  // namespace
 }  // namespace pathlab

@@ -46,12 +46,9 @@ interface Convolution {
 }
 
 function winogradOp({ inputs, transposed, relu }: Convolution, { outputs, origin }: RecordedOp): RecordedOp {
-  const attributes = [
-    attribute.bool('transposed', transposed),
-    attribute.bool('relu', relu),
-    attribute.int('biases', inputs.length - 2),
-  ];
-  return { op: 'PathlabWinogradConv2D', attributes, inputs, outputs, origin };
+  const op = `PathlabWinogradConv2D${transposed ? 'Transposed' : ''}`;
+  const attributes = [attribute.bool('relu', relu), attribute.int('biases', inputs.length - 2)];
+  return { op, attributes, inputs, outputs, origin };
 }
 
 /** What the op computes, if Winograd's algorithm is the faster one for it. */
