@@ -92,7 +92,7 @@ describe('extractFeatures', () => {
       InterruptedError,
     );
     const shuffled = new BatchSource(dataset, { patches, batchSize: 2, key: key(1) });
-    await expect(extractFeatures(encoder, shuffled)).rejects.toThrow(/takes a source that is not shuffled/);
+    await expect(extractFeatures(encoder, shuffled)).rejects.toThrow(/needs a source that is not shuffled/);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

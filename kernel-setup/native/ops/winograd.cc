@@ -145,8 +145,8 @@ class WinogradConv2D {
     template <typename Each>
     void ForTiles(const Each &work) const {
       for (int64_t tile = 0; tile < tiles; tile++) {
-        const int64_t index = first_tile + tile, row = index / across();
-        work(tile, row / down(), row % down() * kTile, index % across() * kTile);
+        const int64_t index = first_tile + tile, row = index / this->across();
+        work(tile, row / this->down(), row % this->down() * kTile, index % this->across() * kTile);
       }
     }
   };
