@@ -74,7 +74,7 @@ describe('efficientnet', () => {
   });
 
   it('refuses what it is not', () => {
-    expect(() => efficientnet({ variant: 'b0' as 'b3' })).toThrow(/comes as b3 or lite0; got "b0"/);
+    expect(() => efficientnet({ variant: 'b0' as 'b3' })).toThrow(/variant is b3 or lite0; got "b0"/);
     expect(() => efficientnet({ variant: 'b3', dropPathRate: 1 })).toThrow(/below 1; got 1/);
   });
 });
@@ -139,5 +139,5 @@ it('an auxiliary classifier speaks in training only', () => {
 });
 
 it('a resnet of depth 18 is not dilated', () => {
-  expect(() => resnet({ depth: 18, dilated: true })).toThrow(/with depth 50 only; got 18/);
+  expect(() => resnet({ depth: 18, dilated: true })).toThrow(/dilation needs depth 50; got 18/);
 });
