@@ -36,6 +36,7 @@ const expected: Record<string, { charts: number; images: number; tables: number;
   '15-pretrain-mae': { charts: 3, images: 3, tables: 6, progress: false },
   '20-finetune-ptcga200': { charts: 6, images: 4, tables: 12, progress: false },
   '21-finetune-pcam200': { charts: 6, images: 4, tables: 12, progress: false },
+  '30-segment-segpanda200': { charts: 2, images: 3, tables: 12, progress: false },
 };
 
 describe.each(names)('%s at smoke scale', (name) => {
