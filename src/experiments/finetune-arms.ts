@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, extname, join, relative, resolve } from 'node:path';
+import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { projectRoot } from '../base/index.js';
 import { disposeTensors } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
@@ -15,6 +15,7 @@ import {
   pretrainingNotebooks,
   splitName,
 } from './pretrain.js';
+import { type PastTraining, weightsHistory, weightWords } from './weights-history.js';
 
 /** Where the weights of an arm's trainings come from: a pretraining run, a file, or nowhere. */
 export interface ArmStart {
@@ -22,15 +23,17 @@ export interface ArmStart {
   init: string;
   /** Of a pretraining run. */
   pretrainingSeed?: number;
-  /** The names of the datasets that it was pretrained on; undefined if unknown. */
-  pretrainedOn?: string;
+  /** The names of the datasets that it was trained on before, or words that say it is not known; empty for random weights. */
+  pretrainedOn: readonly string[];
+  /** Those of them whose labels it has learned. */
+  labelsOf: readonly string[];
   /** SHA-256 of its files, by name; none of random weights. */
   files: Readonly<Record<string, string>>;
 }
 
 /** Fine-tunings that begin with weights of one kind. */
 export interface Arm {
-  /** `random`, `ImageNet`, the method of a run, or the name of a file. */
+  /** `random`, `ImageNet`, the method of a run, or the name of a file, with its folders where another arm has it. */
   name: string;
   /** One for each pretraining seed. */
   starts: readonly ArmStart[];
@@ -49,14 +52,14 @@ interface Candidate {
   run?: FinishedPretraining;
 }
 
-type FinishedPretraining = Pick<Provenance, 'seed' | 'ended' | 'data' | 'splits'> & { backbone: string };
+type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & { backbone: string };
 
 /**
  * Finds the arms of an experiment: those that `init` names, or random weights, ImageNet's, and those of each finished
- * pretraining of this scale. Weights that are missing or do not fit are skipped, and so is a pretraining on the same dataset
- * whose split was another, since it may have seen test patients.
+ * pretraining of this scale. Weights that are missing or do not fit are skipped, and so are those that were trained, in any
+ * run since random weights, on the same dataset with another split, since they may have seen test patients.
  *
- * @throws Error that says why each is skipped, if no arm is left
+ * @throws RangeError for a path that `init` has twice; Error that says why each is skipped, if no arm is left
  */
 export async function fineTuningArms<Results extends PatientResults>(
   { method: { backbone }, init, scale }: FineTuneExperiment<Results>,
@@ -64,13 +67,18 @@ export async function fineTuningArms<Results extends PatientResults>(
   root = projectRoot,
 ): Promise<{ arms: Arm[]; skipped: SkippedArm[] }> {
   const skipped: SkippedArm[] = [];
-  const candidates = init ? init.map((each) => named(each, root)) : defaults(scale, root, skipped);
+  const skip = (name: string, reason: string) => skipped.push({ name, reason });
+  const found = init ? asked(init, root, skip) : defaults(scale, root, skip);
+  const fitting = withOwnNames(found).filter((candidate) => {
+    const reason = refusal(candidate, backbone, data, root);
+    if (reason !== undefined) skip(candidate.name, reason);
+    return reason === undefined;
+  });
   const arms = new Map<string, ArmStart[]>();
-  for (const candidate of latest(candidates, skipped)) {
-    const { name, run } = candidate;
-    const reason = run && refusal(run, backbone, data);
-    const start = reason ?? (await startOf(candidate, backbone));
-    if (typeof start === 'string') skipped.push({ name, reason: start });
+  for (const candidate of latest(fitting, skip)) {
+    const { name } = candidate;
+    const start = await startOf(candidate, { backbone, split: data.split, root });
+    if (typeof start === 'string') skip(name, start);
     else arms.set(name, [...(arms.get(name) ?? []), start]);
   }
   if (arms.size === 0) {
@@ -81,47 +89,90 @@ export async function fineTuningArms<Results extends PatientResults>(
   return { arms: [...arms].map(([name, starts]) => ({ name, starts })), skipped };
 }
 
-const words: Readonly<Record<string, string>> = { random: 'random', imagenet: 'ImageNet', coco: 'COCO' };
+type Skip = (name: string, reason: string) => void;
 
-function named(init: string, root: string): Candidate {
-  if (Object.hasOwn(words, init)) return { name: words[init]!, init };
-  const path = resolve(root, init);
-  return readPretraining(path) ?? { name: basename(path, extname(path)), init: path };
+const word = (init: string): Candidate => ({ name: weightWords[init]!, init });
+
+function asked(init: readonly string[], root: string, skip: Skip): Candidate[] {
+  const places = init.map((each) => (Object.hasOwn(weightWords, each) ? each : resolve(root, each)));
+  const twice = places.find((place, index) => places.indexOf(place) !== index);
+  if (twice !== undefined) throw new RangeError(`init has ${twice} twice: give it once`);
+  return places.flatMap((place): Candidate[] => {
+    if (Object.hasOwn(weightWords, place)) return [word(place)];
+    const run = readPretraining(place, skip);
+    if (run === 'unreadable') return [];
+    return [run ?? { name: basename(place, extname(place)), init: place }];
+  });
 }
 
-function defaults(scale: string, root: string, skipped: SkippedArm[]): Candidate[] {
-  const runs = listRuns(root).flatMap((folder) => {
-    const isOfScale = new RegExp(`^\\d+-pretrain-.+-${scale}-[0-9a-f]{8}(-\\d+)?$`).test(basename(folder));
-    return (isOfScale && readPretraining(folder)) || [];
+function defaults(scale: string, root: string, skip: Skip): Candidate[] {
+  const folders = listRuns(root).filter(
+    (folder) =>
+      new RegExp(`^\\d+-pretrain-.+-${scale}-[0-9a-f]{8}(-\\d+)?$`).test(basename(folder)) &&
+      existsSync(join(folder, 'provenance.json')),
+  );
+  const runs = folders.flatMap((folder) => {
+    const run = readPretraining(folder, skip);
+    return run === undefined || run === 'unreadable' ? [] : [run];
   });
   for (const { notebook, name } of pretrainingNotebooks()) {
-    if (runs.some((run) => run.notebook === notebook)) continue;
-    skipped.push({ name, reason: `no finished run of ${notebook} at ${scale} scale is in results/runs` });
+    if (folders.some((folder) => basename(folder).startsWith(`${notebook}-${scale}-`))) continue;
+    skip(name, `no finished run of ${notebook} at ${scale} scale is in results/runs`);
   }
-  return [named('random', root), named('imagenet', root), ...runs];
+  return [word('random'), word('imagenet'), ...runs];
 }
 
-/** A finished pretraining run as an arm; undefined for another folder, or a file. */
-function readPretraining(folder: string): (Candidate & { notebook: string }) | undefined {
-  const path = join(folder, 'provenance.json');
-  if (!existsSync(path)) return undefined;
-  const provenance = JSON.parse(readFileSync(path, 'utf8')) as Provenance;
-  const { notebook } = provenance;
-  if (!isPretraining(notebook)) return undefined;
-  const parameters = JSON.parse(readFileSync(join(folder, 'parameters.json'), 'utf8')) as PretrainParameters;
-  const { method } = pretrainExperiment(notebook, parameters);
-  const { scale: _, seed: __, backbone: ___, ...others } = parameters;
-  const asked = Object.entries(others).map(([name, value]) => `${name} ${value}`);
-  return {
-    name: asked.length > 0 ? `${method.name} (${asked.join(', ')})` : method.name,
-    init: relative(projectRoot, folder),
-    notebook,
-    run: { ...provenance, backbone: method.backbone.name },
-  };
+/** A name of an arm that a file can have. */
+export function fileName(arm: string): string {
+  return arm
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}
+
+/** Candidates with files named after as many of their folders as it takes to tell them from all other arms. */
+function withOwnNames(candidates: Candidate[], depth = 2): Candidate[] {
+  const reserved = [...Object.values(weightWords), ...pretrainingNotebooks().map(({ name }) => name)];
+  const names = [...reserved, ...candidates.map(({ name }) => name)].map(fileName);
+  const clashing = candidates.filter(
+    ({ name, init, run }) =>
+      !run &&
+      !Object.hasOwn(weightWords, init) &&
+      init.split(sep).length >= depth &&
+      names.filter((other) => other === fileName(name)).length > 1,
+  );
+  if (clashing.length === 0) return candidates;
+  const longer = (each: Candidate) => ({ ...each, name: each.init.split(sep).slice(-depth).join('/') });
+  return withOwnNames(
+    candidates.map((each) => (clashing.includes(each) ? longer(each) : each)),
+    depth + 1,
+  );
+}
+
+/** A finished pretraining run as an arm, skipped if unreadable; undefined for another folder, or a file. */
+function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' | undefined {
+  if (!existsSync(join(folder, 'provenance.json'))) return undefined;
+  try {
+    const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    const { notebook, seed, ended } = read('provenance.json') as Provenance;
+    if (!isPretraining(notebook)) return undefined;
+    const parameters = read('parameters.json') as PretrainParameters;
+    const { method } = pretrainExperiment(notebook, parameters);
+    const { scale: _, seed: __, backbone: ___, ...others } = parameters;
+    const given = Object.entries(others).map(([name, value]) => `${name} ${value}`);
+    return {
+      name: given.length > 0 ? `${method.name} (${given.join(', ')})` : method.name,
+      init: relative(projectRoot, folder),
+      run: { seed, ended, backbone: method.backbone.name },
+    };
+  } catch (error) {
+    skip(basename(folder), (error as Error).message);
+    return 'unreadable';
+  }
 }
 
 /** Of several runs with the same parameters and seed, the one that ended last. */
-function latest(candidates: readonly Candidate[], skipped: SkippedArm[]): Candidate[] {
+function latest(candidates: readonly Candidate[], skip: Skip): Candidate[] {
   const chosen = new Map<string, Candidate>();
   const older = new Map<string, number>();
   for (const candidate of candidates) {
@@ -135,37 +186,57 @@ function latest(candidates: readonly Candidate[], skipped: SkippedArm[]): Candid
       count === 1
         ? 'another run has the same parameters and seed, and is'
         : `${count} other runs have the same parameters and seeds, and are`;
-    skipped.push({ name, reason: `${what} older` });
+    skip(name, `${what} older`);
   }
   return [...chosen.values()];
 }
 
-/** Why a pretraining is no arm. */
+/** Where the weights of a candidate are, for `weightsHistory`. */
+const placeOf = ({ init, run }: Candidate) => (run ? resolve(projectRoot, init) : init);
+
+/** Why weights are no arm, by the runs that made them. */
 function refusal(
-  { backbone: own, data: read, splits }: FinishedPretraining,
+  candidate: Candidate,
   backbone: Backbone,
   { dataset, split }: Pick<FineTuneData, 'dataset' | 'split'>,
+  root: string,
 ): string | undefined {
+  const own = candidate.run?.backbone ?? backbone.name;
   if (own !== backbone.name) return `its backbone is ${own}, and this page's ${backbone.name}`;
-  const isSame = read.some(({ name, sha256 }) => name === dataset.report.dataset || sha256 === dataset.indexSha256);
-  if (!isSame || splits[splitName] === split.sha256) return undefined;
-  return `it was pretrained on ${dataset.report.dataset} with another split, and may have seen the test ${split.by === 'patch' ? 'patches' : 'patients'}`;
+  try {
+    const leaks = weightsHistory(placeOf(candidate), root).some(
+      (past) =>
+        past?.data.some(({ name, sha256 }) => name === dataset.report.dataset || sha256 === dataset.indexSha256) &&
+        past.splits[splitName] !== split.sha256,
+    );
+    if (!leaks) return undefined;
+    return `it was pretrained on ${dataset.report.dataset} with another split, and may have seen the test ${testUnits(split)}`;
+  } catch (error) {
+    return `what it was pretrained on cannot be read: ${(error as Error).message}`;
+  }
 }
 
+const testUnits = ({ by }: FineTuneData['split']) => (by === 'patch' ? 'patches' : 'patients');
+
 /** The start, or why there is none. */
-async function startOf({ init, run }: Candidate, backbone: Backbone): Promise<ArmStart | string> {
+async function startOf(
+  candidate: Candidate,
+  { backbone, split, root }: { backbone: Backbone; split: FineTuneData['split']; root: string },
+): Promise<ArmStart | string> {
+  const { init, run } = candidate;
   if (init === 'coco') return 'weights trained on COCO are not brought here: give init a file of them';
   try {
     const weights = await initialWeights(init, backbone);
     if (weights) disposeTensors(weights.model.parameters, weights.model.state);
+    const history = weightsHistory(placeOf(candidate), root);
+    const namesOf = (past: PastTraining) => past.data.map(({ name }) => name as string);
+    const unknown = `unknown: may have seen the test ${testUnits(split)}`;
     return {
       init,
       files: weights?.files ?? {},
-      ...(run && {
-        pretrainingSeed: Number(run.seed),
-        pretrainedOn: run.data.map(({ name }) => name as string).join(', '),
-      }),
-      ...(init === 'imagenet' && { pretrainedOn: 'ImageNet' }),
+      pretrainedOn: [...new Set(history.flatMap((past) => (past ? namesOf(past) : [unknown])))],
+      labelsOf: [...new Set(history.flatMap((past) => (past?.supervised ? namesOf(past) : [])))],
+      ...(run && { pretrainingSeed: Number(run.seed) }),
     };
   } catch (error) {
     return (error as Error).message;

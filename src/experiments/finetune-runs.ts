@@ -9,7 +9,7 @@ import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import type { FineTuneExperiment } from './finetune.js';
-import type { Arm, ArmStart } from './finetune-arms.js';
+import { type Arm, type ArmStart, fileName } from './finetune-arms.js';
 import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
 import { modelFolder, saveModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
@@ -53,14 +53,6 @@ export function fineTuneRuns<Results extends PatientResults>(
       ),
     ),
   );
-}
-
-/** A name of an arm that a file can have. */
-export function fileName(arm: string): string {
-  return arm
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '');
 }
 
 /**

@@ -13,7 +13,7 @@ export {
   fineTuneExperiment,
   isFineTuning,
 } from './finetune.js';
-export { type Arm, type ArmStart, fineTuningArms, type SkippedArm } from './finetune-arms.js';
+export { type Arm, type ArmStart, fileName, fineTuningArms, type SkippedArm } from './finetune-arms.js';
 export { compareFineTunings, comparisonFamily } from './finetune-comparison.js';
 export {
   type FineTuneData,
@@ -28,7 +28,6 @@ export {
   type FineTuneEvent,
   type FineTuneRun,
   type FineTuneRuns,
-  fileName,
   fineTuneRuns,
   runFineTunings,
   trainingFolder,

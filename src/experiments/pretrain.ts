@@ -26,9 +26,12 @@ export function isPretraining(notebook: string): boolean {
   return Object.hasOwn(notebooks, notebook);
 }
 
-/** The notebooks with the names of their methods. */
-export function pretrainingNotebooks(): { notebook: string; name: string }[] {
-  return Object.entries(notebooks).map(([notebook, { demo }]) => ({ notebook, name: demo().method.name }));
+/** The notebooks with the names of their methods, and whether those use labels. */
+export function pretrainingNotebooks(): { notebook: string; name: string; supervised: boolean }[] {
+  return Object.entries(notebooks).map(([notebook, { demo }]) => {
+    const { name, supervised = false } = demo().method;
+    return { notebook, name, supervised };
+  });
 }
 
 /** What the split is called in a run's provenance. */

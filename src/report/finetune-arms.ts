@@ -1,6 +1,7 @@
 import type { PatientResults } from '../evaluate/index.js';
 import {
   type Arm,
+  type ArmStart,
   comparisonFamily,
   type FineTuneData,
   type FineTuneExperiment,
@@ -23,7 +24,7 @@ export async function findArms<Results extends PatientResults>(
     arms.flatMap(({ name, starts }) =>
       starts.map(({ init, pretrainedOn, pretrainingSeed, files }) => ({
         ...{ name, pretrainingSeed, init },
-        pretrainedOn: init === 'random' ? undefined : (pretrainedOn ?? 'unknown'),
+        pretrainedOn: pretrainedOn.join(', ') || undefined,
         files: Object.values(files)
           .map((hash) => hash.slice(0, 12))
           .join(', '),
@@ -51,23 +52,37 @@ function fairness<Results extends PatientResults>(
   arms: readonly Arm[],
 ): string[] {
   const { folds, seeds, batchSize, settings, task } = experiment;
-  const batches = trainingPatches(experiment, data, { fold: 0, seed: settings.seed as number });
+  // Every fold must fill a batch.
+  const steps = data.folds.map((_, fold) =>
+    trainingSteps(settings, trainingPatches(experiment, data, { fold, seed: settings.seed as number })),
+  );
   const many = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+  const budget = [...new Set(steps)].map((count) => many(count, 'step')).join(' or ');
   const family = comparisonFamily(
     experiment,
     arms.map(({ name }) => name),
   );
-  const own = arms.filter(({ starts }) =>
-    starts.some(({ pretrainedOn }) => pretrainedOn === data.dataset.report.dataset),
-  );
+  const { dataset } = data.dataset.report;
+  const namesOf = (which: (start: ArmStart) => boolean) =>
+    arms
+      .filter(({ starts }) => starts.some(which))
+      .map(({ name }) => name)
+      .join(', ');
+  const own = namesOf(({ pretrainedOn }) => pretrainedOn.includes(dataset));
+  const labelled = namesOf(({ labelsOf }) => labelsOf.includes(dataset));
   return [
-    `Every arm is fine-tuned with the same budget, ${many(trainingSteps(settings, batches), 'step')} of ${batchSize} patches, on the ` +
+    `Every arm is fine-tuned with the same budget, ${budget} of ${batchSize} patches, on the ` +
       `same training ${data.by}, in the same order for a seed, and judged on the same test ${data.by}: ` +
       `${many(folds, 'fold')} x ${many(seeds, 'seed')}, ${many(fineTuneRuns(experiment, arms).length, 'fine-tuning')} in all.`,
-    ...(own.length > 0
+    ...(own
       ? [
-          `${own.map(({ name }) => name).join(', ')}: pretrained on the training ${data.by} of the same data` +
-            `${own.some(({ name }) => name.startsWith('Supervised')) ? ', Supervised with their labels' : ''}.`,
+          `${own}: pretrained on the training ${data.by} of the same data${labelled && `, ${labelled} with their labels`}.`,
+        ]
+      : []),
+    ...(labelled && data.labelled < data.available
+      ? [
+          `${labelled}: pretrained with the labels of all ${data.available} training ${data.by} (a fine-tuned model: of some or all), of ` +
+            `which this page uses only ${data.labelled}: not a comparison of equal labels.`,
         ]
       : []),
     family.length > 0

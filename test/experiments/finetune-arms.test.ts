@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
@@ -28,6 +28,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 async function writeWeights(path: string, width = 0.25): Promise<void> {
   const model = resnet({ depth: 10, width }).initialize(key(3));
   const stored = toTorch(model);
+  mkdirSync(dirname(path), { recursive: true });
   await writeSafetensors(path, stored);
   disposeTensors(stored, model.parameters, model.state);
 }
@@ -70,7 +71,7 @@ describe('the arms of a fine-tuning', () => {
     ]);
     expect(arms[1]!.starts[0]).toMatchObject({
       init: expect.stringContaining('smoke-00000001'),
-      pretrainedOn: 'other',
+      pretrainedOn: ['other'],
       files: { 'backbone.safetensors': expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
     const reasons = Object.fromEntries(skipped.map(({ name, reason }) => [name, reason]));
@@ -91,7 +92,7 @@ describe('the arms of a fine-tuning', () => {
     const asked = ['random', 'coco', fits, other, join(root, 'nothing.safetensors')];
     const { arms, skipped } = await fineTuningArms(experimentOf(asked.join(',')), data, root);
     expect(arms.map(({ name }) => name)).toEqual(['random', 'mine']);
-    expect(arms[1]!.starts[0]!.pretrainedOn).toBeUndefined();
+    expect(arms[1]!.starts[0]!.pretrainedOn).toEqual(['unknown: may have seen the test patients']);
     expect(skipped).toEqual([
       { name: 'COCO', reason: expect.stringContaining('give init a file') },
       { name: 'wide', reason: expect.stringMatching(/does not fit resnet10.* in another shape/s) },
@@ -100,5 +101,51 @@ describe('the arms of a fine-tuning', () => {
     await expect(fineTuningArms(experimentOf('coco'), data, root)).rejects.toThrow(
       /there is no arm to fine-tune: COCO: weights trained on COCO are not brought here/,
     );
+  });
+
+  it('are of the latest run that fits, and runs that cannot be read are left out by name', async () => {
+    const { indexSha256: sha256, report } = data.dataset;
+    const own = { data: [{ name: report.dataset, sha256 }], parameters: { epochs: 4 } };
+    await writeRun('14-pretrain-dino-smoke-00000001', '14-pretrain-dino', { ...own, split: data.split.sha256 });
+    await writeRun('14-pretrain-dino-smoke-00000002', '14-pretrain-dino', { ...own, ended: '2026-02-01' });
+    await writeRun('12-pretrain-mocov2-smoke-00000001', '12-pretrain-mocov2', { parameters: { epochs: 0 } });
+    const { arms, skipped } = await fineTuningArms(experimentOf(), data, root);
+    const { starts } = arms.find(({ name }) => name === 'DINO (epochs 4)')!;
+    expect(starts.map(({ init }) => init)).toEqual([expect.stringContaining('dino-smoke-00000001')]);
+    expect(skipped).toContainEqual({ name: 'DINO (epochs 4)', reason: expect.stringContaining('another split') });
+    expect(skipped).toContainEqual({
+      name: '12-pretrain-mocov2-smoke-00000001',
+      reason: expect.stringMatching(/epochs must be an integer of 1 or more/),
+    });
+    expect(skipped.map(({ name }) => name)).not.toContain('MoCo v2');
+  });
+
+  it('are no files of a run that may have seen test patients, or began with weights that may have', async () => {
+    const own = [{ name: data.dataset.report.dataset, sha256: data.dataset.indexSha256 }];
+    const runs = 'results/runs';
+    await writeRun('leaky', '20-finetune-ptcga200', { data: own, parameters: { init: 'random' } });
+    await writeWeights(join(root, runs, 'leaky', 'models', 'first', 'backbone.safetensors'));
+    await writeRun('child', '11-pretrain-simclr', { parameters: { init: `${runs}/leaky/models/first` } });
+    await writeRun('same', '20-finetune-ptcga200', {
+      ...{ data: own, split: data.split.sha256, parameters: { init: `random,${runs}/same` } },
+    });
+    const asked = ['leaky/models/first', 'child', 'child/backbone.safetensors', 'same/backbone.safetensors'];
+    const init = asked.map((each) => join(root, runs, each)).join(',');
+    const { arms, skipped } = await fineTuningArms(experimentOf(init), data, root);
+    expect(skipped).toHaveLength(3);
+    for (const { reason } of skipped)
+      expect(reason).toContain('with another split, and may have seen the test patients');
+    expect(arms.map(({ name }) => name)).toEqual(['same/backbone.safetensors']);
+    expect(arms[0]!.starts[0]).toMatchObject({ pretrainedOn: [own[0]!.name], labelsOf: [own[0]!.name] });
+  });
+
+  it('have names of their own, and no path twice', async () => {
+    const files = ['one/net', 'two/net', 'random'].map((name) => join(root, `${name}.safetensors`));
+    for (const file of files) await writeWeights(file);
+    const { arms } = await fineTuningArms(experimentOf(['random', ...files].join(',')), data, root);
+    const random = `${basename(root)}/random.safetensors`;
+    expect(arms.map(({ name }) => name)).toEqual(['random', 'one/net.safetensors', 'two/net.safetensors', random]);
+    const twice = `${files[0]},${root}/one/./net.safetensors`;
+    await expect(fineTuningArms(experimentOf(twice), data, root)).rejects.toThrow(/init has .*net.safetensors twice/);
   });
 });
