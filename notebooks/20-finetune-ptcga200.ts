@@ -66,8 +66,8 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// The test patients are those that the pretraining pages hold out: no network pretrained there has seen them. Folds are of the
-// other patients.
+// The test patients are those that the pretraining pages hold out of the same data: no network pretrained there has seen them.
+// Folds are of the other patients. Where `labels` is given, patients are drawn from each class in turn.
 
 // %%
 const patches = await lab.openFineTuningData(experiment, run);
@@ -94,8 +94,9 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 // %% [markdown]
 // ## Results
 //
-// The unit is the patient: intervals and p-values resample patients, not patches, which are alike within a patient. Spread by
-// source tells how much pretraining seeds, fine-tuning seeds (a fold and a seed together) and patients move the value.
+// The unit is the patient; where patients are unknown, the slide, or else the patch. Intervals and p-values resample whole units,
+// since patches of a patient are alike. Spread by source tells how much pretraining seeds, fine-tuning seeds (a fold and a seed
+// together) and units move the value.
 
 // %%
 const comparison = lab.compareFineTunings(experiment, fineTuned);
@@ -105,9 +106,9 @@ await lab.showFineTunings(comparison, { main: experiment.task.main, ...saved });
 // %% [markdown]
 // ## A closer look
 //
-// Curves are of each arm's first run; the rest of the first run of the arm with the highest value, which is chosen after seeing
-// the results and for the pictures only. Grad-CAM shows what counts for the predicted class (of a vision transformer, where its
-// class token attends to).
+// Curves are of each arm's first run; the other figures are of the first run of the arm with the highest value, which is chosen
+// after seeing the results and for the pictures only. Grad-CAM shows what counts for the predicted class (of a vision transformer,
+// where its class token attends to).
 
 // %%
 const first = lab.firstResults(fineTuned);
@@ -122,7 +123,8 @@ await lab.classifyTestSlide(run, experiment, patches, best);
 // %% [markdown]
 // ## Frozen features
 //
-// The same arms without training the backbone. Few labels are drawn ten times; all classes get the same number.
+// The same arms without training the backbone; of several pretraining seeds, the first is taken. Few labels are drawn ten times;
+// all classes get the same number.
 
 // %%
 const { learning, chance } = await lab.showFrozenFeatures(experiment, patches, arms);

@@ -96,7 +96,8 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 // ## Results
 //
 // Metrics are of all pixels together. A class that is neither in the masks nor predicted is left out of the mean; the paper's
-// code counts it as 0, which is the last column. The unit is the patient: intervals and p-values resample patients.
+// code counts it as 0, which is the last column. The unit is the patient; where patients are
+// unknown, the slide, or else the patch. Intervals and p-values resample whole units.
 
 // %%
 const comparison = lab.compareFineTunings(experiment, fineTuned);

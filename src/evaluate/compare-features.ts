@@ -2,6 +2,7 @@ import type { Key } from '../base/index.js';
 import type { BatchSource } from '../input/index.js';
 import { type Encoder, extractFeatures, type Features } from './features.js';
 import { knnClassify } from './knn.js';
+import type { Unit } from './metrics/metric.js';
 import { chanceAccuracy } from './monitors.js';
 import { minPatients } from './statistics/bootstrap.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './statistics/intervals.js';
@@ -35,7 +36,7 @@ export interface FeatureComparison {
   neighbors: number;
   patches: number;
   /** Units that the intervals resample: patients, slides or patches; and their number. */
-  groups: { of: string; count: number };
+  groups: { of: Unit; count: number };
 }
 
 /**
@@ -81,15 +82,20 @@ export async function compareFeatures(options: {
   return { accuracies, gains, chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
 }
 
-/** The group of each patch of a source: its patient, its slide if patients are unknown, or the patch itself. */
-export function groupsOf({ dataset, rows }: Pick<BatchSource, 'dataset' | 'rows'>): {
-  of: 'patients' | 'slides' | 'patches';
-  names: string[];
-} {
+/**
+ * The group of each patch of a source: its patient, its slide if patients are unknown, or the patch itself.
+ *
+ * @param unit what the groups are; by default, what is known of these patches
+ */
+export function groupsOf(
+  { dataset, rows }: Pick<BatchSource, 'dataset' | 'rows'>,
+  unit?: Unit,
+): { of: Unit; names: string[] } {
   const { patients, slides } = dataset;
-  const known = rows.every((row) => patients.codes[row]! >= 0);
+  const known = unit ? unit === 'patients' : rows.every((row) => patients.codes[row]! >= 0);
   const column = known ? patients : slides;
   const names = Array.from(rows, (row) => column.names[column.codes[row]!]!);
+  if (unit) return { of: unit, names };
   if (known) return { of: 'patients', names };
   // In the index, a precut patch is its own slide.
   return { of: new Set(names).size === names.length ? 'patches' : 'slides', names };

@@ -32,7 +32,7 @@ export { type ClassifiedCases, classifiedCases } from './metrics/classified-case
 export { type ClassificationError, confidentErrors } from './metrics/confident-errors.js';
 export { checkClassNames } from './metrics/confusion.js';
 export { type PrecisionRecallPoint, precisionRecallCurve, type RocPoint, rocCurve } from './metrics/curves.js';
-export { type MetricDefinition, type MetricValue, measure, type PatientResults } from './metrics/metric.js';
+export { type MetricDefinition, type MetricValue, measure, type PatientResults, type Unit } from './metrics/metric.js';
 export {
   paperSegmentationMetrics,
   type SegmentationReport,

@@ -21,11 +21,12 @@ export function classification(main: keyof Metrics, others: readonly (keyof Metr
         dispose: () => predictor.dispose(),
       };
     },
-    async results({ probabilities }, source) {
+    async results({ probabilities }, source, unit) {
       return classifiedCases({
         probabilities: await probabilities!.data<'float32'>(),
         labels: source.labels,
-        patients: groupsOf(source).names,
+        patients: groupsOf(source, unit).names,
+        unit,
         classNames: source.dataset.classNames,
       });
     },

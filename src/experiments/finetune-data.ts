@@ -1,9 +1,9 @@
 import { type Key, key } from '../base/index.js';
 import { type DatasetSlide, type PatchSplit, type ShardDataset, splitPatches } from '../datasets/index.js';
-import { groupsOf, type PatientResults } from '../evaluate/index.js';
+import { groupsOf, type PatientResults, type Unit } from '../evaluate/index.js';
 import { BatchSource } from '../input/index.js';
 import type { FineTuneExperiment } from './finetune.js';
-import { dataKey, type OpenDataWatch, openNamed } from './pretraining-data.js';
+import { dataKey, type OpenDataWatch, openNamed, pretrainingDefinition } from './pretraining-data.js';
 
 /** The patches of one fold, rows of the index. */
 export interface FineTuneFold {
@@ -19,10 +19,12 @@ export interface FineTuneData {
   slides: readonly DatasetSlide[];
   /** How the data were interpreted, in sentences. */
   understood: readonly string[];
-  /** Training and test patients: the same as held out by pretraining notebooks. */
+  /** Training and test patients: of the same data, those that pretraining notebooks hold out. */
   split: PatchSplit;
-  /** What is drawn, split and resampled as a whole: patients where they are known. */
-  by: 'patients' | 'slides' | 'patches';
+  /** Whether these are the pretraining notebooks' own data. */
+  ofPretraining: boolean;
+  /** What is drawn, split and resampled as a whole: patients where they are known of all patches. */
+  by: Unit;
   /** How many of them have labels that are used, and how many there are for training. */
   labelled: number;
   available: number;
@@ -33,8 +35,9 @@ export interface FineTuneData {
 
 /**
  * Opens the data of an experiment: the user's, or the scale's own. The test patients are those that pretraining notebooks
- * hold out. Of the training patients as many as `labels` are drawn, and partitioned into folds; both keep the classes'
- * proportions, and more labels add to the patients of fewer.
+ * hold out of the same data. Of the training patients as many as `labels` are drawn, from each class in turn, so that few
+ * labels have rare classes as often as others; more labels add to the patients of fewer. Each fold has its share of every
+ * class that is drawn.
  *
  * @throws Error for data without labels, and for too few patients of a class; InterruptedError when `signal` aborts
  */
@@ -56,8 +59,10 @@ export async function fineTuningData<Results extends PatientResults>(
       `fine-tuning learns from ${masks ? 'masks' : 'classes'}, and ${dataset.folder} has no patches with one ${part}`,
     );
   }
-  const { folds, by, labelled, available } = foldsOf(dataset, train, experiment, dataKey.fold('fine-tuning'));
-  const data = { dataset, slides, understood, split, by, labelled, available, folds };
+  const { of: by } = groupsOf({ dataset, rows: Int32Array.from([...train, ...test]) });
+  const { folds, labelled, available } = foldsOf(dataset, { train, by }, experiment, dataKey.fold('fine-tuning'));
+  const ofPretraining = experiment.data === undefined && experiment.definition === pretrainingDefinition;
+  const data = { dataset, slides, understood, split, ofPretraining, by, labelled, available, folds };
   return { ...data, test: patchesInOrder(experiment, data, test) };
 }
 
@@ -95,11 +100,11 @@ interface Group {
 
 function foldsOf<Results extends PatientResults>(
   dataset: ShardDataset,
-  train: Int32Array,
+  { train, by }: { train: Int32Array; by: Unit },
   { folds, labels, task }: FineTuneExperiment<Results>,
   from: Key,
-): Pick<FineTuneData, 'folds' | 'by' | 'labelled' | 'available'> {
-  const { of: by, names } = groupsOf({ dataset, rows: train });
+): Pick<FineTuneData, 'folds' | 'labelled' | 'available'> {
+  const { names } = groupsOf({ dataset, rows: train }, by);
   const available = new Set(names).size;
   const labelled = labels ?? available;
   if (labelled > available) throw new RangeError(`labels is at most ${available}, the training ${by}; got ${labels}`);
@@ -121,7 +126,7 @@ function foldsOf<Results extends PatientResults>(
   }));
   if (!task.masks)
     for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
-  return { folds: made, by, labelled, available };
+  return { folds: made, labelled, available };
 }
 
 /** Groups at random, a class after the other in turn. */

@@ -1,6 +1,6 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Tensors } from '../engine/index.js';
-import type { EvaluationView, ExtractOptions, MetricDefinition, PatientResults } from '../evaluate/index.js';
+import type { EvaluationView, ExtractOptions, MetricDefinition, PatientResults, Unit } from '../evaluate/index.js';
 import type { TestTimeAugmentation } from '../finetune/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors, SegmentationHeadName } from '../models/index.js';
@@ -45,9 +45,9 @@ export interface FineTuneTask<Results extends PatientResults> {
   metrics: Readonly<Record<string, MetricDefinition<Results>>>;
   /** One of them, higher ones better: what arms are compared by, and what a fold's validation measures. */
   main: string;
-  predictor(of: { method: AnyMethod; view: EvaluationView; testTime: TestTimeAugmentation }): TaskPredictor;
+  predictor(of: { method: AnyMethod; view: EvaluationView; testTime: TestTimeAugmentation; unit: Unit }): TaskPredictor;
   /** What predictions were worth. */
-  results(predictions: Tensors, source: BatchSource): Promise<Results>;
+  results(predictions: Tensors, source: BatchSource, unit: Unit): Promise<Results>;
 }
 
 /** A fine-tuning page. */

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/index.js';
 import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
-import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
+import { type Run as ArmRun, groupsOf, type PatientResults } from '../evaluate/index.js';
 import { fineTune } from '../finetune/index.js';
 import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
@@ -78,15 +78,16 @@ export async function runFineTunings<Results extends PatientResults>(
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined) throw new RangeError(`two arms have files of the name ${twice}: rename one`);
   const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
-  const predictor = task.predictor({ method, view, testTime });
-  const validator = task.predictor({ method, view, testTime: 'none' });
+  const { by: unit, test } = data;
+  const predictor = task.predictor({ method, view, testTime, unit });
+  const validator = task.predictor({ method, view, testTime: 'none', unit });
   const shared = new SharedStep();
   const done: (FineTuneRun & { results: Results })[] = [];
   const context = { experiment, data, run, predictor, validator, shared, signal };
   try {
     for (const each of planned) {
       const predictions = await predictionsOf(each, { ...context, onEvent: (event) => onEvent?.(each, event) });
-      const results = await task.results(predictions, data.test);
+      const results = await task.results(predictions, test, unit);
       disposeTensors(predictions);
       done.push({ ...each, results });
     }
@@ -133,6 +134,8 @@ async function predictionsOf<Results extends PatientResults>(
     method: canonicalJson({ name: method.name, settings: method.settings, views: method.views }),
     backbone: method.backbone.name,
     patches: canonicalJson([batches.identity, validation?.identity, data.test.identity]),
+    // Without it, predictions are by what the test patches alone tell.
+    ...(data.by !== groupsOf(data.test).of && { unit: data.by }),
   };
   const path = run.file(`predictions/${name}.safetensors`);
   const hash = sha256(canonicalJson(identity));
@@ -146,7 +149,7 @@ async function predictionsOf<Results extends PatientResults>(
   const { model, encoder, steps, initialFiles } = await fineTune(method, {
     ...{ settings, batches, shared, signal },
     monitors: validation
-      ? [validationMonitor(task, { predictor: validator, source: validation, everySteps, signal })]
+      ? [validationMonitor(task, { predictor: validator, source: validation, unit: data.by, everySteps, signal })]
       : [],
     checkpoint: { folder, everySteps: checkpointEvery, identity: run.parts, log },
     earlyStop: validation && patience !== undefined ? { metric: 'validation', patience } : undefined,

@@ -19,12 +19,12 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
   masks: true,
   metrics: { macroIou, macroDice, pixelAccuracy, boundaryF1, paperIou: paperSegmentationMetrics.macroIou },
   main: 'macroIou',
-  predictor(as) {
+  predictor({ unit, ...as }) {
     const segmenter = new PatchSegmenter(as);
     return {
       async predict(model, source, options) {
         const { classNames } = source.dataset;
-        const { names } = groupsOf(source);
+        const { names } = groupsOf(source, unit);
         const counts = new SegmentationCounts({ classNames, ignored: unlabelled });
         let place = 0;
         for await (const { row, ...image } of segmenter.segment(model, source, options)) {
@@ -38,8 +38,8 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
       dispose: () => segmenter.dispose(),
     };
   },
-  async results({ confusion, boundaries }, source) {
-    const { names } = groupsOf(source);
+  async results({ confusion, boundaries }, source, unit) {
+    const { names } = groupsOf(source, unit);
     const patients = [...new Set(names)].sort();
     const rowsOf = async (counts: typeof confusion) => {
       const values = await counts!.data();
@@ -48,6 +48,7 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
     };
     return {
       classNames: source.dataset.classNames,
+      unit,
       patients,
       casesOf: patients.map((patient) => names.filter((name) => name === patient).length),
       confusion: await rowsOf(confusion),

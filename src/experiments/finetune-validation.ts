@@ -1,14 +1,14 @@
 import { disposeTensors } from '../engine/index.js';
-import { type Monitor, measure, type PatientResults } from '../evaluate/index.js';
+import { type Monitor, measure, type PatientResults, type Unit } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 
 /** Measures a task's main metric on validation patches, without influence on the training, as `validation`. */
 export function validationMonitor<Results extends PatientResults>(
   { metrics, main, results: resultsOf }: FineTuneTask<Results>,
-  options: { predictor: TaskPredictor; source: BatchSource; everySteps: number; signal?: AbortSignal },
+  options: { predictor: TaskPredictor; source: BatchSource; unit: Unit; everySteps: number; signal?: AbortSignal },
 ): Monitor {
-  const { predictor, source, everySteps, signal } = options;
+  const { predictor, source, unit, everySteps, signal } = options;
   const metric = metrics[main]!;
   return {
     everySteps,
@@ -16,7 +16,7 @@ export function validationMonitor<Results extends PatientResults>(
     async run(_, model): Promise<Record<string, number>> {
       const predictions = await predictor.predict(model, source, { signal });
       try {
-        const { value } = measure({ main: metric }, await resultsOf(predictions, source)).main;
+        const { value } = measure({ main: metric }, await resultsOf(predictions, source, unit)).main;
         return value === null ? ({} as Record<string, number>) : { validation: value };
       } finally {
         disposeTensors(predictions);

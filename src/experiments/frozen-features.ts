@@ -59,14 +59,14 @@ export async function frozenFeatures(
     signal,
   }: { onProgress?: (done: number, total: number, note: string) => void; signal?: AbortSignal } = {},
 ): Promise<FrozenFeatureResults> {
-  const { dataset, test } = data;
+  const { dataset, test, by: unit } = data;
   const { classNames } = dataset;
   const classes = classNames.length;
   const train = patchesInOrder(experiment, data, allLabelled(data));
   const k = Math.min(neighbors, train.count);
   const counts = classNames.map((_, label) => train.labels.filter((other) => other === label).length);
   const shots = allShots.filter((count) => count <= Math.min(...counts));
-  const groups = groupsOf(test).names;
+  const groups = groupsOf(test, unit).names;
   const cases: Record<FrozenClassifier, Record<string, ClassifiedCases>> = {
     'linear probe': {},
     kNN: {},
@@ -82,7 +82,7 @@ export async function frozenFeatures(
   };
   const extractor = new FeatureExtractor(experiment.method.backbone, view);
   const casesOf = (probabilities: Float32Array) =>
-    classifiedCases({ probabilities, labels: test.labels, patients: groups, classNames });
+    classifiedCases({ probabilities, labels: test.labels, patients: groups, unit, classNames });
   const certain = (predicted: Int32Array) => {
     const probabilities = new Float32Array(predicted.length * classes);
     for (const [row, label] of predicted.entries()) probabilities[row * classes + label] = 1;

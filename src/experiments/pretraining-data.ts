@@ -15,6 +15,9 @@ import type { PretrainExperiment } from './pretrain.js';
 /** Not the run's seed: methods and seeds are compared on the same slides and the same held-out patients. */
 export const dataKey = key('pretraining data');
 
+/** What pretraining pages read at paper scale; at the others, a synthetic cohort of it. */
+export const pretrainingDefinition = 'ptcga200';
+
 /** The patches of a pretraining experiment, for training and evaluation. */
 export interface PretrainingData {
   dataset: ShardDataset;
@@ -46,7 +49,7 @@ export async function pretrainingData(
   watch: OpenDataWatch = {},
 ): Promise<PretrainingData> {
   const { method, settings, batchSize, imageSize, balanced, evaluated } = experiment;
-  const { dataset, understood } = await openNamed({ ...experiment, definition: 'ptcga200' }, watch);
+  const { dataset, understood } = await openNamed({ ...experiment, definition: pretrainingDefinition }, watch);
   const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
   const labelled = (rows: Int32Array) => rows.filter((row) => dataset.labels[row]! >= 0);
   const hasClasses = labelled(split.train).length > 0 && labelled(split.heldOut).length > 0;

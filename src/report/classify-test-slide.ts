@@ -17,7 +17,7 @@ import { showHeatmap } from './show-heatmap.js';
  */
 export async function classifyTestSlide(
   run: Run,
-  { method, settings, testTime, imageSize }: FineTuneExperiment<ClassifiedCases>,
+  { method, settings, testTime }: FineTuneExperiment<ClassifiedCases>,
   { dataset, slides, test }: FineTuneData,
   best: FineTuneRun,
 ): Promise<void> {
@@ -39,14 +39,13 @@ export async function classifyTestSlide(
     return;
   }
   const slide = await openSlide(record.path, { mpp: record.mpp, mppFrom: record.mppFrom });
-  const pixels = Math.min(geometry.pixels, imageSize);
   const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
   try {
     await withModel(run, best, async (model) => {
       const predict = (images: Tensor) => predictedViews({ method, model, view }, images, testTime);
       const heatmap = await withProgress('tiles of the slide', (onProgress) =>
         classifySlide(slide, predict, {
-          ...{ classes: classNames, geometry: { ...geometry, pixels }, batchSize: 16 },
+          ...{ classes: classNames, geometry: { ...geometry, pixels: test.size }, batchSize: 16 },
           strideMicrometers: geometry.micrometers / 4,
           onProgress,
           signal: interruptSignal(),

@@ -21,16 +21,21 @@ export async function openFineTuningData<Results extends PatientResults>(
 
 /** Shows the patches of a fine-tuning: how they were interpreted, some to train on, and the folds and test patients. */
 export async function showFineTuningData(data: FineTuneData, options: { save?: string } = {}): Promise<void> {
-  const { dataset, understood, split, folds, by, labelled, available, test } = data;
-  const used = labelled === available ? `all ${available}` : `${labelled} of ${available}`;
-  const sentences = [...understood, ...split.notes, `Labels of ${used} training ${by} are used.`];
+  const { dataset, understood, split, ofPretraining, folds, by, labelled, available, test } = data;
+  const drawn = dataset.labels.some((label) => label >= 0) ? 'from each class in turn' : 'at random';
+  const used =
+    labelled === available
+      ? `Labels of all ${available} training ${by} are used.`
+      : `Labels of ${labelled} of ${available} training ${by} are used, drawn ${drawn}.`;
+  const heldOut = ofPretraining ? ', and held out by the pretraining pages' : '';
+  const sentences = [...understood, ...split.notes, used];
   await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));
   const images = await patchGridImages(dataset, sampleRows(dataset, 10, folds[0]!.train));
   const flat = images.flat();
   await showImageGrid(flat, {
     columns: Math.min(images[0]!.length === 2 ? 6 : 5, flat.length),
     cell: 150,
-    alt: `${images.length} labelled patches of ${dataset.report.dataset} from the training patients`,
+    alt: `${images.length} labelled patches of ${dataset.report.dataset} from the training ${by}`,
     save: options.save,
   });
   const numbered = (name: string, fold: number) => (folds.length > 1 ? `fold ${fold + 1}, ${name}` : name);
@@ -41,12 +46,12 @@ export async function showFineTuningData(data: FineTuneData, options: { save?: s
   await showTable(
     [...parts, ['test', test.rows] as const].map(([part, rows]) => ({
       part,
-      groups: new Set(groupsOf({ dataset, rows }).names).size,
+      groups: new Set(groupsOf({ dataset, rows }, by).names).size,
       patches: rows.length,
       classes: classCounts(data, rows),
     })),
     {
-      caption: `Test ${by}: ${split.by === 'given' ? 'given by the data' : 'the same in all folds, and held out by the pretraining pages'}`,
+      caption: `Test ${by}: ${split.by === 'given' ? 'given by the data' : `the same in all folds${heldOut}`}`,
       columns: {
         part: 'Part',
         groups: by.replace(/^./, (first) => first.toUpperCase()),

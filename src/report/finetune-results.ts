@@ -40,21 +40,24 @@ export async function showFineTunings(
   comparison: ArmComparison,
   { main, save, table }: { main: string; save?: string; table?: string },
 ): Promise<void> {
-  const { metrics, values, notes } = comparison;
+  const { metrics, groups, values, notes } = comparison;
+  const units = `${groups.count} ${groups.of}`;
   const rows = values.flatMap(({ arm: name, metric, value, interval }) =>
     metric === main && value.value !== null
       ? [{ name, value: value.value, low: interval?.low, high: interval?.high }]
       : [],
   );
   const chart = intervalChart(rows, {
-    title: `${metrics[main]} on test patients`,
-    subtitle: values.some(({ interval }) => interval) ? '95 % intervals by patient' : 'too few patients for intervals',
+    title: `${metrics[main]} on test ${groups.of}`,
+    subtitle: values.some(({ interval }) => interval)
+      ? `95 % intervals over ${units}`
+      : `${units}, too few for intervals`,
     valueTitle: metrics[main]!,
   });
   await showChart(chart.spec, { alt: chart.alt, save });
   const { arms, differences, spread } = comparisonRows(comparison);
-  await showTable(arms, { caption: 'Mean over the runs of an arm, with its 95 % interval by patient' });
-  if (differences.length > 0) await showTable(differences, { caption: 'Differences, paired by patient' });
+  await showTable(arms, { caption: `Mean over the runs of an arm, with its 95 % interval over ${units}` });
+  if (differences.length > 0) await showTable(differences, { caption: `Differences on the same ${units}` });
   await showTable(
     spread.filter(({ Metric }) => Metric === metrics[main]),
     { caption: 'Standard deviations by source' },
@@ -93,7 +96,7 @@ export async function fineTuningFacts<Results extends PatientResults>(
             value: 100 * value.value,
             ...(interval && { interval: [100 * interval.low, 100 * interval.high] as const }),
             unit: '%',
-            about: `${about}; ${runs} runs; ${interval?.method ?? 'too few patients for an interval'}`,
+            about: `${about}; ${runs} runs; ${interval?.method ?? `${comparison.groups.count} ${by}, too few for an interval`}`,
           },
         ]
       : [],

@@ -7,7 +7,7 @@ import { sayInstead } from './say-instead.js';
 import { chartWidth } from './style.js';
 
 export interface CurvesOptions {
-  /** Draws patients for the bands. */
+  /** For the draws of the bands. */
   key: Key;
   resamples?: number;
   /** Classes that are shown, each against the rest: by default of two classes the second, else the four most frequent. */
@@ -23,8 +23,8 @@ const maxClasses = 4;
 const maxPoints = 400;
 
 /**
- * Shows the ROC and the precision-recall curve of each arm, with their areas and with 95 % bands by bootstrap over patients. A
- * class without cases, or without other ones, has no curve: that is said below.
+ * Shows the ROC and the precision-recall curve of each arm, with their areas and with 95 % bands by bootstrap over patients (or
+ * what stands for them). A class without cases, or without other ones, has no curve: that is said below.
  *
  * @throws RangeError for a class that there is not
  */
@@ -40,7 +40,7 @@ export function curvesChart(
 ): { chart?: { spec: VegaLiteSpec; alt: string }; absent: string[] } {
   const [cases] = Object.values(arms);
   if (!cases) return { absent: ['There are no results to draw curves of.'] };
-  const { labels, patients, classNames } = cases;
+  const { labels, patients, unit, classNames } = cases;
   const countOf = (name: string) => labels.filter((label) => classNames[label] === name).length;
   const mostFrequent = () => [...classNames].sort((one, other) => countOf(other) - countOf(one)).slice(0, maxClasses);
   const wanted = classes ?? (classNames.length === 2 ? classNames.slice(1) : mostFrequent());
@@ -56,8 +56,8 @@ export function curvesChart(
   const panelOptions = { ...options, titled, side: titled ? chartWidth / 2 - 50 : chartWidth - 70 };
   const panels = drawn.flatMap((name) => curveKinds.map((kind) => panelOf(arms, name, kind, panelOptions)));
   const bands = panels.every(({ banded }) => banded)
-    ? `95 % bands over ${patients.length} patients`
-    : `${patients.length} patients, too few for ${panels.some(({ banded }) => banded) ? 'all ' : ''}bands`;
+    ? `95 % bands over ${patients.length} ${unit}`
+    : `${patients.length} ${unit}, too few for ${panels.some(({ banded }) => banded) ? 'all ' : ''}bands`;
   const rest = classNames.length === 2 ? '' : ' against the rest';
   const against = `${titled ? 'each class' : drawn[0]}${rest}`;
   const spec: VegaLiteSpec = {

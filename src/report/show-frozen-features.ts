@@ -25,13 +25,16 @@ export async function showFrozenFeatures(
   );
   const cells = frozenClassifiers.map((name) => comparisonRows(results.comparisons[name]).arms);
   await showTable(
-    arms.map(({ name }, place) => ({
+    arms.map(({ name }) => ({
       Arm: name,
       ...Object.fromEntries(
-        frozenClassifiers.map((classifier, column) => [classifier, cells[column]![place]!.Accuracy]),
+        frozenClassifiers.map((classifier, column) => [
+          classifier,
+          cells[column]!.find(({ Arm }) => Arm === name)!.Accuracy,
+        ]),
       ),
     })),
-    { caption: 'Accuracy on test patients, without training the backbone' },
+    { caption: `Accuracy on test ${data.by}, without training the backbone` },
   );
   const { cost, unconverged, neighbors } = results;
   const sentences = [

@@ -57,14 +57,14 @@ export async function showSegmentedPatches(
       segmenter.dispose();
     }
   });
-  const title = `Test patches of different patients: ${best.arm}`;
+  const title = `Test patches${data.by === 'patches' ? '' : ` of different ${data.by}`}: ${best.arm}`;
   await showSegmentation(data.dataset, patches, { ignored: unlabelled, title, save });
 }
 
 /** Test patches, of a patient after the other in turn; of each patient those in the middle of its list first. */
-function rowsOfPatients({ test }: FineTuneData, count: number): Int32Array {
+function rowsOfPatients({ test, by }: FineTuneData, count: number): Int32Array {
   const byPatient = new Map<string, number[]>();
-  for (const [place, name] of groupsOf(test).names.entries()) {
+  for (const [place, name] of groupsOf(test, by).names.entries()) {
     byPatient.set(name, [...(byPatient.get(name) ?? []), test.rows[place]!]);
   }
   const lists = [...byPatient.values()].map((rows) => [

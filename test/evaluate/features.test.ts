@@ -156,6 +156,9 @@ describe('compareFeatures', () => {
     const unknown = { codes: new Int32Array(dataset.count).fill(-1), names: [] };
     const rows = Int32Array.from([0, 1, 20]);
     expect(groupsOf({ dataset, rows }).of).toBe('patients');
+    expect(groupsOf({ dataset, rows }, 'slides')).toEqual(
+      groupsOf({ dataset: { ...dataset, patients: unknown }, rows }),
+    );
     const without = { ...dataset, patients: unknown };
     expect(groupsOf({ dataset: without, rows }).of).toBe('slides');
     const names = Array.from({ length: dataset.count }, (_, row) => `patch ${row}`);

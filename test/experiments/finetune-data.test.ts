@@ -49,7 +49,8 @@ describe('the data of a fine-tuning', () => {
       pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data, batchSize: 4 }),
     );
     for (const asked of [{}, { seed: 5, labels: 5, folds: 1 }]) {
-      const { split, test } = await opened(asked);
+      const { split, test, by, ofPretraining } = await opened(asked);
+      expect([by, ofPretraining]).toEqual(['patients', false]);
       expect(split.sha256).toBe(pretraining.split.sha256);
       expect(test.rows).toEqual(pretraining.split.heldOut);
     }

@@ -79,7 +79,7 @@ describe('a fine-tuning experiment', () => {
       },
     } as unknown as BatchSource;
     const probabilities = tf.tensor2d(new Float32Array(16).fill(0.25), [4, 4]);
-    const measured = measure(task.metrics, await task.results({ probabilities }, source));
+    const measured = measure(task.metrics, await task.results({ probabilities }, source, 'patients'));
     probabilities.dispose();
     for (const [name, { value, reason }] of Object.entries(measured)) {
       expect(value === null ? typeof reason : Number.isFinite(value), name).toBe(value === null ? 'string' : true);

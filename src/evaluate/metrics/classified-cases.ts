@@ -1,5 +1,5 @@
 import { checkClassNames, checkLabels } from './confusion.js';
-import { groupRows, type PatientResults } from './metric.js';
+import { groupRows, type PatientResults, type Unit } from './metric.js';
 
 /** Class probabilities that a model gave to cases, checked, with the cases' true classes and patients. */
 export interface ClassifiedCases extends PatientResults {
@@ -20,15 +20,17 @@ const sumTolerance = 1e-3;
  * @param options.probabilities `[cases, classes]`, each row a softmax output
  * @param options.labels `[cases]`, each 0 to classes - 1
  * @param options.patients `[cases]`, names
+ * @param options.unit what `patients` are
  * @throws RangeError on shapes that do not fit, labels out of range, and rows that are no probabilities
  */
 export function classifiedCases(options: {
   probabilities: Float32Array;
   labels: Int32Array;
   patients: readonly string[];
+  unit?: Unit;
   classNames: readonly string[];
 }): ClassifiedCases {
-  const { probabilities, labels, patients, classNames } = options;
+  const { probabilities, labels, patients, unit = 'patients', classNames } = options;
   const [count, classes] = [labels.length, classNames.length];
   checkClassNames(classNames);
   if (count === 0) throw new RangeError('metrics of no cases');
@@ -59,7 +61,7 @@ export function classifiedCases(options: {
     }
   }
   const { names, groupOf, counts } = groupRows(patients);
-  return { probabilities, labels, classNames, patients: names, patientOf: groupOf, casesOf: counts };
+  return { probabilities, labels, classNames, unit, patients: names, patientOf: groupOf, casesOf: counts };
 }
 
 /** The most probable class of each case, `[cases]`; of equally probable ones, the lowest. */

@@ -1,9 +1,14 @@
 /** A metric's value, or why it has none. */
 export type MetricValue = { value: number; reason?: undefined } | { value: null; reason: string };
 
+/** What is resampled as a whole: patients where they are known, else slides, else patches. */
+export type Unit = 'patients' | 'slides' | 'patches';
+
 /** What a run's predictions on its test patients were worth; metrics are computed from it. */
 export interface PatientResults {
   classNames: readonly string[];
+  /** What `patients` are: where patients are unknown, slides or single patches stand for them. */
+  unit: Unit;
   /** Distinct and sorted. */
   patients: readonly string[];
   /** Number of cases (patches, images) of each patient. */

@@ -106,6 +106,7 @@ export class SegmentationCounts {
     const of = patients.map((patient) => this.counts.get(patient)!);
     return {
       classNames: this.classNames,
+      unit: 'patients',
       patients,
       casesOf: of.map(({ cases }) => cases),
       confusion: of.map(({ confusion }) => confusion),

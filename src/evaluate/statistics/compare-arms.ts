@@ -5,6 +5,7 @@ import {
   once,
   type PatientMetric,
   type PatientResults,
+  type Unit,
 } from '../metrics/metric.js';
 import { type Arms, type Comparison, checkArms, checkComparisons, type Run } from './arms.js';
 import { bootstrapPValue, bootstrapValues, minPatients, percentileEnds, standardError } from './bootstrap.js';
@@ -13,26 +14,26 @@ import { bootstrapMethod, type Interval } from './intervals.js';
 import { type SeedSpread, seedSpread } from './seed-spread.js';
 import { signFlipPValue } from './sign-flip.js';
 
-/** With fewer patients, p-values are exact. */
+/** With fewer patients (or slides, patches), p-values are exact. */
 const manyPatients = 20;
 
-const tooFewDraws = 'the metric does not exist on more than 5 % of the draws of patients';
+const tooFewDraws = (unit: Unit) => `the metric does not exist on more than 5 % of the draws of ${unit}`;
 
 /** A metric of an arm: the mean over its runs. */
 export interface ArmMetric {
   arm: string;
   metric: string;
   value: MetricValue;
-  /** Of the mean over these runs, by bootstrap over patients; null if there is none (`notes` say why). */
+  /** Of the mean over these runs, by bootstrap over the unit; null if there is none (`notes` say why). */
   interval: Interval | null;
   runs: number;
-  /** Standard deviations by source; that of patients is the bootstrap's standard error. */
+  /** Standard deviations by source; that of patients (or what stands for them) is the bootstrap's standard error. */
   spread: SeedSpread & { patients: number | null };
 }
 
 export interface ArmDifference extends Comparison {
   value: MetricValue;
-  /** By bootstrap over patients, the same draws for both arms; null if there is none. */
+  /** By bootstrap over the unit, the same draws for both arms; null if there is none. */
   interval: Interval | null;
   /** Two-sided; null if there is none. */
   p: MetricValue;
@@ -44,10 +45,12 @@ export interface ArmComparison {
   arms: string[];
   /** Names and headings. */
   metrics: Record<string, string>;
+  /** What the intervals resample, and their number. */
+  groups: { of: Unit; count: number };
   /** By arm, then by metric. */
   values: ArmMetric[];
   differences: ArmDifference[];
-  /** What must be said below the table: how many patients, how intervals and p-values were made, what is missing. */
+  /** What must be said below the table: the unit and its number, how intervals and p-values were made, what is missing. */
   notes: string[];
 }
 
@@ -65,16 +68,17 @@ export interface CompareArmsOptions<R extends PatientResults> {
 
 /**
  * Compares arms as a paper's table does: each metric as the mean over an arm's runs, with an interval, and the differences
- * of a family of comparisons with adjusted p-values. The unit is the patient: all intervals come from the same draws of
- * patients. With fewer than 20 patients, p-values are those of the exact sign-flip test, which swaps whole patients
- * between the arms; with more, of the bootstrap. With fewer than five patients there is no interval.
+ * of a family of comparisons with adjusted p-values. The unit is the patient, or what the results say: all intervals come
+ * from the same draws of patients. With fewer than 20 patients, p-values are those of the exact sign-flip test, which swaps
+ * whole patients between runs of the same fine-tuning seed; with more, of the bootstrap. With fewer than five patients there
+ * is no interval.
  *
  * @throws RangeError if runs have different patients or cases, seeds repeat, or a comparison names what is not there
  */
 export function compareArms<R extends PatientResults>(options: CompareArmsOptions<R>): ArmComparison {
   const { arms, metrics, family, level = 0.95, resamples, key } = options;
   const shared = checkArms(arms);
-  const { patients, casesOf } = shared;
+  const { patients, casesOf, unit } = shared;
   checkComparisons(family?.comparisons ?? [], arms, metrics);
   const all = once(shared);
   const cells = Object.entries(arms).flatMap(([arm, runs]) =>
@@ -92,7 +96,7 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
       )
     : undefined;
   const cases = casesOf.reduce((sum, count) => sum + count, 0);
-  const method = bootstrapMethod(patients.length, 'patients', cases, resamples);
+  const method = bootstrapMethod(patients.length, unit, cases, resamples);
   const intervalOf = (drawn: Float64Array | undefined): Interval | null => {
     const ends = drawn && percentileEnds(drawn, level);
     return ends ? { ...ends, level, method } : null;
@@ -116,17 +120,15 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
     const p =
       patients.length < manyPatients
         ? exactP(metrics[comparison.metric]!, cells[one]!.runs, cells[other]!.runs)
-        : bootstrapP(drawn!);
+        : bootstrapP(drawn!, unit);
     return { ...comparison, value, interval: intervalOf(drawn), p };
   });
   const adjusted = holm(tested.map(({ p }) => p.value));
   const differences = tested.map((of, place) => ({ ...of, adjustedP: adjusted[place]! }));
   const headings = Object.fromEntries(Object.entries(metrics).map(([name, { label }]) => [name, label]));
-  const comparison = { arms: Object.keys(arms), metrics: headings, values, differences };
-  return {
-    ...comparison,
-    notes: notesOf(comparison, { patients: patients.length, method, level, family: family?.name }),
-  };
+  const groups = { of: unit, count: patients.length };
+  const comparison = { arms: Object.keys(arms), metrics: headings, groups, values, differences };
+  return { ...comparison, notes: notesOf(comparison, { method, level, family: family?.name }) };
 }
 
 function meanOfRuns(runs: readonly PatientMetric[]): PatientMetric {
@@ -146,22 +148,25 @@ function difference(one: MetricValue, other: MetricValue): MetricValue {
   return other.value === null ? other : { value: one.value - other.value };
 }
 
-function bootstrapP(differences: Float64Array): MetricValue {
+function bootstrapP(differences: Float64Array, unit: Unit): MetricValue {
   const p = bootstrapPValue(differences);
-  return p === null ? { value: null, reason: tooFewDraws } : { value: p };
+  return p === null ? { value: null, reason: tooFewDraws(unit) } : { value: p };
 }
 
-/** Sign-flip p-value: swaps a patient's results of all runs, each with the run of the other arm at the same place. */
+/** Sign-flip p-value: swaps a patient's results of all runs, each with its partner in the other arm. */
 function exactP<R extends PatientResults>(
   definition: MetricDefinition<R>,
   runs: readonly Run<R>[],
   others: readonly Run<R>[],
 ): MetricValue {
-  if (runs.length !== others.length) {
-    const reason = `the sign-flip test pairs runs, but the arms have ${runs.length} and ${others.length}`;
+  const pairs = pairedRuns(runs, others);
+  if (!pairs) {
+    const reason =
+      `the sign-flip test pairs runs of the same fine-tuning seed, and some of the ${runs.length} and ${others.length} runs` +
+      ' have no partner';
     return { value: null, reason };
   }
-  const both = meanOfRuns(runs.map(({ results }, run) => definition.of(results, others[run]!.results)));
+  const both = meanOfRuns(pairs.map(([run, other]) => definition.of(run.results, other.results)));
   const patients = runs[0]!.results.patients.length;
   const draws = new Float64Array(2 * patients);
   let missing: MetricValue | undefined;
@@ -178,21 +183,41 @@ function exactP<R extends PatientResults>(
   return p === null ? missing! : { value: p };
 }
 
+/**
+ * Pairs of the same fine-tuning seed. The arm with fewer pretraining seeds has each of its runs in as many pairs as makes up
+ * for it. Undefined if a run has no partner.
+ */
+function pairedRuns<R extends PatientResults>(
+  runs: readonly Run<R>[],
+  others: readonly Run<R>[],
+): [Run<R>, Run<R>][] | undefined {
+  const pairs = Math.max(runs.length, others.length);
+  const repeated = (of: readonly Run<R>[]) => {
+    const sorted = [...of].sort((one, other) => (one.fineTuningSeed ?? -1) - (other.fineTuningSeed ?? -1));
+    return Array.from({ length: pairs }, (_, pair) => sorted[Math.floor((pair * of.length) / pairs)]!);
+  };
+  const [first, second] = [repeated(runs), repeated(others)];
+  const fit = pairs % Math.min(runs.length, others.length) === 0;
+  const same = first.every(({ fineTuningSeed }, pair) => fineTuningSeed === second[pair]!.fineTuningSeed);
+  return fit && same ? first.map((run, pair) => [run, second[pair]!]) : undefined;
+}
+
 function notesOf(
-  { metrics, values, differences }: Omit<ArmComparison, 'notes'>,
-  { patients, method, level, family }: { patients: number; method: string; level: number; family?: string },
+  { metrics, groups: { of: unit, count }, values, differences }: Omit<ArmComparison, 'notes'>,
+  { method, level, family }: { method: string; level: number; family?: string },
 ): string[] {
-  const few = patients < manyPatients;
+  const few = count < manyPatients;
   const notes = [
-    patients < minPatients
-      ? `${patients} patients are too few for an interval.`
+    count < minPatients
+      ? `${count} ${unit} are too few for an interval.`
       : `Intervals (${100 * level} %): ${method}; seeds are held fixed.` +
-        (few ? ` Over fewer than ${manyPatients} patients they are too narrow.` : ''),
+        (few ? ` Over fewer than ${manyPatients} ${unit} they are too narrow.` : ''),
   ];
+  if (unit === 'patches') notes.push('Neither patients nor slides are known: cases are treated as independent.');
   if (differences.length > 0) {
     const test = few
-      ? `exact sign-flip test over ${patients} patients (at least ${2 / 2 ** patients})`
-      : 'bootstrap over patients';
+      ? `exact sign-flip test over ${count} ${unit} (at least ${2 / 2 ** count})`
+      : `bootstrap over ${unit}`;
     notes.push(
       `P-values: ${test}, two-sided; adjusted by Holm over "${family}" (${differences.length} ${differences.length === 1 ? 'comparison' : 'comparisons'}, named before` +
         ' the results were seen).',
@@ -201,7 +226,7 @@ function notesOf(
   for (const { arm, metric, value, interval } of values) {
     const what = `${arm}, ${metrics[metric]}`;
     if (value.value === null) notes.push(`${what}: no value, since ${value.reason}.`);
-    else if (!interval && patients >= minPatients) notes.push(`${what}: no interval, since ${tooFewDraws}.`);
+    else if (!interval && count >= minPatients) notes.push(`${what}: no interval, since ${tooFewDraws(unit)}.`);
   }
   for (const { arm, against, metric, p } of differences) {
     if (p.value === null) notes.push(`${arm} minus ${against}, ${metrics[metric]}: no p-value, since ${p.reason}.`);

@@ -8,14 +8,14 @@ export interface ComparisonRows {
   arms: Record<string, string>[];
   /** A row for each comparison of the family: difference, interval, p-values. */
   differences: Record<string, string>[];
-  /** A row for each arm and metric: standard deviations over patients and seeds. */
+  /** A row for each arm and metric: standard deviations over patients (or what stands for them) and seeds. */
   spread: Record<string, string>[];
 }
 
 const missing = '–';
 
 /** A comparison as tables' rows, with three decimals. */
-export function comparisonRows({ arms, metrics, values, differences }: ArmComparison): ComparisonRows {
+export function comparisonRows({ arms, metrics, groups, values, differences }: ArmComparison): ComparisonRows {
   return {
     arms: arms.map((arm) => {
       const own = values.filter((value) => value.arm === arm);
@@ -32,7 +32,7 @@ export function comparisonRows({ arms, metrics, values, differences }: ArmCompar
     spread: values.map(({ arm, metric, spread }) => ({
       Arm: arm,
       Metric: metrics[metric]!,
-      Patients: decimals(spread.patients),
+      [capitalized(groups.of)]: decimals(spread.patients),
       'Pretraining seeds': decimals(spread.pretraining.value),
       'Fine-tuning seeds': decimals(spread.fineTuning.value),
       'All runs': decimals(spread.runs.value),
@@ -41,7 +41,7 @@ export function comparisonRows({ arms, metrics, values, differences }: ArmCompar
 }
 
 /** A comparison as CSV, not rounded: a line for each arm and metric, then one for each difference. */
-export function comparisonCsv({ values, differences }: ArmComparison): string {
+export function comparisonCsv({ groups, values, differences }: ArmComparison): string {
   const rows = [
     ...values.map(({ arm, metric, value, interval, runs, spread }) => ({
       arm,
@@ -51,7 +51,7 @@ export function comparisonCsv({ values, differences }: ArmComparison): string {
       p: null,
       adjustedP: null,
       runs,
-      patientsDeviation: spread.patients,
+      [`${groups.of}Deviation`]: spread.patients,
       pretrainingDeviation: spread.pretraining.value,
       fineTuningDeviation: spread.fineTuning.value,
       runsDeviation: spread.runs.value,
@@ -104,6 +104,10 @@ const latex: Readonly<Record<string, string>> = {
 /** Text with LaTeX's special characters escaped. */
 export function escapeLatex(text: string): string {
   return text.replace(/[\\~^<>|"−–&%$#_{}]/g, (character) => latex[character] ?? `\\${character}`);
+}
+
+function capitalized(word: string): string {
+  return word.replace(/^./, (first) => first.toUpperCase());
 }
 
 function numbers(value: number | null, interval: Interval | null) {

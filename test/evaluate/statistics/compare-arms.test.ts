@@ -161,7 +161,7 @@ describe('comparison of arms on few patients', () => {
     expect(comparison.notes[1]).toContain('exact sign-flip test over 6 patients (at least 0.03125)');
   });
 
-  it('needs as many runs of both arms', () => {
+  it('needs a run of the same fine-tuning seed for each', () => {
     const { differences, notes } = compareArms({
       arms: { ...arms, random: arms.random.slice(1) },
       metrics,
@@ -174,8 +174,42 @@ describe('comparison of arms on few patients', () => {
       [null, 1],
     ]);
     expect(notes).toContain(
-      'good minus random, AUROC: no p-value, since the sign-flip test pairs runs, but the arms have 2 and 1.',
+      'good minus random, AUROC: no p-value, since the sign-flip test pairs runs of the same fine-tuning seed, and some of' +
+        ' the 2 and 1 runs have no partner.',
     );
+  });
+
+  it('pairs a run with those of its fine-tuning seed from every pretraining seed', () => {
+    const again = arms.better.map((run) => ({ ...run, pretrainingSeed: 2 }));
+    const repeated = arms.random.map((run) => ({ ...run, pretrainingSeed: 2 }));
+    const pOf = (random: typeof arms.random) =>
+      compareArms({
+        arms: { random, good: [...arms.good, ...again] },
+        metrics,
+        family: { name: 'f', comparisons: [family.comparisons[0]!] },
+        key: key(1),
+        resamples,
+      }).differences[0]!.p;
+    const { value } = pOf(arms.random);
+    expect(value).toBeGreaterThan(0);
+    expect(pOf([...arms.random].reverse()).value).toBe(value);
+    expect(pOf([...arms.random, ...repeated]).value).toBe(value);
+  });
+
+  it('calls the unit what the results call it', () => {
+    const ofPatches = Object.fromEntries(
+      Object.entries(arms).map(([arm, runs]) => [
+        arm,
+        runs.map((run) => ({ ...run, results: { ...run.results, unit: 'patches' as const } })),
+      ]),
+    );
+    const comparison = compareArms({ arms: ofPatches, metrics, family, key: key(1), resamples });
+    expect(comparison.groups).toEqual({ of: 'patches', count: 6 });
+    expect(comparison.notes).toContain('Neither patients nor slides are known: cases are treated as independent.');
+    expect(comparison.notes[0]).toMatch(/over 6 patches .* Over fewer than 20 patches they are too narrow\.$/);
+    expect(comparison.notes.join()).toContain('exact sign-flip test over 6 patches');
+    expect(Object.keys(comparisonRows(comparison).spread[0]!)).toContain('Patches');
+    expect(comparisonCsv(comparison)).toContain('patchesDeviation');
   });
 
   it('has no interval over fewer than five patients', () => {
