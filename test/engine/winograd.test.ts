@@ -139,7 +139,9 @@ describe.skipIf(!loaded)('a compiled step', () => {
   it('has its gradient', async () => {
     const compute = ([x, weight]: Tensor[]) => conv2d(x!, weight!, { padding: 1 });
     const gradients = (x: Tensor, weight: Tensor) => tf.grads((x, weight) => compute([x, weight]).sum())([x, weight]);
-    expect(ops(gradients as never, [x(), weight()])).toEqual(expect.arrayContaining([`${own}Transposed`, 'Conv2DBackpropFilter']));
+    expect(ops(gradients as never, [x(), weight()])).toEqual(
+      expect.arrayContaining([`${own}Transposed`, 'Conv2DBackpropFilter']),
+    );
     await checkGradient(
       compute,
       [
@@ -152,7 +154,11 @@ describe.skipIf(!loaded)('a compiled step', () => {
 
   it('has a gradient of as many channels as its input has, which other ops go on from', async () => {
     const step = (x: Tensor, weight: Tensor) =>
-      tf.grad((x) => conv2d(relu(x as Tensor), weight, { padding: 1 }).square().sum())(x) as Tensor;
+      tf.grad((x) =>
+        conv2d(relu(x as Tensor), weight, { padding: 1 })
+          .square()
+          .sum(),
+      )(x) as Tensor;
     const inputs: [Tensor, Tensor] = [x(), weight(3, 96)];
     expect(ops(step as never, inputs)).toContain(`${own}Transposed`);
     const compiled = compile(step);
