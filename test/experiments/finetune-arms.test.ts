@@ -95,7 +95,7 @@ describe('the arms of a fine-tuning', () => {
     expect(arms[1]!.starts[0]!.pretrainedOn).toEqual(['unknown: may have seen the test patients']);
     expect(skipped).toEqual([
       { name: 'COCO', reason: expect.stringContaining('give init a file') },
-      { name: 'wide', reason: expect.stringMatching(/does not fit resnet10.* in another shape/s) },
+      { name: 'wide', reason: expect.stringMatching(/does not fit resnet10.* other shapes/s) },
       { name: 'nothing', reason: expect.stringMatching(/there is no .*nothing.safetensors/) },
     ]);
     await expect(fineTuningArms(experimentOf('coco'), data, root)).rejects.toThrow(

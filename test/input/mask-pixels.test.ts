@@ -40,7 +40,7 @@ describe('countMaskPixels', () => {
   it('refuses patches without masks', async () => {
     const { folder } = await compileDataset(await smallDataset(1), { data: temporaryFolder() });
     await expect(countMaskPixels(await openShardDataset(folder))).rejects.toThrow(
-      /has no mask, and masks are asked for/,
+      /has no mask, but masks were requested/,
     );
   });
 });
