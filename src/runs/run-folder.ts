@@ -31,8 +31,8 @@ export interface RunResult extends ProvenanceFacts {
 
 /**
  * The folder of a notebook run with these parameters: `results/runs/<notebook>-<scale>-<short hash>`. The hash covers
- * the inputs: given parameters (not `out`), src/, the notebook's code, cells that were run but are not in the notebook,
- * and the data manifests. An unfinished run resumes there (see `attemptIn`).
+ * the inputs: given parameters (not `out`), src/, the native ops, the notebook's code, cells that were run but are not in
+ * the notebook, and the data manifests. An unfinished run resumes there (see `attemptIn`).
  */
 export function runFolderFor(notebook: string, parameters: RunParameters, root = projectRoot): string {
   return folderOf(notebook, runIdentity(notebook, parameters, root), root);
@@ -79,6 +79,7 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
   const cells = readNotebookCells(join(root, 'notebooks', `${notebook}.ipynb`));
   const hashes = {
     'src/': sha256OfTree(join(root, 'src')),
+    'kernel-setup/native/': sha256OfTree(join(root, 'kernel-setup/native')),
     'notebook code': sha256(cells.sources.join('\n\0')),
     'data-manifests/': sha256OfTree(join(root, 'data-manifests')),
     'package-lock.json': sha256(readFileSync(join(root, 'package-lock.json'))),

@@ -29,7 +29,9 @@ const contentsOf = (folder: string) =>
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pathlab-runs-'));
-  for (const name of ['src', 'notebooks', 'data-manifests']) mkdirSync(join(root, name));
+  for (const name of ['src', 'notebooks', 'data-manifests', 'kernel-setup/native']) {
+    mkdirSync(join(root, name), { recursive: true });
+  }
   cpSync('package-lock.json', join(root, 'package-lock.json'));
   writeFileSync(join(root, 'src', 'a.ts'), 'export {}');
   writeNotebook(cell('let scale = 1'));
@@ -45,10 +47,12 @@ describe('a run', () => {
     expect(runFolderFor('demo', { scale: 'smoke', seed: 1 }, root)).toBe(folder);
   });
 
-  it('gets another folder with other parameters, source, notebook code or manifests', () => {
+  it('gets another folder with other parameters, source, native ops, notebook code or manifests', () => {
     const folder = () => runFolderFor('demo', { scale: 'smoke', seed: 1 }, root);
     const seen = [folder(), runFolderFor('demo', { scale: 'smoke', seed: 2 }, root)];
     writeFileSync(join(root, 'src', 'a.ts'), 'export const changed = 1');
+    seen.push(folder());
+    writeFileSync(join(root, 'kernel-setup/native', 'op.cc'), 'int changed;');
     seen.push(folder());
     writeNotebook(cell('let scale = 2'));
     seen.push(folder());
