@@ -189,5 +189,6 @@ function settingsOf<Results extends PatientResults>(
 ) {
   const steps = trainingSteps(settings, { stepsPerEpoch });
   const warmup = warmupEpochs === undefined ? settings.warmup : Math.min(0.5, (warmupEpochs * stepsPerEpoch) / steps);
-  return { ...settings, seed, warmup, init: start.init };
+  // Not a pretraining's seed: a classifier drawn as that of supervised pretraining would fit its features from the start.
+  return { ...settings, seed: `fine-tuning ${seed}`, warmup, init: start.init };
 }

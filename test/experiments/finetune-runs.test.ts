@@ -92,7 +92,10 @@ describe('the fine-tunings of an experiment', () => {
     const { values } = await predictPatches({ method, model, view }, data.test, { testTime });
     expect(values).toEqual(runs[1]!.results.probabilities);
     const batches = trainingPatches(experiment, data, { fold: 0, seed: 1 });
-    const alone = await fineTune(method, { settings: { ...settings, init: arms[1]!.starts[0]!.init }, batches });
+    const alone = await fineTune(method, {
+      settings: { ...settings, seed: 'fine-tuning 1', init: arms[1]!.starts[0]!.init },
+      batches,
+    });
     const own = await predictPatches(alone.predictor, data.test, { testTime });
     expect(own.values).toEqual(values);
     for (const { parameters, state } of [model, alone.model]) disposeTensors(parameters, state);
