@@ -80,7 +80,7 @@ const scales = {
   demo: {
     evaluated: { bank: 4_000, heldOut: 2_000 },
     neighbors: 20,
-    // Evaluations took 4.8 to 7.1 % of the training on two cores, more than half of it to compile for the first.
+    // Evaluations took 4.3 to 7.5 % of the training on two cores, about half of it to compile for the first.
     monitorEvery: 300,
     checkpointEvery: 120,
   },
