@@ -30,8 +30,8 @@
 // | scale | content | time on two CPU cores |
 // | --- | --- | --- |
 // | `smoke` | all steps of the page; too short to learn much | half a minute |
-// | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute |
-// | `paper` | the paper's settings, on segPANDA200's shards unless `data` is given | days |
+// | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
+// | `paper` | the paper's settings, on segPANDA200's shards unless `data` is given | weeks |
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -41,6 +41,7 @@ let head: 'fcn' | 'deeplabv3' | 'linear' | 'pyramid' | undefined; // by default 
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
 let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
 let seeds: number | undefined; // fine-tunings of each arm and fold
+let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' masks are used; by default all
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
@@ -59,7 +60,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = { folds, seeds, labels, epochs, steps, batchSize, learningRate, precision };
+const training = { folds, seeds, patience, labels, epochs, steps, batchSize, learningRate, precision };
 const parameters = { scale, data, backbone, head, init, ...training, seed };
 const experiment = lab.fineTuneExperiment('30-segment-segpanda200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

@@ -132,7 +132,11 @@ function foldsOf<Results extends PatientResults>(
 /** Groups at random, a class after the other in turn. */
 function drawnGroups({ labels }: ShardDataset, rows: Int32Array, names: readonly string[], from: Key): Group[] {
   const byName = new Map<string, number[]>();
-  for (const [place, name] of names.entries()) byName.set(name, [...(byName.get(name) ?? []), rows[place]!]);
+  for (const [place, name] of names.entries()) {
+    const own = byName.get(name);
+    if (own) own.push(rows[place]!);
+    else byName.set(name, [rows[place]!]);
+  }
   const counts = new Map<number, number>();
   for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
   const rarer = (one: number, other: number) => counts.get(one)! - counts.get(other)! < (one < other ? 1 : 0);

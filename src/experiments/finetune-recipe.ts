@@ -25,6 +25,30 @@ export interface FineTuneRecipe extends PretrainRecipe {
   patience?: number;
 }
 
+/** The paper's protocol, for classification and segmentation. */
+export const paperProtocol = {
+  settings: {
+    steps: 1000,
+    optimizer: 'adamw',
+    // For a batch of 512.
+    learningRate: 1e-4,
+    warmup: 0,
+    weightDecay: 5e-5,
+    decayTokens: false,
+    clipNorm: 1,
+    resetBatchNorm: true,
+    precision: 'bfloat16',
+  },
+  warmupEpochs: 1,
+  batchSize: 512,
+  imageSize: 512,
+  testTime: 'none',
+  folds: 3,
+  seeds: 1,
+  monitorEvery: 100,
+  checkpointEvery: 100,
+} as const;
+
 /** Predicts with weights that are an argument, so that it is compiled once for each source. */
 export interface TaskPredictor {
   /**

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/index.js';
 import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
-import { type Run as ArmRun, groupsOf, type PatientResults } from '../evaluate/index.js';
+import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
 import { fineTune } from '../finetune/index.js';
 import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
@@ -134,8 +134,7 @@ async function predictionsOf<Results extends PatientResults>(
     method: canonicalJson({ name: method.name, settings: method.settings, views: method.views }),
     backbone: method.backbone.name,
     patches: canonicalJson([batches.identity, validation?.identity, data.test.identity]),
-    // Without it, predictions are by what the test patches alone tell.
-    ...(data.by !== groupsOf(data.test).of && { unit: data.by }),
+    unit: data.by,
   };
   const path = run.file(`predictions/${name}.safetensors`);
   const hash = sha256(canonicalJson(identity));
@@ -149,7 +148,12 @@ async function predictionsOf<Results extends PatientResults>(
   const { model, encoder, steps, initialFiles } = await fineTune(method, {
     ...{ settings, batches, shared, signal },
     monitors: validation
-      ? [validationMonitor(task, { predictor: validator, source: validation, unit: data.by, everySteps, signal })]
+      ? [
+          validationMonitor(task, {
+            ...{ predictor: validator, source: validation, unit: data.by, everySteps, signal },
+            stops: patience !== undefined,
+          }),
+        ]
       : [],
     checkpoint: { folder, everySteps: checkpointEvery, identity: run.parts, log },
     earlyStop: validation && patience !== undefined ? { metric: 'validation', patience } : undefined,

@@ -2,7 +2,7 @@ import { segmentationViews } from '../augment/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import { segmentation, unlabelled } from '../finetune/index.js';
 import { type Backbone, fittingSize, resnet, type SegmentationHeadName } from '../models/index.js';
-import type { FineTunePage, FineTuneRecipe } from './finetune-recipe.js';
+import { type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
 import { segmentationTask } from './finetune-segmentation.js';
 import { smallNetwork } from './small-scale.js';
 
@@ -23,27 +23,8 @@ const paper = (
     ...{ backbone, head, loss: 'cross-entropy', weighted: false, ignore: unlabelled },
     views: segmentationViews(backbone.inputSize),
   }),
-  settings: {
-    steps: 1000,
-    optimizer: 'adamw',
-    // For a batch of 512.
-    learningRate: 1e-4,
-    warmup: 0,
-    weightDecay: 5e-5,
-    decayTokens: false,
-    clipNorm: 1,
-    resetBatchNorm: true,
-    precision: 'bfloat16',
-    evaluationCrop: 1,
-  },
-  warmupEpochs: 1,
-  batchSize: 512,
-  imageSize: 512,
-  testTime: 'none',
-  folds: 3,
-  seeds: 1,
-  monitorEvery: 100,
-  checkpointEvery: 100,
+  ...paperProtocol,
+  settings: { ...paperProtocol.settings, evaluationCrop: 1 },
 });
 
 /** All fine-tunings of the page together take less than a minute on two cores. */

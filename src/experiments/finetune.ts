@@ -38,6 +38,8 @@ export interface FineTuneParameters {
   init?: string;
   folds?: number;
   seeds?: number;
+  /** Steps without a better validation after which a training stops, with its best model; by default all steps are done. */
+  patience?: number;
   /** Passes over the training patches, or steps: not both. */
   epochs?: number;
   steps?: number;
@@ -94,7 +96,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
   checkTraining(parameters);
-  for (const name of ['steps', 'folds', 'seeds', 'labels'] as const) checkWhole(name, parameters[name], 1);
+  for (const name of ['steps', 'folds', 'seeds', 'labels', 'patience'] as const) checkWhole(name, parameters[name], 1);
   if (epochs !== undefined && steps !== undefined) {
     throw new RangeError(`give epochs or steps; got epochs ${epochs} and steps ${steps}`);
   }
@@ -110,12 +112,17 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
   const recipe = recipes[scale](given, head);
   const { settings } = recipe;
+  const folds = parameters.folds ?? recipe.folds;
+  const patience = parameters.patience ?? recipe.patience;
+  if (patience !== undefined && folds === 1) {
+    throw new RangeError('patience needs validation patients: take two folds or more');
+  }
   return {
     ...recipe,
+    ...{ folds, patience, monitorEvery: Math.min(recipe.monitorEvery, patience ?? recipe.monitorEvery) },
     ...{ notebook, scale, task, data, definition: dataset, init: starts, labels: parameters.labels },
     synthetic: scale === 'paper' ? null : cohorts[scale],
     heldOut: heldOutShares[scale],
-    folds: parameters.folds ?? recipe.folds,
     seeds: parameters.seeds ?? recipe.seeds,
     batchSize: batchSize ?? recipe.batchSize,
     settings: {

@@ -135,7 +135,7 @@ export async function frozenFeatures(
 /** The labelled training patches, in ascending order: those of all folds. */
 function allLabelled({ folds }: FineTuneData): Int32Array {
   const [{ train, validation }] = folds as [FineTuneData['folds'][number]];
-  return Int32Array.of(...train, ...validation).sort();
+  return Int32Array.from([...train, ...validation]).sort();
 }
 
 async function featuresOf(

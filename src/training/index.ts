@@ -9,14 +9,7 @@ export {
 export { clipGradients } from './clip.js';
 export { freezing } from './freezing.js';
 export { type LarsOptions, lars } from './lars.js';
-export {
-  type TrainingEvent,
-  type TrainingLog,
-  type TrainingMonitor,
-  type TrainingResult,
-  type TrainOptions,
-  train,
-} from './loop.js';
+export { type TrainingMonitor, type TrainingResult, type TrainOptions, train } from './loop.js';
 export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } from './loss-scaling.js';
 export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
@@ -25,4 +18,5 @@ export { withRateFactors } from './rate-factors.js';
 export { type Replicas, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
+export type { TrainingEvent, TrainingLog } from './training-event.js';
 export { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';

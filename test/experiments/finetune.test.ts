@@ -57,6 +57,7 @@ describe('a fine-tuning experiment', () => {
     [{ seeds: 1.5 }, /seeds .* got 1.5/],
     [{ labels: 0 }, /labels must be an integer of 1 or more/],
     [{ steps: -1 }, /steps must be an integer/],
+    [{ patience: 10, folds: 1 }, /patience needs validation patients: take two folds or more/],
     [{ steps: 5, epochs: 1 }, /give epochs or steps; got epochs 1 and steps 5/],
     [{ batchSize: 1 }, /batchSize must be an integer of 2 or more/],
     [{ learningRate: 0 }, /learningRate must be a number above 0/],

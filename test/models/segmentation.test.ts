@@ -18,7 +18,8 @@ import { fcn } from '../../src/models/segmentation/fcn.js';
 import type { SegmentationHead } from '../../src/models/segmentation/head.js';
 import { linear } from '../../src/models/segmentation/linear.js';
 import { pyramid } from '../../src/models/segmentation/pyramid.js';
-import { disagreement, torchSegmentation, uniform, weightOf } from './torch-segmentation.js';
+import { disagreement } from './digest.js';
+import { torchSegmentation, uniform, weightOf } from './torch-segmentation.js';
 
 const classes = 5;
 const smallVit = vit({ imageSize: 32, patchSize: 8, width: 24, depth: 1, heads: 3 });

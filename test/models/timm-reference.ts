@@ -4,9 +4,7 @@ import { key } from '../../src/base/index.js';
 import { compile, gradients, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
 import { type Backbone, fromTorch, type ModelTensors, toTorch } from '../../src/models/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
-
-/** Norm, product with a pattern, and of features the first values. */
-type Digest = number[];
+import { type Digest, disagreement } from './digest.js';
 
 interface Reference {
   shapes: Record<string, number[]>;
@@ -58,25 +56,6 @@ function scaleOf(name: string, shape: readonly number[]): [factor: number, shift
   }
   if (name.endsWith('weight')) return [0.25, name.endsWith('bn3.weight') ? 0.2 : 1];
   return [0.1, 0];
-}
-
-/**
- * The largest error of norm, product and values, each relative to what such a number usually is.
- *
- * @param floor a norm below which a tensor counts as so large: what is 0 but for rounding has no size of its own
- */
-function disagreement(tensor: Tensor, [norm, dot, ...first]: Digest, floor = 0): number {
-  const values = tensor.dataSync();
-  const pattern = hashUniform(20_000, values.length);
-  const ownNorm = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
-  const ownDot = values.reduce((sum, value, place) => sum + value * pattern[place]!, 0);
-  const size = Math.max(norm!, floor);
-  const typical = size / Math.sqrt(values.length);
-  return Math.max(
-    Math.abs(ownNorm - norm!) / size,
-    Math.abs(ownDot - dot!) / size,
-    ...first.map((value, place) => Math.abs(values[place]! - value) / typical),
-  );
 }
 
 function expectAgreement(tensors: Tensors, digests: Record<string, Digest>, tolerance: number): void {

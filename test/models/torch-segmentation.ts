@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Tensor, tf } from '../../src/engine/index.js';
 import { hashUniform } from '../fixtures/hash-uniform.js';
-
-/** Norm, product with a pattern, and the first values. */
-export type Digest = number[];
+import type { Digest } from './digest.js';
 
 interface Reference {
   heads: Record<
@@ -55,23 +53,4 @@ function scaleOf(name: string, shape: readonly number[]): [factor: number, shift
   if (name.endsWith('weight') && shape.length > 1) return [Math.sqrt(3 / sizeOf(shape.slice(1))), 0];
   if (name.endsWith('weight')) return [0.25, name.endsWith('bn3.weight') ? 0.2 : 1];
   return [0.1, 0];
-}
-
-/**
- * The largest error of norm, product and values, each relative to what such a number usually is.
- *
- * @param floor a norm below which a tensor counts as so large
- */
-export function disagreement(tensor: Tensor, [norm, dot, ...first]: Digest, floor = 0): number {
-  const values = tensor.dataSync();
-  const pattern = hashUniform(20_000, values.length);
-  const ownNorm = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
-  const ownDot = values.reduce((sum, value, place) => sum + value * pattern[place]!, 0);
-  const size = Math.max(norm!, floor);
-  const typical = size / Math.sqrt(values.length);
-  return Math.max(
-    Math.abs(ownNorm - norm!) / size,
-    Math.abs(ownDot - dot!) / size,
-    ...first.map((value, place) => Math.abs(values[place]! - value) / typical),
-  );
 }
