@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,7 +14,8 @@ import { runFolderFor } from '../../src/runs/index.js';
 let root: string;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'pathlab-run-'));
-  for (const name of ['src', 'data-manifests', 'package-lock.json'])
+  mkdirSync(join(root, 'kernel-setup'));
+  for (const name of ['src', 'kernel-setup/native', 'data-manifests', 'package-lock.json'])
     symlinkSync(join(projectRoot, name), join(root, name));
   symlinkSync(join(projectRoot, 'test/fixtures/notebooks'), join(root, 'notebooks'));
 });
