@@ -42,7 +42,7 @@ const best = (surveyed) => surveyed.reduce((one, other) => (other.imagesPerSecon
  */
 export async function comparePretraining({ name, work, configurations, precisions, viewsAlone = false }) {
   const python = peerPython('loader');
-  const { folder } = await benchShards();
+  const { folder, classNames } = await benchShards();
   const startOurs = ({ name, ...given }, precision) =>
     new Worker(`pathlab, ${name}`, [
       ...[process.execPath, here(viewsAlone ? 'loader/ours.mjs' : 'pretraining/ours.mjs')],
@@ -51,7 +51,7 @@ export async function comparePretraining({ name, work, configurations, precision
   const startPeer = ({ name, ...given }, variant) =>
     new Worker(`PyTorch, ${name}`, [
       ...[python, here('peers/torch_pretraining.py')],
-      JSON.stringify({ ...given, folder, ...variant }),
+      JSON.stringify({ ...given, folder, classNames, ...variant }),
     ]);
 
   const versions = {};

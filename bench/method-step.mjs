@@ -1,9 +1,10 @@
-import { pretrainExperiment } from '../dist/experiments/index.js';
+import { fineTuneExperiment, pretrainExperiment } from '../dist/experiments/index.js';
 import { comparePretraining } from './compare-pretraining.mjs';
 import { measuredPrecisions } from './precisions.mjs';
 
 const batch = 16;
 const methods = {
+  supervised: { notebook: '20-finetune-ptcga200', experimentOf: fineTuneExperiment, network: 'ResNet-50', depth: 50 },
   simclr: { notebook: '11-pretrain-simclr', network: 'ResNet-50', depth: 50 },
   mocov2: { notebook: '12-pretrain-mocov2', network: 'ResNet-50', depth: 50 },
   byol: { notebook: '13-pretrain-byol', network: 'ResNet-50', depth: 50 },
@@ -13,7 +14,7 @@ const methods = {
 };
 
 /**
- * The whole step of a pretraining method with the settings of the paper, in batches of 16, in pathlab and in PyTorch. Both
+ * The whole step of a method, of pretraining or of fine-tuning, with the settings of the paper, in batches of 16, in pathlab and in PyTorch. Both
  * take views, options and optimizer from the notebook's recipe at paper scale. Two things are the same in all steps, so that
  * steps can be compared: the learning rate has no warm-up, and DINO's last layer is trained from the first step on. Two
  * things differ: pathlab also measures the gradient's norm, and its training looks at each loss; and MAE's decoder predicts
@@ -23,8 +24,8 @@ const methods = {
  * @param {keyof typeof methods} method
  */
 export async function compareMethodStep(name, method) {
-  const { notebook, network, depth } = methods[method];
-  const { method: made, settings } = pretrainExperiment(notebook, { scale: 'paper', batchSize: batch });
+  const { notebook, experimentOf = pretrainExperiment, network, depth } = methods[method];
+  const { method: made, settings } = experimentOf(notebook, { scale: 'paper', batchSize: batch });
   const options = { ...made.settings, ...(method === 'dino' && { frozenEpochs: 0 }) };
   await comparePretraining({
     name,

@@ -1,7 +1,7 @@
 """Pretraining methods in PyTorch, with torchvision's and timm's networks: the peers of src/pretrain.
 
-Each takes its options as pathlab names them, and gives the modules that are trained, a function of a batch's views to the
-loss, and what follows the optimizer's update. Views come in groups of one size, each [batch, 3, size, size]. `prepare` gives
+Each takes its options as pathlab names them, and gives the modules that are trained, a function of a batch's views and
+classes to the loss, and what follows the optimizer's update. Views come in groups of one size, each [batch, 3, size, size]. `prepare` gives
 the module that computes for one.
 """
 
@@ -45,11 +45,22 @@ def move(slow, network, momentum):
     get_ema_multi_avg_fn(momentum)(list(slow.parameters()), list(network.parameters()), 1)
 
 
+def supervised(prepare, depth, dropout, labelSmoothing, weighted, classes=20):
+    assert not weighted, "classes weigh the same"
+    backbone, features = resnet(depth)
+    network = prepare(nn.Sequential(backbone, nn.Dropout(dropout), nn.Linear(features, classes)))
+
+    def loss(groups, labels):
+        return cross_entropy(network(groups[0][0]).float(), labels, label_smoothing=labelSmoothing)
+
+    return [network], loss, lambda: None
+
+
 def simclr(prepare, depth, hiddenSize, outputSize, temperature):
     backbone, features = resnet(depth)
     network = prepare(nn.Sequential(backbone, mlp(features, hiddenSize, outputSize, norm="every", bias="none")))
 
-    def loss(groups):
+    def loss(groups, _):
         views = normalize(network(torch.cat(groups[0])).float(), dim=1)
         similarities = (views @ views.T / temperature).fill_diagonal_(-1e9)
         return cross_entropy(similarities, torch.arange(len(views)).roll(len(views) // 2))
@@ -71,7 +82,7 @@ def mocov2(prepare, depth, hiddenSize, outputSize, temperature, momentum, queueS
     def deal(rows, piles):
         return rows.unflatten(0, (-1, piles)).transpose(0, 1).flatten(0, 1)
 
-    def loss(groups):
+    def loss(groups, _):
         nonlocal fresh
         first, second = groups[0]
         queries = encode(network, first)
@@ -100,7 +111,7 @@ def byol(prepare, depth, hiddenSize, outputSize, momentum, classifier):
         cosines = normalize(predictions.float(), dim=1) * normalize(targets.float(), dim=1)
         return 2 - 2 * cosines.sum(1).mean()
 
-    def loss(groups):
+    def loss(groups, _):
         views = groups[0]
         first, second = [predictor(network(view)) for view in views]
         with torch.no_grad():
@@ -136,7 +147,7 @@ def dino(prepare, dropPathRate, hiddenSize, bottleneckSize, outputSize, studentT
     center = torch.zeros(1, outputSize)
     mean = None
 
-    def loss(groups):
+    def loss(groups, _):
         nonlocal mean
         sizes = [torch.cat(group) for group in groups]
         outputs = head(torch.cat([student(images) for images in sizes])).float()
@@ -198,7 +209,7 @@ class Mae(nn.Module):
 def mae(prepare, maskRatio, decoder, normalizeTargets):
     network = prepare(Mae(**decoder, kept=int(196 * (1 - maskRatio))))
 
-    def loss(groups):
+    def loss(groups, _):
         (images,) = groups[0]
         predicted, masked = network(images)
         patches = images.unflatten(2, (14, 16)).unflatten(4, (14, 16)).permute(0, 2, 4, 3, 5, 1).flatten(1, 2).flatten(2)
@@ -210,4 +221,4 @@ def mae(prepare, maskRatio, decoder, normalizeTargets):
     return [network], loss, lambda: None
 
 
-METHODS = {"simclr": simclr, "mocov2": mocov2, "byol": byol, "dino": dino, "mae": mae}
+METHODS = {"supervised": supervised, "simclr": simclr, "mocov2": mocov2, "byol": byol, "dino": dino, "mae": mae}

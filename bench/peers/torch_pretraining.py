@@ -49,8 +49,13 @@ def view_of(recipe, kind):
     return v2.Compose([*stages, v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])])
 
 
-def views_of(recipes, pipeline):
-    """Views of an encoded patch, [views, 3, size, size] of each size.
+def class_of(sample):
+    facts = sample["json"]
+    return (json.loads(facts) if isinstance(facts, bytes) else facts)["class"]
+
+
+def views_of(recipes, pipeline, class_names):
+    """Views of an encoded patch, [views, 3, size, size] of each size, and its class.
 
     pipeline: "pillow, pillow", or the decoder and the dtype of the tensors in between.
     """
@@ -65,17 +70,17 @@ def views_of(recipes, pipeline):
             image = decode_jpeg(torch.frombuffer(bytearray(image), dtype=torch.uint8), mode=ImageReadMode.RGB)
         elif kind != "pillow":
             image = v2.functional.pil_to_tensor(image)
-        return tuple(torch.stack([view(image) for view in group]) for group in sizes)
+        return *[torch.stack([view(image) for view in group]) for group in sizes], class_names.index(class_of(sample))
 
     return views
 
 
-def batches_of(folder, batch, workers, recipes, pipeline):
-    """Endless batches: of each size of views [batch, views, 3, size, size]."""
+def batches_of(folder, batch, workers, recipes, pipeline, class_names):
+    """Endless batches: of each size of views [batch, views, 3, size, size], and classes [batch]."""
     shards = sorted(glob.glob(f"{folder}/*.tar"))
     data = wds.WebDataset(shards, shardshuffle=len(shards), seed=1).repeat().shuffle(256)
     data = data.decode("pil") if pipeline.startswith("pillow") else data
-    data = data.map(views_of(recipes, pipeline)).batched(batch)
+    data = data.map(views_of(recipes, pipeline, class_names)).batched(batch)
     return iter(wds.WebLoader(data, batch_size=None, num_workers=workers))
 
 
@@ -103,14 +108,14 @@ def training_step(method, options, settings, precision, mode, format, depth=None
     parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
     optimizer = optimizer_of(parameters, **settings)
 
-    def step(groups):
+    def step(groups, labels):
         groups = [[view.contiguous(memory_format=memory_format) for view in group.unbind(1)] for group in groups]
         optimizer.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-            loss = loss_of(groups)
+            loss = loss_of(groups, labels)
         loss.backward()
         if "clipNorm" in settings:
-            for clipped in [[one] for one in parameters] if settings["clipOf"] == "each" else [parameters]:
+            for clipped in [[one] for one in parameters] if settings.get("clipOf") == "each" else [parameters]:
                 clip_grad_norm_(clipped, settings["clipNorm"])
         optimizer.step()
         after()
@@ -119,15 +124,16 @@ def training_step(method, options, settings, precision, mode, format, depth=None
     return step, sum(parameter.numel() for parameter in parameters)
 
 
-def main(folder, batch, views, pipeline, workers, threads, mode, **training):
+def main(folder, batch, views, pipeline, workers, threads, mode, classNames, **training):
     """mode: eager, compile, or none, which makes views alone."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    train, weights = (lambda groups: 0.0, 0) if mode == "none" else training_step(mode=mode, **training)
-    batches = batches_of(folder, batch, workers, views, pipeline)
+    train, weights = (lambda groups, labels: 0.0, 0) if mode == "none" else training_step(mode=mode, **training)
+    batches = batches_of(folder, batch, workers, views, pipeline, classNames)
 
     def step():
-        return train(next(batches))
+        *groups, labels = next(batches)
+        return train(groups, labels)
 
     first = None
     for line in sys.stdin:

@@ -11,12 +11,13 @@ import { openShardDataset } from '../../dist/datasets/index.js';
 import { ConvAlgorithms, describeDevice, tf } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
 import { resnet, vit, vitSmall16 } from '../../dist/models/index.js';
-import { byol, dino, mae, mocoV2, pretrain, simclr } from '../../dist/pretrain/index.js';
+import { byol, dino, mae, mocoV2, pretrain, simclr, supervised } from '../../dist/pretrain/index.js';
 
 const work = JSON.parse(process.argv[2]);
 const { views, options } = work;
 const small = (own) => vit({ ...vitSmall16, colors: imageNetColors, ...own });
 const makers = {
+  supervised: () => supervised({ ...options, backbone: resnet({ depth: work.depth }), views: views[0] }),
   simclr: () => simclr({ ...options, backbone: resnet({ depth: work.depth }), views: views[0] }),
   mocov2: () => mocoV2({ ...options, backbone: resnet({ depth: work.depth }), views: views[0] }),
   byol: () => byol({ ...options, backbone: resnet({ depth: work.depth }), views }),
@@ -31,7 +32,7 @@ const batches = new BatchSource(await openShardDataset(work.folder), {
   bufferSize: 256,
   memory: 0,
 });
-const start = { labels: batches.labels, classNames: [] };
+const start = { labels: batches.labels, classNames: batches.dataset.classNames };
 const weights = tf.tidy(() =>
   Object.values(method.initialize(key(1), start).parameters).reduce((sum, { size }) => sum + size, 0),
 );
@@ -40,6 +41,7 @@ const settings = {
   seed: 1,
   // More than anybody waits for: the training ends when the input does.
   epochs: 1e6,
+  steps: undefined,
   warmup: 0,
   precision: work.precision,
   evaluationCrop: 1,

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { loadCustomOps } from './custom-ops.js';
 import { gpuMissing } from './gpu-reason.js';
+import { tileGradient } from './tile-gradient.js';
 
 export type { Tensor } from '@tensorflow/tfjs-core';
 
@@ -72,6 +73,8 @@ function load(): TensorFlow {
   const { binding } = runtime.backend() as unknown as Backend;
   if (asked === 'gpu' && !binding.isUsingGpuDevice()) throw gpuMissing();
   loadCustomOps(binding);
+  runtime.unregisterGradient(tileGradient.kernelName);
+  runtime.registerGradient(tileGradient);
   loaded = runtime;
   return loaded;
 }

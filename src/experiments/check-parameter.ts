@@ -23,12 +23,18 @@ export function checkTraining(parameters: {
   learningRate?: number;
   precision?: string;
   seed?: number;
+  data?: string;
+  tile?: number;
 }): void {
-  const { epochs, batchSize, learningRate, precision, seed } = parameters;
+  const { epochs, batchSize, learningRate, precision, seed, data, tile } = parameters;
   checkWhole('epochs', epochs, 1);
   checkWhole('batchSize', batchSize, 2);
   checkParameter('learningRate', learningRate, (value) => value > 0 && value < Infinity, 'a number above 0');
   const precisions = ['float32', 'bfloat16', 'float16'];
   checkParameter('precision', precision, (value) => precisions.includes(value), 'float32, bfloat16 or float16');
   checkParameter('seed', seed, Number.isSafeInteger, 'a whole number');
+  checkWhole('tile', tile, 16);
+  if (tile !== undefined && data === undefined) {
+    throw new RangeError(`tile cuts images of your own data: give data too; got tile ${tile}`);
+  }
 }

@@ -52,7 +52,11 @@ interface Candidate {
   run?: FinishedPretraining;
 }
 
-type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & { backbone: string };
+type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & {
+  backbone: string;
+  /** Its parameters besides scale, backbone and seed. */
+  given: Readonly<Record<string, unknown>>;
+};
 
 /**
  * Finds the arms of an experiment: those that `init` names, or random weights, ImageNet's, and those of each finished
@@ -75,7 +79,7 @@ export async function fineTuningArms<Results extends PatientResults>(
     return reason === undefined;
   });
   const arms = new Map<string, ArmStart[]>();
-  for (const candidate of latest(fitting, skip)) {
+  for (const candidate of latest(toldApart(fitting), skip)) {
     const { name } = candidate;
     const start = await startOf(candidate, { backbone, split: data.split, root });
     if (typeof start === 'string') skip(name, start);
@@ -130,6 +134,19 @@ export function fileName(arm: string): string {
     .replace(/^-|-$/g, '');
 }
 
+/** Candidates with runs of the same method named by the parameters in which they differ, and the method alone where in none. */
+function toldApart(candidates: readonly Candidate[]): Candidate[] {
+  return candidates.map((candidate) => {
+    const { name, run } = candidate;
+    if (!run) return candidate;
+    const values = (parameter: string) =>
+      candidates.filter((other) => other.run && other.name === name).map((other) => other.run!.given[parameter]);
+    const own = Object.entries(run.given).filter(([key]) => new Set(values(key)).size > 1);
+    if (own.length === 0) return candidate;
+    return { ...candidate, name: `${name} (${own.map(([key, value]) => `${key} ${value}`).join(', ')})` };
+  });
+}
+
 /** Candidates with files named after as many of their folders as it takes to tell them from all other arms. */
 function withOwnNames(candidates: Candidate[], depth = 2): Candidate[] {
   const reserved = [...Object.values(weightWords), ...pretrainingNotebooks().map(({ name }) => name)];
@@ -158,13 +175,9 @@ function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' |
     if (!isPretraining(notebook)) return undefined;
     const parameters = read('parameters.json') as PretrainParameters;
     const { method } = pretrainExperiment(notebook, parameters);
-    const { scale: _, seed: __, backbone: ___, ...others } = parameters;
-    const given = Object.entries(others).map(([name, value]) => `${name} ${value}`);
-    return {
-      name: given.length > 0 ? `${method.name} (${given.join(', ')})` : method.name,
-      init: relative(projectRoot, folder),
-      run: { seed, ended, backbone: method.backbone.name },
-    };
+    const { scale: _, seed: __, backbone: ___, ...given } = parameters;
+    const run = { seed, ended, backbone: method.backbone.name, given };
+    return { name: method.name, init: relative(projectRoot, folder), run };
   } catch (error) {
     skip(basename(folder), (error as Error).message);
     return 'unreadable';

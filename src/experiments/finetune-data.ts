@@ -28,16 +28,17 @@ export interface FineTuneData {
   /** How many of them have labels that are used, and how many there are for training. */
   labelled: number;
   available: number;
-  folds: readonly FineTuneFold[];
+  /** By seed, for each of which other labels are drawn; the same for all where all labels are used. */
+  folds: ReadonlyMap<number, readonly FineTuneFold[]>;
   /** All labelled patches of the test patients, in order. */
   test: BatchSource;
 }
 
 /**
  * Opens the data of an experiment: the user's, or the scale's own. The test patients are those that pretraining notebooks
- * hold out of the same data. Of the training patients as many as `labels` are drawn, from each class in turn, so that few
- * labels have rare classes as often as others; more labels add to the patients of fewer. Each fold has its share of every
- * class that is drawn.
+ * hold out of the same data. Of the training patients each seed draws as many as `labels`, from each class in turn, so that
+ * few labels have rare classes as often as others; more labels add to the patients of fewer. Each fold has its share of
+ * every class that is drawn.
  *
  * @throws Error for data without labels, and for too few patients of a class; InterruptedError when `signal` aborts
  */
@@ -60,10 +61,27 @@ export async function fineTuningData<Results extends PatientResults>(
     );
   }
   const { of: by } = groupsOf({ dataset, rows: Int32Array.from([...train, ...test]) });
-  const { folds, labelled, available } = foldsOf(dataset, { train, by }, experiment, dataKey.fold('fine-tuning'));
+  const { names } = groupsOf({ dataset, rows: train }, by);
+  const available = new Set(names).size;
+  const labelled = experiment.labels ?? available;
+  const folds = new Map(
+    fineTuningSeeds(experiment).map((seed) => {
+      const from = dataKey.fold('fine-tuning').fold('labels');
+      const drawn = drawnGroups(dataset, train, names, labelled < available ? from.fold(seed) : from);
+      return [seed, foldsOf(drawn, { available, by }, experiment, dataset)];
+    }),
+  );
   const ofPretraining = experiment.data === undefined && experiment.definition === pretrainingDefinition;
   const data = { dataset, slides, understood, split, ofPretraining, by, labelled, available, folds };
   return { ...data, test: patchesInOrder(experiment, data, test) };
+}
+
+/** The seeds of an experiment, from the first. */
+export function fineTuningSeeds<Results extends PatientResults>({
+  seeds,
+  settings,
+}: Pick<FineTuneExperiment<Results>, 'seeds' | 'settings'>): number[] {
+  return Array.from({ length: seeds }, (_, place) => (settings.seed as number) + place);
 }
 
 /** Shuffled training patches of a fold. */
@@ -73,7 +91,7 @@ export function trainingPatches<Results extends PatientResults>(
   { fold, seed }: { fold: number; seed: number },
 ): BatchSource {
   const { batchSize, balanced } = experiment;
-  const patches = folds[fold]!.train;
+  const patches = folds.get(seed)![fold]!.train;
   const order = key(seed).fold('order');
   return new BatchSource(dataset, { ...decodedAs(experiment), patches, batchSize, balanced, key: order });
 }
@@ -98,14 +116,13 @@ interface Group {
   label: number;
 }
 
+/** The folds of the groups that are drawn first. */
 function foldsOf<Results extends PatientResults>(
-  dataset: ShardDataset,
-  { train, by }: { train: Int32Array; by: Unit },
+  groups: readonly Group[],
+  { available, by }: { available: number; by: Unit },
   { folds, labels, task }: FineTuneExperiment<Results>,
-  from: Key,
-): Pick<FineTuneData, 'folds' | 'labelled' | 'available'> {
-  const { names } = groupsOf({ dataset, rows: train }, by);
-  const available = new Set(names).size;
+  dataset: ShardDataset,
+): FineTuneFold[] {
   const labelled = labels ?? available;
   if (labelled > available) throw new RangeError(`labels is at most ${available}, the training ${by}; got ${labels}`);
   if (folds > labelled) {
@@ -113,9 +130,9 @@ function foldsOf<Results extends PatientResults>(
       `${folds} folds need as many ${by}, and there are labels of ${labelled}: take fewer folds, or more labels`,
     );
   }
-  const drawn = drawnGroups(dataset, train, names, from.fold('labels')).slice(0, labelled);
   // Class by class in turn, so that each fold has its share of every class.
-  const parts = drawn
+  const parts = groups
+    .slice(0, labelled)
     .sort((one, other) => one.label - other.label)
     .map(({ rows }, place) => ({ rows, part: place % folds }));
   const rowsOf = (isIn: (part: number) => boolean) =>
@@ -126,7 +143,7 @@ function foldsOf<Results extends PatientResults>(
   }));
   if (!task.masks)
     for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
-  return { folds: made, labelled, available };
+  return made;
 }
 
 /** Groups at random, a class after the other in turn. */

@@ -4,7 +4,8 @@ import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import { classification } from './finetune-classification.js';
 import { type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
-import { smallCohorts, smallNetwork, smallViews } from './small-scale.js';
+import { smallResNet } from './network.js';
+import { smallCohorts, smallViews } from './small-scale.js';
 
 /*
  * The fine-tuning of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -23,7 +24,7 @@ export const paper = (backbone: Backbone = resnet({ depth: 50 })): FineTuneRecip
 });
 
 /** All fine-tunings of the page together take less than a minute on two cores. */
-export const demo = (backbone: Backbone = smallNetwork()): FineTuneRecipe => ({
+export const demo = (backbone: Backbone = smallResNet()): FineTuneRecipe => ({
   ...paper(backbone),
   method: supervised({
     backbone,

@@ -10,7 +10,7 @@ import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import { type Arm, type ArmStart, fileName } from './finetune-arms.js';
-import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
+import { type FineTuneData, fineTuningSeeds, patchesInOrder, trainingPatches } from './finetune-data.js';
 import { modelFolder, saveModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
 import { validationMonitor } from './finetune-validation.js';
@@ -37,16 +37,14 @@ export type FineTuneEvent = TrainingEvent | { kind: 'kept'; step: number };
 
 /** The fine-tunings of an experiment: all arms in turn, so that each fold and seed is compared as soon as it is done. */
 export function fineTuneRuns<Results extends PatientResults>(
-  { folds, seeds, settings }: FineTuneExperiment<Results>,
+  experiment: FineTuneExperiment<Results>,
   arms: readonly Arm[],
 ): FineTuneRun[] {
-  const first = settings.seed as number;
-  const every = (count: number) => Array.from({ length: count }, (_, place) => place);
-  return every(seeds).flatMap((place) =>
-    every(folds).flatMap((fold) =>
+  const folds = Array.from({ length: experiment.folds }, (_, fold) => fold);
+  return fineTuningSeeds(experiment).flatMap((seed) =>
+    folds.flatMap((fold) =>
       arms.flatMap(({ name: arm, starts }) =>
         starts.map((start) => {
-          const seed = first + place;
           const from = starts.length > 1 ? `-pretraining-${start.pretrainingSeed}` : '';
           return { arm, start, fold, seed, name: `${fileName(arm)}${from}-fold-${fold + 1}-seed-${seed}` };
         }),
@@ -124,7 +122,7 @@ async function predictionsOf<Results extends PatientResults>(
   const { method, task, patience, testTime, monitorEvery: everySteps, checkpointEvery } = experiment;
   const { name, start, fold, seed } = each;
   const batches = trainingPatches(experiment, data, each);
-  const held = data.folds[fold]!.validation;
+  const held = data.folds.get(seed)![fold]!.validation;
   const validation = held.length > 0 ? patchesInOrder(experiment, data, held) : undefined;
   const settings = settingsOf(experiment, each, batches.stepsPerEpoch);
   const identity = {

@@ -10,6 +10,7 @@ import { PatchSegmenter, unlabelled } from '../finetune/index.js';
 import type { FineTuneTask } from './finetune-recipe.js';
 
 const { macroIou, macroDice, pixelAccuracy, boundaryF1 } = segmentationMetrics();
+const foregroundDice = segmentationMetrics('foreground').macroDice;
 
 /**
  * Segmentation of patches; of each patient, the counts are kept that its metrics are computed from. Pixels of the value
@@ -17,7 +18,10 @@ const { macroIou, macroDice, pixelAccuracy, boundaryF1 } = segmentationMetrics()
  */
 export const segmentationTask: FineTuneTask<SegmentedCases> = {
   masks: true,
-  metrics: { macroIou, macroDice, pixelAccuracy, boundaryF1, paperIou: paperSegmentationMetrics.macroIou },
+  metrics: {
+    ...{ macroIou, macroDice, foregroundDice, pixelAccuracy, boundaryF1 },
+    paperIou: paperSegmentationMetrics.macroIou,
+  },
   main: 'macroIou',
   predictor({ unit, ...as }) {
     const segmenter = new PatchSegmenter(as);

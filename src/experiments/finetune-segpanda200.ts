@@ -4,7 +4,7 @@ import { segmentation, unlabelled } from '../finetune/index.js';
 import { type Backbone, fittingSize, resnet, type SegmentationHeadName } from '../models/index.js';
 import { type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
 import { segmentationTask } from './finetune-segmentation.js';
-import { smallNetwork } from './small-scale.js';
+import { smallResNet } from './network.js';
 
 /*
  * The segmentation of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -29,7 +29,7 @@ const paper = (
 
 /** All fine-tunings of the page together take less than a minute on two cores. */
 const demo = (
-  backbone: Backbone = smallNetwork(),
+  backbone: Backbone = smallResNet(),
   // A map of the stride 32 would have four places in a patch of 64 px.
   head: SegmentationHeadName = 'pyramid',
 ): FineTuneRecipe => {

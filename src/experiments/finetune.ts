@@ -1,13 +1,14 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
-import { backbone, type SegmentationHeadName } from '../models/index.js';
+import type { SegmentationHeadName } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
 import { checkParameter, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
 import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
 import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
+import { networkNamed } from './network.js';
 import type { Scale } from './pretrain-recipe.js';
 import { heldOutShares } from './small-scale.js';
 
@@ -27,7 +28,9 @@ export interface FineTuneParameters {
   scale: Scale;
   /** See `openData`. */
   data?: string;
-  /** A network by name (see `backbone`); by default the scale's. */
+  /** Side of the patches that the user's images are cut into, px; by default an image is a patch. */
+  tile?: number;
+  /** A network by name (see `networkNamed`); by default the scale's. */
   backbone?: string;
   /** A segmentation head by name (see `segmenter`); by default the backbone's. */
   head?: string;
@@ -48,6 +51,8 @@ export interface FineTuneParameters {
   precision?: Precision;
   /** How many training patients' labels are used; by default all. */
   labels?: number;
+  /** What arms are compared by, one of the page's metrics; by default its own. */
+  metric?: string;
   /** The first of the seeds. */
   seed?: number;
 }
@@ -61,6 +66,7 @@ export interface FineTuneExperiment<Results extends PatientResults> extends Fine
   settings: Omit<PretrainSettings, 'init'>;
   /** The user's data; undefined for the scale's own. */
   data: string | undefined;
+  tile: number | undefined;
   /** The definition at paper scale, and the synthetic cohort to draw at the others without user data. */
   definition: string;
   synthetic: SyntheticDatasetOptions | null;
@@ -90,8 +96,9 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   if (!isFineTuning(notebook)) {
     throw new RangeError(`${notebook as string} is not a fine-tuning notebook: ${Object.keys(notebooks).join(', ')}`);
   }
-  const { task, dataset, cohorts, recipes } = notebooks[notebook] as unknown as FineTunePage<ResultsOf<Name>>;
-  const { scale, data, init, epochs, steps, batchSize, learningRate, precision, seed = 1 } = parameters;
+  const page = notebooks[notebook] as unknown as FineTunePage<ResultsOf<Name>>;
+  const { dataset, cohorts, recipes } = page;
+  const { scale, data, tile, init, epochs, steps, batchSize, learningRate, precision, seed = 1 } = parameters;
   if (!Object.hasOwn(recipes, scale)) {
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
@@ -107,7 +114,11 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     (each) => !each.includes('') && new Set(each).size === each.length,
     'different arms with commas between: random, imagenet, coco, run folders, files',
   );
-  const given = parameters.backbone === undefined ? undefined : backbone(parameters.backbone);
+  const given = parameters.backbone === undefined ? undefined : networkNamed(parameters.backbone);
+  // Arms are ordered by it, and trainings stopped.
+  const metrics = Object.keys(page.task.metrics).filter((each) => each !== 'calibrationError');
+  checkParameter('metric', parameters.metric, (each) => metrics.includes(each), metrics.join(', '));
+  const task = { ...page.task, main: parameters.metric ?? page.task.main };
   const head = parameters.head as SegmentationHeadName | undefined;
   if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
   const recipe = recipes[scale](given, head);
@@ -120,7 +131,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   return {
     ...recipe,
     ...{ folds, patience, monitorEvery: Math.min(recipe.monitorEvery, patience ?? recipe.monitorEvery) },
-    ...{ notebook, scale, task, data, definition: dataset, init: starts, labels: parameters.labels },
+    ...{ notebook, scale, task, data, tile, definition: dataset, init: starts, labels: parameters.labels },
     synthetic: scale === 'paper' ? null : cohorts[scale],
     heldOut: heldOutShares[scale],
     seeds: parameters.seeds ?? recipe.seeds,

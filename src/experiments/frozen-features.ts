@@ -21,7 +21,7 @@ import type { BatchSource } from '../input/index.js';
 import { initialWeights, untrainedEncoder } from '../pretrain/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { Arm } from './finetune-arms.js';
-import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
+import { type FineTuneData, type FineTuneFold, patchesInOrder, trainingPatches } from './finetune-data.js';
 
 /** Classifiers on frozen features, by how they are called on pages. */
 export const frozenClassifiers = ['linear probe', 'kNN', 'prototypes'] as const;
@@ -46,7 +46,7 @@ const allShots = [1, 2, 5, 10, 20, 50];
 /**
  * Judges each arm's features without training the backbone: logistic regression to convergence, kNN and class means on all
  * labelled training patches, and class means on 1 to 50 labels a class, as far as every class has as many. Of several
- * pretraining seeds the first is taken.
+ * pretraining seeds the first is taken, and of several draws of labels the first.
  *
  * @throws InterruptedError if `signal` aborts
  */
@@ -62,7 +62,8 @@ export async function frozenFeatures(
   const { dataset, test, by: unit } = data;
   const { classNames } = dataset;
   const classes = classNames.length;
-  const train = patchesInOrder(experiment, data, allLabelled(data));
+  const first = experiment.settings.seed as number;
+  const train = patchesInOrder(experiment, data, allLabelled(data.folds.get(first)!));
   const k = Math.min(neighbors, train.count);
   const counts = classNames.map((_, label) => train.labels.filter((other) => other === label).length);
   const shots = allShots.filter((count) => count <= Math.min(...counts));
@@ -132,10 +133,9 @@ export async function frozenFeatures(
   };
 }
 
-/** The labelled training patches, in ascending order: those of all folds. */
-function allLabelled({ folds }: FineTuneData): Int32Array {
-  const [{ train, validation }] = folds as [FineTuneData['folds'][number]];
-  return Int32Array.from([...train, ...validation]).sort();
+/** The labelled training patches of all folds, in ascending order. */
+function allLabelled([fold]: readonly FineTuneFold[]): Int32Array {
+  return Int32Array.from([...fold!.train, ...fold!.validation]).sort();
 }
 
 async function featuresOf(

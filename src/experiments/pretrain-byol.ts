@@ -1,8 +1,9 @@
 import { byolViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { byol } from '../pretrain/index.js';
+import { smallResNet } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallCrop, smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
+import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -40,7 +41,7 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
 });
 
 /** Trains in about a minute and a half on two cores. */
-const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
   method: byol({
     backbone,
     views: byolViews(fittingSize(backbone, 48)).map((view) => ({

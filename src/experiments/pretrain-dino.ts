@@ -1,8 +1,9 @@
 import { dinoViews, imageNetColors } from '../augment/index.js';
-import { type Backbone, fittingSize, type Vit, vit, vitSmall16 } from '../models/index.js';
+import { type Backbone, fittingSize, vit, vitSmall16 } from '../models/index.js';
 import { dino } from '../pretrain/index.js';
+import { isVit, smallResNet } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
+import { smallScaled, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -10,8 +11,6 @@ import { smallNetwork, smallScaled, smokeScaled } from './small-scale.js';
  * authors: their recipe for ViT-S/16. In trials at demo scale, on another synthetic cohort than the notebooks', the
  * outputs collapsed within a minute and a half: the loss is at log(outputs). Settings that learn in that time are not known.
  */
-
-const isVit = (network: Backbone): network is Vit => 'variant' in network;
 
 const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors })): PretrainRecipe => ({
   method: dino({
@@ -52,7 +51,7 @@ const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors }
 });
 
 /** Trains in about a minute and a half on two cores. A transformer takes many times as long to learn anything. */
-const demo = (network: Backbone = smallNetwork()): PretrainRecipe => ({
+const demo = (network: Backbone = smallResNet()): PretrainRecipe => ({
   method: dino({
     backbone: () => network,
     dropPathRate: 0,

@@ -1,6 +1,7 @@
 import { imageNetColors, type ViewRecipe } from '../augment/index.js';
 import { type Backbone, fittingSize, type Vit, vit, vitLarge16 } from '../models/index.js';
 import { mae } from '../pretrain/index.js';
+import { isVit, smallVit } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smokeScaled } from './small-scale.js';
 
@@ -43,16 +44,13 @@ const paper = (network: Backbone = vit(vitLarge16)): PretrainRecipe => ({
 
 /** A transformer with the authors' positions and colors. */
 function ofMae(network: Backbone): Vit {
-  if ('variant' in network) return (network as Vit).variant({ colors: imageNetColors, positions: 'fixed' });
+  if (isVit(network)) return network.variant({ colors: imageNetColors, positions: 'fixed' });
   throw new RangeError(
     `MAE masks patches of a vision transformer: backbone is one of them, as vit_base_patch16_224; got ${network.name}`,
   );
 }
 
-/** 64 patches of 8 px, of which 16 are seen; 0.5 million parameters. */
-const smallVit = () => vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4 });
-
-/** Trains in about a minute on two cores. */
+/** Trains in about a minute on two cores. Of 64 patches 16 are seen. */
 const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
   method: mae({
     backbone: ofMae(network),

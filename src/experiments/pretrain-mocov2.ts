@@ -1,8 +1,9 @@
 import { selfSupervisedViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { mocoV2 } from '../pretrain/index.js';
+import { smallResNet } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
+import { smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -40,7 +41,7 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
 });
 
 /** Trains in about a minute and a half on two cores. */
-const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
   method: mocoV2({
     backbone,
     views: { ...smallViews, size: fittingSize(backbone, smallViews.size) },

@@ -1,8 +1,9 @@
 import { supervisedViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
+import { smallResNet } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
-import { smallNetwork, smallViews, smokeScaled } from './small-scale.js';
+import { smallViews, smokeScaled } from './small-scale.js';
 
 /*
  * The settings of "Large-scale pretraining on pathological images for fine-tuning of small pathological benchmarks"
@@ -34,7 +35,7 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
 });
 
 /** Trains in about a minute on two cores. */
-const demo = (backbone: Backbone = smallNetwork()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
   method: supervised({
     backbone,
     // Without gray views, as the paper's, and with the smaller steps of the other notebooks.

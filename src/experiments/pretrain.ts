@@ -1,8 +1,8 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
-import { backbone } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
 import { checkTraining, checkWhole } from './check-parameter.js';
+import { networkNamed } from './network.js';
 import { byolRecipes } from './pretrain-byol.js';
 import { dinoRecipes } from './pretrain-dino.js';
 import { maeRecipes } from './pretrain-mae.js';
@@ -42,7 +42,9 @@ export interface PretrainParameters {
   scale: Scale;
   /** See `openData`. */
   data?: string;
-  /** A network by name (see `backbone`); by default the scale's. */
+  /** Side of the patches that the user's images are cut into, px; by default an image is a patch. */
+  tile?: number;
+  /** A network by name (see `networkNamed`); by default the scale's. */
   backbone?: string;
   /** See `initialWeights`. */
   init?: string;
@@ -61,6 +63,7 @@ export interface PretrainExperiment extends PretrainRecipe {
   settings: PretrainSettings;
   /** The user's data; undefined for the scale's own. */
   data: string | undefined;
+  tile: number | undefined;
   /** The synthetic cohort to draw without user data; null at paper scale. */
   synthetic: SyntheticDatasetOptions | null;
   /** Held-out fraction of the patches, and the maximum numbers of training and held-out patches to evaluate. */
@@ -106,6 +109,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   const {
     scale,
     data,
+    tile,
     backbone: network,
     init,
     epochs,
@@ -120,7 +124,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   }
   checkTraining(parameters);
   checkWhole('neighbors', neighbors, 1);
-  const given = network === undefined ? undefined : backbone(network);
+  const given = network === undefined ? undefined : networkNamed(network);
   const recipe = recipes[scale](given);
   const { settings } = recipe;
   return {
@@ -130,6 +134,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     notebook,
     scale,
     data,
+    tile,
     synthetic: scale === 'paper' ? null : smallCohorts[scale],
     batchSize: batchSize ?? recipe.batchSize,
     settings: {

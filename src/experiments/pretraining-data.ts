@@ -5,7 +5,6 @@ import {
   openData,
   type PatchSplit,
   type ShardDataset,
-  type SyntheticDatasetOptions,
   splitPatches,
   syntheticDataset,
 } from '../datasets/index.js';
@@ -86,12 +85,13 @@ export async function pretrainingData(
 export async function openNamed(
   {
     data,
+    tile,
     synthetic,
     definition,
-  }: { data: string | undefined; synthetic: SyntheticDatasetOptions | null; definition: string },
+  }: Pick<PretrainExperiment, 'data' | 'tile' | 'synthetic'> & { definition: string },
   { onDraw, onCompile: onProgress, signal }: OpenDataWatch,
 ) {
-  if (data !== undefined || !synthetic) return openData(data ?? definition, { onProgress, signal });
+  if (data !== undefined || !synthetic) return openData(data ?? definition, { tile, onProgress, signal });
   const drawn = await syntheticDataset(synthetic, dataKey.fold('slides'), { onProgress: onDraw, signal });
   return openData(drawn.definitionPath, { data: join(drawn.folder, 'shards'), onProgress, signal });
 }

@@ -1,6 +1,5 @@
 import { selfSupervisedViews, type ViewRecipe } from '../augment/index.js';
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
-import { resnet } from '../models/index.js';
 import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 
 /** The scales at which a page takes seconds or minutes on two cores. */
@@ -17,12 +16,6 @@ export const smallCohorts: Record<SmallScale, SyntheticDatasetOptions> = {
 
 /** Share of the patches that all pages hold out: no pretraining has seen the test patients of a fine-tuning. */
 export const heldOutShares: Record<Scale, number> = { smoke: 1 / 3, demo: 1 / 3, paper: 0.03 };
-
-/**
- * A ResNet of one block a stage and a quarter of the channels, 0.3 million parameters. In trials a ResNet-18 of the same
- * width needed 1.6 to 1.8 times the CPU time for a step, and learned less in the same time.
- */
-export const smallNetwork = () => resnet({ depth: 10, width: 0.25 });
 
 /** The paper's self-supervised view, adapted to trainings of minutes; the crop is the same. */
 export function smallScaled(view: ViewRecipe): ViewRecipe {

@@ -53,8 +53,8 @@ function fairness<Results extends PatientResults>(
 ): string[] {
   const { folds, seeds, batchSize, settings, task } = experiment;
   // Every fold must fill a batch.
-  const steps = data.folds.map((_, fold) =>
-    trainingSteps(settings, trainingPatches(experiment, data, { fold, seed: settings.seed as number })),
+  const steps = [...data.folds].flatMap(([seed, each]) =>
+    each.map((_, fold) => trainingSteps(settings, trainingPatches(experiment, data, { fold, seed }))),
   );
   const many = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
   const budget = [...new Set(steps)].map((count) => many(count, 'step')).join(' or ');

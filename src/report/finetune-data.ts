@@ -19,14 +19,19 @@ export async function openFineTuningData<Results extends PatientResults>(
   return data;
 }
 
-/** Shows the patches of a fine-tuning: how they were interpreted, some to train on, and the folds and test patients. */
+/**
+ * Shows the patches of a fine-tuning: how they were interpreted, some to train on, and the folds and test patients; of several
+ * draws of labels, the first seed's.
+ */
 export async function showFineTuningData(data: FineTuneData, options: { save?: string } = {}): Promise<void> {
-  const { dataset, understood, split, ofPretraining, folds, by, labelled, available, test } = data;
+  const { dataset, understood, split, ofPretraining, by, labelled, available, test } = data;
+  const folds = [...data.folds.values()][0]!;
   const drawn = dataset.labels.some((label) => label >= 0) ? 'from each class in turn' : 'at random';
   const used =
     labelled === available
       ? `Labels of all ${available} training ${by} are used.`
-      : `Labels of ${labelled} of ${available} training ${by} are used, drawn ${drawn}.`;
+      : `Labels of ${labelled} of ${available} training ${by} are used, drawn ${drawn}` +
+        `${data.folds.size > 1 ? ', others for each seed; those of the first are shown' : ''}.`;
   const heldOut = ofPretraining ? ', and held out by the pretraining pages' : '';
   const sentences = [...understood, ...split.notes, used];
   await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));

@@ -67,7 +67,7 @@ describe('the arms of a fine-tuning', () => {
     expect(arms.map(({ name, starts }) => [name, starts.map((start) => start.pretrainingSeed)])).toEqual([
       ['random', [undefined]],
       ['SimCLR', [1, 2]],
-      ['BYOL (epochs 3)', [1]],
+      ['BYOL', [1]],
     ]);
     expect(arms[1]!.starts[0]).toMatchObject({
       init: expect.stringContaining('smoke-00000001'),
@@ -110,14 +110,23 @@ describe('the arms of a fine-tuning', () => {
     await writeRun('14-pretrain-dino-smoke-00000002', '14-pretrain-dino', { ...own, ended: '2026-02-01' });
     await writeRun('12-pretrain-mocov2-smoke-00000001', '12-pretrain-mocov2', { parameters: { epochs: 0 } });
     const { arms, skipped } = await fineTuningArms(experimentOf(), data, root);
-    const { starts } = arms.find(({ name }) => name === 'DINO (epochs 4)')!;
+    const { starts } = arms.find(({ name }) => name === 'DINO')!;
     expect(starts.map(({ init }) => init)).toEqual([expect.stringContaining('dino-smoke-00000001')]);
-    expect(skipped).toContainEqual({ name: 'DINO (epochs 4)', reason: expect.stringContaining('another split') });
+    expect(skipped).toContainEqual({ name: 'DINO', reason: expect.stringContaining('another split') });
     expect(skipped).toContainEqual({
       name: '12-pretrain-mocov2-smoke-00000001',
       reason: expect.stringMatching(/epochs must be an integer of 1 or more/),
     });
     expect(skipped.map(({ name }) => name)).not.toContain('MoCo v2');
+  });
+
+  it('are told apart by the parameters in which runs of a method differ', async () => {
+    const parameters = { data: 'mine', epochs: 4 };
+    await writeRun('plain', '11-pretrain-simclr', { parameters });
+    await writeRun('again', '11-pretrain-simclr', { parameters: { ...parameters, init: 'imagenet', epochs: 5 } });
+    const init = ['plain', 'again'].map((each) => join(root, 'results', 'runs', each)).join(',');
+    const { arms } = await fineTuningArms(experimentOf(init), data, root);
+    expect(arms.map(({ name }) => name)).toEqual(['SimCLR (epochs 4)', 'SimCLR (epochs 5, init imagenet)']);
   });
 
   it('are no files of a run that may have seen test patients, or began with weights that may have', async () => {

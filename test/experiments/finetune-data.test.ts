@@ -32,7 +32,7 @@ describe('the data of a fine-tuning', () => {
     const of = await opened({ folds: 3 });
     const test = patientsIn(of, of.test.rows);
     const seen: string[] = [];
-    for (const { train, validation } of of.folds) {
+    for (const { train, validation } of of.folds.get(1)!) {
       const [trained, held] = [patientsIn(of, train), patientsIn(of, validation)];
       for (const patient of test) expect(trained.has(patient) || held.has(patient)).toBe(false);
       for (const patient of held) expect(trained.has(patient)).toBe(false);
@@ -58,15 +58,28 @@ describe('the data of a fine-tuning', () => {
 
   it('have nested labels that keep the classes, and train on all of them in one fold', async () => {
     const [few, more] = [await opened({ labels: 4, folds: 1 }), await opened({ labels: 7, folds: 1 })];
-    const [one, other] = [few, more].map((of) => patientsIn(of, of.folds[0]!.train)) as [Set<string>, Set<string>];
-    expect([one.size, other.size, few.labelled, few.folds[0]!.validation.length]).toEqual([4, 7, 4, 0]);
+    const [fold, larger] = [few, more].map(({ folds }) => folds.get(1)![0]!);
+    const [one, other] = [patientsIn(few, fold!.train), patientsIn(more, larger!.train)];
+    expect([one.size, other.size, few.labelled, fold!.validation.length]).toEqual([4, 7, 4, 0]);
     for (const patient of one) expect(other.has(patient)).toBe(true);
     const { labels } = few.dataset;
-    expect(new Set(few.folds[0]!.train.map((row) => labels[row]!)).size).toBe(4);
+    expect(new Set(fold!.train.map((row) => labels[row]!)).size).toBe(4);
+  });
+
+  it('have other labels for each seed, whichever is the first, and the same folds where all labels are used', async () => {
+    const [of, later] = [
+      await opened({ labels: 4, folds: 1, seeds: 3 }),
+      await opened({ labels: 4, folds: 1, seed: 3 }),
+    ];
+    const drawn = [1, 2, 3].map((seed) => [...patientsIn(of, of.folds.get(seed)![0]!.train)].sort().join());
+    expect(new Set(drawn).size).toBe(3);
+    expect([...patientsIn(later, later.folds.get(3)![0]!.train)].sort().join()).toBe(drawn[2]);
+    const { folds } = await opened({ folds: 2, seeds: 2 });
+    expect(folds.get(2)).toEqual(folds.get(1));
   });
 
   it('come in an order that the seed decides, and the arm does not', async () => {
-    const of = await opened();
+    const of = await opened({ seeds: 2 });
     const order = (seed: number) => trainingPatches(experimentOf(), of, { fold: 0, seed }).patchesOf(0);
     expect(order(1)).toEqual(order(1));
     expect(order(2)).not.toEqual(order(1));

@@ -40,14 +40,23 @@ describe('a fine-tuning experiment', () => {
         seed: 7,
         init: 'random, results/runs/one',
         data: 'mine',
+        tile: 256,
       },
     });
-    expect(asked).toMatchObject({ folds: 4, seeds: 2, labels: 5, init: ['random', 'results/runs/one'], data: 'mine' });
+    expect(asked).toMatchObject({
+      folds: 4,
+      seeds: 2,
+      labels: 5,
+      init: ['random', 'results/runs/one'],
+      data: 'mine',
+      tile: 256,
+    });
     expect(asked.settings).toMatchObject({ epochs: 3, steps: undefined, seed: 7 });
     expect(fineTuneExperiment(notebook, { scale: 'smoke', steps: 9 }).settings).toMatchObject({
       steps: 9,
       epochs: undefined,
     });
+    expect(fineTuneExperiment(notebook, { scale: 'smoke', metric: 'auroc' }).task.main).toBe('auroc');
     expect(isFineTuning(notebook) && !isFineTuning('toString')).toBe(true);
   });
 
@@ -63,6 +72,9 @@ describe('a fine-tuning experiment', () => {
     [{ learningRate: 0 }, /learningRate must be a number above 0/],
     [{ init: 'random,,imagenet' }, /init must be different arms with commas between.*got \["random","","imagenet"\]/],
     [{ init: 'random,random' }, /init must be different arms/],
+    [{ data: 'mine', tile: 3 }, /tile must be an integer of 16 or more; got 3/],
+    [{ tile: 256 }, /tile cuts images of your own data: give data too; got tile 256/],
+    [{ metric: 'luck' }, /metric must be accuracy, balancedAccuracy, .*; got "luck"/],
     [{ backbone: 'none' }, /there is no backbone "none"/],
   ])('refuses %j', (wrong, message) => {
     expect(() => fineTuneExperiment(notebook, { scale: 'smoke', ...wrong } as FineTuneParameters)).toThrow(message);

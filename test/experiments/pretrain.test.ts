@@ -136,7 +136,7 @@ describe('a pretraining experiment', () => {
       /MAE masks patches of a vision transformer.*got resnet50/,
     );
     expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', backbone: 'none' })).toThrow(
-      /there is no backbone "none"; known are resnet18/,
+      /there is no backbone "none"; known are small_resnet, small_vit, resnet18/,
     );
   });
 

@@ -4,6 +4,8 @@ import { accuracy, type ClassCounts, classCounts, f1, sumOver } from './confusio
 import { type MetricDefinition, type MetricValue, meanOfExisting, measure, metricOfSums, quotient } from './metric.js';
 import type { SegmentedCases } from './segmentation-counts.js';
 
+type Classes = readonly string[] | 'foreground';
+
 /** Added to denominators by the paper's code. */
 const epsilon = 1e-5;
 
@@ -12,10 +14,11 @@ const epsilon = 1e-5;
  * out, one that is only predicted counts as 0. Micro: of the sums over classes, so that frequent classes weigh more; over
  * all classes micro Dice equals pixel accuracy.
  *
- * @param over names of the classes that macro and micro metrics are of, such as all but the background; default: all
+ * @param over names of the classes that macro and micro metrics are of; or `foreground`, all but the first, which is the
+ *   background; default: all
  * @throws RangeError when computed, if a name is no class
  */
-export function segmentationMetrics(over?: readonly string[]) {
+export function segmentationMetrics(over?: Classes) {
   return {
     macroIou: ofClasses('mIoU', over, (counts) => meanOfExisting(counts.map(iou), nothing)),
     macroDice: ofClasses('Dice', over, (counts) => meanOfExisting(counts.map(f1), nothing)),
@@ -100,7 +103,7 @@ function iou(counts: ClassCounts): number | null {
 
 function ofClasses(
   label: string,
-  over: readonly string[] | undefined,
+  over: Classes | undefined,
   metric: (counts: readonly ClassCounts[]) => MetricValue,
 ): MetricDefinition<SegmentedCases> {
   return {
@@ -130,12 +133,12 @@ function ofConfusion(label: string, metric: (matrix: Float64Array) => MetricValu
   };
 }
 
-function labelOf(label: string, over: readonly string[] | undefined): string {
-  return over ? `${label} (${over.join(', ')})` : label;
+function labelOf(label: string, over: Classes | undefined): string {
+  return over ? `${label} (${over === 'foreground' ? over : over.join(', ')})` : label;
 }
 
-function chosen({ classNames }: SegmentedCases, over: readonly string[] = classNames): number[] {
-  return over.map((name) => {
+function chosen({ classNames }: SegmentedCases, over: Classes = classNames): number[] {
+  return (over === 'foreground' ? classNames.slice(1) : over).map((name) => {
     const label = classNames.indexOf(name);
     if (label < 0) throw new RangeError(`"${name}" is not one of the classes ${classNames.join(', ')}`);
     return label;

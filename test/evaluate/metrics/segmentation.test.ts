@@ -104,8 +104,10 @@ describe('segmentation metrics against scikit-learn, torchmetrics and SciPy', ()
 
   it('Dice without the background', () => {
     for (const { reference, counts } of results) {
-      const { microDice } = segmentationMetrics(counts.classNames.slice(1));
+      const { microDice } = segmentationMetrics('foreground');
+      const named = segmentationMetrics(counts.classNames.slice(1)).microDice;
       const value = measure({ microDice }, counts).microDice.value ?? 0;
+      expect(measure({ named }, counts).named.value ?? 0).toBe(value);
       expect(value, JSON.stringify(reference)).toBeCloseTo(reference.foregroundDice, 9);
     }
   });

@@ -1,0 +1,3 @@
+import { compareMethodStep } from './method-step.mjs';
+
+await compareMethodStep('finetune-step', 'supervised');
