@@ -27,6 +27,8 @@ export interface ArmStart {
   pretrainedOn: readonly string[];
   /** Those of them whose labels it has learned. */
   labelsOf: readonly string[];
+  /** All of them, from the last back; null is one that is not known. */
+  trainings: readonly (PastTraining | null)[];
   /** SHA-256 of its files, by name; none of random weights. */
   files: Readonly<Record<string, string>>;
 }
@@ -228,14 +230,15 @@ async function startOf(
   try {
     const weights = await initialWeights(init, backbone);
     if (weights) disposeTensors(weights.model.parameters, weights.model.state);
-    const history = weightsHistory(placeOf(candidate), root);
+    const trainings = weightsHistory(placeOf(candidate), root);
     const namesOf = (past: PastTraining) => past.data.map(({ name }) => name as string);
     const unknown = `unknown: may have seen the test ${testUnits(split)}`;
     return {
       init,
       files: weights?.files ?? {},
-      pretrainedOn: [...new Set(history.flatMap((past) => (past ? namesOf(past) : [unknown])))],
-      labelsOf: [...new Set(history.flatMap((past) => (past?.supervised ? namesOf(past) : [])))],
+      trainings,
+      pretrainedOn: [...new Set(trainings.flatMap((past) => (past ? namesOf(past) : [unknown])))],
+      labelsOf: [...new Set(trainings.flatMap((past) => (past?.supervised ? namesOf(past) : [])))],
       ...(run && { pretrainingSeed: Number(run.seed) }),
     };
   } catch (error) {

@@ -22,13 +22,18 @@ export {
   patchesInOrder,
   trainingPatches,
 } from './finetune-data.js';
-export { modelFolder, readModel } from './finetune-model.js';
+export { keptFineTunings, keptResults, resultsOfKeptModel } from './finetune-kept.js';
+export { type KeptModel, modelFolder, readModel } from './finetune-model.js';
 export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 export {
   type FineTuneEvent,
   type FineTuneRun,
   type FineTuneRuns,
   fineTuneRuns,
+  keepsModel,
+  predictedView,
+  predictorOf,
+  resultsByArm,
   runFineTunings,
   trainingFolder,
 } from './finetune-runs.js';
@@ -43,3 +48,4 @@ export {
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export { smallViews } from './small-scale.js';
+export { type PastTraining, weightsHistory } from './weights-history.js';
