@@ -106,7 +106,8 @@ for (const network of networks) {
     // PyTorch has the channels before the places.
     return (computed.rank === 4 ? computed.transpose([0, 3, 1, 2]) : computed).dataSync().slice();
   });
-  const classifier = head === 'classifier' ? ['weight', 'bias'].map((part) => fineTuned.model.parameters[`head.${part}`]) : [];
+  const classifier =
+    head === 'classifier' ? ['weight', 'bias'].map((part) => fineTuned.model.parameters[`head.${part}`]) : [];
   expected.push({ outputs, weights: bytesOf(toTorch(model)), classifier: classifier.map(bytesOfTensor) });
   const { parameters, state } = fineTuned?.model ?? model;
   disposeTensors(parameters, state);
@@ -116,7 +117,8 @@ const answers = peer('take', folder).map((line) => JSON.parse(line));
 for (const [place, { own, head, library, name }] of networks.entries()) {
   const { outputs, weights, classifier } = expected[place];
   const difference = relativeError(outputs, answers[place].outputs);
-  const options = head === 'classifier' ? { classes: classNames.length } : head ? { mayBeLeftOver: ['classifier.'] } : {};
+  const options =
+    head === 'classifier' ? { classes: classNames.length } : head ? { mayBeLeftOver: ['classifier.'] } : {};
   const loaded = await loadWeights(backbone(own), join(folder, `${name}.pth`), options);
   const back = bytesOf(toTorch(loaded.model));
   const same =

@@ -19,14 +19,16 @@ export async function fineTunedExport(run: FinishedRun, arm: string | undefined)
   const experiment = fineTuningOf(run);
   await requireUnchanged(run, 'fine-tunings.json');
   const all = keptFineTunings(run.folder);
-  const chosen = chosenRun(all.filter((each) => keepsModel(experiment, each)), arm);
+  const chosen = chosenRun(
+    all.filter((each) => keepsModel(experiment, each)),
+    arm,
+  );
   const { name, start } = chosen;
   await requireUnchanged(run, ...['backbone', 'head'].map((part) => `models/${name}/${part}.safetensors`));
   const { model, classNames, imageSize } = await readModel(modelFolder(run, chosen));
-  const { method, task, folds, seeds, patience, labels, testTime } = experiment;
+  const { method, task, folds, seeds, patience, testTime } = experiment;
   const { backbone } = method;
   const ofArm = all.filter((each) => each.arm === chosen.arm).length;
-  const per = task.masks ? 'each pixel of a patch' : 'a patch';
   return {
     experiment,
     model: {
@@ -36,11 +38,10 @@ export async function fineTunedExport(run: FinishedRun, arm: string | undefined)
     words: {
       tags: [task.masks ? 'image-segmentation' : 'image-classification'],
       title: `${backbone.name}, fine-tuned on ${run.data.map(({ name }) => name).join(', ')} after ${chosen.arm}`,
-      about: `Probabilities of ${classNames.length} classes for ${per} of a pathology slide.`,
+      about: `Probabilities of ${classNames.length} classes for ${task.masks ? 'each pixel of ' : ''}a patch of a pathology slide.`,
       made: [
         ['arm', chosen.arm],
-        ['protocol', `${folds} folds of the training patients, ${seeds} seeds; this model: fold 1, the first seed`],
-        ['labels', labels === undefined ? 'of all training patients' : `of ${labels} training patients`],
+        ['protocol', `folds: ${folds}, seeds: ${seeds}; this model is of the first fold and seed`],
         [
           'early stopping',
           patience === undefined ? 'none: the last step' : `${patience} steps after the best validation: its model`,
@@ -52,7 +53,7 @@ export async function fineTunedExport(run: FinishedRun, arm: string | undefined)
       measured:
         `On test patients. Values are means over the fine-tunings of an arm, ${ofArm} of ${chosen.arm}, of which this model ` +
         `is one.${testTime === 'none' ? '' : ` Their predictions are means over orientations (${testTime}); one pass through the model gives that of one.`}`,
-      use: `Research on ${per}, of the classes above; or the start of another fine-tuning.`,
+      use: 'Research on pathology patches of the classes above, or the start of another fine-tuning.',
       limits: [
         'It knows no class but its own: of any other tissue, and of what is no tissue, it names one of them.',
         'Its probabilities are not calibrated.',

@@ -9,13 +9,14 @@ export async function pretrainedExport(run: FinishedRun): Promise<Exported> {
   await requireUnchanged(run, 'backbone.safetensors');
   const experiment = experimentOf(run);
   const model = await encoderOf(run, experiment);
-  const { backbone, method, settings } = { ...model, ...experiment };
+  const { method, settings } = experiment;
+  const { name, featureSize } = model.backbone;
   return {
     ...{ experiment, model },
     words: {
       tags: ['feature-extraction'],
-      title: `${backbone.name}, pretrained with ${method.name}`,
-      about: `Features of patches of pathology slides: ${backbone.featureSize} numbers for an image.`,
+      title: `${name}, pretrained with ${method.name}`,
+      about: `Features of patches of pathology slides: ${featureSize} numbers for an image.`,
       made: [],
       firstWeights: initialFilesOf(run.weights),
       trainings: weightsHistory(settings.init ?? 'random', projectRoot),

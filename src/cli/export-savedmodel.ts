@@ -13,7 +13,11 @@ export const savedModelForm: ExportForm = {
   loading(model, folder) {
     const { size } = model.view;
     const name = outputOf(model);
-    const shape = isSegmenter(model) ? `[batch, ${size}, ${size}, classes]` : model.fineTuned ? '[batch, classes]' : '[batch, features]';
+    const shape = isSegmenter(model)
+      ? `[batch, ${size}, ${size}, classes]`
+      : model.fineTuned
+        ? '[batch, classes]'
+        : '[batch, features]';
     return `import tensorflow as tf
 
 infer = tf.saved_model.load('${folder}').signatures['serving_default']

@@ -133,7 +133,11 @@ ${words.measured}
 ${table(
   ['number', 'value', '95 % interval', 'of what'],
   metrics.map(({ name, value, interval, unit = '', about = '' }) => [
-    ...[name, `${value} ${unit}`.trim(), interval ? `${interval.map((end) => end.toFixed(2)).join(' to ')} ${unit}` : ''],
+    ...[
+      name,
+      `${value} ${unit}`.trim(),
+      interval ? `${interval.map((end) => end.toFixed(2)).join(' to ')} ${unit}` : '',
+    ],
     about,
   ]),
 )}
@@ -160,7 +164,9 @@ const unknown = 'not known';
 
 /** Each dataset once. */
 function dataOf(trainings: readonly (PastTraining | null)[]): DataFacts[] {
-  const all = trainings.flatMap((past) => (past?.data ?? [{ name: 'data that are not known' }]) as unknown as DataFacts[]);
+  const all = trainings.flatMap(
+    (past) => (past?.data ?? [{ name: 'data that are not known' }]) as unknown as DataFacts[],
+  );
   return [...new Map(all.map((each) => [each.name, each])).values()];
 }
 

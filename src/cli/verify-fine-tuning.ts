@@ -13,7 +13,15 @@ import {
   resultsOfKeptModel,
 } from '../experiments/index.js';
 import { fineTuningMetrics } from '../report/index.js';
-import { dataFindings, type Finding, metricFindings, notChecked, numbersFinding, tolerance, toleranceOf } from './finding.js';
+import {
+  dataFindings,
+  type Finding,
+  metricFindings,
+  notChecked,
+  numbersFinding,
+  tolerance,
+  toleranceOf,
+} from './finding.js';
 import { type FinishedRun, fineTuningOf } from './finished-run.js';
 
 /** Of metrics that are computed again from the same predictions, percentage points. */

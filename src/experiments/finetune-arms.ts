@@ -8,6 +8,7 @@ import { initialWeights } from '../pretrain/index.js';
 import { listRuns, type Provenance } from '../runs/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { FineTuneData } from './finetune-data.js';
+import type { ArmStart, PastTraining } from './finetune-run.js';
 import {
   isPretraining,
   type PretrainParameters,
@@ -15,23 +16,7 @@ import {
   pretrainingNotebooks,
   splitName,
 } from './pretrain.js';
-import { type PastTraining, weightsHistory, weightWords } from './weights-history.js';
-
-/** Where the weights of an arm's trainings come from: a pretraining run, a file, or nowhere. */
-export interface ArmStart {
-  /** See `initialWeights`. */
-  init: string;
-  /** Of a pretraining run. */
-  pretrainingSeed?: number;
-  /** The names of the datasets that it was trained on before, or words that say it is not known; empty for random weights. */
-  pretrainedOn: readonly string[];
-  /** Those of them whose labels it has learned. */
-  labelsOf: readonly string[];
-  /** All of them, from the last back; null is one that is not known. */
-  trainings: readonly (PastTraining | null)[];
-  /** SHA-256 of its files, by name; none of random weights. */
-  files: Readonly<Record<string, string>>;
-}
+import { weightsHistory, weightWords } from './weights-history.js';
 
 /** Fine-tunings that begin with weights of one kind. */
 export interface Arm {

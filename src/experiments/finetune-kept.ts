@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { disposeTensors, readSafetensors } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
@@ -6,18 +5,10 @@ import type { FineTuneExperiment } from './finetune.js';
 import type { FineTuneData } from './finetune-data.js';
 import { modelFolder, readModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
-import type { FineTuneRun } from './finetune-runs.js';
-
-/** Where a run lists its fine-tunings. */
-export const fineTuningsFile = 'fine-tunings.json';
+import type { FineTuneRun } from './finetune-run.js';
 
 /** Where a run keeps the predictions of a fine-tuning. */
 export const predictionsFile = ({ name }: Pick<FineTuneRun, 'name'>) => `predictions/${name}.safetensors`;
-
-/** The fine-tunings of a run, from its folder, with where each began. */
-export function keptFineTunings(folder: string): FineTuneRun[] {
-  return JSON.parse(readFileSync(join(folder, fineTuningsFile), 'utf8')) as FineTuneRun[];
-}
 
 /** What the kept predictions of a fine-tuning are worth. */
 export async function keptResults<Results extends PatientResults>(

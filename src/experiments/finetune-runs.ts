@@ -9,23 +9,13 @@ import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import type { FineTuneExperiment } from './finetune.js';
-import { type Arm, type ArmStart, fileName } from './finetune-arms.js';
+import { type Arm, fileName } from './finetune-arms.js';
 import { type FineTuneData, patchesInOrder, trainingPatches } from './finetune-data.js';
-import { fineTuningsFile, predictionsFile } from './finetune-kept.js';
+import { predictionsFile } from './finetune-kept.js';
 import { modelFolder, saveModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
+import { type FineTuneRun, fineTuningsFile } from './finetune-run.js';
 import { validationMonitor } from './finetune-validation.js';
-
-/** One fine-tuning of an experiment. */
-export interface FineTuneRun {
-  arm: string;
-  /** Names its files. */
-  name: string;
-  start: ArmStart;
-  /** From 0. */
-  fold: number;
-  seed: number;
-}
 
 export interface FineTuneRuns<Results extends PatientResults> {
   /** By arm, for `compareArms`: a fold and a seed together are a fine-tuning seed. */

@@ -13,7 +13,7 @@ export {
   fineTuneExperiment,
   isFineTuning,
 } from './finetune.js';
-export { type Arm, type ArmStart, fileName, fineTuningArms, type SkippedArm } from './finetune-arms.js';
+export { type Arm, fileName, fineTuningArms, type SkippedArm } from './finetune-arms.js';
 export { compareFineTunings, comparisonFamily } from './finetune-comparison.js';
 export {
   type FineTuneData,
@@ -22,12 +22,12 @@ export {
   patchesInOrder,
   trainingPatches,
 } from './finetune-data.js';
-export { keptFineTunings, keptResults, resultsOfKeptModel } from './finetune-kept.js';
-export { type KeptModel, modelFolder, readModel } from './finetune-model.js';
+export { keptResults, resultsOfKeptModel } from './finetune-kept.js';
+export { modelFolder, readModel } from './finetune-model.js';
 export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
+export { type ArmStart, type FineTuneRun, keptFineTunings, type PastTraining } from './finetune-run.js';
 export {
   type FineTuneEvent,
-  type FineTuneRun,
   type FineTuneRuns,
   fineTuneRuns,
   keepsModel,
@@ -48,4 +48,4 @@ export {
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export { smallViews } from './small-scale.js';
-export { type PastTraining, weightsHistory } from './weights-history.js';
+export { weightsHistory } from './weights-history.js';

@@ -2,20 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import type { Provenance } from '../runs/index.js';
 import { isFineTuning } from './finetune.js';
-import { keptFineTunings } from './finetune-kept.js';
 import { modelFolder } from './finetune-model.js';
+import { keptFineTunings, type PastTraining } from './finetune-run.js';
 import { pretrainingNotebooks } from './pretrain.js';
 
 /** First weights that are a word, not a path, and how pages call them. */
 export const weightWords: Readonly<Record<string, string>> = { random: 'random', imagenet: 'ImageNet', coco: 'COCO' };
-
-/** A training that weights have been through. */
-export interface PastTraining extends Pick<Provenance, 'data' | 'splits'> {
-  /** Whether it used labels. */
-  supervised: boolean;
-  /** The run that it was; none of published weights. */
-  run?: Pick<Provenance, 'notebook' | 'scale' | 'runHash'>;
-}
 
 /**
  * The trainings that weights have been through: that of the run in whose folder they are, and those of the weights that it

@@ -60,7 +60,7 @@ describe('pathlab export of a fine-tuning run', () => {
       "timm.create_model('resnet18', num_classes=3, drop_rate=0.4)",
       '- 1: tumor',
       '| arm | SimCLR |',
-      '| protocol | 2 folds of the training patients, 1 seeds; this model: fold 1, the first seed |',
+      '| protocol | folds: 2, seeds: 1; this model is of the first fold and seed |',
       '| early stopping | none: the last step |',
       '| orientations averaged at test time | flips |',
       `| first weights | net.pth (SHA-256 ${'f'.repeat(64)}) |`,
@@ -69,7 +69,7 @@ describe('pathlab export of a fine-tuning run', () => {
       `| 3 | 20-finetune-ptcga200, smoke scale | yes | slides | ${'e'.repeat(64)} |`,
       '| slides of before |  | CC-BY-4.0 |  | ccc',
       '| accuracy, SimCLR | 62.5 % | 50.00 to 70.00 % | test patches |',
-      'data that are not known, not known; slides of before, CC-BY-4.0; slides, CC0-1.0',
+      'slides, CC0-1.0; slides of before, CC-BY-4.0; data that are not known, not known',
       'smoke scale',
       'on synthetic tissue',
       'they may have seen the test patients',
@@ -82,11 +82,17 @@ describe('pathlab export of a fine-tuning run', () => {
     const out = join(folder, 'none');
     const asked = /--arm takes one of the run's arms, which: "random", "SimCLR"/;
     await expect(exportRun([two, '--to', 'timm', '--out', out])).rejects.toThrow(asked);
-    await expect(exportRun([two, '--arm', 'BYOL', '--to', 'timm', '--out', out])).rejects.toThrow(/not "BYOL": "random"/);
+    await expect(exportRun([two, '--arm', 'BYOL', '--to', 'timm', '--out', out])).rejects.toThrow(
+      /not "BYOL": "random"/,
+    );
   });
 
   it.each([
-    ['vit_small_patch16_224', { 'head.weight': [3, 384], 'head.bias': [3] }, { dynamic_img_size: true, drop_rate: 0.4 }],
+    [
+      'vit_small_patch16_224',
+      { 'head.weight': [3, 384], 'head.bias': [3] },
+      { dynamic_img_size: true, drop_rate: 0.4 },
+    ],
     ['resnetv2_50x1_bit', { 'head.fc.weight': [3, 2048, 1, 1], 'head.fc.bias': [3] }, { drop_rate: 0.4 }],
     ['efficientnet_lite0', { 'classifier.weight': [3, 1280], 'classifier.bias': [3] }, { drop_rate: 0.4 }],
   ])('names the classifier of %s as timm does', async (name, classifierShapes, options) => {
@@ -105,9 +111,11 @@ describe('pathlab export of a fine-tuning run', () => {
     await exportRun([dilated, '--to', 'torchvision', '--out', join(folder, 'fcn')]);
     const names = Object.keys(await shapes(join(folder, 'fcn', 'model.safetensors')));
     expect(names).toContain('backbone.conv1.weight');
-    expect(names.filter((name) => name.startsWith('classifier')).sort()).toEqual([
-      ...['0.weight', '1.bias', '1.running_mean', '1.running_var', '1.weight', '4.bias', '4.weight'],
-    ].map((name) => `classifier.${name}`));
+    expect(names.filter((name) => name.startsWith('classifier')).sort()).toEqual(
+      [...['0.weight', '1.bias', '1.running_mean', '1.running_var', '1.weight', '4.bias', '4.weight']].map(
+        (name) => `classifier.${name}`,
+      ),
+    );
     expect(names.every((name) => /^(backbone|classifier)\./.test(name))).toBe(true);
     expect(card('fcn')).toContain('torchvision.models.segmentation.fcn_resnet50(weights_backbone=None, num_classes=3)');
     expect(card('fcn')).toContain('Probabilities of 3 classes for each pixel of a patch');

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
+import { key } from '../../src/base/index.js';
 import { exportRun } from '../../src/cli/export.js';
 import { randomNormal, type Tensor, tf } from '../../src/engine/index.js';
-import { key } from '../../src/base/index.js';
 import { type FineTuneNotebook, fineTuneExperiment, modelFolder, readModel } from '../../src/experiments/index.js';
 import { untrainedRun } from './fine-tuned-runs.js';
 

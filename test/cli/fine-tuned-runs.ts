@@ -1,4 +1,5 @@
 import { key } from '../../src/base/index.js';
+import { saveModel } from '../../src/experiments/finetune-model.js';
 import {
   compareFineTunings,
   type FineTuneNotebook,
@@ -9,7 +10,6 @@ import {
   modelFolder,
   runFineTunings,
 } from '../../src/experiments/index.js';
-import { saveModel } from '../../src/experiments/finetune-model.js';
 import { pretrainedEncoder } from '../../src/pretrain/index.js';
 import { fineTuningFacts } from '../../src/report/index.js';
 import { openRun } from '../../src/runs/index.js';
@@ -41,13 +41,20 @@ export async function untrainedRun(
     ...{ arm, name: `${arm}-fold-1-seed-1`, fold: 0, seed: 1 },
     start: {
       ...{ init: arm, pretrainedOn: [], labelsOf: [], files: { 'net.pth': 'f'.repeat(64) } },
-      trainings: [{ ...past, supervised: false, run: { notebook: '11-pretrain-simclr', scale: 'demo', runHash: 'past' } }, null],
+      trainings: [
+        { ...past, supervised: false, run: { notebook: '11-pretrain-simclr', scale: 'demo', runHash: 'past' } },
+        null,
+      ],
     },
   }));
   await run.write('fine-tunings.json', runs);
   for (const each of runs) {
     const pixels = method.masks ? new Float64Array(classNames.length).fill(1) : undefined;
-    const model = method.initialize(key(1).fold(each.arm), { classNames, labels: Int32Array.from(classNames.keys()), pixels });
+    const model = method.initialize(key(1).fold(each.arm), {
+      classNames,
+      labels: Int32Array.from(classNames.keys()),
+      pixels,
+    });
     const encoder = pretrainedEncoder(method, experiment, method.encoder(model));
     const facts = { arm: each.arm, run: run.identity.hash, classNames, imageSize: 64 };
     await saveModel(modelFolder(run, each), { method, model, encoder }, facts);
@@ -62,4 +69,3 @@ export async function untrainedRun(
   });
   return run.folder;
 }
-

@@ -25,12 +25,23 @@ beforeAll(async () => {
   await writeSafetensors(init, stored);
   disposeTensors(stored, model.parameters, model.state);
   shards = await patientShards(join(folder, 'shards'), 12);
-  const parameters = { scale: 'smoke', data: shards, init: `random,${init}`, batchSize: 4, steps: 2, folds: 2, seed: 1 } as const;
+  const parameters = {
+    scale: 'smoke',
+    data: shards,
+    init: `random,${init}`,
+    batchSize: 4,
+    steps: 2,
+    folds: 2,
+    seed: 1,
+  } as const;
   run = await fineTunedRun('20-finetune-ptcga200', parameters, join(folder, 'run'));
 }, 120_000);
 
 /** The run, changed. */
-async function changed(name: string, change: (path: (file: string) => string) => void | Promise<void>): Promise<string> {
+async function changed(
+  name: string,
+  change: (path: (file: string) => string) => void | Promise<void>,
+): Promise<string> {
   const copy = join(folder, name);
   cpSync(run, copy, { recursive: true });
   await change((file) => join(copy, file));
@@ -41,10 +52,10 @@ describe('pathlab verify of a fine-tuning run', () => {
   it('computes the metrics of all arms again, and those of each kept model', async () => {
     expect(await verify([run]), lines('FAILED').join('\n')).toBe(0);
     for (const arm of ['random', 'mine']) {
-      expect(lines(`ok      accuracy, ${arm}: `)).toEqual([expect.stringMatching(/ %, reproduced$/)]);
+      expect(lines(`ok      Accuracy, ${arm}: `)).toEqual([expect.stringMatching(/ %, reproduced$/)]);
       const of = `ok      model of ${arm}-fold-1-seed-1: `;
       expect(lines(of)).toHaveLength(5);
-      expect(lines(`${of}accuracy: `)).toEqual([expect.stringMatching(/^[^,]*: [\d.]+ %, reproduced$/)]);
+      expect(lines(`${of}Accuracy: `)).toEqual([expect.stringMatching(/^[^,]*: [\d.]+ %, reproduced$/)]);
     }
     expect(lines('ok      patches of small: unchanged')).toHaveLength(1);
     expect(lines('ok      split: unchanged')).toHaveLength(1);
@@ -55,7 +66,9 @@ describe('pathlab verify of a fine-tuning run', () => {
     expect(await verify([copy])).toBe(2);
     expect(lines('FAILED')).toEqual([
       'FAILED  predictions/mine-fold-2-seed-1.safetensors: missing',
-      expect.stringMatching(/^FAILED {2}predictions of mine-fold-2-seed-1: not checked: .*mine-fold-2-seed-1.safetensors/),
+      expect.stringMatching(
+        /^FAILED {2}predictions of mine-fold-2-seed-1: not checked: .*mine-fold-2-seed-1.safetensors/,
+      ),
       'FAILED  metrics: not computed again: predictions are missing or damaged',
     ]);
     expect(lines('ok      model of mine')).toHaveLength(5);
@@ -76,7 +89,7 @@ describe('pathlab verify of a fine-tuning run', () => {
     const [metrics, changedHead, accuracy, ...models] = lines('FAILED');
     expect(metrics).toBe('FAILED  metrics.json: changed since the run');
     expect(changedHead).toBe(`FAILED  ${head}: changed since the run`);
-    expect(accuracy).toMatch(/^FAILED {2}accuracy, random: .* but the run has /);
+    expect(accuracy).toMatch(/^FAILED {2}Accuracy, random: .* but the run has /);
     expect(models.length).toBeGreaterThan(0);
     for (const model of models) expect(model).toMatch(/^FAILED {2}model of mine-fold-1-seed-1: .* but the run has /);
   }, 60_000);
@@ -105,7 +118,7 @@ describe('pathlab verify of a fine-tuning run', () => {
   }, 60_000);
 
   it('says when the data are other ones', async () => {
-    const other = await patientShards(join(folder, 'other'), 8);
+    const other = await patientShards(join(folder, 'other'), 16);
     const copy = await changed('data', (file) => {
       const parameters = JSON.parse(readFileSync(file('parameters.json'), 'utf8'));
       writeFileSync(file('parameters.json'), JSON.stringify({ ...parameters, data: other }));
