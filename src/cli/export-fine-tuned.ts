@@ -37,7 +37,7 @@ export async function fineTunedExport(run: FinishedRun, arm: string | undefined)
     },
     words: {
       tags: [task.masks ? 'image-segmentation' : 'image-classification'],
-      title: `${backbone.name}, fine-tuned on ${run.data.map(({ name }) => name).join(', ')} after ${chosen.arm}`,
+      title: `${backbone.name}, fine-tuned on ${run.data.map(({ name }) => name).join(', ')} (arm ${chosen.arm})`,
       about: `Probabilities of ${classNames.length} classes for ${task.masks ? 'each pixel of ' : ''}a patch of a pathology slide.`,
       made: [
         ['arm', chosen.arm],

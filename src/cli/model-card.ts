@@ -110,7 +110,7 @@ ${table(
 
 What the weights went through, from the first training to this one.
 
-${table(['', 'training', 'labels', 'data', 'split', 'run'], trainingRows(trainings))}
+${table(['', 'training', 'with labels', 'data', 'SHA-256 of the split', 'run'], trainingRows(trainings))}
 
 ## Data
 

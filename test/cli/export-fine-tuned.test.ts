@@ -56,7 +56,7 @@ describe('pathlab export of a fine-tuning run', { timeout: 60_000 }, () => {
 
   it('has a card with protocol, classes, earlier trainings, metrics with intervals, and limits', () => {
     for (const said of [
-      '# resnet18, fine-tuned on slides after SimCLR',
+      '# resnet18, fine-tuned on slides (arm SimCLR)',
       "timm.create_model('resnet18', num_classes=3, drop_rate=0.4)",
       '- 1: tumor',
       '| arm | SimCLR |',
