@@ -1,15 +1,19 @@
-// npm run campaign -- weights-exchange: weights go out to timm and torchvision, whose strict load_state_dict takes them, and
-// come back bit for bit; and EfficientNet-Lite0 with the weights that a package ships, trained on ImageNet, gives what timm's
+// npm run campaign -- weights-exchange: backbones and fine-tuned networks go out to timm and torchvision, are loaded there as
+// their model cards say, with strict load_state_dict, give the same features or logits, and come back bit for bit; and EfficientNet-Lite0 with the weights that a package ships, trained on ImageNet, gives what timm's
 // gives. What it sees in images says which normalization the weights expect.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { segmentationViews, supervisedViews } from '../dist/augment/index.js';
 import { key } from '../dist/base/index.js';
-import { writeTimmFolder, writeWeights } from '../dist/cli/export.js';
+import { timmForm } from '../dist/cli/export-timm.js';
+import { torchvisionForm } from '../dist/cli/export-torchvision.js';
 import { disposeTensors, readAll, tf } from '../dist/engine/index.js';
+import { segmentation } from '../dist/finetune/index.js';
 import { backbone, backboneNames, loadWeights, openWeights, publishedWeights, toTorch } from '../dist/models/index.js';
+import { supervised } from '../dist/pretrain/index.js';
 import { writeCampaignResult } from './campaign-result.mjs';
 import { peerPython } from './peer-environment.mjs';
 
@@ -51,44 +55,80 @@ function hashImages(size) {
 /** The large ones say nothing that the small ones of their family do not. */
 const left = new Set(['vit_large_patch16_224']);
 const inTorchvision = ['resnet18', 'resnet50', 'inception_v3'];
-const networks = backboneNames
-  .filter((name) => !left.has(name))
-  .flatMap((own) => {
-    const { timm, inputSize } = backbone(own);
-    const size = own.startsWith('vit') ? inputSize : 96;
-    return [
-      { own, library: 'timm', theirs: timm, size },
-      ...(inTorchvision.includes(own) ? [{ own, library: 'torchvision', theirs: own, size }] : []),
-    ].map((network) => ({ ...network, name: `${network.library}-${own}` }));
-  });
+const forms = { timm: timmForm, torchvision: torchvisionForm };
+const classNames = ['normal', 'benign', 'malignant'];
+/** One of each family, whose classifiers have different names. */
+const classified = ['resnet18', 'inception_v3', 'resnetv2_50x1_bit', 'efficientnet_lite0', 'vit_small_patch16_224'];
+const networks = [
+  ...backboneNames.filter((name) => !left.has(name)).map((own) => ({ own })),
+  ...classified.map((own) => ({ own, head: 'classifier' })),
+].flatMap(({ own, head }) =>
+  Object.keys(forms)
+    .filter((library) => library === 'timm' || inTorchvision.includes(own))
+    .map((library) => ({ own, head, library })),
+);
+for (const head of ['fcn', 'deeplabv3']) networks.push({ own: 'resnet50_dilated', head, library: 'torchvision' });
+
+function methodOf(network, head, size) {
+  if (head === 'classifier') {
+    const settings = { dropout: 0.4, labelSmoothing: 0, weighted: false };
+    return supervised({ backbone: network, views: supervisedViews(size), ...settings });
+  }
+  return segmentation({ backbone: network, head, views: segmentationViews(size), loss: 'both', weighted: true });
+}
+
+function modelOf({ own, head, size }) {
+  const network = backbone(own);
+  const from = key('weights-exchange').fold(own);
+  const view = { size, crop: 1, colors: network.colors };
+  if (!head) return { backbone: network, model: network.initialize(from), view };
+  const method = methodOf(network, head, size);
+  const model = method.initialize(from, { classNames, labels: new Int32Array([0, 1, 2]), pixels: [1, 2, 3] });
+  return { backbone: network, model: method.encoder(model), view, fineTuned: { method, model, classNames } };
+}
 
 const rows = [];
 const expected = [];
-for (const { own, library, name, size } of networks) {
-  const network = backbone(own);
-  const model = network.initialize(key('weights-exchange').fold(own));
-  mkdirSync(join(folder, name));
-  const encoder = { backbone: network, model, view: { size, crop: 1, colors: network.colors } };
-  if (library === 'timm') await writeTimmFolder(encoder, join(folder, name), 'campaign');
-  else await writeWeights(encoder, join(folder, name), 'campaign');
-  const features = tf.tidy(() =>
-    network.apply(model, hashImages(size), { training: false }).features.dataSync().slice(),
-  );
-  expected.push({ features, weights: bytesOf(toTorch(model)) });
-  disposeTensors(model.parameters, model.state);
+for (const network of networks) {
+  const { own, head, library } = network;
+  network.size = own.startsWith('vit') ? backbone(own).inputSize : 96;
+  network.name = [library, own, head].filter(Boolean).join('-');
+  const exported = modelOf(network);
+  const { backbone: of, model, fineTuned } = exported;
+  mkdirSync(join(folder, network.name));
+  await forms[library].write(exported, join(folder, network.name), { batch: 1, run: 'campaign' });
+  network.loading = forms[library].loading(exported, join(folder, network.name));
+  const outputs = tf.tidy(() => {
+    const images = hashImages(network.size);
+    const computed = fineTuned
+      ? fineTuned.method.predict(fineTuned.model, images)
+      : of.apply(model, images, { training: false }).features;
+    // PyTorch has the channels before the places.
+    return (computed.rank === 4 ? computed.transpose([0, 3, 1, 2]) : computed).dataSync().slice();
+  });
+  const classifier =
+    head === 'classifier' ? ['weight', 'bias'].map((part) => fineTuned.model.parameters[`head.${part}`]) : [];
+  expected.push({ outputs, weights: bytesOf(toTorch(model)), classifier: classifier.map(bytesOfTensor) });
+  const { parameters, state } = fineTuned?.model ?? model;
+  disposeTensors(parameters, state);
 }
 writeFileSync(join(folder, 'networks.json'), JSON.stringify(networks));
 const answers = peer('take', folder).map((line) => JSON.parse(line));
-for (const [place, { own, library, name }] of networks.entries()) {
-  const difference = relativeError(expected[place].features, answers[place].features);
-  const { model } = await loadWeights(backbone(own), join(folder, `${name}.pth`));
-  const back = bytesOf(toTorch(model));
-  const same = Object.entries(expected[place].weights).every(([tensor, bytes]) => back[tensor]?.equals(bytes));
-  disposeTensors(model.parameters, model.state);
-  const row = { network: own, library, difference, backBitForBit: same, localDirectory: answers[place].local };
+for (const [place, { own, head, library, name }] of networks.entries()) {
+  const { outputs, weights, classifier } = expected[place];
+  const difference = relativeError(outputs, answers[place].outputs);
+  const options =
+    head === 'classifier' ? { classes: classNames.length } : head ? { mayBeLeftOver: ['classifier.'] } : {};
+  const loaded = await loadWeights(backbone(own), join(folder, `${name}.pth`), options);
+  const back = bytesOf(toTorch(loaded.model));
+  const same =
+    Object.entries(weights).every(([tensor, bytes]) => back[tensor]?.equals(bytes)) &&
+    classifier.every((bytes, part) => bytesOfTensor(loaded.classifier[['weight', 'bias'][part]]).equals(bytes));
+  disposeTensors(loaded.model.parameters, loaded.model.state, loaded.classifier ?? {});
+  const row = { network: own, head, library, difference, backBitForBit: same, localDirectory: answers[place].local };
   rows.push({ ...row, holds: difference < bound && same && (row.localDirectory ?? 0) === 0 });
   console.log(
-    `${library.padEnd(12)}${own.padEnd(24)} differs by ${difference.toExponential(1)}, comes back ${same ? 'the same' : 'CHANGED'}`,
+    `${library.padEnd(12)}${[own, head].filter(Boolean).join(', ').padEnd(34)} differs by ${difference.toExponential(1)}, comes back ${same ? 'the same' : 'CHANGED'}`,
   );
 }
 
@@ -138,7 +178,11 @@ console.log(`weights-exchange: value ${held} of ${all.length} comparisons hold`)
 process.exitCode = held === all.length ? 0 : 1;
 
 function bytesOf(tensors) {
-  const bytes = Object.entries(tensors).map(([name, tensor]) => [name, Buffer.from(tensor.dataSync().buffer.slice(0))]);
+  const bytes = Object.entries(tensors).map(([name, tensor]) => [name, bytesOfTensor(tensor)]);
   disposeTensors(tensors);
   return Object.fromEntries(bytes);
+}
+
+function bytesOfTensor(tensor) {
+  return Buffer.from(tensor.dataSync().buffer.slice(0));
 }

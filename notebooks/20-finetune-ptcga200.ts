@@ -152,7 +152,8 @@ await lab.showLearningCurves(learning, {
 // ## Saved files
 //
 // Results as CSV and LaTeX, predictions of each fine-tuning, and the model of each arm's first fold and seed in safetensors: the
-// backbone with timm's names, and the classifier. Their provenance:
+// backbone with timm's names, and the classifier. `npx --no-install pathlab export RUN --arm NAME --to timm --out FOLDER` exports one with
+// its model card. Their provenance:
 
 // %%
 const facts = await lab.fineTuningFacts(run, experiment, patches, { ...fineTuned, arms, comparison });

@@ -141,7 +141,8 @@ await lab.segmentTestSlide(run, experiment, patches, best);
 // ## Saved files
 //
 // Results as CSV and LaTeX, counts of each fine-tuning, and the model of each arm's first fold and seed in safetensors: the
-// backbone with timm's names, and the head. Their provenance:
+// backbone with timm's names, and the head. `npx --no-install pathlab export RUN --arm NAME --to savedmodel --out FOLDER` exports one with
+// its model card. Their provenance:
 
 // %%
 const facts = await lab.fineTuningFacts(run, experiment, patches, { ...fineTuned, arms, comparison });

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +13,7 @@ from pathlib import Path
 import numpy as np
 import timm
 import torch
-import torchvision
 from PIL import Image
-from safetensors.torch import load_file
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 HERE = Path(__file__).parent
@@ -26,22 +25,21 @@ from hash_uniform import hash_uniform  # noqa: E402
 @torch.inference_mode()
 def take(folder: Path) -> None:
     for place, network in enumerate(json.loads((folder / "networks.json").read_text())):
-        weights = load_file(folder / network["name"] / "model.safetensors")
-        if network["library"] == "timm":
-            config = json.loads((folder / network["name"] / "config.json").read_text())
-            model = timm.create_model(network["theirs"], num_classes=0, **config.get("model_args", {}))
-        else:
-            options = {"aux_logits": False, "init_weights": False} if network["theirs"] == "inception_v3" else {}
-            model = getattr(torchvision.models, network["theirs"])(**options)
-            model.fc = torch.nn.Identity()
-        model.load_state_dict(weights)
+        os.chdir(folder / network["name"])
+        names = {}
+        exec(network["loading"], names)  # the model card's code
+        model = names["model"]
         size = network["size"]
         images = torch.from_numpy(hash_uniform(0, (2, size, size, 3))).permute(0, 3, 1, 2)
-        features = model.eval()(images)
-        answer = {"features": features.flatten().tolist()}
+
+        def outputs(model):
+            computed = model(images)
+            return computed["out"] if isinstance(computed, dict) else computed
+
+        answer = {"outputs": outputs(model).flatten().tolist()}
         if network["library"] == "timm":
             local = timm.create_model(f"local-dir:{folder / network['name']}", pretrained=True).eval()
-            answer["local"] = (local(images) - features).abs().max().item()
+            answer["local"] = (outputs(local) - outputs(model)).abs().max().item()
         back = folder / f"{network['name']}.pth"
         torch.save({"state_dict": model.state_dict()}, back, _use_new_zipfile_serialization=place % 2 == 0)
         print(json.dumps(answer), flush=True)

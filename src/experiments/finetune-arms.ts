@@ -8,6 +8,7 @@ import { initialWeights } from '../pretrain/index.js';
 import { listRuns, type Provenance } from '../runs/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { FineTuneData } from './finetune-data.js';
+import type { ArmStart, PastTraining } from './finetune-run.js';
 import {
   isPretraining,
   type PretrainParameters,
@@ -15,21 +16,7 @@ import {
   pretrainingNotebooks,
   splitName,
 } from './pretrain.js';
-import { type PastTraining, weightsHistory, weightWords } from './weights-history.js';
-
-/** Where the weights of an arm's trainings come from: a pretraining run, a file, or nowhere. */
-export interface ArmStart {
-  /** See `initialWeights`. */
-  init: string;
-  /** Of a pretraining run. */
-  pretrainingSeed?: number;
-  /** The names of the datasets that it was trained on before, or words that say it is not known; empty for random weights. */
-  pretrainedOn: readonly string[];
-  /** Those of them whose labels it has learned. */
-  labelsOf: readonly string[];
-  /** SHA-256 of its files, by name; none of random weights. */
-  files: Readonly<Record<string, string>>;
-}
+import { weightsHistory, weightWords } from './weights-history.js';
 
 /** Fine-tunings that begin with weights of one kind. */
 export interface Arm {
@@ -241,14 +228,15 @@ async function startOf(
   try {
     const weights = await initialWeights(init, backbone);
     if (weights) disposeTensors(weights.model.parameters, weights.model.state);
-    const history = weightsHistory(placeOf(candidate), root);
+    const trainings = weightsHistory(placeOf(candidate), root);
     const namesOf = (past: PastTraining) => past.data.map(({ name }) => name as string);
     const unknown = `unknown: may have seen the test ${testUnits(split)}`;
     return {
       init,
       files: weights?.files ?? {},
-      pretrainedOn: [...new Set(history.flatMap((past) => (past ? namesOf(past) : [unknown])))],
-      labelsOf: [...new Set(history.flatMap((past) => (past?.supervised ? namesOf(past) : [])))],
+      trainings,
+      pretrainedOn: [...new Set(trainings.flatMap((past) => (past ? namesOf(past) : [unknown])))],
+      labelsOf: [...new Set(trainings.flatMap((past) => (past?.supervised ? namesOf(past) : [])))],
       ...(run && { pretrainingSeed: Number(run.seed) }),
     };
   } catch (error) {

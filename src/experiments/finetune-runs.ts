@@ -3,28 +3,19 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/index.js';
 import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
-import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
+import type { Run as ArmRun, EvaluationView, PatientResults } from '../evaluate/index.js';
 import { fineTune } from '../finetune/index.js';
 import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import type { FineTuneExperiment } from './finetune.js';
-import { type Arm, type ArmStart, fileName } from './finetune-arms.js';
+import { type Arm, fileName } from './finetune-arms.js';
 import { type FineTuneData, fineTuningSeeds, patchesInOrder, trainingPatches } from './finetune-data.js';
+import { predictionsFile } from './finetune-kept.js';
 import { modelFolder, saveModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
+import { type FineTuneRun, fineTuningsFile } from './finetune-run.js';
 import { validationMonitor } from './finetune-validation.js';
-
-/** One fine-tuning of an experiment. */
-export interface FineTuneRun {
-  arm: string;
-  /** Names its files. */
-  name: string;
-  start: ArmStart;
-  /** From 0. */
-  fold: number;
-  seed: number;
-}
 
 export interface FineTuneRuns<Results extends PatientResults> {
   /** By arm, for `compareArms`: a fold and a seed together are a fine-tuning seed. */
@@ -70,15 +61,15 @@ export async function runFineTunings<Results extends PatientResults>(
     signal,
   }: { run: Run; onEvent?: (run: FineTuneRun, event: FineTuneEvent) => void | Promise<void>; signal?: AbortSignal },
 ): Promise<FineTuneRuns<Results>> {
-  const { task, method, settings, testTime } = experiment;
+  const { task } = experiment;
   const planned = fineTuneRuns(experiment, arms);
   const names = planned.map(({ name }) => name);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined) throw new RangeError(`two arms have files of the name ${twice}: rename one`);
-  const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
+  await run.write(fineTuningsFile, planned);
   const { by: unit, test } = data;
-  const predictor = task.predictor({ method, view, testTime, unit });
-  const validator = task.predictor({ method, view, testTime: 'none', unit });
+  const predictor = predictorOf(experiment, data);
+  const validator = predictorOf({ ...experiment, testTime: 'none' }, data);
   const shared = new SharedStep();
   const done: (FineTuneRun & { results: Results })[] = [];
   const context = { experiment, data, run, predictor, validator, shared, signal };
@@ -92,12 +83,46 @@ export async function runFineTunings<Results extends PatientResults>(
   } finally {
     for (const part of [predictor, validator, shared]) part.dispose();
   }
-  const byArm: Record<string, ArmRun<Results>[]> = {};
-  for (const { arm, start, fold, seed, results } of done) {
-    const fineTuningSeed = (seed - (settings.seed as number)) * experiment.folds + fold;
-    byArm[arm] = [...(byArm[arm] ?? []), { results, pretrainingSeed: start.pretrainingSeed, fineTuningSeed }];
+  return { arms: resultsByArm(experiment, done), runs: done };
+}
+
+/** Results of fine-tunings as `compareArms` takes them. */
+export function resultsByArm<Results extends PatientResults>(
+  { settings, folds }: FineTuneExperiment<Results>,
+  runs: FineTuneRuns<Results>['runs'],
+): FineTuneRuns<Results>['arms'] {
+  const arms: FineTuneRuns<Results>['arms'] = {};
+  for (const { arm, start, fold, seed, results } of runs) {
+    const fineTuningSeed = (seed - (settings.seed as number)) * folds + fold;
+    arms[arm] = [...(arms[arm] ?? []), { results, pretrainingSeed: start.pretrainingSeed, fineTuningSeed }];
   }
-  return { arms: byArm, runs: done };
+  return arms;
+}
+
+/** Whether a fine-tuning's model is kept: that of an arm's first fold and seed. */
+export function keepsModel<Results extends PatientResults>(
+  { settings }: FineTuneExperiment<Results>,
+  { fold, seed }: Pick<FineTuneRun, 'fold' | 'seed'>,
+): boolean {
+  return fold === 0 && seed === settings.seed;
+}
+
+/** Predicts test patches, as an experiment sees them. */
+export function predictorOf<Results extends PatientResults>(
+  experiment: FineTuneExperiment<Results>,
+  { by: unit, test }: Pick<FineTuneData, 'by' | 'test'>,
+): TaskPredictor {
+  const { task, method, testTime } = experiment;
+  return task.predictor({ method, view: predictedView(experiment, test.size), testTime, unit });
+}
+
+/** How test patches of a size, px, are seen: of segmentation as a whole. */
+export function predictedView<Results extends PatientResults>(
+  { task, method: { backbone, views }, settings }: FineTuneExperiment<Results>,
+  imageSize: number,
+): EvaluationView {
+  const { colors } = backbone;
+  return task.masks ? { size: imageSize, colors } : { size: views[0]!.size, crop: settings.evaluationCrop, colors };
 }
 
 interface Context<Results extends PatientResults> {
@@ -134,7 +159,7 @@ async function predictionsOf<Results extends PatientResults>(
     patches: canonicalJson([batches.identity, validation?.identity, data.test.identity]),
     unit: data.by,
   };
-  const path = run.file(`predictions/${name}.safetensors`);
+  const path = run.file(predictionsFile(each));
   const hash = sha256(canonicalJson(identity));
   const kept = await predictionsIn(path, hash);
   if (kept) {
@@ -165,8 +190,10 @@ async function predictionsOf<Results extends PatientResults>(
       throw new Error(`${start.init}: its files have changed since the arms were found`);
     }
     const predictions = await predictor.predict(model, data.test, { signal });
-    if (fold === 0 && seed === experiment.settings.seed) {
-      await saveModel(modelFolder(run, each), { method, model, encoder }, { arm: each.arm, run: run.identity.hash });
+    if (keepsModel(experiment, each)) {
+      const { dataset, size: imageSize } = data.test;
+      const facts = { arm: each.arm, run: run.identity.hash, classNames: dataset.classNames, imageSize };
+      await saveModel(modelFolder(run, each), { method, model, encoder }, facts);
     }
     await writeSafetensors(path, predictions, { identity: hash });
     await run.emit({ kind: 'fine-tuned', run: name, steps });

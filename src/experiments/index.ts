@@ -13,7 +13,7 @@ export {
   fineTuneExperiment,
   isFineTuning,
 } from './finetune.js';
-export { type Arm, type ArmStart, fileName, fineTuningArms, type SkippedArm } from './finetune-arms.js';
+export { type Arm, fileName, fineTuningArms, type SkippedArm } from './finetune-arms.js';
 export { compareFineTunings, comparisonFamily } from './finetune-comparison.js';
 export {
   type FineTuneData,
@@ -22,13 +22,18 @@ export {
   patchesInOrder,
   trainingPatches,
 } from './finetune-data.js';
+export { keptResults, resultsOfKeptModel } from './finetune-kept.js';
 export { modelFolder, readModel } from './finetune-model.js';
 export type { FineTunePage, FineTuneRecipe, FineTuneTask, TaskPredictor } from './finetune-recipe.js';
+export { type ArmStart, type FineTuneRun, keptFineTunings, type PastTraining } from './finetune-run.js';
 export {
   type FineTuneEvent,
-  type FineTuneRun,
   type FineTuneRuns,
   fineTuneRuns,
+  keepsModel,
+  predictedView,
+  predictorOf,
+  resultsByArm,
   runFineTunings,
   trainingFolder,
 } from './finetune-runs.js';
@@ -43,3 +48,4 @@ export {
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export { smallViews } from './small-scale.js';
+export { weightsHistory } from './weights-history.js';

@@ -1,44 +1,46 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { Provenance } from '../runs/index.js';
 import { isFineTuning } from './finetune.js';
+import { modelFolder } from './finetune-model.js';
+import { keptFineTunings, type PastTraining } from './finetune-run.js';
 import { pretrainingNotebooks } from './pretrain.js';
 
 /** First weights that are a word, not a path, and how pages call them. */
 export const weightWords: Readonly<Record<string, string>> = { random: 'random', imagenet: 'ImageNet', coco: 'COCO' };
-
-/** A training that weights have been through. */
-export interface PastTraining extends Pick<Provenance, 'data' | 'splits'> {
-  /** Whether it used labels. */
-  supervised: boolean;
-}
 
 /**
  * The trainings that weights have been through: that of the run in whose folder they are, and those of the weights that it
  * began with.
  *
  * @param init `random`, `imagenet`, `coco`, or a path; a relative one starts at `root`
- * @returns undefined stands for a past that is not known: of a file that is in no finished run, or of a fine-tuning with
- *   default arms
+ * @returns from the last training back; null stands for a past that is not known, of a file that is in no finished run
  */
-export function weightsHistory(init: string, root: string, seen = new Set<string>()): (PastTraining | undefined)[] {
+export function weightsHistory(init: string, root: string, seen = new Set<string>()): (PastTraining | null)[] {
   if (init === 'random') return [];
   if (Object.hasOwn(weightWords, init)) return [{ data: [{ name: weightWords[init] }], splits: {}, supervised: true }];
-  const run = runAround(resolve(root, init));
-  if (run === undefined) return [undefined];
+  const path = resolve(root, init);
+  const run = runAround(path);
+  if (run === undefined) return [null];
   if (seen.has(run)) return [];
   seen.add(run);
   const read = (name: string) => JSON.parse(readFileSync(join(run, name), 'utf8'));
-  const { notebook, data, splits } = read('provenance.json') as Provenance;
-  const { init: own } = read('parameters.json') as { init?: string };
+  const { notebook, scale, runHash, data, splits } = read('provenance.json') as Provenance;
   const isFineTuned = isFineTuning(notebook);
   const supervised =
     isFineTuned || pretrainingNotebooks().some((each) => each.notebook === notebook && each.supervised);
-  const starts = isFineTuned ? own?.split(',').map((each) => each.trim()) : [own ?? 'random'];
+  const starts = isFineTuned ? startsOf(run, path) : [(read('parameters.json') as { init?: string }).init ?? 'random'];
   return [
-    { data, splits, supervised },
-    ...(starts?.flatMap((start) => weightsHistory(start, root, seen)) ?? [undefined]),
+    { data, splits, supervised, run: { notebook, scale, runHash } },
+    ...starts.flatMap((start) => weightsHistory(start, root, seen)),
   ];
+}
+
+/** What a fine-tuned model began with; of a path that is in no model's folder, what any of the run's did. */
+function startsOf(run: string, path: string): string[] {
+  const all = keptFineTunings(run);
+  const own = all.filter((each) => `${path}${sep}`.startsWith(`${modelFolder({ folder: run }, each)}${sep}`));
+  return [...new Set((own.length > 0 ? own : all).map(({ start }) => start.init))];
 }
 
 /** The nearest folder of a finished run that has a path in it, or is it. */

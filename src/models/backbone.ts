@@ -29,6 +29,8 @@ export interface Backbone {
   timm?: string;
   /** What `timm.create_model` has to be given beside the name to make the same features. */
   timmOptions?: Readonly<Record<string, string | number | boolean>>;
+  /** What timm and torchvision call a classifier behind it. */
+  classifier?: string;
   initialize(key: Key): ModelTensors;
   /**
    * @param images `[batch, height, width, 3]`, normalized

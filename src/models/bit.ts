@@ -39,6 +39,7 @@ export function bit(): Backbone {
     colors: halfColors,
     source: 'Kolesnikov et al., 2020; arXiv 1912.11370',
     timm: 'resnetv2_50x1_bit',
+    classifier: 'head.fc',
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -91,6 +91,7 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
     colors: lite && tensorflow ? halfColors : imageNetColors,
     source: lite ? 'EfficientNet-Lite, after Tan and Le, 2019; arXiv 1905.11946' : 'Tan and Le, 2019; arXiv 1905.11946',
     timm,
+    classifier: 'classifier',
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -68,6 +68,7 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
     colors: halfColors,
     source: 'Szegedy et al., 2016; arXiv 1512.00567',
     timm: 'inception_v3',
+    classifier: 'fc',
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -58,6 +58,7 @@ export function resnet({ depth, width = 1, dilated = false }: ResnetOptions): Ba
     source: 'He et al., 2016; arXiv 1512.03385',
     ...(width === 1 && depth !== 10 ? { timm: `resnet${depth}` } : {}),
     ...(dilated ? { timmOptions: { output_stride: 8 } } : {}),
+    classifier: 'fc',
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -127,6 +127,7 @@ export function vit(options: VitOptions): Vit {
     colors,
     source: 'Dosovitskiy et al., 2021; arXiv 2010.11929',
     ...(timm === undefined ? {} : { timm }),
+    classifier: 'head',
     ...(pooling === 'mean' ? { timmOptions: { global_pool: 'avg' } } : {}),
     patchSize,
     width,

@@ -71,8 +71,8 @@ export async function showFineTunings(
 /** Collects what a fine-tuning run keeps beside its files, for `run.keep`. */
 export async function fineTuningFacts<Results extends PatientResults>(
   run: Run,
-  { task: { main } }: FineTuneExperiment<Results>,
-  { dataset, split, by, labelled, test }: FineTuneData,
+  experiment: FineTuneExperiment<Results>,
+  data: FineTuneData,
   { arms, runs, comparison }: Pick<FineTuneRuns<Results>, 'runs'> & { arms: readonly Arm[]; comparison: ArmComparison },
 ) {
   const weights: Record<string, string> = {};
@@ -86,9 +86,28 @@ export async function fineTuningFacts<Results extends PatientResults>(
       weights[`models/${each.name}/${file}`] = await digestOfFile(join(modelFolder(run, each), file));
     }
   }
-  const { report, indexSha256: sha256 } = dataset;
+  const { report, indexSha256: sha256 } = data.dataset;
+  return {
+    data: [
+      {
+        ...{ name: report.dataset, origin: report.origin, licence: report.licence, sha256 },
+        synthetic: report.counts.synthetic > 0,
+      },
+    ],
+    splits: { [splitName]: data.split.sha256 },
+    weights,
+    metrics: fineTuningMetrics(experiment, data, comparison),
+  };
+}
+
+/** The main metric of each arm, as a run's metrics. */
+export function fineTuningMetrics<Results extends PatientResults>(
+  { task: { main } }: FineTuneExperiment<Results>,
+  { dataset: { report }, split, by, labelled, test }: FineTuneData,
+  comparison: ArmComparison,
+): Metric[] {
   const about = `${test.count} test patches of ${report.dataset}, split by ${split.by}; labels of ${labelled} ${by}`;
-  const metrics = comparison.values.flatMap(({ arm, metric, value, interval, runs }): Metric[] =>
+  return comparison.values.flatMap(({ arm, metric, value, interval, runs }): Metric[] =>
     metric === main && value.value !== null
       ? [
           {
@@ -101,17 +120,6 @@ export async function fineTuningFacts<Results extends PatientResults>(
         ]
       : [],
   );
-  return {
-    data: [
-      {
-        ...{ name: report.dataset, origin: report.origin, licence: report.licence, sha256 },
-        synthetic: report.counts.synthetic > 0,
-      },
-    ],
-    splits: { [splitName]: split.sha256 },
-    weights,
-    metrics,
-  };
 }
 
 /** The run of each arm whose model is kept. */
@@ -131,7 +139,7 @@ export function bestFineTuning<Results extends PatientResults>(
 
 /** Runs with a kept model, which is disposed of afterwards. */
 export async function withModel<Result>(run: Run, of: FineTuneRun, use: (model: ModelTensors) => Promise<Result>) {
-  const model = await readModel(modelFolder(run, of));
+  const { model } = await readModel(modelFolder(run, of));
   try {
     return await use(model);
   } finally {

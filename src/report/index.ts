@@ -11,7 +11,13 @@ export { showFeatureMap } from './feature-map.js';
 export { type Figure, showFigure } from './figure.js';
 export { findArms } from './finetune-arms.js';
 export { openFineTuningData, showFineTuningData } from './finetune-data.js';
-export { bestFineTuning, fineTuningFacts, firstResults, showFineTunings } from './finetune-results.js';
+export {
+  bestFineTuning,
+  fineTuningFacts,
+  fineTuningMetrics,
+  firstResults,
+  showFineTunings,
+} from './finetune-results.js';
 export { fineTuneArms } from './finetune-runs.js';
 export { writeGallery } from './gallery.js';
 export {

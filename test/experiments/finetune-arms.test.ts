@@ -36,16 +36,18 @@ async function writeWeights(path: string, width = 0.25): Promise<void> {
 async function writeRun(
   folder: string,
   notebook: string,
-  facts: { seed?: number; ended?: string; data?: object[]; split?: string; parameters?: object } = {},
+  facts: { seed?: number; ended?: string; data?: object[]; split?: string; parameters?: object; starts?: object } = {},
 ): Promise<void> {
   const { seed = 1, ended = '2026-01-01', data = [{ name: 'other', sha256: 'o' }], split = 's', parameters } = facts;
+  const starts = Object.entries(facts.starts ?? {}).map(([name, init]) => ({ name, start: { init } }));
   const path = join(root, 'results', 'runs', folder);
   mkdirSync(path, { recursive: true });
   await writeWeights(join(path, 'backbone.safetensors'));
   writeFileSync(join(path, 'parameters.json'), JSON.stringify({ scale: 'smoke', seed, ...parameters }));
+  if (facts.starts) writeFileSync(join(path, 'fine-tunings.json'), JSON.stringify(starts));
   writeFileSync(
     join(path, 'provenance.json'),
-    JSON.stringify({ notebook, seed, ended, data, splits: { [splitName]: split } }),
+    JSON.stringify({ notebook, scale: 'smoke', runHash: folder, seed, ended, data, splits: { [splitName]: split } }),
   );
 }
 
@@ -132,11 +134,11 @@ describe('the arms of a fine-tuning', () => {
   it('are no files of a run that may have seen test patients, or began with weights that may have', async () => {
     const own = [{ name: data.dataset.report.dataset, sha256: data.dataset.indexSha256 }];
     const runs = 'results/runs';
-    await writeRun('leaky', '20-finetune-ptcga200', { data: own, parameters: { init: 'random' } });
+    await writeRun('leaky', '20-finetune-ptcga200', { data: own, starts: { first: 'random' } });
     await writeWeights(join(root, runs, 'leaky', 'models', 'first', 'backbone.safetensors'));
     await writeRun('child', '11-pretrain-simclr', { parameters: { init: `${runs}/leaky/models/first` } });
     await writeRun('same', '20-finetune-ptcga200', {
-      ...{ data: own, split: data.split.sha256, parameters: { init: `random,${runs}/same` } },
+      ...{ data: own, split: data.split.sha256, starts: { first: 'random', second: `${runs}/same` } },
     });
     const asked = ['leaky/models/first', 'child', 'child/backbone.safetensors', 'same/backbone.safetensors'];
     const init = asked.map((each) => join(root, runs, each)).join(',');
@@ -146,6 +148,26 @@ describe('the arms of a fine-tuning', () => {
       expect(reason).toContain('with another split, and may have seen the test patients');
     expect(arms.map(({ name }) => name)).toEqual(['same/backbone.safetensors']);
     expect(arms[0]!.starts[0]).toMatchObject({ pretrainedOn: [own[0]!.name], labelsOf: [own[0]!.name] });
+  });
+
+  it('know all trainings of their weights, from the last back, of a fine-tuned model those of its own arm', async () => {
+    await writeRun('older', '15-pretrain-mae', { data: [{ name: 'old', sha256: 'd' }] });
+    await writeRun('tuned', '20-finetune-ptcga200', {
+      ...{ data: [{ name: 'tuned', sha256: 't' }], starts: { first: 'imagenet', second: 'results/runs/older' } },
+    });
+    const model = join(root, 'results/runs/tuned/models/second');
+    await writeWeights(join(model, 'backbone.safetensors'));
+    const { arms } = await fineTuningArms(experimentOf(model), data, root);
+    expect(arms[0]!.starts[0]!.trainings).toEqual([
+      {
+        ...{ data: [{ name: 'tuned', sha256: 't' }], splits: { [splitName]: 's' }, supervised: true },
+        run: { notebook: '20-finetune-ptcga200', scale: 'smoke', runHash: 'tuned' },
+      },
+      {
+        ...{ data: [{ name: 'old', sha256: 'd' }], splits: { [splitName]: 's' }, supervised: false },
+        run: { notebook: '15-pretrain-mae', scale: 'smoke', runHash: 'older' },
+      },
+    ]);
   });
 
   it('have names of their own, and no path twice', async () => {

@@ -86,7 +86,8 @@ describe('the fine-tunings of an experiment', () => {
   it('keep the first model of each arm, which predicts what was predicted, as a training of its own does', async () => {
     const run = await runIn('whole');
     const { runs } = await runFineTunings(experiment, data, arms, { run });
-    const model = await readModel(modelFolder(run, { name: names[1]! }));
+    const { model, ...facts } = await readModel(modelFolder(run, { name: names[1]! }));
+    expect(facts).toEqual({ classNames: data.dataset.classNames, imageSize: data.test.size });
     const { method, settings, testTime } = experiment;
     const view = { size: method.views[0]!.size, crop: settings.evaluationCrop, colors: method.backbone.colors };
     const { values } = await predictPatches({ method, model, view }, data.test, { testTime });
