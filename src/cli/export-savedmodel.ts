@@ -13,21 +13,23 @@ export const savedModelForm: ExportForm = {
   loading(model, folder) {
     const { size } = model.view;
     const name = outputOf(model);
-    const shape = isSegmenter(model)
-      ? `[batch, ${size}, ${size}, classes]`
-      : model.fineTuned
-        ? '[batch, classes]'
-        : '[batch, features]';
     return `import tensorflow as tf
 
 infer = tf.saved_model.load('${folder}').signatures['serving_default']
-# images: float32 [batch, ${size}, ${size}, 3], normalized; ${name}: ${shape}
-${name} = infer(images=images)['${name}']
-# to ONNX: python -m tf2onnx.convert --saved-model ${folder} --output model.onnx --opset 18  (pip install tf2onnx)`;
+# images: float32 [batch, ${size}, ${size}, 3], normalized; ${name}: ${shapeOf(model)}
+${name} = infer(images=images)['${name}']`;
   },
 };
 
-const outputOf = ({ fineTuned }: ExportedModel) => (fineTuned ? 'probabilities' : 'features');
+/** The name of what an exported graph computes. */
+export const outputOf = ({ fineTuned }: ExportedModel) => (fineTuned ? 'probabilities' : 'features');
+
+/** Its shape, in words. */
+export function shapeOf(model: ExportedModel): string {
+  const { size } = model.view;
+  if (isSegmenter(model)) return `[batch, ${size}, ${size}, classes]`;
+  return model.fineTuned ? '[batch, classes]' : '[batch, features]';
+}
 
 function computed({ backbone, model, fineTuned }: ExportedModel, images: Tensor): Tensor {
   if (!fineTuned) return backbone.apply(model, images, { training: false }).features;

@@ -4,6 +4,7 @@ import { digestOfFile, writeFileAtomic } from '../base/index.js';
 import { isFineTuning, isPretraining } from '../experiments/index.js';
 import type { Metric } from '../runs/index.js';
 import { fineTunedExport } from './export-fine-tuned.js';
+import { onnxForm } from './export-onnx.js';
 import { pretrainedExport } from './export-pretrained.js';
 import { savedModelForm } from './export-savedmodel.js';
 import { timmForm } from './export-timm.js';
@@ -22,16 +23,19 @@ run the network with its classifier or segmentation head, of the first fold and 
   --to timm         model.safetensors and config.json: timm.create_model('local-dir:FOLDER', pretrained=True)
   --to torchvision  model.safetensors, for torchvision's network of the same name
   --to savedmodel   a TensorFlow SavedModel that computes the features or class probabilities of a batch of normalized
-                    images; its card shows how to convert it to ONNX with tf2onnx
+                    images
+  --to onnx         the same as model.onnx, converted by tf2onnx
   --out FOLDER      an empty or new folder
   --arm NAME        of a fine-tuning run with several arms, which
-  --batch N         batch size of a SavedModel (1)
+  --batch N         batch size of a SavedModel or of ONNX (1)
+  --python PYTHON   for ONNX: a Python with tf2onnx and tensorflow (python3)
 `;
 
 const forms: Readonly<Record<string, ExportForm>> = {
   timm: timmForm,
   torchvision: torchvisionForm,
   savedmodel: savedModelForm,
+  onnx: onnxForm,
 };
 
 /**
@@ -50,6 +54,7 @@ export async function exportRun(args: readonly string[]): Promise<number> {
       out: { type: 'string' },
       arm: { type: 'string' },
       batch: { type: 'string' },
+      python: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -70,11 +75,11 @@ export async function exportRun(args: readonly string[]): Promise<number> {
   const batch = wholeNumber('batch', values.batch) ?? 1;
   const run = readFinishedRun(where);
   // What other programs run is made of TensorFlow's own ops; read when TensorFlow loads.
-  if (to === 'savedmodel') process.env.PATHLAB_CUSTOM_OPS = 'off';
+  if (to === 'savedmodel' || to === 'onnx') process.env.PATHLAB_CUSTOM_OPS = 'off';
   return interruptible('export', async () => {
     const exported = await exportedOf(run, values.arm);
     const form = forms[to]!;
-    await form.write(exported.model, folder, { batch, run: run.runHash });
+    await form.write(exported.model, folder, { batch, run: run.runHash, python: values.python });
     const digests = form.files.map(async (name) => [name, await digestOfFile(join(folder, name))] as const);
     const card = modelCard({
       ...{ run, ...exported, library: form.library, loading: form.loading(exported.model, folder) },

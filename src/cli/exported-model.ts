@@ -20,6 +20,14 @@ export interface FineTunedModel {
 /** How many parameters it has. */
 export const parametersOf = ({ fineTuned, model }: ExportedModel) => elementsOf((fineTuned?.model ?? model).parameters);
 
+export interface ExportOptions {
+  batch: number;
+  /** The run's hash. */
+  run: string;
+  /** Of the form that needs one: the interpreter. */
+  python?: string;
+}
+
 /** A form that models are exported to. */
 export interface ExportForm {
   /** The name of the library that loads it. */
@@ -31,7 +39,7 @@ export interface ExportForm {
    *
    * @throws UsageError for a model that the form has no network for, before anything is written
    */
-  write(model: ExportedModel, folder: string, options: { batch: number; run: string }): Promise<void>;
+  write(model: ExportedModel, folder: string, options: ExportOptions): Promise<void>;
   /** Python that loads it. */
   loading(model: ExportedModel, folder: string): string;
 }

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { exportRun } from '../../src/cli/export.js';
 import { randomNormal, type Tensor, tf } from '../../src/engine/index.js';
@@ -34,4 +34,43 @@ it.each<[FineTuneNotebook, number[]]>([
   expect(probabilities.shape).toEqual(shape);
   expect(probabilities.sub(expected).abs().max().dataSync()[0]).toBeLessThan(1e-5);
   saved.dispose();
+});
+
+describe('ONNX', () => {
+  let run: string;
+  beforeAll(async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const facts = { classNames: ['normal', 'tumor'], arms: ['random'], out: join(folder, 'run') };
+    run = await untrainedRun('20-finetune-ptcga200', { scale: 'smoke', seed: 1 }, facts);
+  });
+
+  /** A program that stands for Python with tf2onnx: it converts by `convert`, in a shell. */
+  function python(name: string, convert: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, `#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n${convert}\n`);
+    chmodSync(path, 0o755);
+    return path;
+  }
+
+  it('is converted from a SavedModel, of which nothing is left', async () => {
+    const converts = python('converts', 'test -f "$4/saved_model.pb" && printf "$8" > "$6"');
+    const out = join(folder, 'converted');
+    expect(await exportRun([run, '--to', 'onnx', '--out', out, '--python', converts])).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['README.md', 'model.onnx']);
+    expect(readFileSync(join(out, 'model.onnx'), 'utf8')).toBe('18');
+    expect(readFileSync(join(out, 'README.md'), 'utf8')).toContain(
+      "session.run(['probabilities'], {'images': images})",
+    );
+  });
+
+  it('is refused with the reason, and nothing is left', async () => {
+    const fails = python('fails', 'echo "ValueError: no such op" >&2; exit 1');
+    const out = join(folder, 'refused');
+    const exported = (python: string) => exportRun([run, '--to', 'onnx', '--out', out, '--python', python]);
+    await expect(exported(fails)).rejects.toThrow(/tf2onnx failed: ValueError: no such op/);
+    expect(readdirSync(out)).toEqual([]);
+    await expect(exported(join(folder, 'nowhere'))).rejects.toThrow(
+      /nowhere cannot convert to ONNX .*pip install tf2onnx/,
+    );
+  });
 });

@@ -109,8 +109,8 @@ describe('pathlab export', () => {
     );
     const own = await finishedRun(undefined);
     await expect(exportRun([own, '--to', 'timm', '--out', out])).rejects.toThrow(/timm has no network/);
-    await expect(exportRun([run, '--to', 'onnx', '--out', out])).rejects.toThrow(
-      /--to takes timm, torchvision, savedmodel; got "onnx"/,
+    await expect(exportRun([run, '--to', 'keras', '--out', out])).rejects.toThrow(
+      /--to takes timm, torchvision, savedmodel, onnx; got "keras"/,
     );
     await expect(exportRun([folder, '--to', 'timm', '--out', out])).rejects.toThrow(/is not a finished run/);
     writeFileSync(join(own, 'backbone.safetensors'), 'other');
