@@ -63,7 +63,8 @@ interface Block {
 
 /**
  * EfficientNet-B3 (Tan and Le, 2019; arXiv 1905.11946) and EfficientNet-Lite0, which leaves squeeze-and-excitation out, has
- * relu6 instead of silu and a stem and head of B0's width; with timm's names. Images of any size from 32 px.
+ * relu6 instead of silu and a stem and head of B0's width; with timm's names. Its last map is that of its last convolution.
+ * Images of any size from 32 px.
  */
 export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate = 0 }: EfficientnetOptions): Backbone {
   if (!(variant in variants)) {
@@ -87,7 +88,7 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
     featureSize,
     inputSize: inputSize[arithmetic],
     sizes: { least: 32 },
-    maps: mapsOf(blocks),
+    maps: mapsOf(blocks, featureSize),
     colors: lite && tensorflow ? halfColors : imageNetColors,
     source: lite ? 'EfficientNet-Lite, after Tan and Le, 2019; arXiv 1905.11946' : 'Tan and Le, 2019; arXiv 1905.11946',
     timm,
@@ -146,16 +147,22 @@ export function efficientnet({ variant, arithmetic = 'tensorflow', dropPathRate 
           if (block.isLastOfStage) stages.push(x);
         }
         const head = activate(convNorm(x, names.head));
-        return { features: globalAveragePool(head), stages, pooled: head, state: pass.state };
+        return {
+          features: globalAveragePool(head),
+          stages: [...stages.slice(0, -1), head],
+          pooled: head,
+          state: pass.state,
+        };
       }),
   };
 }
 
-function mapsOf(blocks: readonly Block[]): MapShape[] {
+function mapsOf(blocks: readonly Block[], featureSize: number): MapShape[] {
   let stride = 2;
   return blocks.flatMap((block) => {
     stride *= block.stride;
-    return block.isLastOfStage ? [{ channels: block.channels[2], stride }] : [];
+    const channels = block === blocks.at(-1) ? featureSize : block.channels[2];
+    return block.isLastOfStage ? [{ channels, stride }] : [];
   });
 }
 

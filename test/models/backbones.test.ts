@@ -113,7 +113,7 @@ describe('maps of the stages', () => {
         [4, 80],
         [4, 112],
         [2, 192],
-        [2, 320],
+        [2, 1280],
       ],
     ],
   ])('of %s have their sizes', (_, network, size, expected) => {

@@ -139,6 +139,19 @@ describe('segmenter', () => {
     });
   });
 
+  it.each(fitting)('%s (case %#) trains every parameter', (head, backbone, size) => {
+    const network = segmenter({ backbone, head, classes: 3 });
+    tf.tidy(() => {
+      const { parameters, state } = network.initialize(key(0));
+      const lossOf = (parameters: Tensors) => {
+        const { outputs } = network.apply({ parameters, state }, images(size), { training: true, key: key(1) });
+        return { loss: outputs.square().mean() as Tensor };
+      };
+      // It throws for one that the loss does not depend on.
+      expect(Object.keys(gradients(parameters, lossOf).gradients)).toEqual(Object.keys(parameters));
+    });
+  });
+
   it.each(fitting)("knows its backbone's maps (case %#)", (_, backbone, size) => {
     tf.tidy(() => {
       const { stages } = backbone.apply(backbone.initialize(key(0)), images(size), { training: false });
