@@ -36,6 +36,7 @@ let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is unde
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
 let backbone: string | undefined; // small_vit, or a vision transformer by timm's name, such as vit_base_patch16_224; by default the scale's
+let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // initial weights: 'random' (default), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step
@@ -55,7 +56,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, tile, backbone, init, ...training, seed };
+const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
 const experiment = lab.pretrainExperiment('15-pretrain-mae', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

@@ -36,6 +36,7 @@ let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is unde
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
 let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50; by default the scale's
+let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
 let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
 let seeds: number | undefined; // fine-tunings of each arm and fold
@@ -72,7 +73,7 @@ const training = {
   learningRate,
   precision,
 };
-const parameters = { scale, data, tile, backbone, init, ...training, seed };
+const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
 const experiment = lab.fineTuneExperiment('21-finetune-pcam200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
 await lab.showSettings(experiment);

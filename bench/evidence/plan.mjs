@@ -1,18 +1,25 @@
 // The runs of the evidence campaign: which sets, which networks, pretrained how, with how many labels.
 
 /**
- * The sets. `labels` are numbers of training patients (or what stands for them) whose labels are used, null for all; `epochs`
- * are a pretraining's, some 10,000 steps of 32 patches.
+ * The sets. `labels` are numbers of training patients (or groups, tiles) whose labels are used, null for all. `size` is of the
+ * views, px; `epochs` of a pretraining, some minutes of SimCLR with the small ResNet; `steps` of a fine-tuning.
  */
 export const sets = [
   {
     name: 'breast-idc',
-    title: 'Breast: invasive carcinoma or not',
+    title: 'Breast: carcinoma or not',
     notebook: '21-finetune-pcam200',
     metric: 'balancedAccuracy',
     labels: [5, 10, 30, null],
-    epochs: 100,
-    steps: 300,
+    ...{ size: 64, epochs: 80, steps: 400 },
+  },
+  {
+    name: 'colon-glands',
+    title: 'Colon: glands',
+    notebook: '30-segment-segpanda200',
+    metric: 'foregroundDice',
+    labels: [5, null],
+    ...{ tile: 256, size: 128, epochs: 120, steps: 400 },
   },
   {
     name: 'lung-lc25000',
@@ -20,31 +27,22 @@ export const sets = [
     notebook: '20-finetune-ptcga200',
     metric: 'balancedAccuracy',
     labels: [5, 10, 30, 100],
-    epochs: 220,
-    steps: 300,
-  },
-  {
-    name: 'colon-glands',
-    title: 'Colon: glands',
-    notebook: '30-segment-segpanda200',
-    metric: 'foregroundDice',
-    tile: 256,
-    labels: [5, null],
-    epochs: 500,
-    steps: 600,
+    ...{ size: 96, epochs: 80, steps: 300 },
   },
   {
     name: 'nuclei-consep',
-    title: 'Colon: four kinds of nuclei',
+    title: 'Colon: kinds of nuclei',
     notebook: '30-segment-segpanda200',
     metric: 'foregroundDice',
-    labels: [5, 10, null],
-    epochs: 1000,
-    steps: 600,
+    labels: [5, null],
+    ...{ size: 128, epochs: 250, steps: 400 },
   },
 ];
 
-/** Each network with what it begins with besides random weights, and its pretrainings on the set's own patches. */
+/**
+ * Each network with what it begins with besides random weights, its pretrainings on the set's own patches, and the peak
+ * learning rate of its fine-tunings where it is not the page's.
+ */
 const networks = [
   {
     backbone: 'small_resnet',
@@ -57,6 +55,7 @@ const networks = [
   {
     backbone: 'efficientnet_lite0',
     inits: ['imagenet'],
+    learningRate: 1e-3,
     // From random weights; and the paper's retraining arm, ImageNet and then ours.
     pretrainings: [{ notebook: '11-pretrain-simclr' }, { notebook: '11-pretrain-simclr', init: 'imagenet' }],
   },
@@ -71,10 +70,10 @@ const folder = 'results/evidence';
  * @param {(typeof sets)[number]} set
  * @param {string} patches the folder of the sets
  */
-export function runsOf({ name, notebook, metric, tile, labels, epochs, steps }, patches) {
+export function runsOf({ name, notebook, metric, tile, size, labels, epochs, steps }, patches) {
   const data = `${patches}/${name}/index.csv`;
-  const shared = { scale: 'demo', data, ...(tile && { tile }) };
-  return networks.flatMap(({ backbone, inits, pretrainings }) => {
+  const shared = { scale: 'demo', data, ...(tile && { tile }), size };
+  return networks.flatMap(({ backbone, inits, learningRate, pretrainings }) => {
     const pretrained = pretrainings.map(({ notebook, init }) => {
       const method = notebook.replace(/^\d+-pretrain-/, '');
       return {
@@ -91,6 +90,7 @@ export function runsOf({ name, notebook, metric, tile, labels, epochs, steps }, 
       out: `${folder}/${name}/${backbone}-labels-${count ?? 'all'}`,
       parameters: {
         ...{ ...shared, backbone, init, folds: 1, seeds, metric, steps },
+        ...(learningRate && { learningRate }),
         ...(count !== null && { labels: count }),
       },
     }));

@@ -1,3 +1,6 @@
+import { fittingSize } from '../models/index.js';
+import type { AnyMethod } from '../pretrain/index.js';
+
 /** @throws RangeError that names the parameter, what it takes and what was given; undefined is the scale's own */
 export function checkParameter<Value>(
   name: string,
@@ -14,6 +17,16 @@ export function checkParameter<Value>(
 export function checkWhole(name: string, value: number | undefined, least: number): void {
   const holds = (given: number) => Number.isSafeInteger(given) && given >= least;
   checkParameter(name, value, holds, `an integer of ${least} or more`);
+}
+
+/** @throws RangeError for a side of views that the backbone does not take, with the next one that it does */
+export function checkSize({ backbone }: Pick<AnyMethod, 'backbone'>, size: number | undefined): void {
+  if (size === undefined) return;
+  checkWhole('size', size, 1);
+  const fitting = fittingSize(backbone, size);
+  if (fitting !== size) {
+    throw new RangeError(`size ${size} does not fit ${backbone.name}: the next that does is ${fitting} px`);
+  }
 }
 
 /** The checks of what pretraining and fine-tuning notebooks have in common. */

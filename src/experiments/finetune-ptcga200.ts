@@ -1,9 +1,9 @@
 import { supervisedViews } from '../augment/index.js';
 import type { ClassifiedCases } from '../evaluate/index.js';
-import { type Backbone, fittingSize, resnet } from '../models/index.js';
+import { fittingSize, resnet } from '../models/index.js';
 import { supervised } from '../pretrain/index.js';
 import { classification } from './finetune-classification.js';
-import { type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
+import { type Asked, type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
 import { smallResNet } from './network.js';
 import { smallCohorts, smallViews } from './small-scale.js';
 
@@ -13,22 +13,23 @@ import { smallCohorts, smallViews } from './small-scale.js';
  * on two cores.
  */
 
-export const paper = (backbone: Backbone = resnet({ depth: 50 })): FineTuneRecipe => ({
+export const paper = ({ backbone = resnet({ depth: 50 }), size = backbone.inputSize }: Asked = {}): FineTuneRecipe => ({
   method: supervised({
     backbone,
-    views: supervisedViews(backbone.inputSize),
+    views: supervisedViews(size),
     ...{ dropout: 0.4, labelSmoothing: 0, weighted: false },
   }),
   ...paperProtocol,
+  imageSize: Math.max(paperProtocol.imageSize, size),
   settings: { ...paperProtocol.settings, evaluationCrop: 287 / 512 },
 });
 
 /** All fine-tunings of the page together take less than a minute on two cores. */
-export const demo = (backbone: Backbone = smallResNet()): FineTuneRecipe => ({
-  ...paper(backbone),
+export const demo = ({ backbone = smallResNet(), size = 64 }: Asked = {}): FineTuneRecipe => ({
+  ...paper({ backbone }),
   method: supervised({
     backbone,
-    views: { ...smallViews, size: fittingSize(backbone, smallViews.size), grayscale: undefined },
+    views: { ...smallViews, size: fittingSize(backbone, size), grayscale: undefined },
     ...{ dropout: 0.4, labelSmoothing: 0, weighted: false },
   }),
   settings: {
@@ -42,7 +43,7 @@ export const demo = (backbone: Backbone = smallResNet()): FineTuneRecipe => ({
   },
   warmupEpochs: undefined,
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
   balanced: true,
   testTime: 'flips',
   folds: 2,
@@ -51,9 +52,9 @@ export const demo = (backbone: Backbone = smallResNet()): FineTuneRecipe => ({
 });
 
 /** Every step of the page, in seconds. */
-export const smoke = (backbone?: Backbone): FineTuneRecipe => ({
-  ...demo(backbone),
-  settings: { ...demo(backbone).settings, steps: 4 },
+export const smoke = (asked?: Asked): FineTuneRecipe => ({
+  ...demo(asked),
+  settings: { ...demo(asked).settings, steps: 4 },
   batchSize: 8,
 });
 

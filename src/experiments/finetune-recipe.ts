@@ -74,6 +74,15 @@ export interface FineTuneTask<Results extends PatientResults> {
   results(predictions: Tensors, source: BatchSource, unit: Unit): Promise<Results>;
 }
 
+/** What a page's parameters say of its recipe; what is left out is the scale's. */
+export interface Asked {
+  backbone?: Backbone;
+  /** Of a segmentation. */
+  head?: SegmentationHeadName;
+  /** Side of the views, px. */
+  size?: number;
+}
+
 /** A fine-tuning page. */
 export interface FineTunePage<Results extends PatientResults> {
   task: FineTuneTask<Results>;
@@ -81,6 +90,5 @@ export interface FineTunePage<Results extends PatientResults> {
   dataset: string;
   /** Slides that it draws at the small scales. */
   cohorts: Readonly<Record<SmallScale, SyntheticDatasetOptions>>;
-  /** With the scale's own backbone, and of segmentation the backbone's head, unless others are given. */
-  recipes: Readonly<Record<Scale, (backbone?: Backbone, head?: SegmentationHeadName) => FineTuneRecipe>>;
+  recipes: Readonly<Record<Scale, (asked?: Asked) => FineTuneRecipe>>;
 }

@@ -2,7 +2,7 @@ import { segmentationViews } from '../augment/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import { segmentation, unlabelled } from '../finetune/index.js';
 import { type Backbone, fittingSize, resnet, type SegmentationHeadName } from '../models/index.js';
-import { type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
+import { type Asked, type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
 import { segmentationTask } from './finetune-segmentation.js';
 import { smallResNet } from './network.js';
 
@@ -15,27 +15,30 @@ import { smallResNet } from './network.js';
 /** The paper's head; a transformer, which has a single map, gets a pyramid made of it. */
 const headOf = ({ maps }: Backbone): SegmentationHeadName => (maps?.length === 1 ? 'pyramid' : 'fcn');
 
-const paper = (
-  backbone: Backbone = resnet({ depth: 50 }),
-  head: SegmentationHeadName = headOf(backbone),
-): FineTuneRecipe => ({
+const paper = ({
+  backbone = resnet({ depth: 50 }),
+  head = headOf(backbone),
+  size = backbone.inputSize,
+}: Asked = {}): FineTuneRecipe => ({
   method: segmentation({
     ...{ backbone, head, loss: 'cross-entropy', weighted: false, ignore: unlabelled },
-    views: segmentationViews(backbone.inputSize),
+    views: segmentationViews(size),
   }),
   ...paperProtocol,
+  imageSize: Math.max(paperProtocol.imageSize, size),
   settings: { ...paperProtocol.settings, evaluationCrop: 1 },
 });
 
 /** All fine-tunings of the page together take less than a minute on two cores. */
-const demo = (
-  backbone: Backbone = smallResNet(),
+const demo = ({
+  backbone = smallResNet(),
   // A map of the stride 32 would have four places in a patch of 64 px.
-  head: SegmentationHeadName = 'pyramid',
-): FineTuneRecipe => {
-  const views = segmentationViews(fittingSize(backbone, 64));
+  head = 'pyramid',
+  size = 64,
+}: Asked = {}): FineTuneRecipe => {
+  const views = segmentationViews(fittingSize(backbone, size));
   return {
-    ...paper(backbone),
+    ...paper({ backbone }),
     method: segmentation({
       ...{ backbone, head, views, weighted: true, ignore: unlabelled },
       // Of a few hundred pixels a step, rare classes would have no part in the mean.
@@ -59,9 +62,9 @@ const demo = (
 };
 
 /** Every step of the page, in seconds. */
-const smoke = (backbone?: Backbone, head?: SegmentationHeadName): FineTuneRecipe => ({
-  ...demo(backbone, head),
-  settings: { ...demo(backbone, head).settings, steps: 4 },
+const smoke = (asked?: Asked): FineTuneRecipe => ({
+  ...demo(asked),
+  settings: { ...demo(asked).settings, steps: 4 },
   batchSize: 4,
 });
 

@@ -3,7 +3,7 @@ import type { Precision } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
 import type { SegmentationHeadName } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
-import { checkParameter, checkTraining, checkWhole } from './check-parameter.js';
+import { checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
 import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
@@ -32,6 +32,8 @@ export interface FineTuneParameters {
   tile?: number;
   /** A network by name (see `networkNamed`); by default the scale's. */
   backbone?: string;
+  /** Side of the views, px; by default the scale's. */
+  size?: number;
   /** A segmentation head by name (see `segmenter`); by default the backbone's. */
   head?: string;
   /**
@@ -121,7 +123,9 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   const task = { ...page.task, main: parameters.metric ?? page.task.main };
   const head = parameters.head as SegmentationHeadName | undefined;
   if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
-  const recipe = recipes[scale](given, head);
+  const asked = { backbone: given, head, size: parameters.size };
+  const recipe = recipes[scale](asked);
+  checkSize(recipe.method, parameters.size);
   const { settings } = recipe;
   const folds = parameters.folds ?? recipe.folds;
   const patience = parameters.patience ?? recipe.patience;
@@ -144,6 +148,6 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
-    paper: recipes.paper(given, head),
+    paper: recipes.paper(asked),
   };
 }

@@ -14,10 +14,10 @@ import { smallCrop, smallScaled, smokeScaled } from './small-scale.js';
  * initialization and worse than color. On the notebooks' they are no better than random initialization.
  */
 
-const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize): PretrainRecipe => ({
   method: byol({
     backbone,
-    views: byolViews(backbone.inputSize),
+    views: byolViews(size),
     hiddenSize: 4096,
     outputSize: 256,
     momentum: 0.97,
@@ -37,14 +37,14 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
     evaluationCrop: 287 / 512,
   },
   batchSize: 512,
-  imageSize: 512,
+  imageSize: Math.max(512, size),
 });
 
 /** Trains in about a minute and a half on two cores. */
-const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet(), size = 48): PretrainRecipe => ({
   method: byol({
     backbone,
-    views: byolViews(fittingSize(backbone, 48)).map((view) => ({
+    views: byolViews(fittingSize(backbone, size)).map((view) => ({
       ...smallScaled(view),
       crop: smallCrop,
     })) as ReturnType<typeof byolViews>,
@@ -65,10 +65,10 @@ const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
   },
   // For many steps in a minute.
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
 });
 
-const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone), { learningRate: 0.01 });
+const smoke = (backbone?: Backbone, size?: number) => smokeScaled(demo(backbone, size), { learningRate: 0.01 });
 
 /** Of notebook 13. */
 export const byolRecipes: PretrainRecipes = { smoke, demo, paper };

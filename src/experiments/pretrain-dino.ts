@@ -12,12 +12,15 @@ import { smallScaled, smokeScaled } from './small-scale.js';
  * outputs collapsed within a minute and a half: the loss is at log(outputs). Settings that learn in that time are not known.
  */
 
-const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors })): PretrainRecipe => ({
+const paper = (
+  network: Backbone = vit({ ...vitSmall16, colors: imageNetColors }),
+  size = network.inputSize,
+): PretrainRecipe => ({
   method: dino({
     backbone: (dropPathRate) => (isVit(network) ? network.variant({ dropPathRate }) : network),
     // The authors' convolutional networks drop nothing.
     dropPathRate: isVit(network) ? 0.1 : 0,
-    views: dinoViews(network.inputSize, { size: fittingSize(network, 96), count: 8 }),
+    views: dinoViews(size, { size: fittingSize(network, (96 * size) / 224), count: 8 }),
     hiddenSize: 2048,
     bottleneckSize: 256,
     outputSize: 65_536,
@@ -47,15 +50,17 @@ const paper = (network: Backbone = vit({ ...vitSmall16, colors: imageNetColors }
     evaluationCrop: 287 / 512,
   },
   batchSize: 512,
-  imageSize: 512,
+  imageSize: Math.max(512, size),
 });
 
 /** Trains in about a minute and a half on two cores. A transformer takes many times as long to learn anything. */
-const demo = (network: Backbone = smallResNet()): PretrainRecipe => ({
+const demo = (network: Backbone = smallResNet(), size = 48): PretrainRecipe => ({
   method: dino({
     backbone: () => network,
     dropPathRate: 0,
-    views: dinoViews(fittingSize(network, 48), { size: fittingSize(network, 32), count: 2 }).map(smallScaled),
+    views: dinoViews(fittingSize(network, size), { size: fittingSize(network, (2 * size) / 3), count: 2 }).map(
+      smallScaled,
+    ),
     hiddenSize: 256,
     bottleneckSize: 64,
     outputSize: 256,
@@ -78,10 +83,10 @@ const demo = (network: Backbone = smallResNet()): PretrainRecipe => ({
   },
   // For many steps in a minute.
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
 });
 
-const smoke = (network?: Backbone) => smokeScaled(demo(network));
+const smoke = (network?: Backbone, size?: number) => smokeScaled(demo(network, size));
 
 /** Of notebook 14. */
 export const dinoRecipes: PretrainRecipes = { smoke, demo, paper };

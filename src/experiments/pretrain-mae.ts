@@ -18,10 +18,10 @@ const views = (size: number): ViewRecipe => ({
   flips: { horizontal: 0.5, vertical: 0 },
 });
 
-const paper = (network: Backbone = vit(vitLarge16)): PretrainRecipe => ({
+const paper = (network: Backbone = vit(vitLarge16), size = network.inputSize): PretrainRecipe => ({
   method: mae({
     backbone: ofMae(network),
-    views: views(network.inputSize),
+    views: views(size),
     maskRatio: 0.75,
     decoder: { width: 512, depth: 8, heads: 16 },
     normalizeTargets: true,
@@ -39,7 +39,7 @@ const paper = (network: Backbone = vit(vitLarge16)): PretrainRecipe => ({
     evaluationCrop: 287 / 512,
   },
   batchSize: 512,
-  imageSize: 512,
+  imageSize: Math.max(512, size),
 });
 
 /** A transformer with the authors' positions and colors. */
@@ -51,11 +51,11 @@ function ofMae(network: Backbone): Vit {
 }
 
 /** Trains in about a minute on two cores. Of 64 patches 16 are seen. */
-const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
+const demo = (network: Backbone = smallVit(), size = 64): PretrainRecipe => ({
   method: mae({
     backbone: ofMae(network),
     // Flips in both directions: tissue has no orientation, and there are few patches.
-    views: { ...views(fittingSize(network, 64)), flips: { horizontal: 0.5, vertical: 0.5 } },
+    views: { ...views(fittingSize(network, size)), flips: { horizontal: 0.5, vertical: 0.5 } },
     maskRatio: 0.75,
     decoder: { width: 64, depth: 2, heads: 4 },
     normalizeTargets: true,
@@ -70,10 +70,10 @@ const demo = (network: Backbone = smallVit()): PretrainRecipe => ({
     evaluationCrop: 1,
   },
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
 });
 
-const smoke = (network?: Backbone) => smokeScaled(demo(network));
+const smoke = (network?: Backbone, size?: number) => smokeScaled(demo(network, size));
 
 /** Of notebook 15. */
 export const maeRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -15,7 +15,7 @@ export interface PretrainRecipe {
 }
 
 /**
- * A pretraining notebook's recipe at each scale, with its own backbone unless another is given. A method may refuse
- * one.
+ * A pretraining notebook's recipe at each scale, with its own backbone and side of views, px (of several, the largest),
+ * unless others are given. A method may refuse a backbone.
  */
-export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone) => PretrainRecipe>>;
+export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone, size?: number) => PretrainRecipe>>;

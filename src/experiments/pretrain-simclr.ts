@@ -13,10 +13,10 @@ import { smallViews, smokeScaled } from './small-scale.js';
  * seeds.
  */
 
-const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize): PretrainRecipe => ({
   method: simclr({
     backbone,
-    views: selfSupervisedViews(backbone.inputSize),
+    views: selfSupervisedViews(size),
     hiddenSize: 2048,
     outputSize: 128,
     temperature: 0.1,
@@ -33,14 +33,14 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
     evaluationCrop: 287 / 512,
   },
   batchSize: 512,
-  imageSize: 512,
+  imageSize: Math.max(512, size),
 });
 
 /** Trains in about a minute on two cores. */
-const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet(), size = 64): PretrainRecipe => ({
   method: simclr({
     backbone,
-    views: { ...smallViews, size: fittingSize(backbone, smallViews.size) },
+    views: { ...smallViews, size: fittingSize(backbone, size) },
     hiddenSize: 512,
     outputSize: 128,
     // With 62 negatives instead of the paper's 1,022, its .1 learned less in trials.
@@ -60,10 +60,10 @@ const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
   },
   // For many steps in a minute.
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
 });
 
-const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone), { learningRate: 0.01 });
+const smoke = (backbone?: Backbone, size?: number) => smokeScaled(demo(backbone, size), { learningRate: 0.01 });
 
 /** Of notebook 11. */
 export const simclrRecipes: PretrainRecipes = { smoke, demo, paper };

@@ -11,10 +11,10 @@ import { smallViews, smokeScaled } from './small-scale.js';
  * chosen by trials on other synthetic cohorts than the notebooks'.
  */
 
-const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize): PretrainRecipe => ({
   method: supervised({
     backbone,
-    views: supervisedViews(backbone.inputSize),
+    views: supervisedViews(size),
     ...{ dropout: 0.4, labelSmoothing: 0, weighted: false },
   }),
   settings: {
@@ -31,15 +31,15 @@ const paper = (backbone: Backbone = resnet({ depth: 50 })): PretrainRecipe => ({
     evaluationCrop: 287 / 512,
   },
   batchSize: 512,
-  imageSize: 512,
+  imageSize: Math.max(512, size),
 });
 
 /** Trains in about a minute on two cores. */
-const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
+const demo = (backbone: Backbone = smallResNet(), size = 64): PretrainRecipe => ({
   method: supervised({
     backbone,
     // Without gray views, as the paper's, and with the smaller steps of the other notebooks.
-    views: { ...smallViews, size: fittingSize(backbone, smallViews.size), grayscale: undefined },
+    views: { ...smallViews, size: fittingSize(backbone, size), grayscale: undefined },
     // A few hundred patches are soon memorized: labels are smoothed.
     ...{ dropout: 0.4, labelSmoothing: 0.1, weighted: false },
   }),
@@ -54,12 +54,12 @@ const demo = (backbone: Backbone = smallResNet()): PretrainRecipe => ({
     evaluationCrop: 1,
   },
   batchSize: 32,
-  imageSize: 64,
+  imageSize: Math.max(64, size),
   // Classes of your own data may be rare.
   balanced: true,
 });
 
-const smoke = (backbone?: Backbone) => smokeScaled(demo(backbone));
+const smoke = (backbone?: Backbone, size?: number) => smokeScaled(demo(backbone, size));
 
 /** Of notebook 10. */
 export const supervisedRecipes: PretrainRecipes = { smoke, demo, paper };

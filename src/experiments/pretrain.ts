@@ -1,7 +1,7 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
-import { checkTraining, checkWhole } from './check-parameter.js';
+import { checkSize, checkTraining, checkWhole } from './check-parameter.js';
 import { networkNamed } from './network.js';
 import { byolRecipes } from './pretrain-byol.js';
 import { dinoRecipes } from './pretrain-dino.js';
@@ -46,6 +46,8 @@ export interface PretrainParameters {
   tile?: number;
   /** A network by name (see `networkNamed`); by default the scale's. */
   backbone?: string;
+  /** Side of the views, px; of several sizes, the largest. By default the scale's. */
+  size?: number;
   /** See `initialWeights`. */
   init?: string;
   epochs?: number;
@@ -111,6 +113,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     data,
     tile,
     backbone: network,
+    size,
     init,
     epochs,
     batchSize,
@@ -125,7 +128,8 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   checkTraining(parameters);
   checkWhole('neighbors', neighbors, 1);
   const given = network === undefined ? undefined : networkNamed(network);
-  const recipe = recipes[scale](given);
+  const recipe = recipes[scale](given, size);
+  checkSize(recipe.method, size);
   const { settings } = recipe;
   return {
     ...scales[scale],
@@ -146,6 +150,6 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
     neighbors: neighbors ?? scales[scale].neighbors,
-    paper: recipes.paper(given),
+    paper: recipes.paper(given, size),
   };
 }

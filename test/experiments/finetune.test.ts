@@ -57,6 +57,8 @@ describe('a fine-tuning experiment', () => {
       epochs: undefined,
     });
     expect(fineTuneExperiment(notebook, { scale: 'smoke', metric: 'auroc' }).task.main).toBe('auroc');
+    const segmentation = fineTuneExperiment('30-segment-segpanda200', { scale: 'demo', size: 192 });
+    expect([segmentation.imageSize, segmentation.method.views[0]!.size]).toEqual([192, 192]);
     expect(isFineTuning(notebook) && !isFineTuning('toString')).toBe(true);
   });
 

@@ -163,4 +163,16 @@ describe('a pretraining experiment', () => {
       message,
     );
   });
+
+  it('takes another size of views, which fits the backbone', () => {
+    const sizesOf = (notebook: string, size: number, backbone?: string) => {
+      const { method, imageSize } = pretrainExperiment(notebook, { scale: 'demo', size, backbone });
+      return [imageSize, ...new Set(method.views.map((view) => view.size))];
+    };
+    expect(sizesOf('11-pretrain-simclr', 96)).toEqual([96, 96]);
+    expect(sizesOf('13-pretrain-byol', 40)).toEqual([64, 40]);
+    expect(sizesOf('14-pretrain-dino', 72)).toEqual([72, 72, 48]);
+    expect(sizesOf('15-pretrain-mae', 128, 'small_vit')).toEqual([128, 128]);
+    expect(() => sizesOf('15-pretrain-mae', 100)).toThrow(/size 100 does not fit vit .*: the next that does is 104 px/);
+  });
 });
