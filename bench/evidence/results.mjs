@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromCSV } from 'arquero';
-import { holm } from '../../dist/evaluate/index.js';
+import { holm } from '../../dist/evaluate/statistics/holm.js';
 import { runIdentity } from '../../dist/runs/index.js';
 
 /**
