@@ -46,6 +46,11 @@ export {
   splitName,
 } from './pretrain.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
-export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
+export {
+  type OpenDataWatch,
+  type PretrainingData,
+  pretrainingData,
+  stepsBetweenEvaluations,
+} from './pretraining-data.js';
 export { smallViews } from './small-scale.js';
 export { weightsHistory } from './weights-history.js';

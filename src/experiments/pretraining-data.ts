@@ -81,6 +81,19 @@ export async function pretrainingData(
   };
 }
 
+/**
+ * Steps between two evaluations: those of the scale, or more for data of which more is evaluated. An evaluated patch takes
+ * about 0.9 times as long as one that a demo trains on, so that evaluations are some 5 % of a training; the first, which
+ * compiles, comes on top.
+ */
+export function stepsBetweenEvaluations(
+  { monitorEvery, batchSize }: Pick<PretrainExperiment, 'monitorEvery' | 'batchSize'>,
+  { bank, heldOut }: { bank: { count: number } | null; heldOut: { count: number } },
+): number {
+  const evaluated = heldOut.count + (bank?.count ?? 0);
+  return Math.max(monitorEvery, Math.ceil((18 * evaluated) / batchSize));
+}
+
 /** The user's data, or the scale's own: a synthetic cohort or, at paper scale, the definition's. */
 export async function openNamed(
   {

@@ -1,7 +1,7 @@
 import { interruptSignal, key } from '../base/index.js';
 import type { Monitor } from '../evaluate/index.js';
 import { accuracyMonitor, alignmentMonitor, collapseMonitor, MonitoredFeatures } from '../evaluate/index.js';
-import type { PretrainExperiment, PretrainingData } from '../experiments/index.js';
+import { type PretrainExperiment, type PretrainingData, stepsBetweenEvaluations } from '../experiments/index.js';
 import { type PretrainOptions, trainingSteps } from '../pretrain/index.js';
 import { type Run, TensorBoardLog } from '../runs/index.js';
 import { liveTrainingChart } from './live-training-chart.js';
@@ -54,10 +54,11 @@ export function watch(
 }
 
 /** kNN if there are classes, collapse, and alignment of views. */
-function monitorsOf(
-  { method, settings, neighbors, monitorEvery: everySteps }: PretrainExperiment,
-  { bank, heldOut }: PretrainingData,
-): Monitor[] {
+function monitorsOf(experiment: PretrainExperiment, { bank, heldOut }: PretrainingData): Monitor[] {
+  const { method, settings, neighbors, scale } = experiment;
+  // At smoke scale all that pages show has to happen within seconds.
+  const everySteps =
+    scale === 'smoke' ? experiment.monitorEvery : stepsBetweenEvaluations(experiment, { bank, heldOut });
   const shared = { everySteps, features: new MonitoredFeatures(interruptSignal()) };
   const collapse = collapseMonitor({ ...shared, patches: heldOut });
   const views = { patches: heldOut, views: method.views[0]!, key: key(settings.seed).fold('alignment') };

@@ -2,7 +2,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
-import { isPretraining, type PretrainParameters, pretrainExperiment } from '../../src/experiments/index.js';
+import {
+  isPretraining,
+  type PretrainParameters,
+  pretrainExperiment,
+  stepsBetweenEvaluations,
+} from '../../src/experiments/index.js';
 import { backboneNames, fittingSize } from '../../src/models/index.js';
 
 describe('a pretraining experiment', () => {
@@ -174,5 +179,12 @@ describe('a pretraining experiment', () => {
     expect(sizesOf('14-pretrain-dino', 72)).toEqual([72, 72, 48]);
     expect(sizesOf('15-pretrain-mae', 128, 'small_vit')).toEqual([128, 128]);
     expect(() => sizesOf('15-pretrain-mae', 100)).toThrow(/size 100 does not fit vit .*: the next that does is 104 px/);
+  });
+
+  it('evaluates less often where there is more to evaluate', () => {
+    const demo = pretrainExperiment('11-pretrain-simclr', { scale: 'demo' });
+    const spacing = (bank: number | null, heldOut: number) =>
+      stepsBetweenEvaluations(demo, { bank: bank === null ? null : { count: bank }, heldOut: { count: heldOut } });
+    expect([spacing(200, 100), spacing(null, 100), spacing(3200, 1600)]).toEqual([300, 300, 2700]);
   });
 });
