@@ -41,7 +41,7 @@ export const sets = [
 
 /**
  * Each network with what it begins with besides random weights, its pretrainings on the set's own patches, and the peak
- * learning rate of its fine-tunings where it is not the page's.
+ * learning rate of its fine-tunings where it is not the page's. `share` of the epochs: a step takes about eight times as long.
  */
 const networks = [
   {
@@ -56,6 +56,7 @@ const networks = [
     backbone: 'efficientnet_lite0',
     inits: ['imagenet'],
     learningRate: 1e-3,
+    share: 1 / 8,
     // From random weights; and the paper's retraining arm, ImageNet and then ours.
     pretrainings: [{ notebook: '11-pretrain-simclr' }, { notebook: '11-pretrain-simclr', init: 'imagenet' }],
   },
@@ -73,13 +74,13 @@ const folder = 'results/evidence';
 export function runsOf({ name, notebook, metric, tile, size, labels, epochs, steps }, patches) {
   const data = `${patches}/${name}/index.csv`;
   const shared = { scale: 'demo', data, ...(tile && { tile }), size };
-  return networks.flatMap(({ backbone, inits, learningRate, pretrainings }) => {
+  return networks.flatMap(({ backbone, inits, learningRate, share = 1, pretrainings }) => {
     const pretrained = pretrainings.map(({ notebook, init }) => {
       const method = notebook.replace(/^\d+-pretrain-/, '');
       return {
         notebook,
         out: `${folder}/${name}/${backbone}-${method}${init ? `-from-${init}` : ''}`,
-        parameters: { ...shared, backbone, ...(init && { init }), epochs },
+        parameters: { ...shared, backbone, ...(init && { init }), epochs: Math.round(share * epochs) },
       };
     });
     const init = ['random', ...inits, ...pretrained.map(({ out }) => out)].join(',');
