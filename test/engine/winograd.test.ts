@@ -76,6 +76,35 @@ describe.skipIf(!loaded)("Winograd's convolution", () => {
     expect(new Set(hashes).size).toBe(1);
   });
 
+  it.skipIf(spawnSync('prlimit').error)('ends in an error, and not the process, without memory to work in', () => {
+    // Memory for the outcome comes first, then for the factors, and then for the threads' own work: with each limit another fails.
+    const program = `
+      const { spawnSync } = require('node:child_process');
+      const { readFileSync } = require('node:fs');
+      const { attribute, executeOp, tf } = await import('./dist/engine/index.js');
+      const attributes = [attribute.bool('relu', false), attribute.int('biases', 0)];
+      const run = (x, weight) => executeOp('PathlabWinogradConv2D', attributes, [x, weight], 1)[0].dataSync();
+      const ones = (channels) => [tf.ones([1, 16, 24, channels]), tf.ones([3, 3, channels, 16])];
+      const inputs = ones(16384);
+      run(...ones(1024));
+      const limit = (bytes) => spawnSync('prlimit', ['--pid', process.pid, '--as=' + bytes + ':']);
+      const inUse = () => 1024 * Number(/VmSize:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+      const seen = [];
+      for (let megabytes = 32; megabytes <= 512; megabytes += 24) {
+        limit(inUse() + megabytes * 2 ** 20);
+        try { seen.push(run(...inputs)[0]); } catch (error) { seen.push(error.message); }
+        limit('unlimited');
+      }
+      console.log(JSON.stringify(seen));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', `(async () => {${program}})()`], {
+      encoding: 'utf8',
+    });
+    expect(stdout, stderr).toMatch(/^\[/);
+    const seen = JSON.parse(stdout) as (string | number)[];
+    expect(seen.some((each) => /out of memory for intermediate values/.test(String(each)))).toBe(true);
+    expect(seen.at(-1)).toBeCloseTo(4 * 16384, -1);
+  });
+
   it('keeps what is not a number', () => {
     const x = normal([1, 4, 4, 8], 'x').add(tf.oneHot(tf.tensor1d([3], 'int32'), 8).mul(Number.NaN)) as Tensor;
     expect([...winograd(x, normal([3, 3, 8, 8], 'weight'), { relu: true }).dataSync()].every(Number.isNaN)).toBe(true);
