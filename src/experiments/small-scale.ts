@@ -1,7 +1,7 @@
 import { selfSupervisedViews, type ViewRecipe } from '../augment/index.js';
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import { resnet } from '../models/index.js';
-import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
+import type { PretrainRecipe } from './pretrain-recipe.js';
 
 /** The scales at which a page takes seconds or minutes on two cores. */
 export type SmallScale = 'smoke' | 'demo';
@@ -14,9 +14,6 @@ export const smallCohorts: Record<SmallScale, SyntheticDatasetOptions> = {
   smoke: { kind: 'ptcga200', classes: 4, patients: 3, sites: 3, columns: 2, rows: 2 },
   demo: { kind: 'ptcga200', classes: 8, patients: 6, sites: 3, columns: 4, rows: 3 },
 };
-
-/** Share of the patches that all pages hold out: no pretraining has seen the test patients of a fine-tuning. */
-export const heldOutShares: Record<Scale, number> = { smoke: 1 / 3, demo: 1 / 3, paper: 0.03 };
 
 /**
  * A ResNet of one block a stage and a quarter of the channels, 0.3 million parameters. In trials a ResNet-18 of the same
