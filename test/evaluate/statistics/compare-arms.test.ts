@@ -248,6 +248,13 @@ describe('comparison of arms on few patients', () => {
     expect(notes[0]).toBe('4 patients are too few for an interval.');
   });
 
+  it('says that one patient tells nothing', async () => {
+    const { values, differences, notes } = await compareArms({ arms: armsOf(1, 12), metrics, family, key: key(1) });
+    for (const { value, interval } of values) expect([Number.isFinite(value.value), interval]).toEqual([true, null]);
+    for (const { p } of differences) expect(p.value).toBe(1);
+    expect(notes[0]).toBe('1 patients are too few for an interval.');
+  });
+
   it('says which values do not exist, and why', async () => {
     const normal = Object.fromEntries(
       Object.entries(arms).map(([arm, runs]) => [
