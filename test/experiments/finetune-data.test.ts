@@ -56,6 +56,21 @@ describe('the data of a fine-tuning', () => {
     }
   });
 
+  it('hold out a third at every scale, and of PTCGA200 the share of the paper, on pretraining pages too', async () => {
+    const named = await patientShards(join(top, 'named'), 40, { name: 'ptcga200' });
+    const splitOf = async (data: string, scale: 'smoke' | 'paper') => {
+      const { split } = await opened({ data, scale });
+      const experiment = pretrainExperiment('11-pretrain-simclr', { scale, data, batchSize: 4 });
+      expect((await pretrainingData(experiment)).split.sha256).toBe(split.sha256);
+      return { ...split, share: split.heldOut.length / (split.heldOut.length + split.train.length) };
+    };
+    const [small, whole] = [await splitOf(data, 'smoke'), await splitOf(data, 'paper')];
+    expect(whole.sha256).toBe(small.sha256);
+    expect(whole.share).toBeCloseTo(1 / 3, 1);
+    expect((await splitOf(named, 'smoke')).share).toBeCloseTo(1 / 3, 1);
+    expect((await splitOf(named, 'paper')).share).toBeLessThan(0.15);
+  }, 60_000);
+
   it('have nested labels that keep the classes, and train on all of them in one fold', async () => {
     const [few, more] = [await opened({ labels: 4, folds: 1 }), await opened({ labels: 7, folds: 1 })];
     const [one, other] = [few, more].map((of) => patientsIn(of, of.folds[0]!.train)) as [Set<string>, Set<string>];
@@ -72,6 +87,23 @@ describe('the data of a fine-tuning', () => {
     expect(order(2)).not.toEqual(order(1));
   });
 
+  it('are the labelled patches alone where some have no class', async () => {
+    const some = await patientShards(join(top, 'some'), 20, {
+      classOf: (place, kind) => (place % 5 === 0 ? null : kind),
+    });
+    const { dataset, folds, test } = await opened({ data: some });
+    expect([...dataset.labels]).toContain(-1);
+    const used = [test.rows, ...folds.flatMap(({ train, validation }) => [train, validation])];
+    for (const rows of used) expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
+  }, 60_000);
+
+  it('have no class of which there is no patch', async () => {
+    const classOf = (_: number, kind: string) => (kind === 'papillary' ? 'nested' : kind);
+    const { dataset, understood } = await opened({ data: await patientShards(join(top, 'lacking'), 12, { classOf }) });
+    expect(dataset.classNames).toEqual(['acinar', 'diffuse', 'nested']);
+    expect(understood).toContain('3 classes: acinar (24), diffuse (24), nested (48).');
+  }, 60_000);
+
   it('are refused with the reason where they are too few, or have no classes', async () => {
     await expect(opened({ labels: 99 })).rejects.toThrow(/labels is at most 1\d, the training patients; got 99/);
     await expect(opened({ folds: 99 })).rejects.toThrow(/99 folds need as many patients, and there are labels of 1\d/);
@@ -81,6 +113,14 @@ describe('the data of a fine-tuning', () => {
     const without = await patientShards(join(top, 'without'), 4, { classOf: () => null });
     await expect(opened({ data: without })).rejects.toThrow(
       /learns from classes, and .* has no patches with one to train on/,
+    );
+    const masks = fineTuneExperiment('30-segment-segpanda200', { scale: 'smoke', data });
+    await expect(fineTuningData(masks)).rejects.toThrow(
+      /learns from masks, and .* has no patches with one to train on/,
+    );
+    const one = await patientShards(join(top, 'one'), 1);
+    await expect(opened({ data: one })).rejects.toThrow(
+      /all patches with a class are of one patient, patient-0: it cannot be in both parts/,
     );
     // One patient to train on.
     const two = await patientShards(join(top, 'two'), 2);
