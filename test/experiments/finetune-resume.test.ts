@@ -92,5 +92,5 @@ it.concurrent.each([
       expect(readFileSync(join(top, broken, file)).equals(readFileSync(join(top, whole, file))), file).toBe(true);
     }
   },
-  120_000,
+  300_000,
 );
