@@ -70,9 +70,9 @@ describe('the data of a fine-tuning', () => {
     const [third, share] = [splitOf(named, 'demo'), splitOf(named, 'paper')].map(
       ({ train, heldOut }) => heldOut.length / (train.length + heldOut.length),
     );
-    expect(third).toBeCloseTo(1 / 3, 1);
-    // One patient of 16.
-    expect(share).toBeLessThan(0.1);
+    expect(third).toBeGreaterThan(0.2);
+    // One of 16 patients.
+    expect(share).toBe(1 / 16);
   });
 
   it('have nested labels that keep the classes, and train on all of them in one fold', async () => {
@@ -91,21 +91,14 @@ describe('the data of a fine-tuning', () => {
     expect(order(2)).not.toEqual(order(1));
   });
 
-  it('are the labelled patches alone where some have no class', async () => {
-    const some = await patientShards(join(top, 'some'), 12, {
-      classOf: (place, kind) => (place % 5 === 0 ? null : kind),
-    });
-    const { dataset, folds, test } = await opened({ data: some, folds: 1 });
+  it('are the labelled patches alone, and have no class of which there is no patch', async () => {
+    const classOf = (_: number, kind: string) => (kind === 'papillary' ? null : kind);
+    const lacking = await patientShards(join(top, 'lacking'), 12, { classOf });
+    const { dataset, understood, folds, test } = await opened({ data: lacking, folds: 1 });
     expect([...dataset.labels]).toContain(-1);
-    const used = [test.rows, ...folds.flatMap(({ train, validation }) => [train, validation])];
-    for (const rows of used) expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
-  }, 60_000);
-
-  it('have no class of which there is no patch', async () => {
-    const classOf = (_: number, kind: string) => (kind === 'papillary' ? 'nested' : kind);
-    const { dataset, understood } = await opened({ data: await patientShards(join(top, 'lacking'), 12, { classOf }) });
+    for (const rows of [test.rows, folds[0]!.train]) expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
     expect(dataset.classNames).toEqual(['acinar', 'diffuse', 'nested']);
-    expect(understood).toContain('3 classes: acinar (24), diffuse (24), nested (48).');
+    expect(understood.join(' ')).toMatch(/3 classes: acinar \(24\), diffuse \(24\), nested \(24\)/);
   }, 60_000);
 
   it('are refused with the reason where they are too few, or have no classes', async () => {
