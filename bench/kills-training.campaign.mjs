@@ -1,9 +1,10 @@
-// npm run campaign -- kills-training [SEED]: each pretraining method at smoke scale, killed ten times at random moments and
-// continued each time; the weights at the end, of the network, its copies, heads and queues, must equal those of an
-// undisturbed run, byte for byte, and so must the log's steps.
+// npm run campaign -- kills-training [SEED [NOTEBOOK...]]: notebooks' trainings at smoke scale, by default each pretraining
+// method's, killed ten times at random moments and continued each time; the weights at the end, of the network, its copies,
+// heads and queues, must equal those of an undisturbed run, byte for byte, and so must the logs' steps. Of a fine-tuning
+// notebook they are those of the models and of the predictions.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,11 +12,11 @@ import { key } from '../dist/base/index.js';
 import { readEvents } from '../dist/runs/index.js';
 import { writeCampaignResult } from './campaign-result.mjs';
 
-const seed = process.argv[2] ?? 'kills-training';
+const [seed = 'kills-training', ...named] = process.argv.slice(2);
 const program = fileURLToPath(new URL('demo-run.mjs', import.meta.url));
 const kills = 10;
 const steps = 120;
-const notebooks = [
+const pretraining = [
   '10-pretrain-supervised',
   '11-pretrain-simclr',
   '12-pretrain-mocov2',
@@ -23,6 +24,7 @@ const notebooks = [
   '14-pretrain-dino',
   '15-pretrain-mae',
 ];
+const notebooks = named.length > 0 ? named : pretraining;
 
 /**
  * Trains until the end, or until it is killed so many milliseconds after its first event.
@@ -46,9 +48,16 @@ async function train(notebook, run, killAfter) {
   return { killed: signal === 'SIGKILL', first: line && JSON.parse(line), seconds: (Date.now() - began) / 1000 };
 }
 
+const filesOf = (run, name) =>
+  readdirSync(run, { recursive: true })
+    .filter((file) => file.endsWith(name))
+    .sort();
+
 async function loggedSteps(run) {
   const logged = [];
-  for await (const { step, loss } of readEvents(join(run, 'events.jsonl'), { kind: 'step' })) logged.push([step, loss]);
+  for (const log of filesOf(run, 'events.jsonl')) {
+    for await (const { step, loss } of readEvents(join(run, log), { kind: 'step' })) logged.push([log, step, loss]);
+  }
   return JSON.stringify(logged);
 }
 
@@ -68,9 +77,10 @@ for (const notebook of notebooks) {
       rows.push({ milliseconds: Math.round(milliseconds), killed, from: first });
     }
     await train(notebook, broken);
-    const weights = (run) => readFileSync(join(run, 'weights.safetensors'));
+    const weights = filesOf(whole, '.safetensors').filter((file) => !file.startsWith('checkpoints'));
+    if (weights.length === 0) throw new Error(`${notebook} has left no weights`);
     const same = {
-      weights: weights(whole).equals(weights(broken)),
+      weights: weights.every((file) => readFileSync(join(whole, file)).equals(readFileSync(join(broken, file)))),
       log: (await loggedSteps(whole)) === (await loggedSteps(broken)),
     };
     results[notebook] = { same, kills: rows };
@@ -84,9 +94,9 @@ for (const notebook of notebooks) {
     rmSync(top, { recursive: true, force: true });
   }
 }
-writeCampaignResult('kills-training', [seed], {
+writeCampaignResult('kills-training', [seed, ...named], {
   about: `${steps} steps at smoke scale, a checkpoint every 5; \`from\` is the first event after each start`,
   results,
 });
-console.log(`kills-training: value ${well} of ${notebooks.length} methods end with the bits of the undisturbed run`);
+console.log(`kills-training: value ${well} of ${notebooks.length} notebooks end with the bits of the undisturbed run`);
 process.exitCode = well === notebooks.length ? 0 : 1;

@@ -114,7 +114,7 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 // together) and units move the value.
 
 // %%
-const comparison = lab.compareFineTunings(experiment, fineTuned);
+const comparison = await lab.compareFineTunings(experiment, fineTuned);
 const saved = { save: run.figure('results.png'), table: run.file('results') };
 await lab.showFineTunings(comparison, { main: experiment.task.main, ...saved });
 

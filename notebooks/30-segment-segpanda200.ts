@@ -115,7 +115,7 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 // unknown, the slide, or else the patch. Intervals and p-values resample whole units.
 
 // %%
-const comparison = lab.compareFineTunings(experiment, fineTuned);
+const comparison = await lab.compareFineTunings(experiment, fineTuned);
 const saved = { save: run.figure('results.png'), table: run.file('results') };
 await lab.showFineTunings(comparison, { main: experiment.task.main, ...saved });
 

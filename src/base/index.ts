@@ -2,6 +2,7 @@ export { DiskFullError, explainDiskFull, isDiskFull } from './disk-full.js';
 export { projectRoot, syncFolder, temporaryName, writeFileAtomic, writeFileAtomicSync } from './files.js';
 export { canonicalJson, digestOfFile, sha256, sha256OfTree } from './hash.js';
 export { inParallel } from './in-parallel.js';
+export { atOnce, inTurns } from './in-turns.js';
 export {
   InterruptedError,
   input,

@@ -45,7 +45,7 @@ export async function* fineTuningFindings(run: FinishedRun): AsyncGenerator<Find
     }
   }
   if (kept.length === planned.length) {
-    const comparison = compareFineTunings(experiment, { arms: resultsByArm(experiment, kept) });
+    const comparison = await compareFineTunings(experiment, { arms: resultsByArm(experiment, kept) });
     yield* metricFindings(run, fineTuningMetrics(experiment, data, comparison), rounding);
   } else {
     yield { what: 'metrics', holds: false, found: 'not computed again: predictions are missing or damaged' };

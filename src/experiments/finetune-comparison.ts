@@ -1,4 +1,4 @@
-import { key } from '../base/index.js';
+import { interruptSignal, key } from '../base/index.js';
 import { type ArmComparison, type Comparison, compareArms, type PatientResults } from '../evaluate/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import type { FineTuneRuns } from './finetune-runs.js';
@@ -18,15 +18,19 @@ export function comparisonFamily<Results extends PatientResults>(
   );
 }
 
-/** Compares the arms in all metrics, and by the family in the main one. */
-export function compareFineTunings<Results extends PatientResults>(
+/**
+ * Compares the arms in all metrics, and by the family in the main one.
+ *
+ * @throws InterruptedError when the notebook is interrupted
+ */
+export async function compareFineTunings<Results extends PatientResults>(
   experiment: FineTuneExperiment<Results>,
   { arms }: Pick<FineTuneRuns<Results>, 'arms'>,
-): ArmComparison {
+): Promise<ArmComparison> {
   const { task, settings } = experiment;
   const comparisons = comparisonFamily(experiment, Object.keys(arms));
   return compareArms({
-    ...{ arms, metrics: task.metrics, key: key(settings.seed).fold('comparison') },
+    ...{ arms, metrics: task.metrics, key: key(settings.seed).fold('comparison'), signal: interruptSignal() },
     family: {
       name: `each arm against ${[...new Set(comparisons.map(({ against }) => against))].join(' and ')}`,
       comparisons,

@@ -1,9 +1,9 @@
 import { type Key, key } from '../base/index.js';
-import { type DatasetSlide, type PatchSplit, type ShardDataset, splitPatches } from '../datasets/index.js';
+import type { DatasetSlide, PatchSplit, ShardDataset } from '../datasets/index.js';
 import { groupsOf, type PatientResults, type Unit } from '../evaluate/index.js';
 import { BatchSource } from '../input/index.js';
 import type { FineTuneExperiment } from './finetune.js';
-import { dataKey, type OpenDataWatch, openNamed, pretrainingDefinition } from './pretraining-data.js';
+import { dataKey, type OpenDataWatch, openNamed, pretrainingDefinition, splitOf } from './pretraining-data.js';
 
 /** The patches of one fold, rows of the index. */
 export interface FineTuneFold {
@@ -47,7 +47,7 @@ export async function fineTuningData<Results extends PatientResults>(
   watch: OpenDataWatch = {},
 ): Promise<FineTuneData> {
   const { dataset, slides, understood } = await openNamed(experiment, watch);
-  const split = splitPatches(dataset, { heldOut: experiment.heldOut }, dataKey.fold('split'));
+  const split = splitOf(dataset, experiment.scale);
   const { masks } = experiment.task;
   const has = (row: number) => (masks ? dataset.mask.length[row]! > 0 : dataset.labels[row]! >= 0);
   const [train, test] = [split.train.filter(has), split.heldOut.filter(has)];

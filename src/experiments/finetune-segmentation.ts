@@ -1,4 +1,4 @@
-import { tf } from '../engine/index.js';
+import { type Tensor, tf } from '../engine/index.js';
 import {
   groupsOf,
   paperSegmentationMetrics,
@@ -35,9 +35,7 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
           counts.add({ ...image, name: `patch ${row}`, patient: names[place++]! });
         }
         const { confusion, boundaries } = counts.results();
-        const joined = (parts: readonly Float64Array[]) =>
-          tf.tensor2d(Int32Array.from(parts.flatMap((part) => Array.from(part))), [parts.length, parts[0]!.length]);
-        return { confusion: joined(confusion), boundaries: joined(boundaries) };
+        return { confusion: storedCounts(confusion), boundaries: storedCounts(boundaries) };
       },
       dispose: () => segmenter.dispose(),
     };
@@ -45,18 +43,34 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
   async results({ confusion, boundaries }, source, unit) {
     const { names } = groupsOf(source, unit);
     const patients = [...new Set(names)].sort();
-    const rowsOf = async (counts: typeof confusion) => {
-      const values = await counts!.data();
-      const each = values.length / patients.length;
-      return patients.map((_, patient) => Float64Array.from(values.subarray(patient * each, (patient + 1) * each)));
-    };
     return {
       classNames: source.dataset.classNames,
       unit,
       patients,
       casesOf: patients.map((patient) => names.filter((name) => name === patient).length),
-      confusion: await rowsOf(confusion),
-      boundaries: await rowsOf(boundaries),
+      confusion: await countsOf(confusion!),
+      boundaries: await countsOf(boundaries!),
     };
   },
 };
+
+/** A patient may have more pixels than an int32 holds. */
+const half = 2 ** 31;
+
+/** Counts of each patient, `[patients, counts, 2]`: how often each holds 2^31, and the rest. */
+export function storedCounts(parts: readonly Float64Array[]): Tensor {
+  const halves = parts.flatMap((part) => Array.from(part, (count) => [Math.floor(count / half), count % half]).flat());
+  return tf.tensor3d(halves, [parts.length, parts[0]!.length, 2], 'int32');
+}
+
+/** What `storedCounts` made. */
+export async function countsOf(stored: Tensor): Promise<Float64Array[]> {
+  const halves = await stored.data<'int32'>();
+  const [patients, each] = stored.shape as [number, number, number];
+  return Array.from({ length: patients }, (_, patient) =>
+    Float64Array.from({ length: each }, (_, place) => {
+      const at = 2 * (patient * each + place);
+      return halves[at]! * half + halves[at + 1]!;
+    }),
+  );
+}

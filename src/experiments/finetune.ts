@@ -10,7 +10,6 @@ import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-reci
 import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
 import { networkNamed } from './network.js';
 import type { Scale } from './pretrain-recipe.js';
-import { heldOutShares } from './small-scale.js';
 
 /** The fine-tuning notebooks. */
 const notebooks = {
@@ -72,8 +71,6 @@ export interface FineTuneExperiment<Results extends PatientResults> extends Fine
   /** The definition at paper scale, and the synthetic cohort to draw at the others without user data. */
   definition: string;
   synthetic: SyntheticDatasetOptions | null;
-  /** Share of the patches of test patients. */
-  heldOut: number;
   /** What the arms are asked to begin with; undefined: what there is. */
   init: readonly string[] | undefined;
   labels: number | undefined;
@@ -137,7 +134,6 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     ...{ folds, patience, monitorEvery: Math.min(recipe.monitorEvery, patience ?? recipe.monitorEvery) },
     ...{ notebook, scale, task, data, tile, definition: dataset, init: starts, labels: parameters.labels },
     synthetic: scale === 'paper' ? null : cohorts[scale],
-    heldOut: heldOutShares[scale],
     seeds: parameters.seeds ?? recipe.seeds,
     batchSize: batchSize ?? recipe.batchSize,
     settings: {

@@ -125,8 +125,10 @@ export async function frozenFeatures(
       arms: Object.fromEntries(Object.entries(of).map(([name, results]) => [name, [{ results }]])),
       metrics: { accuracy: classificationMetrics.accuracy },
       key: key(experiment.settings.seed).fold('frozen features'),
+      signal,
     });
-  const comparisons = Object.fromEntries(frozenClassifiers.map((name) => [name, compared(cases[name])]));
+  const comparisons: Record<string, ArmComparison> = {};
+  for (const name of frozenClassifiers) comparisons[name] = await compared(cases[name]);
   return {
     comparisons: comparisons as FrozenFeatureResults['comparisons'],
     ...{ cost, unconverged, neighbors: k, learning, chance: 1 / classes },

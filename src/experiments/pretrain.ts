@@ -10,7 +10,7 @@ import { mocoV2Recipes } from './pretrain-mocov2.js';
 import type { PretrainRecipe, PretrainRecipes, Scale } from './pretrain-recipe.js';
 import { simclrRecipes } from './pretrain-simclr.js';
 import { supervisedRecipes } from './pretrain-supervised.js';
-import { heldOutShares, smallCohorts } from './small-scale.js';
+import { smallCohorts } from './small-scale.js';
 
 /** The pretraining notebooks. */
 const notebooks: Readonly<Record<string, PretrainRecipes>> = {
@@ -68,8 +68,7 @@ export interface PretrainExperiment extends PretrainRecipe {
   tile: number | undefined;
   /** The synthetic cohort to draw without user data; null at paper scale. */
   synthetic: SyntheticDatasetOptions | null;
-  /** Held-out fraction of the patches, and the maximum numbers of training and held-out patches to evaluate. */
-  heldOut: number;
+  /** The maximum numbers of training and held-out patches to evaluate. */
   evaluated: { bank: number; heldOut: number };
   /** k of the kNN evaluation. */
   neighbors: number;
@@ -134,7 +133,6 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   return {
     ...scales[scale],
     ...recipe,
-    heldOut: heldOutShares[scale],
     notebook,
     scale,
     data,

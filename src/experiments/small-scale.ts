@@ -1,6 +1,6 @@
 import { selfSupervisedViews, type ViewRecipe } from '../augment/index.js';
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
-import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
+import type { PretrainRecipe } from './pretrain-recipe.js';
 
 /** The scales at which a page takes seconds or minutes on two cores. */
 export type SmallScale = 'smoke' | 'demo';
@@ -13,9 +13,6 @@ export const smallCohorts: Record<SmallScale, SyntheticDatasetOptions> = {
   smoke: { kind: 'ptcga200', classes: 4, patients: 3, sites: 3, columns: 2, rows: 2 },
   demo: { kind: 'ptcga200', classes: 8, patients: 6, sites: 3, columns: 4, rows: 3 },
 };
-
-/** Share of the patches that all pages hold out: no pretraining has seen the test patients of a fine-tuning. */
-export const heldOutShares: Record<Scale, number> = { smoke: 1 / 3, demo: 1 / 3, paper: 0.03 };
 
 /** The paper's self-supervised view, adapted to trainings of minutes; the crop is the same. */
 export function smallScaled(view: ViewRecipe): ViewRecipe {

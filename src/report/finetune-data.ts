@@ -4,7 +4,7 @@ import { type FineTuneData, type FineTuneExperiment, fineTuningData } from '../e
 import type { Run } from '../runs/index.js';
 import { escapeMarkup } from './html.js';
 import { showImageGrid } from './image-grid.js';
-import { openingData } from './pretraining-data.js';
+import { heldOutShare, openingData } from './pretraining-data.js';
 import { display, html } from './show.js';
 import { patchGridImages, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
@@ -32,7 +32,7 @@ export async function showFineTuningData(data: FineTuneData, options: { save?: s
       ? `Labels of all ${available} training ${by} are used.`
       : `Labels of ${labelled} of ${available} training ${by} are used, drawn ${drawn}` +
         `${data.folds.size > 1 ? ', others for each seed; those of the first are shown' : ''}.`;
-  const heldOut = ofPretraining ? ', and held out by the pretraining pages' : '';
+  const alsoThere = ofPretraining ? ', and held out by the pretraining pages' : '';
   const sentences = [...understood, ...split.notes, used];
   await display(html(`<p>${sentences.map(escapeMarkup).join(' ')}</p>`));
   const images = await patchGridImages(dataset, sampleRows(dataset, 10, folds[0]!.train));
@@ -56,7 +56,7 @@ export async function showFineTuningData(data: FineTuneData, options: { save?: s
       classes: classCounts(data, rows),
     })),
     {
-      caption: `Test ${by}: ${split.by === 'given' ? 'given by the data' : `the same in all folds${heldOut}`}`,
+      caption: `Test ${by}, ${heldOutShare(split)}: ${split.by === 'given' ? 'given by the data' : `the same in all folds${alsoThere}`}`,
       columns: {
         part: 'Part',
         groups: by.replace(/^./, (first) => first.toUpperCase()),

@@ -1,4 +1,5 @@
 import { interruptSignal } from '../base/index.js';
+import type { PatchSplit } from '../datasets/index.js';
 import { groupsOf } from '../evaluate/index.js';
 import {
   type OpenDataWatch,
@@ -7,6 +8,7 @@ import {
   pretrainingData,
 } from '../experiments/index.js';
 import type { Run } from '../runs/index.js';
+import { percent } from './charts.js';
 import { escapeMarkup } from './html.js';
 import { showImageGrid } from './image-grid.js';
 import { type Progress, progress } from './progress.js';
@@ -31,6 +33,11 @@ export function openingData(): OpenDataWatch {
     onCompile: ({ done, total }) => show('compiled', done, total),
     signal: interruptSignal(),
   };
+}
+
+/** `33.3 % of the patches` */
+export function heldOutShare({ train, heldOut }: PatchSplit): string {
+  return `${percent(heldOut.length / (train.length + heldOut.length))} of the patches`;
 }
 
 /** Opens the data of an experiment (see `pretrainingData`), with progress of drawing and cutting. */
@@ -63,7 +70,7 @@ export async function showPretrainingData(data: PretrainingData, options: { save
       size: part === 'held out' ? heldOut.size : train.size,
     })),
     {
-      caption: `Split ${split.by === 'given' ? 'given by the data' : `by ${split.by}`}`,
+      caption: `Split ${split.by === 'given' ? 'given by the data' : `by ${split.by}`}, held out: ${heldOutShare(split)}`,
       columns: {
         part: 'Part',
         groups: groupsOf({ dataset, rows: split.train }).of.replace(/^./, (first) => first.toUpperCase()),

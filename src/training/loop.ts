@@ -60,8 +60,8 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
   compiled?: CompiledStep<Name>;
   checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
   /**
-   * The metric of an evaluation by which models are compared, higher ones better unless `lowest`. The best one's checkpoint
-   * is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more. With
+   * The metric of an evaluation by which models are compared, higher ones better unless `lowest`, and NaN never. The best
+   * one's checkpoint is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more. With
    * `restore` the result is the best model and not the last, from its checkpoint.
    */
   best?: { metric: string; lowest?: boolean; patience?: number; restore?: boolean };
@@ -89,8 +89,8 @@ export interface TrainingResult {
  *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
  * @throws RangeError for a `best` that no monitor measures
- * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint, or
- *   if precision is float16 and the optimizer scales no loss
+ * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
+ *   precision is float16 and the optimizer scales no loss; or, at the end, if the metric of `best` was NaN all along
  */
 export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
   const { objective, optimizer, steps, checkpoint, monitors = [], best, precision, signal } = options;
@@ -123,10 +123,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   let bestSoFar = resumed?.best;
   const isDue = ({ everySteps }: TrainingMonitor) => done % everySteps === 0 || done === steps;
   const hasStopped = () =>
-    best?.patience !== undefined &&
-    bestSoFar !== undefined &&
-    done - bestSoFar.step >= best.patience &&
-    monitors.some(isDue);
+    best?.patience !== undefined && done - (bestSoFar?.step ?? 0) >= best.patience && monitors.some(isDue);
 
   const save = async () => {
     if (!checkpoint) return;
@@ -151,7 +148,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       );
     }
     const isBetter =
-      score !== undefined && (!bestSoFar || (best!.lowest ? score < bestSoFar.score : score > bestSoFar.score));
+      score !== undefined &&
+      !Number.isNaN(score) &&
+      (!bestSoFar || (best!.lowest ? score < bestSoFar.score : score > bestSoFar.score));
     if (isBetter) {
       bestSoFar = { step: done, score };
       if (checkpoint) {
@@ -235,10 +234,16 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond });
 
       await runMonitors();
-      if (hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar!.step });
+      if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
       if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
     }
-    if (best?.restore && bestSoFar) {
+    if (best && !bestSoFar) {
+      throw new Error(
+        `no model is the best after ${done} of ${steps} steps: ${best.metric} was NaN in every evaluation. Mend its monitor, or ` +
+          'train without selecting by it',
+      );
+    }
+    if (best?.restore) {
       disposeTensors(tensors.parameters, tensors.state, tensors.optimizer);
       tensors = (await loadBestCheckpoint(checkpoint!)).tensors;
     }

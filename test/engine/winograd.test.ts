@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { record } from '../../src/engine/compile/record.js';
 import { leavesOf } from '../../src/engine/compile/tree.js';
@@ -74,6 +77,46 @@ describe.skipIf(!loaded)("Winograd's convolution", () => {
     });
     expect(hashes[0]).toMatch(/^[0-9a-f]{64}\n$/);
     expect(new Set(hashes).size).toBe(1);
+  });
+
+  const compiler = process.env.CXX ?? 'g++';
+  const canCompile = process.platform === 'linux' && spawnSync(compiler, ['--version']).status === 0;
+  it.skipIf(!canCompile)('ends in an error, and not the process, where a thread has no memory to work in', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'winograd-'));
+    const library = join(folder, 'refuse.so');
+    // What a block of 24 tiles of 64 channels takes for its inputs.
+    const refused = 36 * (24 * 64 + 16) * 4;
+    const source = `
+      #include <cstdlib>
+      #include <new>
+      void *operator new[](std::size_t size) {
+        void *memory = size == ${refused} ? nullptr : std::malloc(size);
+        if (!memory) throw std::bad_alloc();
+        return memory;
+      }
+      void operator delete[](void *memory) noexcept { std::free(memory); }`;
+    const program = `
+      const { attribute, executeOp, tf } = await import('./dist/engine/index.js');
+      const attributes = [attribute.bool('relu', false), attribute.int('biases', 0)];
+      for (const channels of [64, 32]) {
+        const inputs = [tf.ones([4, 16, 24, channels]), tf.ones([3, 3, channels, 16])];
+        try {
+          console.log(executeOp('PathlabWinogradConv2D', attributes, inputs, 1)[0].dataSync()[0]);
+        } catch (error) {
+          console.log(error.message);
+        }
+      }`;
+    try {
+      spawnSync(compiler, ['-shared', '-fPIC', '-x', 'c++', '-', '-o', library], { input: source });
+      const env = { ...process.env, LD_PRELOAD: library };
+      const run = spawnSync(process.execPath, ['-e', `(async () => {${program}})()`], { encoding: 'utf8', env });
+      const said = run.stdout.trim().split('\n');
+      expect(run.stdout, run.stderr).toMatch(/PathlabWinogradConv2D[\s\S]*out of memory for intermediate values/);
+      // Another op goes on.
+      expect(Number(said.at(-1))).toBeCloseTo(4 * 32, 3);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('keeps what is not a number', () => {

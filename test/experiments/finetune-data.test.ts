@@ -11,6 +11,7 @@ import {
   pretrainingData,
   trainingPatches,
 } from '../../src/experiments/index.js';
+import { splitOf } from '../../src/experiments/pretraining-data.js';
 import { patientShards } from './patient-shards.js';
 
 let top: string;
@@ -56,6 +57,24 @@ describe('the data of a fine-tuning', () => {
     }
   });
 
+  it('hold out a third at every scale, and of PTCGA200 the share of the paper, on pretraining pages too', async () => {
+    const experiment = pretrainExperiment('11-pretrain-simclr', { scale: 'paper', data, batchSize: 4 });
+    const [small, paper, pretraining] = [
+      await opened(),
+      await opened({ scale: 'paper' }),
+      await pretrainingData(experiment),
+    ];
+    expect(paper.split.sha256).toBe(small.split.sha256);
+    expect(pretraining.split.sha256).toBe(small.split.sha256);
+    const named = { ...small.dataset, report: { ...small.dataset.report, dataset: 'ptcga200' } };
+    const [third, share] = [splitOf(named, 'demo'), splitOf(named, 'paper')].map(
+      ({ train, heldOut }) => heldOut.length / (train.length + heldOut.length),
+    );
+    expect(third).toBeGreaterThan(0.2);
+    // One of 16 patients.
+    expect(share).toBe(1 / 16);
+  });
+
   it('have nested labels that keep the classes, and train on all of them in one fold', async () => {
     const [few, more] = [await opened({ labels: 4, folds: 1 }), await opened({ labels: 7, folds: 1 })];
     const [fold, larger] = [few, more].map(({ folds }) => folds.get(1)![0]!);
@@ -85,6 +104,16 @@ describe('the data of a fine-tuning', () => {
     expect(order(2)).not.toEqual(order(1));
   });
 
+  it('are the labelled patches alone, and have no class of which there is no patch', async () => {
+    const classOf = (_: number, kind: string) => (kind === 'papillary' ? null : kind);
+    const lacking = await patientShards(join(top, 'lacking'), 12, { classOf });
+    const { dataset, understood, folds, test } = await opened({ data: lacking, folds: 1 });
+    expect([...dataset.labels]).toContain(-1);
+    for (const rows of [test.rows, folds[0]!.train]) expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
+    expect(dataset.classNames).toEqual(['acinar', 'diffuse', 'nested']);
+    expect(understood.join(' ')).toMatch(/3 classes: acinar \(24\), diffuse \(24\), nested \(24\)/);
+  }, 60_000);
+
   it('are refused with the reason where they are too few, or have no classes', async () => {
     await expect(opened({ labels: 99 })).rejects.toThrow(/labels is at most 1\d, the training patients; got 99/);
     await expect(opened({ folds: 99 })).rejects.toThrow(/99 folds need as many patients, and there are labels of 1\d/);
@@ -94,6 +123,14 @@ describe('the data of a fine-tuning', () => {
     const without = await patientShards(join(top, 'without'), 4, { classOf: () => null });
     await expect(opened({ data: without })).rejects.toThrow(
       /learns from classes, and .* has no patches with one to train on/,
+    );
+    const masks = fineTuneExperiment('30-segment-segpanda200', { scale: 'smoke', data });
+    await expect(fineTuningData(masks)).rejects.toThrow(
+      /learns from masks, and .* has no patches with one to train on/,
+    );
+    const one = await patientShards(join(top, 'one'), 1);
+    await expect(opened({ data: one })).rejects.toThrow(
+      /all patches with a class are of one patient, patient-0: it cannot be in both parts/,
     );
     // One patient to train on.
     const two = await patientShards(join(top, 'two'), 2);

@@ -109,7 +109,7 @@ describe('the fine-tunings of an experiment', () => {
     ]);
     expect(comparisonFamily(experiment, ['random'])).toEqual([]);
     const run = await runIn('whole');
-    const { differences, values } = compareFineTunings(
+    const { differences, values } = await compareFineTunings(
       experiment,
       await runFineTunings(experiment, data, arms, { run }),
     );

@@ -564,6 +564,24 @@ describe('the best model of a training that is killed', () => {
     expect(bestSteps(events)).toEqual([3, 4]);
   });
 
+  it('is never one without a score, and a training in which all are so says it where it stops', async () => {
+    const options = (scores: number[], changes: object = {}) => ({
+      ...{ ...smallTraining(6), best: { metric: 'score', ...changes }, monitors: [scoring(scores)] },
+      checkpoint: checkpointIn(freshFolder()),
+    });
+    const none = Number.NaN;
+    const late = await train(options([none, none, 3, none, 5, none, 4]));
+    expect(late.best).toEqual({ step: 4, score: 5 });
+    const lowest = await train(options([none, 3, none, none, 1, 2, none], { lowest: true }));
+    expect(lowest.best).toEqual({ step: 4, score: 1 });
+    const all = new Array<number>(7).fill(none);
+    const broken = options(all, { restore: true });
+    const wrong = /no model is the best after 6 of 6 steps: score was NaN in every evaluation/;
+    await expect(train(broken)).rejects.toThrow(wrong);
+    await expect(train(broken)).rejects.toThrow(wrong);
+    await expect(train(options(all, { patience: 3 }))).rejects.toThrow(/after 3 of 6 steps: score was NaN/);
+  });
+
   it('needs a monitor that finds its metric', async () => {
     const wrong = (changes: Partial<TrainOptions>) => train({ ...smallTraining(2), ...changes });
     await expect(wrong({ best: { metric: 'scroe', patience: 1 }, monitors: [scoring([1, 2, 3])] })).rejects.toThrow(

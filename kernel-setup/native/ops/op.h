@@ -12,6 +12,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -149,7 +150,7 @@ class Context {
   }
 
   // Calls `work` for 0 .. count - 1 on TensorFlow's own threads. What a call computes must not depend on the others, nor
-  // on how many threads there are: then every run gives the same bits.
+  // on how many threads there are: then every run gives the same bits. Throws what one of them has thrown, after the last.
   void Parallel(int64_t count, const std::function<void(int64_t)> &work) const;
 
   static int64_t Elements(const Shape &shape) {
@@ -246,6 +247,10 @@ bool RegisterKernel(const char *op, const std::function<void(TF_KernelBuilder *)
     try {
       Context context(raw);
       static_cast<Kernel *>(kernel)->Compute(context);
+    } catch (const std::bad_alloc &) {
+      Status status;
+      TF_SetStatus(status, TF_RESOURCE_EXHAUSTED, "out of memory for intermediate values");
+      TF_OpKernelContext_Failure(raw, status);
     } catch (const std::exception &error) {
       Status status;
       TF_SetStatus(status, TF_INVALID_ARGUMENT, error.what());

@@ -13,6 +13,7 @@ import {
 } from './confusion.js';
 import { type MetricDefinition, type MetricValue, measure, metricOfSums, once } from './metric.js';
 import { areaUnderRoc, averagePrecision, rankCases, rankingMetric } from './ranking.js';
+import { rocSums } from './roc-sums.js';
 
 /**
  * Metrics of class probabilities. A metric that does not exist, such as the AUROC of cases of one class, has a reason in
@@ -27,7 +28,7 @@ export const classificationMetrics = {
   quadraticKappa: ofConfusion('Quadratic kappa', quadraticKappa),
   auroc: {
     label: 'AUROC',
-    of: (...results) => rankingMetric(results, areaUnderRoc, () => 'all cases are of one class'),
+    of: (...results) => rankingMetric(results, areaUnderRoc, () => 'all cases are of one class', rocSums),
   },
   auprc: {
     label: 'AUPRC',

@@ -16,7 +16,20 @@ export interface PatientResults {
 }
 
 /** A metric of the cases of some patients; `draws[i]` is how often patient i counts. All 1 (`once`) is the metric itself. */
-export type PatientMetric = (draws: Float64Array) => MetricValue;
+export interface PatientMetric {
+  (draws: Float64Array): MetricValue;
+  /** The same metric as it builds up; absent where it cannot without going through all cases. */
+  sums?: () => PatientSums;
+}
+
+/** A metric computed from sums to which patients are added one by one, each at most once. */
+export interface PatientSums {
+  /** Length of the sums, which begin with 0. */
+  width: number;
+  /** Writes `before` with a patient's cases added into `after`. */
+  add(before: Float64Array, patient: number, after: Float64Array): void;
+  value(sums: Float64Array): MetricValue;
+}
 
 /** Draws that count each patient once. */
 export function once({ patients }: PatientResults): Float64Array {
@@ -56,17 +69,23 @@ export function metricOfSums(
   sums: readonly Float64Array[],
   metric: (total: Float64Array) => MetricValue,
 ): PatientMetric {
-  const total = new Float64Array(sums[0]!.length);
-  return (draws) => {
+  const width = sums[0]!.length;
+  const total = new Float64Array(width);
+  const ofDraws = (draws: Float64Array) => {
     total.fill(0);
     for (let patient = 0; patient < sums.length; patient++) {
       const times = draws[patient]!;
       if (times === 0) continue;
       const own = sums[patient]!;
-      for (let place = 0; place < total.length; place++) total[place]! += times * own[place]!;
+      for (let place = 0; place < width; place++) total[place]! += times * own[place]!;
     }
     return metric(total);
   };
+  const add: PatientSums['add'] = (before, patient, after) => {
+    const own = sums[patient]!;
+    for (let place = 0; place < width; place++) after[place] = before[place]! + own[place]!;
+  };
+  return Object.assign(ofDraws, { sums: () => ({ width, add, value: metric }) });
 }
 
 /** Sorted distinct names; the place of each row's name in them; and the number of rows of each name. */
@@ -89,6 +108,12 @@ export function meanOfExisting(values: readonly (number | null)[], reason: strin
     count++;
   }
   return count === 0 ? { value: null, reason } : { value: sum / count };
+}
+
+/** A difference of metrics; if one does not exist, its reason. */
+export function difference(one: MetricValue, other: MetricValue): MetricValue {
+  if (one.value === null) return one;
+  return other.value === null ? other : { value: one.value - other.value };
 }
 
 /** A quotient; `reason` if its denominator is 0. */

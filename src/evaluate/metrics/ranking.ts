@@ -1,5 +1,5 @@
 import type { ClassifiedCases } from './classified-cases.js';
-import { meanOfExisting, type PatientMetric } from './metric.js';
+import { type MetricValue, meanOfExisting, type PatientMetric, type PatientSums } from './metric.js';
 
 /** Cases from the highest to the lowest probability of a class. */
 export interface Ranking {
@@ -113,13 +113,16 @@ export function rankingMetric(
   results: readonly ClassifiedCases[],
   area: (ranking: Ranking, draws: Float64Array) => number | null,
   reason: (positive: string) => string,
+  sumsOf?: (rankings: readonly Ranking[], patients: number, mean: MeanArea) => PatientSums,
 ): PatientMetric {
   const { classNames } = results[0]!;
   const labels = classNames.length === 2 ? [1] : [...classNames.keys()];
   const rankings = labels.map((label) => rankCases(results, label));
-  return (draws) =>
-    meanOfExisting(
-      rankings.map((ranking) => area(ranking, draws)),
-      reason(classNames.at(-1)!),
-    );
+  const patients = results.reduce((sum, { patients }) => sum + patients.length, 0);
+  const mean: MeanArea = (areas) => meanOfExisting(areas, reason(classNames.at(-1)!));
+  const ofDraws = (draws: Float64Array) => mean(rankings.map((ranking) => area(ranking, draws)));
+  return sumsOf ? Object.assign(ofDraws, { sums: () => sumsOf(rankings, patients, mean) }) : ofDraws;
 }
+
+/** Of the areas of a metric's classes. */
+export type MeanArea = (areas: readonly (number | null)[]) => MetricValue;

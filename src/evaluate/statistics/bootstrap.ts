@@ -38,17 +38,21 @@ export function* drawPatients(
   }
 }
 
-/** Values of several metrics on the same draws of the same patients; NaN on a draw for which a metric does not exist. */
-export function bootstrapValues(
+/**
+ * Values of several metrics on the same draws of the same patients; NaN on a draw for which a metric does not exist. Yields
+ * after each draw (see `inTurns`).
+ */
+export function* bootstrapValues(
   metrics: readonly PatientMetric[],
   patients: number,
   options: ResampleOptions,
-): Float64Array[] {
+): Generator<void, Float64Array[]> {
   const values = metrics.map(() => new Float64Array(options.resamples ?? defaultResamples));
   let resample = 0;
   for (const draws of drawPatients(patients, options)) {
     for (let at = 0; at < metrics.length; at++) values[at]![resample] = metrics[at]!(draws).value ?? Number.NaN;
     resample++;
+    yield;
   }
   return values;
 }

@@ -1,5 +1,6 @@
-import type { Key } from '../../base/index.js';
+import { inTurns, type Key } from '../../base/index.js';
 import {
+  difference,
   type MetricDefinition,
   type MetricValue,
   once,
@@ -8,13 +9,20 @@ import {
   type Unit,
 } from '../metrics/metric.js';
 import { type Arms, type Comparison, checkArms, checkComparisons, type Run } from './arms.js';
-import { bootstrapPValue, bootstrapValues, minPatients, percentileEnds, standardError } from './bootstrap.js';
+import {
+  bootstrapPValue,
+  bootstrapValues,
+  defaultResamples,
+  minPatients,
+  percentileEnds,
+  standardError,
+} from './bootstrap.js';
 import { holm } from './holm.js';
 import { bootstrapMethod, type Interval } from './intervals.js';
 import { type SeedSpread, seedSpread } from './seed-spread.js';
-import { signFlipPValue } from './sign-flip.js';
+import { signFlipTest } from './sign-flip.js';
 
-/** With fewer patients (or slides, patches), p-values are exact. */
+/** With fewer patients (or slides, patches), p-values are those of the sign-flip test. */
 const manyPatients = 20;
 
 const tooFewDraws = (unit: Unit) => `the metric does not exist on more than 5 % of the draws of ${unit}`;
@@ -37,6 +45,8 @@ export interface ArmDifference extends Comparison {
   interval: Interval | null;
   /** Two-sided; null if there is none. */
   p: MetricValue;
+  /** How the p-value was made, in words. */
+  test: string | null;
   /** By Holm over the family. */
   adjustedP: number;
 }
@@ -62,21 +72,28 @@ export interface CompareArmsOptions<R extends PatientResults> {
   family?: { name: string; comparisons: readonly Comparison[] };
   /** Coverage of intervals. */
   level?: number;
+  /** Of the bootstrap, and of ways to swap where the sign-flip test cannot take all. */
   resamples?: number;
   key: Key;
+  signal?: AbortSignal;
 }
 
 /**
  * Compares arms as a paper's table does: each metric as the mean over an arm's runs, with an interval, and the differences
  * of a family of comparisons with adjusted p-values. The unit is the patient, or what the results say: all intervals come
- * from the same draws of patients. With fewer than 20 patients, p-values are those of the exact sign-flip test, which swaps
- * whole patients between runs of the same fine-tuning seed; with more, of the bootstrap. With fewer than five patients there
- * is no interval.
+ * from the same draws of patients. With fewer than 20 patients, p-values are those of the sign-flip test, which swaps whole
+ * patients between runs of the same fine-tuning seed (see `signFlipTest`); with more, of the bootstrap. With fewer than five
+ * patients there is no interval. The event loop stays free.
  *
  * @throws RangeError if runs have different patients or cases, seeds repeat, or a comparison names what is not there
+ * @throws InterruptedError if `signal` aborts
  */
-export function compareArms<R extends PatientResults>(options: CompareArmsOptions<R>): ArmComparison {
-  const { arms, metrics, family, level = 0.95, resamples, key } = options;
+export async function compareArms<R extends PatientResults>(options: CompareArmsOptions<R>): Promise<ArmComparison> {
+  return inTurns(comparison(options), 'the comparison of arms', options.signal);
+}
+
+function* comparison<R extends PatientResults>(options: CompareArmsOptions<R>): Generator<void, ArmComparison> {
+  const { arms, metrics, family, level = 0.95, resamples = defaultResamples, key } = options;
   const shared = checkArms(arms);
   const { patients, casesOf, unit } = shared;
   checkComparisons(family?.comparisons ?? [], arms, metrics);
@@ -89,7 +106,7 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
   );
   const enough = patients.length >= minPatients;
   const resampled = enough
-    ? bootstrapValues(
+    ? yield* bootstrapValues(
         cells.map(({ mean }) => mean),
         patients.length,
         { resamples, key },
@@ -110,25 +127,26 @@ export function compareArms<R extends PatientResults>(options: CompareArmsOption
     const spread = { ...seedSpread(seeded), patients: drawn ? standardError(drawn) : null };
     return { arm, metric, value: mean(all), interval: intervalOf(drawn), runs: runs.length, spread };
   });
-  const tested = (family?.comparisons ?? []).map((comparison) => {
+  const tested: Omit<ArmDifference, 'adjustedP'>[] = [];
+  for (const comparison of family?.comparisons ?? []) {
     const [one, other] = [comparison.arm, comparison.against].map((arm) =>
       cells.findIndex((cell) => cell.arm === arm && cell.metric === comparison.metric),
     ) as [number, number];
     const [drawnOne, drawnOther] = [resampled?.[one], resampled?.[other]];
     const drawn = drawnOther && drawnOne?.map((value, draw) => value - drawnOther[draw]!);
     const value = difference(cells[one]!.mean(all), cells[other]!.mean(all));
-    const p =
+    const found =
       patients.length < manyPatients
-        ? exactP(metrics[comparison.metric]!, cells[one]!.runs, cells[other]!.runs)
+        ? yield* signFlipP(metrics[comparison.metric]!, cells[one]!.runs, cells[other]!.runs, { unit, resamples, key })
         : bootstrapP(drawn!, unit);
-    return { ...comparison, value, interval: intervalOf(drawn), p };
-  });
+    tested.push({ ...comparison, value, interval: intervalOf(drawn), ...found });
+  }
   const adjusted = holm(tested.map(({ p }) => p.value));
   const differences = tested.map((of, place) => ({ ...of, adjustedP: adjusted[place]! }));
   const headings = Object.fromEntries(Object.entries(metrics).map(([name, { label }]) => [name, label]));
   const groups = { of: unit, count: patients.length };
-  const comparison = { arms: Object.keys(arms), metrics: headings, groups, values, differences };
-  return { ...comparison, notes: notesOf(comparison, { method, level, family: family?.name }) };
+  const compared = { arms: Object.keys(arms), metrics: headings, groups, values, differences };
+  return { ...compared, notes: notesOf(compared, { method, level, family: family?.name }) };
 }
 
 function meanOfRuns(runs: readonly PatientMetric[]): PatientMetric {
@@ -143,44 +161,37 @@ function meanOfRuns(runs: readonly PatientMetric[]): PatientMetric {
   };
 }
 
-function difference(one: MetricValue, other: MetricValue): MetricValue {
-  if (one.value === null) return one;
-  return other.value === null ? other : { value: one.value - other.value };
-}
+type Tested = Pick<ArmDifference, 'p' | 'test'>;
 
-function bootstrapP(differences: Float64Array, unit: Unit): MetricValue {
+function bootstrapP(differences: Float64Array, unit: Unit): Tested {
   const p = bootstrapPValue(differences);
-  return p === null ? { value: null, reason: tooFewDraws(unit) } : { value: p };
+  if (p === null) return { p: { value: null, reason: tooFewDraws(unit) }, test: null };
+  return { p: { value: p }, test: `bootstrap over ${unit}` };
 }
 
 /** Sign-flip p-value: swaps a patient's results of all runs, each with its partner in the other arm. */
-function exactP<R extends PatientResults>(
+function* signFlipP<R extends PatientResults>(
   definition: MetricDefinition<R>,
   runs: readonly Run<R>[],
   others: readonly Run<R>[],
-): MetricValue {
+  { unit, ...options }: { unit: Unit; resamples: number; key: Key },
+): Generator<void, Tested> {
   const pairs = pairedRuns(runs, others);
   if (!pairs) {
     const reason =
       `the sign-flip test pairs runs of the same fine-tuning seed, and some of the ${runs.length} and ${others.length} runs` +
       ' have no partner';
-    return { value: null, reason };
+    return { p: { value: null, reason }, test: null };
   }
-  const both = meanOfRuns(pairs.map(([run, other]) => definition.of(run.results, other.results)));
   const patients = runs[0]!.results.patients.length;
-  const draws = new Float64Array(2 * patients);
-  let missing: MetricValue | undefined;
-  const p = signFlipPValue(patients, (swapped) => {
-    for (let patient = 0; patient < patients; patient++) {
-      draws[patient] = 1 - swapped[patient]!;
-      draws[patients + patient] = swapped[patient]!;
-    }
-    const one = both(draws);
-    const value = difference(one, both(draws.map((times) => 1 - times)));
-    if (value.value === null) missing = value;
-    return value.value;
-  });
-  return p === null ? missing! : { value: p };
+  const metrics = pairs.map(([run, other]) => definition.of(run.results, other.results));
+  const { p, exact } = yield* signFlipTest(metrics, patients, options);
+  if (p.value === null) return { p, test: null };
+  const test = exact
+    ? `exact sign-flip test over ${patients} ${unit} (at least ${2 / 2 ** patients})`
+    : `sign-flip test over ${patients} ${unit}, of ${options.resamples} ways to swap drawn at random (at least ` +
+      `${Number((1 / (options.resamples + 1)).toPrecision(2))})`;
+  return { p, test };
 }
 
 /**
@@ -214,12 +225,14 @@ function notesOf(
         (few ? ` Over fewer than ${manyPatients} ${unit} they are too narrow.` : ''),
   ];
   if (unit === 'patches') notes.push('Neither patients nor slides are known: cases are treated as independent.');
-  if (differences.length > 0) {
-    const test = few
-      ? `exact sign-flip test over ${count} ${unit} (at least ${2 / 2 ** count})`
-      : `bootstrap over ${unit}`;
+  const tests = [...new Set(differences.flatMap(({ test }) => test ?? []))].map((test) => {
+    const of = differences.flatMap((each) => (each.test === test ? metrics[each.metric]! : []));
+    return { test, metrics: [...new Set(of)].join(', ') };
+  });
+  if (tests.length > 0) {
+    const how = tests.map(({ test, metrics }) => (tests.length > 1 ? `${metrics}, ${test}` : test)).join('; ');
     notes.push(
-      `P-values: ${test}, two-sided; adjusted by Holm over "${family}" (${differences.length} ${differences.length === 1 ? 'comparison' : 'comparisons'}, named before` +
+      `P-values: ${how}, two-sided; adjusted by Holm over "${family}" (${differences.length} ${differences.length === 1 ? 'comparison' : 'comparisons'}, named before` +
         ' the results were seen).',
     );
   }

@@ -50,19 +50,21 @@ export function comparisonCsv({ groups, values, differences }: ArmComparison): s
       ...numbers(value.value, interval),
       p: null,
       adjustedP: null,
+      test: null,
       runs,
       [`${groups.of}Deviation`]: spread.patients,
       pretrainingDeviation: spread.pretraining.value,
       fineTuningDeviation: spread.fineTuning.value,
       runsDeviation: spread.runs.value,
     })),
-    ...differences.map(({ arm, against, metric, value, interval, p, adjustedP }) => ({
+    ...differences.map(({ arm, against, metric, value, interval, p, adjustedP, test }) => ({
       arm,
       against,
       metric,
       ...numbers(value.value, interval),
       p: p.value,
       adjustedP: p.value === null ? null : adjustedP,
+      test,
     })),
   ];
   return from(rows).toCSV();

@@ -1,3 +1,4 @@
+import { atOnce } from '../../base/index.js';
 import { groupRows, metricOfSums, quotient } from '../metrics/metric.js';
 import { bootstrapValues, defaultResamples, percentileEnds, type ResampleOptions } from './bootstrap.js';
 
@@ -105,7 +106,7 @@ function intervalOfMean(
     sums[group]![0]! += values[row]!;
   });
   const mean = metricOfSums(sums, ([sum, count]) => quotient(sum!, count!, 'there are no patches'));
-  const [means] = bootstrapValues([mean], names.length, options);
+  const [means] = atOnce(bootstrapValues([mean], names.length, options));
   return {
     ...percentileEnds(means!, level)!,
     level,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { key } from '../../../src/base/index.js';
+import { atOnce, key } from '../../../src/base/index.js';
 import { classificationMetrics } from '../../../src/evaluate/index.js';
 import type { PatientMetric } from '../../../src/evaluate/metrics/metric.js';
 import {
@@ -44,11 +44,8 @@ describe('bootstrap over patients', () => {
     let rejected = 0;
     for (let experiment = 0; experiment < experiments; experiment++) {
       const arms = simulatedCases(generator, { patients: 50, each: 6, effects });
-      const [one, other] = bootstrapValues(
-        arms.map((cases) => classificationMetrics.auroc.of(cases)),
-        50,
-        { resamples, key: key(experiment) },
-      );
+      const metrics = arms.map((cases) => classificationMetrics.auroc.of(cases));
+      const [one, other] = atOnce(bootstrapValues(metrics, 50, { resamples, key: key(experiment) }));
       const differences = one!.map((value, draw) => value - other![draw]!);
       for (const [place, values] of [one!, differences].entries()) {
         const { low, high } = percentileEnds(values, 0.9)!;
@@ -66,7 +63,7 @@ describe('bootstrap over patients', () => {
     const [one, other] = simulatedCases(key('agree').generator(), { patients: 30, each: 10, effects: [1.6, 1.3] }).map(
       (cases) => classificationMetrics.accuracy.of(cases),
     );
-    const values = bootstrapValues([one!, other!], 30, { resamples, key: key(1) });
+    const values = atOnce(bootstrapValues([one!, other!], 30, { resamples, key: key(1) }));
     const differences = values[0]!.map((value, draw) => value - values[1]![draw]!);
     const p = bootstrapPValue(differences)!;
     expect(Math.abs(p - 0.5)).toBeLessThan(0.48);
@@ -86,7 +83,7 @@ describe('bootstrap over patients', () => {
         .shuffle([...cases!.labels.keys()]),
     );
     const [one, other] = [cases!, shuffled].map(
-      (of) => bootstrapValues([classificationMetrics.auprc.of(of)], 8, { resamples, key: key(2) })[0],
+      (of) => atOnce(bootstrapValues([classificationMetrics.auprc.of(of)], 8, { resamples, key: key(2) }))[0],
     );
     expect(one).toEqual(other);
   });
@@ -100,7 +97,7 @@ describe('bootstrap over patients', () => {
       (sum, value) => sum + (value - mean(Float64Array.from(values, () => 1)).value!) ** 2,
       0,
     );
-    const [drawn] = bootstrapValues([mean], 40, { key: key(3) });
+    const [drawn] = atOnce(bootstrapValues([mean], 40, { key: key(3) }));
     expect(standardError(drawn!)! / Math.sqrt(squares / 40 / 40)).toBeCloseTo(1, 1);
   });
 
@@ -116,6 +113,7 @@ describe('bootstrap over patients', () => {
   });
 
   it('refuses too few resamples', () => {
-    expect(() => bootstrapValues([], 9, { resamples: 1999, key: key(1) })).toThrow(/at least 2000 resamples; got 1999/);
+    const few = bootstrapValues([], 9, { resamples: 1999, key: key(1) });
+    expect(() => atOnce(few)).toThrow(/at least 2000 resamples; got 1999/);
   });
 });

@@ -1,6 +1,6 @@
 import { fromCSV } from 'arquero';
 import { describe, expect, it } from 'vitest';
-import { key } from '../../../src/base/index.js';
+import { atOnce, InterruptedError, key } from '../../../src/base/index.js';
 import {
   type ArmComparison,
   type ClassifiedCases,
@@ -46,9 +46,9 @@ const family = {
 const cellOf = ({ values }: ArmComparison, arm: string, metric: string) =>
   values.find((value) => value.arm === arm && value.metric === metric)!;
 
-describe('comparison of arms on many patients', () => {
+describe('comparison of arms on many patients', async () => {
   const arms = armsOf(30);
-  const comparison = compareArms({ arms, metrics, family, key: key(1), resamples });
+  const comparison = await compareArms({ arms, metrics, family, key: key(1), resamples });
 
   it('has the mean over runs of each metric, with an interval and deviations by source', () => {
     expect(comparison.values.map(({ arm, metric }) => `${arm} ${metric}`)).toEqual(
@@ -70,11 +70,8 @@ describe('comparison of arms on many patients', () => {
   it('has differences on the same draws, narrower than those of other patients would be', () => {
     const [first] = comparison.differences;
     const values = [arms.good, arms.random].map((runs) => {
-      const drawn = bootstrapValues(
-        runs.map(({ results }) => auroc.of(results)),
-        30,
-        { resamples, key: key(1) },
-      );
+      const metrics = runs.map(({ results }) => auroc.of(results));
+      const drawn = atOnce(bootstrapValues(metrics, 30, { resamples, key: key(1) }));
       return drawn[0]!.map((value, draw) => (value + drawn[1]![draw]!) / 2);
     });
     const differences = values[0]!.map((value, draw) => value - values[1]![draw]!);
@@ -98,7 +95,7 @@ describe('comparison of arms on many patients', () => {
     ]);
   });
 
-  it('is the same for the same key, whatever the order of the cases', () => {
+  it('is the same for the same key, whatever the order of the cases', async () => {
     const shuffled = Object.fromEntries(
       Object.entries(arms).map(([arm, runs]) => [
         arm,
@@ -113,28 +110,30 @@ describe('comparison of arms on many patients', () => {
         })),
       ]),
     );
-    expect(compareArms({ arms: shuffled, metrics: { auroc }, key: key(1), resamples }).values).toEqual(
-      compareArms({ arms, metrics: { auroc }, key: key(1), resamples }).values,
+    const [one, other] = [shuffled, arms].map((arms) =>
+      compareArms({ arms, metrics: { auroc }, key: key(1), resamples }),
     );
+    expect((await one!).values).toEqual((await other!).values);
   });
 
-  it('finds no difference between an arm and itself', () => {
-    const same = compareArms({
+  it('finds no difference between an arm and itself', async () => {
+    const { differences } = await compareArms({
       arms: { one: arms.good, other: arms.good },
       metrics,
       family: { name: 'same', comparisons: [{ arm: 'one', against: 'other', metric: 'auroc' }] },
       key: key(1),
       resamples,
-    }).differences[0]!;
-    expect([same.value.value, same.interval!.low, same.interval!.high, same.p.value]).toEqual([0, 0, 0, 1]);
+    });
+    const [same] = differences;
+    expect([same!.value.value, same!.interval!.low, same!.interval!.high, same!.p.value]).toEqual([0, 0, 0, 1]);
   });
 });
 
 describe('comparison of arms on few patients', () => {
   const arms = armsOf(6);
 
-  it('has p-values of all ways to swap patients between the arms', () => {
-    const comparison = compareArms({ arms, metrics, family, key: key(1), resamples });
+  it('has p-values of all ways to swap patients between the arms', async () => {
+    const comparison = await compareArms({ arms, metrics, family, key: key(1), resamples });
     for (const { arm, against, metric, p } of comparison.differences) {
       const [runs, others] = [arm, against].map((name) =>
         arms[name as keyof typeof arms].map(({ results }) => results),
@@ -161,8 +160,8 @@ describe('comparison of arms on few patients', () => {
     expect(comparison.notes[1]).toContain('exact sign-flip test over 6 patients (at least 0.03125)');
   });
 
-  it('needs a run of the same fine-tuning seed for each', () => {
-    const { differences, notes } = compareArms({
+  it('needs a run of the same fine-tuning seed for each', async () => {
+    const { differences, notes } = await compareArms({
       arms: { ...arms, random: arms.random.slice(1) },
       metrics,
       family,
@@ -179,31 +178,60 @@ describe('comparison of arms on few patients', () => {
     );
   });
 
-  it('pairs a run with those of its fine-tuning seed from every pretraining seed', () => {
+  it('pairs a run with those of its fine-tuning seed from every pretraining seed', async () => {
     const again = arms.better.map((run) => ({ ...run, pretrainingSeed: 2 }));
     const repeated = arms.random.map((run) => ({ ...run, pretrainingSeed: 2 }));
-    const pOf = (random: typeof arms.random) =>
-      compareArms({
+    const pOf = async (random: typeof arms.random) => {
+      const { differences } = await compareArms({
         arms: { random, good: [...arms.good, ...again] },
         metrics,
         family: { name: 'f', comparisons: [family.comparisons[0]!] },
         key: key(1),
         resamples,
-      }).differences[0]!.p;
-    const { value } = pOf(arms.random);
+      });
+      return differences[0]!.p.value;
+    };
+    const value = await pOf(arms.random);
     expect(value).toBeGreaterThan(0);
-    expect(pOf([...arms.random].reverse()).value).toBe(value);
-    expect(pOf([...arms.random, ...repeated]).value).toBe(value);
+    expect(await pOf([...arms.random].reverse())).toBe(value);
+    expect(await pOf([...arms.random, ...repeated])).toBe(value);
   });
 
-  it('calls the unit what the results call it', () => {
+  it('takes so many random ways where a ranking by precision has more than can be gone through, and says so', async () => {
+    const { random, good } = armsOf(13);
+    const { auprc } = classificationMetrics;
+    const compared = await compareArms({
+      ...{ arms: { random, good }, metrics: { auroc, auprc }, key: key(1), resamples },
+      family: {
+        name: 'ranking',
+        comparisons: ['auroc', 'auprc'].map((metric) => ({ arm: 'good', against: 'random', metric })),
+      },
+    });
+    const [exact, drawn] = compared.differences;
+    expect(exact!.test).toBe('exact sign-flip test over 13 patients (at least 0.000244140625)');
+    expect(exact!.p.value! * 2 ** 12).toBe(Math.round(exact!.p.value! * 2 ** 12));
+    expect(drawn!.test).toBe('sign-flip test over 13 patients, of 2000 ways to swap drawn at random (at least 0.0005)');
+    expect(drawn!.p.value! * 2001).toBeCloseTo(Math.round(drawn!.p.value! * 2001), 9);
+    expect(compared.notes[1]).toContain(`P-values: AUROC, ${exact!.test}; AUPRC, ${drawn!.test}, two-sided`);
+    expect(comparisonCsv(compared)).toContain(exact!.test!);
+  });
+
+  it('lets the event loop run, and ends where it is interrupted', async () => {
+    const many = armsOf(19);
+    const stop = new AbortController();
+    const comparing = compareArms({ arms: many, metrics, family, key: key(1), resamples, signal: stop.signal });
+    setTimeout(() => stop.abort());
+    await expect(comparing).rejects.toThrow(InterruptedError);
+  });
+
+  it('calls the unit what the results call it', async () => {
     const ofPatches = Object.fromEntries(
       Object.entries(arms).map(([arm, runs]) => [
         arm,
         runs.map((run) => ({ ...run, results: { ...run.results, unit: 'patches' as const } })),
       ]),
     );
-    const comparison = compareArms({ arms: ofPatches, metrics, family, key: key(1), resamples });
+    const comparison = await compareArms({ arms: ofPatches, metrics, family, key: key(1), resamples });
     expect(comparison.groups).toEqual({ of: 'patches', count: 6 });
     expect(comparison.notes).toContain('Neither patients nor slides are known: cases are treated as independent.');
     expect(comparison.notes[0]).toMatch(/over 6 patches .* Over fewer than 20 patches they are too narrow\.$/);
@@ -212,22 +240,29 @@ describe('comparison of arms on few patients', () => {
     expect(comparisonCsv(comparison)).toContain('patchesDeviation');
   });
 
-  it('has no interval over fewer than five patients', () => {
-    const { values, differences, notes } = compareArms({ arms: armsOf(4), metrics, family, key: key(1) });
+  it('has no interval over fewer than five patients', async () => {
+    const { values, differences, notes } = await compareArms({ arms: armsOf(4), metrics, family, key: key(1) });
     expect(values.every(({ interval, spread }) => interval === null && spread.patients === null)).toBe(true);
     expect(differences[0]!.interval).toBeNull();
     expect(differences[0]!.p.value! * 8).toBe(Math.round(differences[0]!.p.value! * 8));
     expect(notes[0]).toBe('4 patients are too few for an interval.');
   });
 
-  it('says which values do not exist, and why', () => {
+  it('says that one patient tells nothing', async () => {
+    const { values, differences, notes } = await compareArms({ arms: armsOf(1, 12), metrics, family, key: key(1) });
+    for (const { value, interval } of values) expect([Number.isFinite(value.value), interval]).toEqual([true, null]);
+    for (const { p } of differences) expect(p.value).toBe(1);
+    expect(notes[0]).toBe('1 patients are too few for an interval.');
+  });
+
+  it('says which values do not exist, and why', async () => {
     const normal = Object.fromEntries(
       Object.entries(arms).map(([arm, runs]) => [
         arm,
         runs.map((run) => ({ ...run, results: { ...run.results, labels: run.results.labels.map(() => 0) } })),
       ]),
     );
-    const comparison = compareArms({ arms: normal, metrics, family, key: key(1), resamples });
+    const comparison = await compareArms({ arms: normal, metrics, family, key: key(1), resamples });
     expect(comparison.notes).toContain('good, AUROC: no value, since all cases are of one class.');
     expect(comparison.notes).toContain('good minus random, AUROC: no p-value, since all cases are of one class.');
     expect(comparisonRows(comparison).arms[1]).toMatchObject({ AUROC: '–' });
@@ -241,14 +276,14 @@ describe('comparison of arms on few patients', () => {
         })),
       ]),
     );
-    expect(compareArms({ arms: rare, metrics, family, key: key(1), resamples }).notes).toContain(
+    expect((await compareArms({ arms: rare, metrics, family, key: key(1), resamples })).notes).toContain(
       'good, AUROC: no interval, since the metric does not exist on more than 5 % of the draws of patients.',
     );
   });
 });
 
 describe('comparison of segmentation arms', () => {
-  it('takes counts of patients', () => {
+  it('takes counts of patients', async () => {
     const generator = key('segmentation').generator();
     const results = [0.3, 0.1].map((errors) => {
       const counts = new SegmentationCounts({ classNames: ['stroma', 'gland'] });
@@ -260,7 +295,7 @@ describe('comparison of segmentation arms', () => {
       return [{ results: counts.results() }];
     });
     const { macroDice, boundaryF1 } = segmentationMetrics(['gland']);
-    const { differences } = compareArms({
+    const { differences } = await compareArms({
       arms: { coarse: results[0]!, fine: results[1]! },
       metrics: { macroDice, boundaryF1 },
       family: { name: 'Dice', comparisons: [{ arm: 'fine', against: 'coarse', metric: 'macroDice' }] },
@@ -316,15 +351,15 @@ describe('compareArms refuses', () => {
     ],
     ['metrics of one heading', { metrics: { auroc, again: auroc } }, /two metrics have the heading "AUROC"/],
     ['a level in percent', { level: 95 }, /as \.95; got 95/],
-  ])('%s', (_, change, message) => {
-    expect(() => compare(change)).toThrow(message);
+  ])('%s', async (_, change, message) => {
+    await expect(compare(change)).rejects.toThrow(message);
   });
 });
 
-describe('text of a comparison', () => {
+describe('text of a comparison', async () => {
   const names = { random: 'from_scratch', good: 'SimCLR & 50 % of "PTCGA200"' };
   const { random, good } = armsOf(24);
-  const comparison = compareArms({
+  const comparison = await compareArms({
     arms: { [names.random]: random, [names.good]: good },
     metrics,
     family: { name: '#1', comparisons: [{ arm: names.good, against: names.random, metric: 'auroc' }] },

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { key } from '../../../src/base/index.js';
-import { correctedT, delongTest, mcnemarTest } from '../../../src/evaluate/index.js';
+import { atOnce, key } from '../../../src/base/index.js';
+import { classificationMetrics, correctedT, delongTest, mcnemarTest } from '../../../src/evaluate/index.js';
+import { metricOfSums, type PatientMetric } from '../../../src/evaluate/metrics/metric.js';
 import { normalCdf, studentQuantile, studentWithin } from '../../../src/evaluate/statistics/distributions.js';
 import { holm } from '../../../src/evaluate/statistics/holm.js';
-import { signFlipPValue } from '../../../src/evaluate/statistics/sign-flip.js';
-import { hashedCases, pickCases } from '../metrics/hashed.js';
+import { signFlipTest } from '../../../src/evaluate/statistics/sign-flip.js';
+import { hashedCases, pickCases, simulatedCases } from '../metrics/hashed.js';
 
 const reference = JSON.parse(
   readFileSync(new URL('../../fixtures/sklearn-metrics/statistics.json', import.meta.url), 'utf8'),
@@ -20,10 +21,17 @@ const reference = JSON.parse(
 };
 
 /** Sign-flip p-value of the mean of plain differences. */
-const flipped = (differences: readonly number[]) =>
-  signFlipPValue(differences.length, (swapped) =>
-    differences.reduce((sum, value, pair) => sum + (swapped[pair] ? -value : value), 0),
-  );
+const flipped = (differences: readonly number[]) => {
+  const sums = [...differences, ...differences.map(() => 0)].map((value) => Float64Array.of(value));
+  return test([metricOfSums(sums, ([sum]) => ({ value: sum! }))], differences.length).p.value;
+};
+const test = (pairs: PatientMetric[], patients: number, resamples = 2000) =>
+  atOnce(signFlipTest(pairs, patients, { resamples, key: key(1) }));
+/** Without what a metric builds up from. */
+const plain =
+  (metric: PatientMetric): PatientMetric =>
+  (draws) =>
+    metric(draws);
 
 describe('distributions against SciPy', () => {
   it('normal', () => {
@@ -66,12 +74,52 @@ describe('sign-flip test', () => {
     expect(flipped([1, 2, 3, 4])).toBe(2 / 16);
     expect(flipped([0, 0, 0])).toBe(1);
     expect(flipped([5])).toBe(1);
-    expect(signFlipPValue(3, (swapped) => (swapped[2] ? null : 1))).toBeNull();
+    const sometimes: PatientMetric = (draws) => (draws[2] ? { value: null, reason: 'none' } : { value: 1 });
+    expect(test([sometimes], 3).p).toEqual({ value: null, reason: 'none' });
   });
 
-  it('refuses many pairs', () => {
-    expect(() => flipped(new Array(21).fill(1))).toThrow(/1 to 20 pairs; got 21 \(bootstrap/);
-    expect(() => flipped([])).toThrow(/got 0/);
+  it('gives a metric that builds up patient by patient the p-value that going through the cases gives', () => {
+    const { auroc, accuracy, quadraticKappa, brierScore } = classificationMetrics;
+    const many = { count: 90, levels: 5, present: 3 };
+    for (const classes of [2, 3]) {
+      const runs = [11, 12, 13, 14].map((stream) =>
+        hashedCases({ ...many, stream, classes, present: classes }, (row) => row % 9),
+      );
+      // The patients' labels are the same in all.
+      const cases = runs.map((run) => ({ ...run, labels: runs[0]!.labels }));
+      for (const { of, label } of [auroc, accuracy, quadraticKappa, brierScore]) {
+        const pairs = [of(cases[0]!, cases[1]!), of(cases[2]!, cases[3]!)];
+        const found = test(pairs, 9);
+        expect(found, `${label}, ${classes} classes`).toEqual(test(pairs.map(plain), 9));
+        expect(found.exact).toBe(true);
+      }
+    }
+  });
+
+  it('takes no more than so many random ways where a metric needs all cases at once, and keeps its level', () => {
+    const generator = key('few ways').generator();
+    let rejected = 0;
+    for (let experiment = 0; experiment < 400; experiment++) {
+      const [one, other] = simulatedCases(generator, { patients: 8, each: 4, effects: [1, 1] });
+      const drawn = test([classificationMetrics.auprc.of(one!, other!)], 8, 99);
+      expect(drawn.exact).toBe(false);
+      // Of the 99 ways and the one seen.
+      expect(100 * drawn.p.value!).toBeCloseTo(Math.round(100 * drawn.p.value!), 9);
+      if (drawn.p.value! <= 0.1) rejected++;
+    }
+    expect(Math.abs(rejected / 400 - 0.1)).toBeLessThan(0.04);
+    const [one, other] = simulatedCases(generator, { patients: 8, each: 4, effects: [1, 2] });
+    const pair = classificationMetrics.auroc.of(one!, other!);
+    const exact = test([pair], 8);
+    expect(Math.abs(test([plain(pair)], 8, 127).p.value! - exact.p.value!)).toBeLessThan(0.15);
+    expect(test([plain(pair)], 8, 128)).toEqual(exact);
+  });
+
+  it('goes through all ways to swap 19 patients of many cases within a second or two', () => {
+    const [one, other] = simulatedCases(key('many').generator(), { patients: 19, each: 100, effects: [1, 1.2] });
+    const { p, exact } = test([classificationMetrics.auroc.of(one!, other!)], 19);
+    expect(exact).toBe(true);
+    expect(p.value! * 2 ** 18).toBe(Math.round(p.value! * 2 ** 18));
   });
 });
 
