@@ -22,7 +22,12 @@ export async function learningCurves(values) {
     },
     data: { values: rows },
     facet: {
-      row: { field: 'title', title: null, sort: [...new Set(rows.map(({ title }) => title))] },
+      row: {
+        field: 'title',
+        title: null,
+        header: { labelOrient: 'left' },
+        sort: [...new Set(rows.map(({ title }) => title))],
+      },
       column: { field: 'network', title: null, sort: Object.values(networkNames) },
     },
     resolve: { scale: { x: 'independent', y: 'independent' } },
@@ -30,8 +35,18 @@ export async function learningCurves(values) {
       width: 210,
       height: 150,
       encoding: {
-        x: { ...x, title: 'labelled patients, groups or tiles', axis: { format: 'd', grid: false, tickCount: 4 } },
-        color: { field: 'arm', type: 'nominal', title: null, sort: [...new Set(rows.map(({ arm }) => arm))] },
+        x: {
+          ...x,
+          title: 'labelled patients, groups or tiles',
+          axis: { format: 'd', grid: false, values: [5, 10, 30, 100] },
+        },
+        color: {
+          field: 'arm',
+          type: 'nominal',
+          title: null,
+          sort: [...new Set(rows.map(({ arm }) => arm))],
+          legend: { symbolOpacity: 1 },
+        },
       },
       layer: [
         {

@@ -61,7 +61,7 @@ export async function fineTuningArms<Results extends PatientResults>(
   const skip = (name: string, reason: string) => skipped.push({ name, reason });
   const found = init ? asked(init, root, skip) : defaults(scale, root, skip);
   const fitting = withOwnNames(found).filter((candidate) => {
-    const reason = refusal(candidate, backbone, data, root);
+    const reason = refusal(candidate, data, root);
     if (reason !== undefined) skip(candidate.name, reason);
     return reason === undefined;
   });
@@ -197,12 +197,9 @@ const placeOf = ({ init, run }: Candidate) => (run ? resolve(projectRoot, init) 
 /** Why weights are no arm, by the runs that made them. */
 function refusal(
   candidate: Candidate,
-  backbone: Backbone,
   { dataset, split }: Pick<FineTuneData, 'dataset' | 'split'>,
   root: string,
 ): string | undefined {
-  const own = candidate.run?.backbone ?? backbone.name;
-  if (own !== backbone.name) return `its backbone is ${own}, and this page's ${backbone.name}`;
   try {
     const leaks = weightsHistory(placeOf(candidate), root).some(
       (past) =>
@@ -240,6 +237,9 @@ async function startOf(
       ...(run && { pretrainingSeed: Number(run.seed) }),
     };
   } catch (error) {
+    // One network may be another with the same weights, as a dilated ResNet: only what does not load is refused.
+    if (run && run.backbone !== backbone.name)
+      return `its backbone is ${run.backbone}, and this page's ${backbone.name}`;
     return (error as Error).message;
   }
 }

@@ -109,7 +109,8 @@ describe('the data of a fine-tuning', () => {
     const lacking = await patientShards(join(top, 'lacking'), 12, { classOf });
     const { dataset, understood, folds, test } = await opened({ data: lacking, folds: 1 });
     expect([...dataset.labels]).toContain(-1);
-    for (const rows of [test.rows, folds[0]!.train]) expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
+    for (const rows of [test.rows, folds.get(1)![0]!.train])
+      expect(rows.every((row) => dataset.labels[row]! >= 0)).toBe(true);
     expect(dataset.classNames).toEqual(['acinar', 'diffuse', 'nested']);
     expect(understood.join(' ')).toMatch(/3 classes: acinar \(24\), diffuse \(24\), nested \(24\)/);
   }, 60_000);
