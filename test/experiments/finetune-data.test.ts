@@ -66,13 +66,23 @@ describe('the data of a fine-tuning', () => {
     ];
     expect(paper.split.sha256).toBe(small.split.sha256);
     expect(pretraining.split.sha256).toBe(small.split.sha256);
-    const named = { ...small.dataset, report: { ...small.dataset.report, dataset: 'ptcga200' } };
-    const [third, share] = [splitOf(named, 'demo'), splitOf(named, 'paper')].map(
-      ({ train, heldOut }) => heldOut.length / (train.length + heldOut.length),
-    );
-    expect(third).toBeGreaterThan(0.2);
-    // One of 16 patients.
-    expect(share).toBe(1 / 16);
+    // Sixty patients of two patches, in turn of two classes.
+    const every = <Value>(of: (row: number) => Value) => Array.from({ length: 120 }, (_, row) => of(row));
+    const groups = { codes: Int32Array.from(every((row) => row >> 1)), names: every((row) => `patient ${row}`).slice(60) };
+    const shareOf = (name: string, scale: 'demo' | 'paper') => {
+      const { train, heldOut } = splitOf(
+        {
+          ...{ ...small.dataset, count: 120, classNames: ['one', 'other'], slides: groups, patients: groups },
+          labels: Int32Array.from(every((row) => (row >> 1) % 2)),
+          report: { ...small.dataset.report, dataset: name },
+        },
+        scale,
+      );
+      return heldOut.length / (train.length + heldOut.length);
+    };
+    expect(shareOf('mine', 'paper')).toBeCloseTo(1 / 3, 1);
+    expect(shareOf('ptcga200', 'demo')).toBeCloseTo(1 / 3, 1);
+    expect(shareOf('ptcga200', 'paper')).toBeLessThan(0.06);
   });
 
   it('have nested labels that keep the classes, and train on all of them in one fold', async () => {

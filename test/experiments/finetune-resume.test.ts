@@ -18,18 +18,19 @@ interface Stop {
   at: string;
 }
 
-/** Runs an experiment with each of its stops, and then to its end. */
+/** Runs an experiment in each folder, with the stops that are given for it and then to its end. */
 const program = `
 import { writeSync } from 'node:fs';
 import { fineTuneExperiment, fineTuningArms, fineTuningData, runFineTunings } from './dist/experiments/index.js';
 import { openRun } from './dist/runs/index.js';
-const { notebook, data, out, stops } = JSON.parse(process.argv[1]);
+const { notebook, data, runs } = JSON.parse(process.argv[1]);
 const parameters = { scale: 'smoke', data, init: 'random', batchSize: 2, steps: 3, folds: 2, seed: 1 };
 const experiment = { ...fineTuneExperiment(notebook, parameters), checkpointEvery: 1 };
 const opened = await fineTuningData(experiment);
 const { arms } = await fineTuningArms(experiment, opened);
-const run = await openRun({ notebook, parameters, out });
-for (const stop of [...stops, undefined]) {
+const stopped = runs.flatMap(({ out, stops }) => [...stops, undefined].map((stop) => ({ out, stop })));
+for (const { out, stop } of stopped) {
+  const run = await openRun({ notebook, parameters, out });
   const controller = new AbortController();
   const onEvent = ({ name }, { kind, step }) => {
     const at = [name, kind, step].join(' ');
@@ -44,8 +45,9 @@ for (const stop of [...stops, undefined]) {
 }`;
 
 /** @returns the events, and how it ended */
-async function runProcess(notebook: string, data: string, out: string, stops: readonly Stop[]) {
-  const options = JSON.stringify({ notebook, data, out: join(top, out), stops });
+async function runProcess(notebook: string, data: string, stops: Readonly<Record<string, readonly Stop[]>>) {
+  const runs = Object.entries(stops).map(([out, stops]) => ({ out: join(top, out), stops }));
+  const options = JSON.stringify({ notebook, data, runs });
   const child = spawn(process.execPath, ['--input-type=module', '-e', program, options], { cwd: projectRoot });
   let [events, errors] = ['', ''];
   child.stdout.on('data', (text) => (events += text));
@@ -68,21 +70,22 @@ it.concurrent.each([
   async (notebook, make) => {
     const data = await make();
     const [whole, broken] = [`${notebook}-whole`, `${notebook}-broken`];
-    const undisturbed = runProcess(notebook, data, whole, []);
-    const killedWithin = await runProcess(notebook, data, broken, [{ how: 'kill', at: `${first} step 2` }]);
-    const killedBetween = await runProcess(notebook, data, broken, [{ how: 'kill', at: `${second} evaluation 0` }]);
+    const killedWithin = await runProcess(notebook, data, { [broken]: [{ how: 'kill', at: `${first} step 2` }] });
+    const killedBetween = await runProcess(notebook, data, { [broken]: [{ how: 'kill', at: `${second} evaluation 0` }] });
     expect([killedWithin.signal, killedBetween.signal]).toEqual(['SIGKILL', 'SIGKILL']);
     expect(killedBetween.events[0]).toBe(`${first} resumed 1`);
-    const { events } = await runProcess(notebook, data, broken, [
-      { how: 'interrupt', at: `${first} kept 3` },
-      { how: 'interrupt', at: `${second} step 2` },
-    ]);
+    const { events } = await runProcess(notebook, data, {
+      [broken]: [
+        { how: 'interrupt', at: `${first} kept 3` },
+        { how: 'interrupt', at: `${second} step 2` },
+      ],
+      [whole]: [],
+    });
     expect(events.filter((event) => / (kept|interrupted|resumed) /.test(event))).toEqual([
       `${first} kept 3`,
       ...[`${first} kept 3`, `${second} interrupted 2`],
       ...[`${first} kept 3`, `${second} resumed 2`],
     ]);
-    await undisturbed;
     expect(kept(whole)).toEqual([
       ...['backbone', 'head'].map((part) => `models/${first}/${part}.safetensors`),
       ...[first, second].map((name) => `predictions/${name}.safetensors`),
