@@ -11,7 +11,8 @@ import {
   fineTuningData,
   splitName,
 } from '../../src/experiments/index.js';
-import { resnet, toTorch } from '../../src/models/index.js';
+import { smallVit } from '../../src/experiments/network.js';
+import { type Backbone, resnet, toTorch } from '../../src/models/index.js';
 import { patientShards } from './patient-shards.js';
 
 let root: string;
@@ -25,8 +26,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-async function writeWeights(path: string, width = 0.25): Promise<void> {
-  const model = resnet({ depth: 10, width }).initialize(key(3));
+const writeWeights = (path: string, width = 0.25) => writeModel(path, resnet({ depth: 10, width }));
+
+async function writeModel(path: string, network: Backbone): Promise<void> {
+  const model = network.initialize(key(3));
   const stored = toTorch(model);
   mkdirSync(dirname(path), { recursive: true });
   await writeSafetensors(path, stored);
@@ -63,6 +66,10 @@ describe('the arms of a fine-tuning', () => {
     });
     await writeRun('10-pretrain-supervised-smoke-00000006', '10-pretrain-supervised', { data: [{ name, sha256 }] });
     await writeRun('15-pretrain-mae-smoke-00000007', '15-pretrain-mae');
+    await writeModel(
+      join(root, 'results', 'runs', '15-pretrain-mae-smoke-00000007', 'backbone.safetensors'),
+      smallVit(),
+    );
     const before = tf.memory().numTensors;
     const { arms, skipped } = await fineTuningArms(experimentOf(), data, root);
     expect(tf.memory().numTensors).toBe(before);

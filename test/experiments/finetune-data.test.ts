@@ -68,7 +68,10 @@ describe('the data of a fine-tuning', () => {
     expect(pretraining.split.sha256).toBe(small.split.sha256);
     // Sixty patients of two patches, in turn of two classes.
     const every = <Value>(of: (row: number) => Value) => Array.from({ length: 120 }, (_, row) => of(row));
-    const groups = { codes: Int32Array.from(every((row) => row >> 1)), names: every((row) => `patient ${row}`).slice(60) };
+    const groups = {
+      codes: Int32Array.from(every((row) => row >> 1)),
+      names: every((row) => `patient ${row}`).slice(60),
+    };
     const shareOf = (name: string, scale: 'demo' | 'paper') => {
       const { train, heldOut } = splitOf(
         {

@@ -71,7 +71,9 @@ it.concurrent.each([
     const data = await make();
     const [whole, broken] = [`${notebook}-whole`, `${notebook}-broken`];
     const killedWithin = await runProcess(notebook, data, { [broken]: [{ how: 'kill', at: `${first} step 2` }] });
-    const killedBetween = await runProcess(notebook, data, { [broken]: [{ how: 'kill', at: `${second} evaluation 0` }] });
+    const killedBetween = await runProcess(notebook, data, {
+      [broken]: [{ how: 'kill', at: `${second} evaluation 0` }],
+    });
     expect([killedWithin.signal, killedBetween.signal]).toEqual(['SIGKILL', 'SIGKILL']);
     expect(killedBetween.events[0]).toBe(`${first} resumed 1`);
     const { events } = await runProcess(notebook, data, {
