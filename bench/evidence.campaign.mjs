@@ -7,7 +7,7 @@
 //   --patches FOLDER   where the sets are (../shared/data/patches)
 //   --plan             only lists the runs, and which are finished
 import { existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runNotebook } from '../dist/cli/run.js';
@@ -25,7 +25,7 @@ const unknown = positionals.find((name) => !sets.some((set) => set.name === name
 if (unknown !== undefined) stop(`there is no set ${unknown}: ${sets.map(({ name }) => name).join(', ')}`);
 const asked = positionals.length > 0 ? sets.filter(({ name }) => positionals.includes(name)) : sets;
 for (const { name } of asked) {
-  const table = join(root, options.patches, name, 'index.csv');
+  const table = join(resolve(root, options.patches), name, 'index.csv');
   if (!existsSync(table)) stop(`there is no ${table}: say with --patches FOLDER where the sets are`);
 }
 
@@ -52,7 +52,8 @@ const values = found.flatMap((each) => each.values);
 writeCampaignResult('evidence', process.argv.slice(2), {
   about:
     'Means over five fine-tuning seeds, each with labels of other patients, and one pretraining seed; 95 % intervals and ' +
-    'p-values over the test patients (groups, tiles), of differences on the same ones; adjusted by Holm over all differences',
+    'p-values over the test patients (groups, tiles), of differences on the same ones; adjusted by Holm over all ' +
+    'differences. Segmentation is learned and judged at half the resolution of the images',
   runs: found.map(({ out, run, about }) => ({ out, run, about })),
   values,
   differences,

@@ -35,7 +35,7 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50; by default the scale's
+let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50 (a ViT sees ImageNet's colors); by default the scale's
 let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
 let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
@@ -111,7 +111,7 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 //
 // The unit is the patient; where patients are unknown, the slide, or else the patch. Intervals and p-values resample whole units,
 // since patches of a patient are alike. Spread by source tells how much pretraining seeds, fine-tuning seeds (a fold and a seed
-// together) and units move the value.
+// together, and with few labels their draw) and units move the value.
 
 // %%
 const comparison = await lab.compareFineTunings(experiment, fineTuned);

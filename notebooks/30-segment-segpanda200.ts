@@ -37,7 +37,7 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of images/ and masks/, or a CSV of patches with masks
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50; by default the scale's
+let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50 (a ViT sees ImageNet's colors); by default the scale's
 let size: number | undefined; // side of the views, px; by default the scale's
 let head: 'fcn' | 'deeplabv3' | 'linear' | 'pyramid' | undefined; // by default the paper's fcn; of a small ResNet or a ViT, pyramid
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
@@ -45,7 +45,7 @@ let folds: number | undefined; // parts of the training patients, each for valid
 let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' masks are used; by default all
-let metric: string | undefined; // what arms are compared by, such as macroDice or foregroundDice; by default macroIou
+let metric: string | undefined; // what arms are compared by, such as macroDice, or foregroundDice without the first class; by default macroIou
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step

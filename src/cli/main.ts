@@ -31,7 +31,7 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./verify.js')).verify(args),
   },
   export: {
-    about: 'export a model of a run to timm, torchvision or TensorFlow (export --help)',
+    about: 'export a model of a run to timm, torchvision, TensorFlow or ONNX (export --help)',
     run: async (args) => (await import('./export.js')).exportRun(args),
   },
   gallery: {

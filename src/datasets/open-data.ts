@@ -72,6 +72,11 @@ export async function openData(data: string, options: OpenDataOptions = {}): Pro
         `${data} is compiled at ${dataset.size} px; for ${options.size} px, compile its patches again`,
       );
     }
+    if (options.tile !== undefined && options.tile !== dataset.size) {
+      throw new RangeError(
+        `${data} is cut into patches of ${dataset.size} px; for ${options.tile} px, cut its images again`,
+      );
+    }
     const { dataset: name, title } = dataset.report;
     return {
       dataset,

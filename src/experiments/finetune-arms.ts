@@ -41,7 +41,7 @@ interface Candidate {
 
 type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & {
   backbone: string;
-  /** Its parameters besides scale, backbone and seed. */
+  /** Its parameters besides scale and seed. */
   given: Readonly<Record<string, unknown>>;
 };
 
@@ -65,13 +65,14 @@ export async function fineTuningArms<Results extends PatientResults>(
     if (reason !== undefined) skip(candidate.name, reason);
     return reason === undefined;
   });
-  const arms = new Map<string, ArmStart[]>();
-  for (const candidate of latest(toldApart(fitting), skip)) {
-    const { name } = candidate;
+  const loaded: (Candidate & { start: ArmStart })[] = [];
+  for (const candidate of fitting) {
     const start = await startOf(candidate, { backbone, split: data.split, root });
-    if (typeof start === 'string') skip(name, start);
-    else arms.set(name, [...(arms.get(name) ?? []), start]);
+    if (typeof start === 'string') skip(candidate.name, start);
+    else loaded.push({ ...candidate, start });
   }
+  const arms = new Map<string, ArmStart[]>();
+  for (const { name, start } of latest(toldApart(loaded), skip)) arms.set(name, [...(arms.get(name) ?? []), start]);
   if (arms.size === 0) {
     throw new Error(
       `there is no arm to fine-tune: ${skipped.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`,
@@ -122,7 +123,7 @@ export function fileName(arm: string): string {
 }
 
 /** Candidates with runs of the same method named by the parameters in which they differ, and the method alone where in none. */
-function toldApart(candidates: readonly Candidate[]): Candidate[] {
+function toldApart<Of extends Candidate>(candidates: readonly Of[]): Of[] {
   return candidates.map((candidate) => {
     const { name, run } = candidate;
     if (!run) return candidate;
@@ -162,7 +163,7 @@ function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' |
     if (!isPretraining(notebook)) return undefined;
     const parameters = read('parameters.json') as PretrainParameters;
     const { method } = pretrainExperiment(notebook, parameters);
-    const { scale: _, seed: __, backbone: ___, ...given } = parameters;
+    const { scale: _, seed: __, ...given } = parameters;
     const run = { seed, ended, backbone: method.backbone.name, given };
     return { name: method.name, init: relative(projectRoot, folder), run };
   } catch (error) {
@@ -172,8 +173,8 @@ function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' |
 }
 
 /** Of several runs with the same parameters and seed, the one that ended last. */
-function latest(candidates: readonly Candidate[], skip: Skip): Candidate[] {
-  const chosen = new Map<string, Candidate>();
+function latest<Of extends Candidate>(candidates: readonly Of[], skip: Skip): Of[] {
+  const chosen = new Map<string, Of>();
   const older = new Map<string, number>();
   for (const candidate of candidates) {
     const id = JSON.stringify([candidate.name, candidate.run ? candidate.run.seed : candidate.init]);

@@ -2,6 +2,7 @@ import { type Key, key } from '../base/index.js';
 import type { DatasetSlide, PatchSplit, ShardDataset } from '../datasets/index.js';
 import { groupsOf, type PatientResults, type Unit } from '../evaluate/index.js';
 import { BatchSource } from '../input/index.js';
+import { fittingSize } from '../models/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import { dataKey, type OpenDataWatch, openNamed, pretrainingDefinition, splitOf } from './pretraining-data.js';
 
@@ -73,7 +74,9 @@ export async function fineTuningData<Results extends PatientResults>(
   );
   const ofPretraining = experiment.data === undefined && experiment.definition === pretrainingDefinition;
   const data = { dataset, slides, understood, split, ofPretraining, by, labelled, available, folds };
-  return { ...data, test: patchesInOrder(experiment, data, test) };
+  const inOrder = patchesInOrder(experiment, data, test);
+  if (masks) requireFittingSize(experiment, inOrder);
+  return { ...data, test: inOrder };
 }
 
 /** The seeds of an experiment, from the first. */
@@ -104,6 +107,20 @@ export function patchesInOrder<Results extends PatientResults>(
 ): BatchSource {
   const batchSize = Math.min(64, patches.length);
   return new BatchSource(dataset, { ...decodedAs(experiment), patches, batchSize });
+}
+
+/** Segmentation predicts whole patches, as they are decoded. */
+function requireFittingSize<Results extends PatientResults>(
+  { method: { backbone } }: FineTuneExperiment<Results>,
+  { size, dataset }: BatchSource,
+): void {
+  const fitting = fittingSize(backbone, size);
+  if (fitting === size) return;
+  const ratio = Math.round(dataset.size / size);
+  throw new RangeError(
+    `patches of ${dataset.size} px are decoded at ${size} px, which does not fit ${backbone.name}: cut images into patches ` +
+      `of ${ratio * fitting} px (tile)`,
+  );
 }
 
 function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize }: FineTuneExperiment<Results>) {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Provenance } from '../runs/index.js';
 
@@ -42,5 +42,8 @@ export const fineTuningsFile = 'fine-tunings.json';
 
 /** The fine-tunings of a run, from its folder, with where each began. */
 export function keptFineTunings(folder: string): FineTuneRun[] {
-  return JSON.parse(readFileSync(join(folder, fineTuningsFile), 'utf8')) as FineTuneRun[];
+  const path = join(folder, fineTuningsFile);
+  if (!existsSync(path))
+    throw new Error(`there is no ${path}: it was deleted, or an earlier version of pathlab made the run`);
+  return JSON.parse(readFileSync(path, 'utf8')) as FineTuneRun[];
 }

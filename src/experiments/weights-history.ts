@@ -29,18 +29,18 @@ export function weightsHistory(init: string, root: string, seen = new Set<string
   const isFineTuned = isFineTuning(notebook);
   const supervised =
     isFineTuned || pretrainingNotebooks().some((each) => each.notebook === notebook && each.supervised);
-  const starts = isFineTuned ? startsOf(run, path) : [(read('parameters.json') as { init?: string }).init ?? 'random'];
-  return [
-    { data, splits, supervised, run: { notebook, scale, runHash } },
-    ...starts.flatMap((start) => weightsHistory(start, root, seen)),
-  ];
+  const before = isFineTuned
+    ? trainingsBefore(run, path)
+    : weightsHistory((read('parameters.json') as { init?: string }).init ?? 'random', root, seen);
+  return [{ data, splits, supervised, run: { notebook, scale, runHash } }, ...before];
 }
 
-/** What a fine-tuned model began with; of a path that is in no model's folder, what any of the run's did. */
-function startsOf(run: string, path: string): string[] {
+/** Those of a fine-tuned model; of a path that is in no model's folder, of all models of the run. */
+function trainingsBefore(run: string, path: string): (PastTraining | null)[] {
   const all = keptFineTunings(run);
   const own = all.filter((each) => `${path}${sep}`.startsWith(`${modelFolder({ folder: run }, each)}${sep}`));
-  return [...new Set((own.length > 0 ? own : all).map(({ start }) => start.init))];
+  const trainings = (own.length > 0 ? own : all).flatMap(({ start }) => start.trainings);
+  return [...new Map(trainings.map((training) => [JSON.stringify(training), training])).values()];
 }
 
 /** The nearest folder of a finished run that has a path in it, or is it. */

@@ -72,7 +72,7 @@ function fairness<Results extends PatientResults>(
   const labelled = namesOf(({ labelsOf }) => labelsOf.includes(dataset));
   return [
     `Every arm is fine-tuned with the same budget, ${budget} of ${batchSize} patches, on the ` +
-      `same training ${data.by}, in the same order for a seed, and judged on the same test ${data.by}: ` +
+      `same ${data.labelled < data.available ? 'labelled' : 'training'} ${data.by} in the same order for a seed, and judged on the same test ${data.by}: ` +
       `${many(folds, 'fold')} x ${many(seeds, 'seed')}, ${many(fineTuneRuns(experiment, arms).length, 'fine-tuning')} in all.`,
     ...(own
       ? [

@@ -21,7 +21,7 @@ export async function fineTunedRun(notebook: FineTuneNotebook, parameters: FineT
   const data = await fineTuningData(experiment);
   const { arms } = await fineTuningArms(experiment, data);
   const fineTuned = await runFineTunings(experiment, data, arms, { run });
-  const comparison = compareFineTunings(experiment, fineTuned);
+  const comparison = await compareFineTunings(experiment, fineTuned);
   const facts = await fineTuningFacts(run, experiment, data, { ...fineTuned, arms, comparison });
   await run.keep({ seed: 1, device: {}, ...facts });
   return run.folder;

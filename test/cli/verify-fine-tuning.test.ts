@@ -133,6 +133,6 @@ describe('pathlab verify of a fine-tuning run', () => {
     const segmented = await fineTunedRun('30-segment-segpanda200', parameters, join(folder, 'segmented'));
     expect(await verify([segmented]), lines('FAILED').join('\n')).toBe(0);
     expect(lines('ok      mIoU, random: ')).toHaveLength(1);
-    expect(lines('ok      model of random-fold-1-seed-1: ')).toHaveLength(5);
+    expect(lines('ok      model of random-fold-1-seed-1: ')).toHaveLength(6);
   }, 120_000);
 });

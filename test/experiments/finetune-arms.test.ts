@@ -12,6 +12,7 @@ import {
   splitName,
 } from '../../src/experiments/index.js';
 import { smallVit } from '../../src/experiments/network.js';
+import { weightsHistory } from '../../src/experiments/weights-history.js';
 import { type Backbone, resnet, toTorch } from '../../src/models/index.js';
 import { patientShards } from './patient-shards.js';
 
@@ -42,7 +43,9 @@ async function writeRun(
   facts: { seed?: number; ended?: string; data?: object[]; split?: string; parameters?: object; starts?: object } = {},
 ): Promise<void> {
   const { seed = 1, ended = '2026-01-01', data = [{ name: 'other', sha256: 'o' }], split = 's', parameters } = facts;
-  const starts = Object.entries(facts.starts ?? {}).map(([name, init]) => ({ name, start: { init } }));
+  const starts = Object.entries(facts.starts ?? {}).map(([name, init]) => ({
+    ...{ name, start: { init, trainings: weightsHistory(init, root) } },
+  }));
   const path = join(root, 'results', 'runs', folder);
   mkdirSync(path, { recursive: true });
   await writeWeights(join(path, 'backbone.safetensors'));
@@ -138,6 +141,17 @@ describe('the arms of a fine-tuning', () => {
     expect(arms.map(({ name }) => name)).toEqual(['SimCLR (epochs 4)', 'SimCLR (epochs 5, init imagenet)']);
   });
 
+  it('are there whatever runs of other networks ended later', async () => {
+    const runs = join(root, 'results', 'runs');
+    await writeRun('fits', '11-pretrain-simclr');
+    await writeRun('other', '11-pretrain-simclr', { ended: '2026-02-01', parameters: { backbone: 'small_vit' } });
+    await writeModel(join(runs, 'other', 'backbone.safetensors'), smallVit());
+    const init = ['fits', 'other'].map((each) => join(runs, each)).join(',');
+    const { arms, skipped } = await fineTuningArms(experimentOf(init), data, root);
+    expect(arms).toMatchObject([{ name: 'SimCLR', starts: [{ init: expect.stringMatching(/fits$/) }] }]);
+    expect(skipped).toMatchObject([{ name: 'SimCLR', reason: expect.stringMatching(/its backbone is vit/) }]);
+  });
+
   it('are no files of a run that may have seen test patients, or began with weights that may have', async () => {
     const own = [{ name: data.dataset.report.dataset, sha256: data.dataset.indexSha256 }];
     const runs = 'results/runs';
@@ -145,7 +159,7 @@ describe('the arms of a fine-tuning', () => {
     await writeWeights(join(root, runs, 'leaky', 'models', 'first', 'backbone.safetensors'));
     await writeRun('child', '11-pretrain-simclr', { parameters: { init: `${runs}/leaky/models/first` } });
     await writeRun('same', '20-finetune-ptcga200', {
-      ...{ data: own, split: data.split.sha256, starts: { first: 'random', second: `${runs}/same` } },
+      ...{ data: own, split: data.split.sha256, starts: { first: 'random' } },
     });
     const asked = ['leaky/models/first', 'child', 'child/backbone.safetensors', 'same/backbone.safetensors'];
     const init = asked.map((each) => join(root, runs, each)).join(',');
@@ -164,6 +178,7 @@ describe('the arms of a fine-tuning', () => {
     });
     const model = join(root, 'results/runs/tuned/models/second');
     await writeWeights(join(model, 'backbone.safetensors'));
+    rmSync(join(root, 'results/runs/older'), { recursive: true });
     const { arms } = await fineTuningArms(experimentOf(model), data, root);
     expect(arms[0]!.starts[0]!.trainings).toEqual([
       {

@@ -14,7 +14,7 @@ const epsilon = 1e-5;
  * out, one that is only predicted counts as 0. Micro: of the sums over classes, so that frequent classes weigh more; over
  * all classes micro Dice equals pixel accuracy.
  *
- * @param over names of the classes that macro and micro metrics are of; or `foreground`, all but the first, which is the
+ * @param over names of the classes that macro and micro metrics are of; or `foreground`, all but the first, which is often the
  *   background; default: all
  * @throws RangeError when computed, if a name is no class
  */
@@ -134,7 +134,7 @@ function ofConfusion(label: string, metric: (matrix: Float64Array) => MetricValu
 }
 
 function labelOf(label: string, over: Classes | undefined): string {
-  return over ? `${label} (${over === 'foreground' ? over : over.join(', ')})` : label;
+  return over ? `${label} (${over === 'foreground' ? 'all but the first class' : over.join(', ')})` : label;
 }
 
 function chosen({ classNames }: SegmentedCases, over: Classes = classNames): number[] {
