@@ -18,10 +18,12 @@ export function applyMaskViews(masks: Tensor, parameters: Tensors, size: number)
         `got ${masks.dtype} [${masks.shape}]`,
     );
   }
+  const [batch, height, width] = masks.shape as [number, number, number];
   return tf.tidy(() => {
-    const rows = gather(masks, pixelsOf(cropRows!, size), { perSample: true });
-    const columns = gather(rows.transpose([0, 2, 1]), pixelsOf(cropColumns!, size), { perSample: true });
-    return columns.transpose([0, 2, 1]);
+    // In one step: transposing whole numbers is slow on most CPUs.
+    const rows = pixelsOf(cropRows!, size).mul(tf.scalar(width, 'int32')).expandDims(2);
+    const places = rows.add(pixelsOf(cropColumns!, size).expandDims(1)).reshape([batch, size * size]);
+    return gather(masks.reshape([batch, height * width]), places, { perSample: true }).reshape([batch, size, size]);
   });
 }
 
