@@ -97,6 +97,7 @@ test('figures of speed in the README are those of the committed results, and non
     'kernel',
     'loader',
     'pretrain-epoch',
+    'segment-step',
     'tiles',
     'train-step',
     'vit-step',
