@@ -1,5 +1,5 @@
-// A pretraining or fine-tuning notebook's trainings in a process of its own, with checkpoints and a log, for the campaigns that disturb it
-// or look at it for long.
+// A pretraining or fine-tuning notebook's trainings in a process of its own, with checkpoints and a log, for the campaigns that
+// disturb it or look at it for long.
 //
 // Argument, as JSON: notebook, scale, steps, run (folder of checkpoints, log and weights), checkpointEvery; and with `watch`
 // how often memory is looked at, in steps. Run with --expose-gc then. Prints a line of JSON an event.

@@ -2,7 +2,7 @@
 // self-supervised method is trained on the patches of a set's training patients, without their labels; then every network is
 // fine-tuned with the labels of few or all of them, each arm with the same budget on the same patients. These are runs of the
 // notebooks, in results/evidence; finished ones are taken as they are, so that the command continues after an interrupt.
-// Takes about ten hours on two cores.
+// Takes hours.
 //
 //   --patches FOLDER   where the sets are (../shared/data/patches)
 //   --plan             only lists the runs, and which are finished

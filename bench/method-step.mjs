@@ -14,11 +14,11 @@ const methods = {
 };
 
 /**
- * The whole step of a method, of pretraining or of fine-tuning, with the settings of the paper, in batches of 16, in pathlab and in PyTorch. Both
- * take views, options and optimizer from the notebook's recipe at paper scale. Two things are the same in all steps, so that
- * steps can be compared: the learning rate has no warm-up, and DINO's last layer is trained from the first step on. Two
- * things differ: pathlab also measures the gradient's norm, and its training looks at each loss; and MAE's decoder predicts
- * the visible patches too, as the authors', where the peer leaves them out.
+ * The whole step of a method, of pretraining or of fine-tuning, with the settings of the paper, in batches of 16, in pathlab
+ * and in PyTorch. Both take views, options and optimizer from the notebook's recipe at paper scale. Two things are the same in
+ * all steps, so that steps can be compared: the learning rate has no warm-up, and DINO's last layer is trained from the first
+ * step on. Two things differ: pathlab also measures the gradient's norm, and its training looks at each loss; and MAE's decoder
+ * predicts the visible patches too, as the authors', where the peer leaves them out.
  *
  * @param {string} name the benchmark's
  * @param {keyof typeof methods} method

@@ -1,6 +1,7 @@
 // npm run campaign -- weights-exchange: backbones and fine-tuned networks go out to timm and torchvision, are loaded there as
-// their model cards say, with strict load_state_dict, give the same features or logits, and come back bit for bit; and EfficientNet-Lite0 with the weights that a package ships, trained on ImageNet, gives what timm's
-// gives. What it sees in images says which normalization the weights expect.
+// their model cards say, with strict load_state_dict, give the same features or logits, and come back bit for bit; and
+// EfficientNet-Lite0 with the weights that a package ships, trained on ImageNet, gives what timm's gives. What it sees in images
+// says which normalization the weights expect.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -37,7 +37,7 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50 (a ViT sees ImageNet's colors); by default the scale's
+let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default

@@ -35,7 +35,7 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_vit, or a vision transformer by timm's name, such as vit_base_patch16_224; by default the scale's
+let backbone: string | undefined; // small_vit or a vision transformer by timm's name; by default the scale's
 let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // initial weights: 'random' (default), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default

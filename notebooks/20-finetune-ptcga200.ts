@@ -35,14 +35,14 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of class folders, or a CSV of patches
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50 (a ViT sees ImageNet's colors); by default the scale's
+let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
 let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
 let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' labels are used; by default all
-let metric: string | undefined; // what arms are compared by, a column of the table, such as balancedAccuracy; by default accuracy
+let metric: string | undefined; // what arms are compared by, such as balancedAccuracy; by default accuracy
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step
@@ -61,19 +61,9 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = {
-  folds,
-  seeds,
-  patience,
-  labels,
-  metric,
-  epochs,
-  steps,
-  batchSize,
-  learningRate,
-  precision,
-};
-const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
+const compared = { folds, seeds, patience, labels, metric };
+const training = { epochs, steps, batchSize, learningRate, precision };
+const parameters = { scale, data, tile, backbone, size, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('20-finetune-ptcga200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
 await lab.showSettings(experiment);
@@ -153,8 +143,8 @@ await lab.showLearningCurves(learning, {
 // ## Saved files
 //
 // Results as CSV and LaTeX, predictions of each fine-tuning, and the model of each arm's first fold and seed in safetensors: the
-// backbone with timm's names, and the classifier. `npx --no-install pathlab export RUN --arm NAME --to timm --out FOLDER` exports one with
-// its model card. Their provenance:
+// backbone with timm's names, and the classifier. `npx --no-install pathlab export RUN --arm NAME --to FORM --out FOLDER` exports
+// one with its model card. Their provenance:
 
 // %%
 const facts = await lab.fineTuningFacts(run, experiment, patches, { ...fineTuned, arms, comparison });

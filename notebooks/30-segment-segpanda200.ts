@@ -37,7 +37,7 @@
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
 let data: string | undefined; // a definition, compiled shards, a folder of images/ and masks/, or a CSV of patches with masks
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
-let backbone: string | undefined; // small_resnet, small_vit, or timm's name, such as resnet50 (a ViT sees ImageNet's colors); by default the scale's
+let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
 let head: 'fcn' | 'deeplabv3' | 'linear' | 'pyramid' | undefined; // by default the paper's fcn; of a small ResNet or a ViT, pyramid
 let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
@@ -45,7 +45,7 @@ let folds: number | undefined; // parts of the training patients, each for valid
 let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' masks are used; by default all
-let metric: string | undefined; // what arms are compared by, such as macroDice, or foregroundDice without the first class; by default macroIou
+let metric: string | undefined; // what arms are compared by, such as foregroundDice (without the first class); by default macroIou
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step
@@ -63,19 +63,9 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = {
-  folds,
-  seeds,
-  patience,
-  labels,
-  metric,
-  epochs,
-  steps,
-  batchSize,
-  learningRate,
-  precision,
-};
-const parameters = { scale, data, tile, backbone, size, head, init, ...training, seed };
+const compared = { folds, seeds, patience, labels, metric };
+const training = { epochs, steps, batchSize, learningRate, precision };
+const parameters = { scale, data, tile, backbone, size, head, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('30-segment-segpanda200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
 await lab.showSettings(experiment);
@@ -83,7 +73,8 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Test patients are never trained on; folds are of the others. Masks are checked before they are trained on, and test masks when predictions are counted.
+// Test patients are never trained on; folds are of the others. Masks are checked before they are trained on, and test masks when
+// predictions are counted.
 
 // %%
 const patches = await lab.openFineTuningData(experiment, run);
@@ -142,8 +133,8 @@ await lab.segmentTestSlide(run, experiment, patches, best);
 // ## Saved files
 //
 // Results as CSV and LaTeX, counts of each fine-tuning, and the model of each arm's first fold and seed in safetensors: the
-// backbone with timm's names, and the head. `npx --no-install pathlab export RUN --arm NAME --to savedmodel --out FOLDER` exports one with
-// its model card. Their provenance:
+// backbone with timm's names, and the head. `npx --no-install pathlab export RUN --arm NAME --to FORM --out FOLDER` exports
+// one with its model card. Their provenance:
 
 // %%
 const facts = await lab.fineTuningFacts(run, experiment, patches, { ...fineTuned, arms, comparison });

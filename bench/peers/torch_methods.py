@@ -1,8 +1,8 @@
 """Pretraining methods in PyTorch, with torchvision's and timm's networks: the peers of src/pretrain.
 
 Each takes its options as pathlab names them, and gives the modules that are trained, a function of a batch's views and
-classes to the loss, and what follows the optimizer's update. Views come in groups of one size, each [batch, 3, size, size]. `prepare` gives
-the module that computes for one.
+classes to the loss, and what follows the optimizer's update. Views come in groups of one size, each [batch, 3, size, size].
+`prepare` gives the module that computes for one.
 """
 
 import copy

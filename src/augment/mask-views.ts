@@ -20,7 +20,7 @@ export function applyMaskViews(masks: Tensor, parameters: Tensors, size: number)
   }
   const [batch, height, width] = masks.shape as [number, number, number];
   return tf.tidy(() => {
-    // In one step: transposing whole numbers is slow on most CPUs.
+    // Not rows and then columns: oneDNN logs an error where whole numbers are transposed on a CPU without AVX-512.
     const rows = pixelsOf(cropRows!, size).mul(tf.scalar(width, 'int32')).expandDims(2);
     const places = rows.add(pixelsOf(cropColumns!, size).expandDims(1)).reshape([batch, size * size]);
     return gather(masks.reshape([batch, height * width]), places, { perSample: true }).reshape([batch, size, size]);

@@ -6,12 +6,12 @@ import type { ExportForm } from './exported-model.js';
 import { UsageError } from './usage-error.js';
 
 const fileName = 'model.onnx';
-/** The newest that tf2onnx 1.17 writes. */
+/** As `npm run campaign -- onnx` compares with onnxruntime. */
 const opset = 18;
 
 /**
- * ONNX, which tf2onnx makes of the SavedModel. Its Python is the user's: it needs TensorFlow's Python package, which pathlab does
- * without.
+ * ONNX, which tf2onnx makes of the SavedModel. Its Python is the user's: it needs TensorFlow's Python package, which pathlab
+ * does without.
  */
 export const onnxForm: ExportForm = {
   library: 'onnx',

@@ -115,7 +115,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   );
   const given = parameters.backbone === undefined ? undefined : networkNamed(parameters.backbone);
   // Arms are ordered by it, and trainings stopped.
-  const metrics = Object.keys(page.task.metrics).filter((each) => each !== 'calibrationError');
+  const metrics = Object.keys(page.task.metrics).filter((each) => !page.task.metrics[each]!.lowerIsBetter);
   checkParameter('metric', parameters.metric, (each) => metrics.includes(each), metrics.join(', '));
   const task = { ...page.task, main: parameters.metric ?? page.task.main };
   const head = parameters.head as SegmentationHeadName | undefined;

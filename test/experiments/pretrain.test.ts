@@ -185,6 +185,6 @@ describe('a pretraining experiment', () => {
     const demo = pretrainExperiment('11-pretrain-simclr', { scale: 'demo' });
     const spacing = (bank: number | null, heldOut: number) =>
       stepsBetweenEvaluations(demo, { bank: bank === null ? null : { count: bank }, heldOut: { count: heldOut } });
-    expect([spacing(200, 100), spacing(null, 100), spacing(3200, 1600)]).toEqual([300, 300, 2700]);
+    expect([spacing(200, 100), spacing(null, 100), spacing(3200, 1600)]).toEqual([300, 300, 1350]);
   });
 });

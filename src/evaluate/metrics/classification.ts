@@ -34,8 +34,12 @@ export const classificationMetrics = {
     label: 'AUPRC',
     of: (...results) => rankingMetric(results, averagePrecision, (positive) => `there are no cases of "${positive}"`),
   },
-  brierScore: { label: 'Brier score (lower is better)', of: (...results) => brierScore(results) },
-  calibrationError: { label: 'Calibration error (lower is better)', of: (...results) => calibrationError(results) },
+  brierScore: { label: 'Brier score (lower is better)', lowerIsBetter: true, of: (...results) => brierScore(results) },
+  calibrationError: {
+    label: 'Calibration error (lower is better)',
+    lowerIsBetter: true,
+    of: (...results) => calibrationError(results),
+  },
 } satisfies Record<string, MetricDefinition<ClassifiedCases>>;
 
 /** A class's metrics; null where one does not exist. */

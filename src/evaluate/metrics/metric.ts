@@ -39,6 +39,7 @@ export function once({ patients }: PatientResults): Float64Array {
 export interface MetricDefinition<R extends PatientResults> {
   /** Heading of a table. */
   label: string;
+  lowerIsBetter?: true;
   /**
    * Prepares the metric for fast evaluation. Of several results, `draws` has an entry for each patient of the first,
    * then for each of the second, and so on; the metric is of all these cases together.
