@@ -84,10 +84,7 @@ export async function comparePretraining({ name, work, configurations, precision
     for (const variant of stepVariants)
       steps.push(await trial(configuration, { ...variant, precision, pipeline, workers }));
     steps.push(await trial(configuration, { ...best(steps).variant, threads: Math.max(1, threads - 1) }));
-    const chosen = best(steps);
-    const others = [];
-    for (const fewer of [0, 1]) others.push(await trial(configuration, { ...chosen.variant, threads, workers: fewer }));
-    return { views, steps: [...steps, ...others], chosen };
+    return { views, steps, chosen: best(steps) };
   }
 
   for (const configuration of configurations) {

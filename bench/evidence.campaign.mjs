@@ -1,12 +1,13 @@
 // npm run campaign -- evidence [SET ...]: what pretraining buys on small sets of real patches, all or those named. Every
 // self-supervised method is trained on the patches of a set's training patients, without their labels; then every network is
 // fine-tuned with the labels of few or all of them, each arm with the same budget on the same patients. These are runs of the
-// notebooks, in results/evidence; finished ones are taken as they are, so that the command continues after an interrupt.
-// Takes hours.
+// notebooks, in results/evidence; finished ones are taken as they are, so that the command continues after an interrupt. The
+// results of sets that are not named stay as they are. Takes hours a set.
 //
 //   --patches FOLDER   where the sets are (../shared/data/patches)
 //   --plan             only lists the runs, and which are finished
-import { existsSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -35,47 +36,69 @@ if (options.plan) {
   for (const [place, { out }] of planned.entries()) console.log(`${done[place] ? 'finished' : 'to do   '}  ${out}`);
   process.exit();
 }
-for (const [place, { notebook, out, parameters }] of planned.entries()) {
-  if (done[place]) continue;
-  console.log(`${place + 1} of ${planned.length}: ${out}`);
-  const { status } = await runNotebook(notebook, { ...parameters, out });
-  if (status !== 'finished') stop(`${out} ${status}`);
+const resultsPath = fileURLToPath(new URL('results/evidence.json', import.meta.url));
+const measured = existsSync(resultsPath) ? JSON.parse(readFileSync(resultsPath, 'utf8')).sets : {};
+for (const [place, { notebook, out, parameters, set }] of planned.entries()) {
+  if (!done[place]) {
+    console.log(`${place + 1} of ${planned.length}: ${out}`);
+    const { status } = await runNotebook(notebook, { ...parameters, out });
+    if (status !== 'finished') stop(`${out} ${status}`);
+  }
+  if (planned[place + 1]?.set !== set) await writeResults(set);
 }
+const better = Object.values(measured).flatMap(({ differences }) => differences);
+console.log(
+  `evidence: value ${better.filter(({ value, adjustedP }) => value > 0 && adjustedP < 0.05).length} of ${better.length} ` +
+    `differences on ${Object.keys(measured).length} of ${sets.length} sets are gains with an adjusted p under .05`,
+);
 
-const fineTuned = planned.filter(({ labels }) => labels !== undefined);
-const found = fineTuned.map(({ out, set, backbone }) => ({
-  out,
-  ...resultsIn(join(root, out), { set: set.name, backbone, metric: set.metric }),
-}));
-const differences = adjusted(found.flatMap((each) => each.differences));
-const values = found.flatMap((each) => each.values);
-writeCampaignResult('evidence', process.argv.slice(2), {
-  about:
-    'Means over five fine-tuning seeds, each with labels of other patients, and one pretraining seed; 95 % intervals and ' +
-    'p-values over the test patients (groups, tiles), of differences on the same ones; adjusted by Holm over all ' +
-    'differences. Segmentation is learned and judged at half the resolution of the images',
-  runs: found.map(({ out, run, about }) => ({ out, run, about })),
-  values,
-  differences,
-});
-const titles = Object.fromEntries(sets.map(({ name, title }) => [name, title]));
-const metrics = Object.fromEntries(sets.map(({ name, metric }) => [name, metric]));
-const main = values
-  .filter(({ set, metric }) => metric === metrics[set])
-  .map((row) => ({ ...row, title: titles[row.set] }));
-writeFileSync(fileURLToPath(new URL('results/evidence.png', import.meta.url)), await learningCurves(main));
-
-const range = ({ value, low, high }) =>
-  `${value.toFixed(3)}${low === null ? '' : ` (${low.toFixed(3)} to ${high.toFixed(3)})`}`;
-for (const row of main) {
-  const own = differences.filter(
-    (each) => each.arm === row.arm && ['set', 'backbone', 'labels'].every((part) => each[part] === row[part]),
+/** Reads the runs of a set, and writes the table and the figure of all sets that have been measured. */
+async function writeResults(set) {
+  const runs = planned
+    .filter((run) => run.set === set && run.labels !== undefined)
+    .map(({ out, backbone }) => ({
+      out,
+      ...resultsIn(join(root, out), { set: set.name, backbone, metric: set.metric }),
+    }));
+  measured[set.name] = {
+    commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { cwd: root }).toString().trim(),
+    runs: runs.map(({ out, run, about }) => ({ out, run, about })),
+    values: runs.flatMap(({ values }) => values),
+    differences: runs.flatMap(({ differences }) => differences),
+  };
+  const inOrder = sets.filter(({ name }) => measured[name]);
+  // The family is every difference of every set.
+  const adjustedOnes = adjusted(inOrder.flatMap(({ name }) => measured[name].differences));
+  for (const { name } of inOrder) {
+    measured[name].differences = adjustedOnes.filter((difference) => difference.set === name);
+  }
+  writeCampaignResult('evidence', process.argv.slice(2), {
+    about:
+      'Means over five fine-tuning seeds, each with labels of other patients, and one pretraining seed; 95 % intervals and ' +
+      'p-values over the test patients (groups, tiles), of differences on the same ones; adjusted by Holm over all ' +
+      'differences of all sets here. Segmentation is learned and judged at half the resolution of the images',
+    sets: Object.fromEntries(inOrder.map(({ name }) => [name, measured[name]])),
+  });
+  const main = inOrder.flatMap(({ name, title, metric }) =>
+    measured[name].values.filter((row) => row.metric === metric).map((row) => ({ ...row, title })),
   );
-  const words = own.map((each) => `${range(each)} over ${each.against}, adjusted p ${each.adjustedP.toPrecision(2)}`);
-  console.log(`${row.set}, ${row.labels} labelled, ${row.backbone}, ${row.arm}: ${[range(row), ...words].join('; ')}`);
+  writeFileSync(fileURLToPath(new URL('results/evidence.png', import.meta.url)), await learningCurves(main));
+  printResults(set, main);
 }
-const better = differences.filter(({ value, adjustedP }) => value > 0 && adjustedP < 0.05).length;
-console.log(`evidence: value ${better} of ${differences.length} differences are gains with an adjusted p under .05`);
+
+function printResults({ name }, main) {
+  const range = ({ value, low, high }) =>
+    `${value.toFixed(3)}${low === null ? '' : ` (${low.toFixed(3)} to ${high.toFixed(3)})`}`;
+  for (const row of main.filter(({ set }) => set === name)) {
+    const own = measured[name].differences.filter(
+      (each) => each.arm === row.arm && each.backbone === row.backbone && each.labels === row.labels,
+    );
+    const words = own.map((each) => `${range(each)} over ${each.against}, adjusted p ${each.adjustedP.toPrecision(2)}`);
+    console.log(
+      `${row.set}, ${row.labels} labelled, ${row.backbone}, ${row.arm}: ${[range(row), ...words].join('; ')}`,
+    );
+  }
+}
 
 function stop(message) {
   console.error(`evidence: ${message}`);

@@ -1,8 +1,9 @@
 // The runs of the evidence campaign: which sets, which networks, pretrained how, with how many labels.
 
 /**
- * The sets. `labels` are numbers of training patients (or groups, tiles) whose labels are used, null for all. `size` is of the
- * views, px; `epochs` of a pretraining, some minutes of SimCLR with the small ResNet; `steps` of a fine-tuning.
+ * The sets. `labels` are numbers of training patients (or groups, tiles) whose labels are used, null for all, each with the
+ * `steps` of its fine-tunings. `size` is of the views, px; `epochs` of a pretraining, some minutes of SimCLR with the small
+ * ResNet.
  */
 export const sets = [
   {
@@ -10,32 +11,32 @@ export const sets = [
     title: 'Breast: carcinoma or not',
     notebook: '21-finetune-pcam200',
     metric: 'balancedAccuracy',
-    labels: [5, 10, 30, null],
-    ...{ size: 64, epochs: 80, steps: 400 },
+    ...{ labels: [5, 10, 30, null], steps: [150, 200, 300, 400] },
+    ...{ size: 64, epochs: 80 },
   },
   {
     name: 'colon-glands',
     title: 'Colon: glands',
     notebook: '30-segment-segpanda200',
     metric: 'foregroundDice',
-    labels: [5, null],
-    ...{ tile: 256, size: 128, epochs: 120, steps: 400 },
+    ...{ labels: [5, null], steps: [200, 400] },
+    ...{ tile: 256, size: 128, epochs: 120 },
   },
   {
     name: 'lung-lc25000',
     title: 'Lung: three classes',
     notebook: '20-finetune-ptcga200',
     metric: 'balancedAccuracy',
-    labels: [5, 10, 30, 100],
-    ...{ size: 96, epochs: 80, steps: 300 },
+    ...{ labels: [5, 10, 30, 100], steps: [150, 200, 250, 300] },
+    ...{ size: 96, epochs: 80 },
   },
   {
     name: 'nuclei-consep',
     title: 'Colon: kinds of nuclei',
     notebook: '30-segment-segpanda200',
     metric: 'foregroundDice',
-    labels: [5, null],
-    ...{ size: 128, epochs: 250, steps: 400 },
+    ...{ labels: [5, null], steps: [200, 400] },
+    ...{ size: 128, epochs: 250 },
   },
 ];
 
@@ -57,8 +58,8 @@ const networks = [
     inits: ['imagenet'],
     learningRate: 1e-3,
     share: 1 / 8,
-    // From random weights; and the paper's retraining arm, ImageNet and then ours.
-    pretrainings: [{ notebook: '11-pretrain-simclr' }, { notebook: '11-pretrain-simclr', init: 'imagenet' }],
+    // The paper's retraining arm, ImageNet and then ours.
+    pretrainings: [{ notebook: '11-pretrain-simclr', init: 'imagenet' }],
   },
 ];
 
@@ -84,13 +85,13 @@ export function runsOf({ name, notebook, metric, tile, size, labels, epochs, ste
       };
     });
     const init = ['random', ...inits, ...pretrained.map(({ out }) => out)].join(',');
-    const fineTuned = labels.map((count) => ({
+    const fineTuned = labels.map((count, place) => ({
       notebook,
       backbone,
       labels: count,
       out: `${folder}/${name}/${backbone}-labels-${count ?? 'all'}`,
       parameters: {
-        ...{ ...shared, backbone, init, folds: 1, seeds, metric, steps },
+        ...{ ...shared, backbone, init, folds: 1, seeds, metric, steps: steps[place] },
         ...(learningRate && { learningRate }),
         ...(count !== null && { labels: count }),
       },
