@@ -29,6 +29,7 @@ const reasons = {
     'file locks that the operating system releases when their process ends, also by a kill; Node has none',
   koffi:
     "calls the C libraries that read slides: OpenSlide, libjpeg-turbo and the project's own (kernel-setup/native/slide-library)",
+  'markdown-it': 'renders the model cards of a published site; typedoc brings it anyway',
   'node-api-headers': 'headers to compile the addon against, the same for every version of Node',
   'fast-png': 'reads palette indices of PNGs (the classes of masks), where other libraries give colors',
   'playwright-core': 'drives Chromium in the tests that look at JupyterLab and at rendered pages',

@@ -27,12 +27,16 @@ const commands: Record<string, Command> = {
     run: async (args) => (await import('./audit.js')).audit(args),
   },
   verify: {
-    about: 'check a finished run: files, code, data, metrics (verify --help)',
+    about: 'check a finished run, or a published site: files, code, data, metrics (verify --help)',
     run: async (args) => (await import('./verify.js')).verify(args),
   },
   export: {
     about: 'export a model of a run to timm, torchvision, TensorFlow or ONNX (export --help)',
     run: async (args) => (await import('./export.js')).exportRun(args),
+  },
+  publish: {
+    about: 'write finished runs as a static site that others can check and cite (publish --help)',
+    run: async (args) => (await import('./publish/publish.js')).publish(args),
   },
   gallery: {
     about: 'write results/index.html, the page of all runs, and results/api/, the pages of the API',

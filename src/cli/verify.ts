@@ -6,16 +6,23 @@ import { runIdentity } from '../runs/index.js';
 import { type Finding, notChecked, tolerance } from './finding.js';
 import { type FinishedRun, readFinishedRun } from './finished-run.js';
 import { parseOptions } from './options.js';
+import { crateName } from './publish/crate.js';
+import { isSite, siteFindings } from './publish/verify-site.js';
 import { UsageError } from './usage-error.js';
 import { fineTuningFindings } from './verify-fine-tuning.js';
 import { pretrainingFindings } from './verify-pretraining.js';
 
-const help = `pathlab verify RUN
+const help = `pathlab verify RUN_OR_SITE
 
-Checks a finished run (RUN is its folder): whether its files are unchanged, whether code, notebook and data definitions are
+Checks a finished run (its folder): whether its files are unchanged, whether code, notebook and data definitions are
 still the same, whether data and split are the same, and whether its weights, evaluated again, reproduce its metrics to
 ${tolerance} percentage points or one patch. Of a fine-tuning run, the metrics are computed again from the kept predictions,
 and each kept model predicts the test patches again. Runs of other notebooks are not evaluated again.
+
+Of a site of \`pathlab publish\`, also of a copy elsewhere: every file against the crate, the files of each run against its
+provenance, every number against the run's metrics, and all links. Neither data nor results of this project are needed.
+
+  --evaluate  of a site: also evaluate weights again, where the data is at hand
 
 The exit code is 0 if everything matches, and 2 if something does not.
 `;
@@ -31,7 +38,7 @@ export async function verify(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseOptions('verify', {
     args: [...args],
     allowPositionals: true,
-    options: { help: { type: 'boolean', short: 'h' } },
+    options: { evaluate: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   });
   if (values.help) {
     console.log(help);
@@ -39,18 +46,22 @@ export async function verify(args: readonly string[]): Promise<number> {
   }
   const [where, ...others] = positionals;
   if (where === undefined || others.length > 0)
-    throw new UsageError('verify takes one RUN (see pathlab verify --help)');
-  const run = readFinishedRun(where);
+    throw new UsageError('verify takes one RUN or SITE (see pathlab verify --help)');
+  const ofSite = isSite(where);
+  if (values.evaluate && !ofSite) throw new UsageError('--evaluate is for a site; a run is always evaluated again');
   let wrong = 0;
-  for await (const { what, holds, found } of findings(run)) {
+  const all = ofSite ? siteFindings(where, values.evaluate ? evaluationFindings : undefined) : findings(where);
+  for await (const { what, holds, found } of all) {
     if (!holds) wrong++;
     console.log(`${holds ? 'ok    ' : 'FAILED'}  ${what}: ${found}`);
   }
+  if (ofSite) console.log(`SHA-256 of ${crateName}: ${await digestOfFile(join(where, crateName))}`);
   console.log(wrong === 0 ? 'Everything matches.' : `${wrong} ${wrong === 1 ? 'check' : 'checks'} failed.`);
   return wrong === 0 ? 0 : 2;
 }
 
-async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
+async function* findings(where: string): AsyncGenerator<Finding> {
+  const run = readFinishedRun(where);
   for (const [name, sha256] of Object.entries(run.files)) {
     const path = join(run.folder, name);
     const now = existsSync(path) ? await digestOfFile(path) : undefined;
@@ -62,6 +73,11 @@ async function* findings(run: FinishedRun): AsyncGenerator<Finding> {
     holds: run.edited.length === 0,
     found: run.edited.length === 0 ? "the notebook's" : `${run.edited.length} are not the notebook's`,
   };
+  yield* evaluationFindings(run);
+}
+
+/** Whether code and data are a run's, and its weights reproduce its metrics. */
+async function* evaluationFindings(run: FinishedRun): AsyncGenerator<Finding> {
   try {
     yield* codeFindings(run);
   } catch (error) {

@@ -35,5 +35,6 @@ dt { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; } dd { marg
 dd strong { font-size: 1.5rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .interval, .about { display: block; font-size: .85rem; color: var(--faint); overflow-wrap: anywhere; }
 .folder { margin: 1rem 0 0; font-size: .8rem; color: var(--faint); overflow-wrap: anywhere; }
+.links { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: .9rem; margin: .75rem 0 0; }
 footer { color: var(--faint); font-size: .85rem; }
 `;

@@ -14,6 +14,23 @@ interface Experiment {
   shown: RunSummary;
 }
 
+/** What a gallery says besides its runs. */
+export interface GalleryWords {
+  title: string;
+  /** The command that writes it. */
+  command: string;
+  /** Links under the title. */
+  links: readonly GalleryLink[];
+  /** Links and tags of a run's card, by the name of its folder. */
+  ofRun?: (name: string) => { links: readonly GalleryLink[]; tags: readonly string[] };
+}
+
+export interface GalleryLink {
+  label: string;
+  /** Relative to the gallery. */
+  href: string;
+}
+
 /**
  * Writes `results/index.html`: one self-contained page of all runs, with a card for each experiment, which shows its
  * latest finished run and lists the others.
@@ -22,9 +39,18 @@ interface Experiment {
  */
 export async function writeGallery({ root = projectRoot }: { root?: string } = {}): Promise<string> {
   const page = join(root, 'results', 'index.html');
-  const runs = listRuns(root).map((folder) => summarizeRun(folder, root));
-  await writeFileAtomic(page, galleryPage(experimentsOf(runs), existsSync(join(root, 'results', apiPage))));
+  const links = existsSync(join(root, 'results', apiLink.href)) ? [apiLink] : [];
+  const words = { title: 'pathlab results', command: 'npx --no-install pathlab gallery', links };
+  await writeFileAtomic(page, galleryPage(listRuns(root), words, root));
   return page;
+}
+
+/** Where `writeApiPages` puts its first page, from the gallery. */
+export const apiLink: GalleryLink = { label: 'API of the package', href: 'api/index.html' };
+
+/** The page of these run folders, which are in `runs/` beside it. */
+export function galleryPage(folders: readonly string[], words: GalleryWords, root = projectRoot): string {
+  return pageOfExperiments(experimentsOf(folders.map((folder) => summarizeRun(folder, root))), words);
 }
 
 function experimentsOf(runs: readonly RunSummary[]): Experiment[] {
@@ -40,16 +66,13 @@ function experimentsOf(runs: readonly RunSummary[]): Experiment[] {
     .sort((one, other) => (order(one) < order(other) ? -1 : 1));
 }
 
-/** Where `writeApiPages` puts its first page, from the gallery. */
-const apiPage = 'api/index.html';
-
 const isFinished = ({ status }: RunSummary) => status === 'finished';
 const isGenuine = (run: RunSummary) => isFinished(run) && !run.edited;
 
-function galleryPage(experiments: readonly Experiment[], hasApi: boolean): string {
+function pageOfExperiments(experiments: readonly Experiment[], { title, command, links, ofRun }: GalleryWords): string {
   const body =
     experiments.length > 0
-      ? experiments.map(card).join('\n')
+      ? experiments.map((experiment) => card(experiment, ofRun?.(basename(experiment.shown.folder)))).join('\n')
       : '<p class="empty">No notebook has been run yet. <code>npm start</code> runs them all.</p>';
   return `<!doctype html>
 <html lang="en">
@@ -57,28 +80,34 @@ function galleryPage(experiments: readonly Experiment[], hasApi: boolean): strin
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>pathlab results</title>
+<title>${text(title)}</title>
 <style>${galleryStyle}</style>
 </head>
 <body>
 <header>
-<h1>pathlab results</h1>
-<p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; each title links to the run's page.</p>${hasApi ? `\n<p><a href="${apiPage}">API of the package</a></p>` : ''}
+<h1>${text(title)}</h1>
+<p>Every experiment with its latest finished run. Every number comes from a run's own <code>metrics.json</code>; each title links to the run's page.</p>${linkList(links)}
 </header>
 <main>
 ${body}
 </main>
-<footer>Written ${text(new Date().toISOString())} by <code>npx --no-install pathlab gallery</code></footer>
+<footer>Written ${text(new Date().toISOString())} by <code>${text(command)}</code></footer>
 </body>
 </html>
 `;
 }
 
-function card({ runs, shown: run }: Experiment): string {
+function linkList(links: readonly GalleryLink[]): string {
+  const anchors = links.map(({ label, href }) => `<a href="${text(href)}">${text(label)}</a>`);
+  return anchors.length > 0 ? `\n<p class="links">${anchors.join(' ')}</p>` : '';
+}
+
+function card({ runs, shown: run }: Experiment, more?: ReturnType<NonNullable<GalleryWords['ofRun']>>): string {
   const title = run.page ? `<a href="${pageOf(run)}">${text(run.title)}</a>` : text(run.title);
   const facts = [
     `<span class="tag ${run.status}">${run.status}</span>`,
     ...(run.edited ? ['<span class="tag edited">edited: differs from the saved notebook</span>'] : []),
+    ...(more?.tags ?? []).map((tag) => `<span class="tag edited">${text(tag)}</span>`),
     `<span class="tag">${text(run.scale)} scale</span>`,
     ...(run.synthetic ? ['<span class="tag synthetic">includes synthetic tissue</span>'] : []),
     ...(run.seconds === undefined ? [] : [`<span>${duration(run.seconds)}</span>`]),
@@ -97,7 +126,7 @@ ${run.metrics.length > 0 ? `<dl>${run.metrics.map(number).join('')}</dl>` : ''}
 </div>
 ${seeds.length > 1 ? seedTable(seeds) : ''}
 ${others.length > 0 ? `<details><summary>${others.length} other ${others.length > 1 ? 'runs' : 'run'}</summary><ul>${others.map(otherRun).join('')}</ul></details>` : ''}
-<p class="folder"><code>${text(basename(run.folder))}</code></p>
+<p class="folder"><code>${text(basename(run.folder))}</code></p>${linkList(more?.links ?? [])}
 </article>`;
 }
 

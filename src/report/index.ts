@@ -19,7 +19,7 @@ export {
   showFineTunings,
 } from './finetune-results.js';
 export { fineTuneArms } from './finetune-runs.js';
-export { writeGallery } from './gallery.js';
+export { apiLink, type GalleryLink, galleryPage, writeGallery } from './gallery.js';
 export {
   drawImageGrid,
   type GridImage,
@@ -55,7 +55,7 @@ export { showSettings } from './show-settings.js';
 export { showSiteLeakage } from './show-site-leakage.js';
 export { showSlideCut } from './slide-cut.js';
 export { auditSplits, type SplitAuditResult, showSplitAudit } from './split-audit.js';
-export { showTable, type TableLike, type TableOptions, type TableRow } from './table.js';
+export { showTable, type TableLike, type TableOptions, type TableRow, tableCsv } from './table.js';
 export type { TrainingChartOptions } from './training-chart.js';
 export { TrainingHistory, trainingHistory } from './training-history.js';
 export { showViews } from './views.js';

@@ -21,9 +21,13 @@ export interface TableOptions {
 /** Shows a table; cells are text, never markup. */
 export async function showTable(table: TableLike, options: TableOptions = {}): Promise<void> {
   const rows = rowsOf(table);
-  // arquero's CSV quotes commas, quotes and line breaks; danfojs 1.2.0's does not.
-  if (options.save) await writeFileAtomic(options.save, from([...rows]).toCSV());
+  if (options.save) await writeFileAtomic(options.save, tableCsv(rows));
   showBundle(tableBundle(rows, options));
+}
+
+/** A table as CSV, its values not rounded. arquero's quotes commas, quotes and line breaks; danfojs 1.2.0's does not. */
+export function tableCsv(table: TableLike): string {
+  return from([...rowsOf(table)]).toCSV();
 }
 
 function rowsOf(table: TableLike): readonly TableRow[] {

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { digestOfFile } from '../../base/index.js';
+import { summarizeRun } from '../../report/run-summary.js';
+import { runIdentity } from '../../runs/index.js';
+import { type FinishedRun, readFinishedRun } from '../finished-run.js';
+
+/** A run that is published. */
+export interface ChosenRun {
+  /** Of its folder, in the site too. */
+  name: string;
+  run: FinishedRun;
+  /** What a reader must know of it: that cells were edited, that the code is not today's. */
+  marks: readonly string[];
+}
+
+export interface Choice {
+  chosen: readonly ChosenRun[];
+  leftOut: readonly { name: string; reason: string }[];
+}
+
+/**
+ * Which runs are published: those that are finished and unchanged, ran the notebook's own cells, and ran the present code.
+ *
+ * @param options.edited also those with edited cells, marked
+ * @param options.stale also those of other code than the present, marked
+ */
+export async function chooseRuns(
+  folders: readonly string[],
+  { edited = false, stale = false }: { edited?: boolean; stale?: boolean } = {},
+): Promise<Choice> {
+  const chosen: ChosenRun[] = [];
+  const leftOut: { name: string; reason: string }[] = [];
+  for (const folder of folders) {
+    const name = basename(folder);
+    const run = existsSync(join(folder, 'provenance.json')) ? readFinishedRun(folder) : undefined;
+    const broken = run ? await whyUnfit(run) : 'it is not finished';
+    const changes = run && !broken ? changedCode(run) : [];
+    const marks = [
+      ...((run?.edited.length ?? 0) > 0 ? [{ allowed: edited, option: '--edited', words: 'cells were edited' }] : []),
+      ...(changes.length > 0
+        ? [{ allowed: stale, option: '--stale', words: `other code than now: ${changes.join(', ')}` }]
+        : []),
+    ];
+    const refused = marks.find(({ allowed }) => !allowed);
+    if (broken) leftOut.push({ name, reason: broken });
+    else if (refused) leftOut.push({ name, reason: `${refused.words} (publish it with ${refused.option})` });
+    else chosen.push({ name, run: run!, marks: marks.map(({ words }) => words) });
+  }
+  return { chosen, leftOut };
+}
+
+async function whyUnfit(run: FinishedRun): Promise<string | undefined> {
+  const { status } = summarizeRun(run.folder);
+  if (status !== 'finished') return `its notebook is ${status}`;
+  for (const [file, sha256] of Object.entries(run.files)) {
+    const path = join(run.folder, file);
+    if (!existsSync(path)) return `${file} is missing`;
+    if ((await digestOfFile(path)) !== sha256) return `${file} changed since the run`;
+  }
+  return undefined;
+}
+
+/** The parts of the code that are not what they were when it ran. */
+function changedCode(run: FinishedRun): string[] {
+  try {
+    const now = runIdentity(run.notebook, run.parameters).hashes as Record<string, string>;
+    return Object.keys(run.hashes).filter((part) => now[part] !== run.hashes[part]);
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
