@@ -32,7 +32,7 @@ export { modelTable } from './model-table.js';
 export { openPretrainingData, showPretrainingData } from './pretraining-data.js';
 export { compareWithBaselines, initialFilesOf, pretrainingFacts, showCost } from './pretraining-results.js';
 export { duration, type Progress, progress } from './progress.js';
-export { showProvenance } from './provenance-table.js';
+export { dataGroups, showProvenance } from './provenance-table.js';
 export { showRealSlide } from './real-slide.js';
 export { showReconstructions } from './reconstructions.js';
 export { resultsFrame } from './results-table.js';

@@ -46,25 +46,41 @@ function attemptRows({ attempt, repeats, edited }: Provenance): { what: string; 
   ];
 }
 
-/** A row for each file, and a single row for files that differ only in name and content. */
-function dataRows(data: Provenance['data']): { what: string; value: string }[] {
-  const alike = new Map<string, { names: string[]; hashes: string[]; facts: object }>();
+/** Files that a run read that differ only in name and content. */
+export interface DataGroup {
+  /** Of the only file, or of the first and the last. */
+  name: string;
+  files: number;
+  /** Of the only file, or of the JSON list of their SHA-256, in the order of `provenance.json`. */
+  sha256: string;
+  /** What they have in common: origin, licence, whether they are synthetic. */
+  facts: Readonly<Record<string, unknown>>;
+}
+
+/** What a run read, in groups. */
+export function dataGroups(data: Provenance['data']): DataGroup[] {
+  const alike = new Map<string, { names: string[]; hashes: string[]; facts: Record<string, unknown> }>();
   for (const { name, sha256: hash, ...facts } of data) {
     const group = canonicalJson(facts);
     if (!alike.has(group)) alike.set(group, { names: [], hashes: [], facts });
     alike.get(group)!.names.push(formatValue(name));
     alike.get(group)!.hashes.push(formatValue(hash));
   }
-  return [...alike.values()].map(({ names, hashes, facts }) => {
-    if (names.length === 1) return { what: `data ${names[0]}`, value: formatValue({ ...facts, 'SHA-256': hashes[0] }) };
-    const hash = sha256(canonicalJson(hashes));
+  return [...alike.values()].map(({ names, hashes, facts }) => ({
+    name: names.length === 1 ? names[0]! : `${names[0]} … ${names.at(-1)}`,
+    files: names.length,
+    sha256: names.length === 1 ? hashes[0]! : sha256(canonicalJson(hashes)),
+    facts,
+  }));
+}
+
+/** A row for each file, and a single row for files that differ only in name and content. */
+function dataRows(data: Provenance['data']): { what: string; value: string }[] {
+  return dataGroups(data).map(({ name, files, sha256: hash, facts }) => {
+    if (files === 1) return { what: `data ${name}`, value: formatValue({ ...facts, 'SHA-256': hash }) };
     return {
-      what: `data ${names[0]} … ${names.at(-1)}`,
-      value: formatValue({
-        files: names.length,
-        ...facts,
-        'SHA-256 of the list of their SHA-256 in provenance.json': hash,
-      }),
+      what: `data ${name}`,
+      value: formatValue({ files, ...facts, 'SHA-256 of the list of their SHA-256 in provenance.json': hash }),
     };
   });
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { canonicalJson, sha256 } from '../../base/index.js';
+import { dataGroups } from '../../report/index.js';
 import type { Provenance } from '../../runs/index.js';
 import { isWeights } from './copy-run.js';
 import { weightsPath } from './model-cards.js';
@@ -46,20 +47,14 @@ export interface SiteTitle {
  * @param runs names of the runs' folders in `site/runs`
  */
 export function crateOf(site: string, files: readonly SiteFile[], runs: readonly string[], title: SiteTitle): Crate {
-  const byName = new Map(files.map((file) => [file.path, file]));
+  const paths = new Set(files.map(({ path }) => path));
   const entities = new Map<string, CrateEntity>();
   const add = (entity: CrateEntity) => {
     entities.set(entity['@id'], entity);
     return { '@id': entity['@id'] };
   };
   const authors = title.authors.map((name) => add({ '@id': `#author-${slug(name)}`, '@type': 'Person', name }));
-  const actions = runs.map((name) => add(actionOf(site, name, { add, has: (path) => byName.has(path), authors })));
-  const pathlab = {
-    '@id': publisher,
-    '@type': 'SoftwareApplication',
-    name: 'pathlab publish',
-    url: 'https://arxiv.org/abs/2303.15693',
-  };
+  const actions = runs.map((name) => add(actionOf(site, name, { add, has: (path) => paths.has(path), authors })));
   return {
     '@context': ['https://w3id.org/ro/crate/1.1/context', { sha256: 'https://w3id.org/ro/terms/workflow-run#sha256' }],
     '@graph': [
@@ -72,12 +67,12 @@ export function crateOf(site: string, files: readonly SiteFile[], runs: readonly
         description:
           'Results of pathlab: notebooks that pretrain on pathology patches and fine-tune on small sets, with their pages, ' +
           'numbers, weights and provenance.',
-        ...(authors.length > 0 && { author: authors }),
+        ...(authors.length > 0 && { author: one(authors) }),
         ...{ license: { '@id': 'LICENSE.md' }, conformsTo: { '@id': profile } },
-        ...{ hasPart: files.map(({ path }) => ({ '@id': idOf(path) })), mentions: actions },
+        ...{ hasPart: files.map(({ path }) => ({ '@id': idOf(path) })), mentions: one(actions) },
       },
       { '@id': profile, '@type': 'CreativeWork', name: 'Process Run Crate', version: '0.5' },
-      pathlab,
+      { '@id': publisher, '@type': 'SoftwareApplication', name: 'pathlab publish', description: 'wrote this crate' },
       ...files.map(fileEntity),
       ...entities.values(),
     ],
@@ -88,11 +83,11 @@ export function crateOf(site: string, files: readonly SiteFile[], runs: readonly
 export const idOf = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
 function fileEntity({ path, bytes, sha256: digest }: SiteFile): CrateEntity {
-  const encodingFormat = formats[extname(path)];
+  const encodingFormat = formats[extname(path)] ?? 'application/octet-stream';
   const about = path.startsWith('weights/') ? { description: 'weights of a network, in safetensors' } : {};
   return {
     ...{ '@id': idOf(path), '@type': 'File', name: path, contentSize: String(bytes), sha256: digest, ...about },
-    ...(encodingFormat && { encodingFormat }),
+    encodingFormat,
   };
 }
 
@@ -105,6 +100,9 @@ const formats: Readonly<Record<string, string>> = {
   '.md': 'text/markdown',
   '.png': 'image/png',
   '.svg': 'image/svg+xml',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
+  '.tex': 'application/x-tex',
 };
 
 interface Graph {
@@ -126,17 +124,21 @@ function actionOf(site: string, name: string, { add, has, authors }: Graph): Cra
     description: Object.entries(run.hashes)
       .map(([part, hash]) => `SHA-256 of ${part}: ${hash}`)
       .join('; '),
-    softwareRequirements: Object.entries(run.versions).map(([part, version]) => `${part} ${version}`),
+    softwareRequirements: Object.entries(run.versions).map(([part, version]) =>
+      add({
+        '@id': `#software-${idOf(part)}-${idOf(version)}`,
+        '@type': 'SoftwareApplication',
+        name: part,
+        softwareVersion: version,
+      }),
+    ),
   });
-  const data = run.data.map((entry) => {
-    const { name: of, origin, licence, sha256: hash } = entry as Readonly<Record<string, string | undefined>>;
+  const data = dataGroups(run.data).map(({ name: of, files: count, sha256: digest, facts }) => {
+    const { origin, licence } = facts as { origin?: string; licence?: string };
+    const many = count > 1 ? `${count} files; the SHA-256 is that of the list of theirs in provenance.json. ` : '';
     return add({
-      ...{
-        '@id': `#data-${(hash ?? sha256(canonicalJson(entry))).slice(0, 16)}-${slug(String(of))}`,
-        '@type': 'CreativeWork',
-      },
-      ...{ name: String(of), ...(origin && { description: origin }), ...(licence && { license: licence }) },
-      ...(hash && { sha256: hash }),
+      ...{ '@id': `#data-${digest.slice(0, 16)}`, '@type': 'CreativeWork', name: of },
+      ...{ description: `${many}${origin ?? ''}`.trim(), ...(licence && { license: licence }), sha256: digest },
     });
   });
   const parameters = Object.entries(read<Record<string, unknown>>('parameters.json')).map(([parameter, value]) =>
@@ -159,16 +161,22 @@ function actionOf(site: string, name: string, { add, has, authors }: Graph): Cra
     description: `${edited}${run.command}`,
     identifier: run.runHash,
     instrument: code,
-    object: [...data, ...parameters, ...weightsIn],
-    result: [...new Set([...results, ...kept])].filter(has).map((path) => ({ '@id': idOf(path) })),
+    object: one([...data, ...parameters, ...weightsIn]),
+    result: one([...new Set([...results, ...kept])].filter(has).map((path) => ({ '@id': idOf(path) }))),
     ...{
-      startTime: run.started,
-      endTime: run.ended,
-      actionStatus: { '@id': 'http://schema.org/CompletedActionStatus' },
+      startTime: inOffset(run.started),
+      endTime: inOffset(run.ended),
+      actionStatus: 'http://schema.org/CompletedActionStatus',
     },
-    ...(authors.length > 0 && { agent: authors }),
+    ...(authors.length > 0 && { agent: one(authors) }),
   };
 }
+
+/** ISO 8601 as the profile wants it: with an offset. */
+const inOffset = (time: string) => time.replace(/Z$/, '+00:00');
+
+/** JSON-LD as crates have it: one value alone, several as a list. */
+const one = <T>(values: readonly T[]) => (values.length === 1 ? values[0]! : values);
 
 const slug = (text: string) =>
   encodeURIComponent(

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
 /** What the links of a site lead to. */
@@ -28,6 +28,7 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
     if (!places.has(page)) places.set(page, new Set(valuesOf(join(folder, page), attribute('id|name'))));
     return places.get(page)!;
   };
+  const has = new Set(files);
   const dead: string[] = [];
   const external = new Set<string>();
   let checked = 0;
@@ -39,7 +40,7 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
         continue;
       }
       checked++;
-      const why = whyDead(link, { page, folder, placesOf });
+      const why = whyDead(link, { page, has, placesOf });
       if (why) dead.push(`${page}: ${link}: ${why}`);
     }
   }
@@ -48,16 +49,15 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
 
 function whyDead(
   link: string,
-  { page, folder, placesOf }: { page: string; folder: string; placesOf: (page: string) => ReadonlySet<string> },
+  site: { page: string; has: ReadonlySet<string>; placesOf: (page: string) => ReadonlySet<string> },
 ): string | undefined {
   const [address, anchor] = link.split('#') as [string, string?];
   const [path] = address.split('?') as [string];
-  const name = path === '' ? page : normalize(join(dirname(page), decoded(path)));
+  const name = path === '' ? site.page : normalize(join(dirname(site.page), decoded(path)));
   if (name.startsWith('..') || path.startsWith('/')) return 'it leads out of the site';
-  if (!existsSync(join(folder, name))) return 'there is no such file';
-  if (statSync(join(folder, name)).isDirectory()) return 'it is a folder, which is shown only by some servers';
+  if (!site.has.has(name)) return 'there is no such file';
   if (!anchor || !name.endsWith('.html')) return undefined;
-  return placesOf(name).has(decoded(anchor)) ? undefined : 'the page has no such place';
+  return site.placesOf(name).has(decoded(anchor)) ? undefined : 'the page has no such place';
 }
 
 function valuesOf(path: string, attributes: RegExp): string[] {

@@ -20,7 +20,7 @@ export async function writeMlflow(folder: string, runs: readonly ChosenRun[]): P
   if (existsSync(folder) && readdirSync(folder).length > 0) throw new UsageError(`${folder} is not empty`);
   const built = temporaryName(folder);
   try {
-    for (const each of runs) await writeRun(built, each);
+    for (const each of runs) await writeRun(built, folder, each);
     await rm(folder, { recursive: true, force: true });
     await rename(built, folder);
     await syncFolder(dirname(folder));
@@ -36,12 +36,16 @@ export const experimentId = (notebook: string) => BigInt(`0x${sha256(notebook).s
 /** MLflow's ids of runs have 32 hexadecimal digits; attempts of a run differ in the name of their folder. */
 export const mlflowRunId = ({ name, run }: ChosenRun) => sha256(`${run.runHash} ${name}`).slice(0, 32);
 
-async function writeRun(store: string, chosen: ChosenRun): Promise<void> {
+/** @param final where the store will be */
+async function writeRun(store: string, final: string, chosen: ChosenRun): Promise<void> {
   const { run, name, marks } = chosen;
   const [id, experiment] = [mlflowRunId(chosen), experimentId(run.notebook)];
   const [started, ended] = [Date.parse(run.started), Date.parse(run.ended)];
-  await writeExperiment(join(store, experiment), { experiment, notebook: run.notebook, started, ended });
+  const artifacts = pathToFileURL(join(final, experiment)).href;
+  await writeExperiment(join(store, experiment), { artifacts, experiment, notebook: run.notebook, started, ended });
   const folder = join(store, experiment, id);
+  // A run without this folder is none for MLflow, also when its artifacts are elsewhere.
+  await mkdir(join(folder, 'artifacts'), { recursive: true });
   await writeText(
     join(folder, 'meta.yaml'),
     yamlLines({
@@ -57,7 +61,12 @@ async function writeRun(store: string, chosen: ChosenRun): Promise<void> {
   );
   const put = async (part: string, entries: Iterable<readonly [name: string, text: string]>) => {
     await mkdir(join(folder, part), { recursive: true });
-    for (const [entry, text] of entries) await writeText(join(folder, part, mlflowName(entry)), text);
+    for (const [entry, text] of entries) {
+      const path = join(folder, part, mlflowName(entry));
+      if (existsSync(path))
+        throw new UsageError(`MLflow cannot tell "${entry}" of ${name} from another name in ${part}`);
+      await writeText(path, text);
+    }
   };
   await put('metrics', await metricLines(run, ended));
   const parameters = Object.entries(run.parameters).filter(([, value]) => value !== null);
@@ -76,14 +85,14 @@ async function writeRun(store: string, chosen: ChosenRun): Promise<void> {
 
 async function writeExperiment(
   folder: string,
-  { experiment, notebook, started, ended }: { experiment: string; notebook: string; started: number; ended: number },
+  of: { artifacts: string; experiment: string; notebook: string; started: number; ended: number },
 ): Promise<void> {
   if (existsSync(join(folder, 'meta.yaml'))) return;
   await writeText(
     join(folder, 'meta.yaml'),
     yamlLines({
-      ...{ artifact_location: pathToFileURL(folder).href, creation_time: started, experiment_id: experiment },
-      ...{ last_update_time: ended, lifecycle_stage: 'active', name: notebook },
+      ...{ artifact_location: of.artifacts, creation_time: of.started, experiment_id: of.experiment },
+      ...{ last_update_time: of.ended, lifecycle_stage: 'active', name: of.notebook },
     }),
   );
 }
@@ -106,9 +115,9 @@ async function metricLines(run: FinishedRun, ended: number): Promise<Map<string,
   return lines;
 }
 
-/** MLflow takes letters, digits, `_`, `-`, `.`, spaces, `:` and `/` in names; `%` and the like become words. */
+/** A name without what MLflow does not take: other than letters, digits, `_`, `-`, `.`, spaces, `:` and `/`. */
 export function mlflowName(name: string): string {
-  return name.replaceAll('%', 'percent').replace(/[^\w./: -]+/g, '_');
+  return name.replace(/[^\w./: -]+/g, '').trim();
 }
 
 const yamlLines = (fields: object) =>

@@ -105,6 +105,6 @@ main.text { display: block; max-width: 60rem; }
 .text h2 { margin: 2rem 0 .5rem; } .text p, .text li { overflow-wrap: anywhere; }
 .text pre { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .75rem 1rem; }
 .wide { overflow-x: auto; } .text th, .text td { text-align: left; white-space: normal; vertical-align: top;
-  overflow-wrap: anywhere; min-width: 6rem; border-bottom: 1px solid var(--line); }
-.text thead:not(:has(th:not(:empty))) { display: none; } .text th:first-child { min-width: 6rem; }
+  overflow-wrap: anywhere; min-width: 7.5rem; border-bottom: 1px solid var(--line); }
+.text thead:not(:has(th:not(:empty))) { display: none; } .text th:first-child { min-width: 7.5rem; }
 `;

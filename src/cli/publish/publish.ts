@@ -69,10 +69,10 @@ export async function publish(args: readonly string[], api?: string): Promise<nu
   printChoice({ chosen, leftOut }, named.length > 0);
   return interruptible(
     'publish',
-    async () => {
+    async (signal) => {
       if (folder !== undefined) {
         const options: SiteOptions = {
-          ...{ title: { title, authors, date: new Date().toISOString() }, words },
+          ...{ title: { title, authors, date: new Date().toISOString() }, words, signal },
           ...{ api: api ?? dirname(await writeApiPages()), withWeights: !values['without-weights'] },
         };
         console.log(`at least ${sizeSentence(plannedFiles(chosen, options))}`);

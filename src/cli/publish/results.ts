@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { resultsFrame, tableCsv } from '../../report/index.js';
+import { dataGroups, resultsFrame, tableCsv } from '../../report/index.js';
 import type { Metric, Provenance } from '../../runs/index.js';
 import { readOfRun } from '../finished-run.js';
 
@@ -17,7 +17,8 @@ export interface Result {
   edited: boolean;
   /** SHA-256 of code and data definitions. */
   hashes: Readonly<Record<string, string>>;
-  data: readonly { name: string; sha256: string | null; synthetic: boolean | null }[];
+  /** What it read: a file, or several by the SHA-256 of the list of theirs in `provenance.json`. */
+  data: readonly { name: string; files: number; sha256: string }[];
   metric: string;
   value: number;
   /** 95 % interval. */
@@ -38,11 +39,9 @@ function resultsOf(folder: string, run: string): Result[] {
   const { metrics } = readOfRun<{ metrics: readonly Metric[] }>(folder, 'metrics.json');
   const parameters = readOfRun<Record<string, unknown>>(folder, 'parameters.json');
   const of = { run, runHash, notebook, scale, seed, parameters, edited: edited.length > 0, hashes };
-  const facts = data.map(
-    ({ name, sha256 = null, synthetic = null }) => ({ name, sha256, synthetic }) as Result['data'][0],
-  );
+  const groups = dataGroups(data).map(({ name, files, sha256 }) => ({ name, files, sha256 }));
   return metrics.map(({ name, value, interval = null, unit = null, about = null }) => {
-    return { ...of, data: facts, metric: name, value, interval, unit, about };
+    return { ...of, data: groups, metric: name, value, interval, unit, about };
   });
 }
 
@@ -52,7 +51,7 @@ export async function resultsCsv(results: readonly Result[]): Promise<string> {
     ...{ run, notebook, scale, seed: String(seed), metric: number.metric, value: number.value },
     ...{ low: number.interval?.[0] ?? '', high: number.interval?.[1] ?? '', unit: number.unit ?? '' },
     ...{ about: number.about ?? '', parameters: JSON.stringify(parameters), edited, runHash },
-    data: data.map(({ name, sha256 }) => `${name} ${sha256 ?? 'not known'}`).join('; '),
+    data: data.map(({ name, sha256 }) => `${name} ${sha256}`).join('; '),
   }));
   return tableCsv(await resultsFrame(rows));
 }

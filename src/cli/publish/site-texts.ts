@@ -29,7 +29,8 @@ export function siteReadme({ title, authors, date }: SiteTitle, runs: readonly P
     const links = cards.map((card) => `[${card.label}](runs/${idOf(name)}/${idOf(card.name)}.html)`);
     return `| ${name} | ${notebook} | ${scale} | ${cell(links.join(', '))} | ${cell(marks.join('; '))} | ${runHash} |`;
   });
-  const by = authors.length > 0 ? `${authors.join(', ')} ` : '';
+  const year = date.slice(0, 4);
+  const cited = authors.length > 0 ? `${authors.join(', ')} (${year}). ${title}.` : `${title} (${year}).`;
   return `# ${title}
 
 Runs of pathlab's notebooks: executed, with their numbers, models and provenance. ${size}.
@@ -60,7 +61,7 @@ run's metrics. \`--evaluate\` also evaluates the weights again where the data is
 
 ## How to cite it
 
-> ${by}(${date.slice(0, 4)}). ${title}. Published ${date.slice(0, 10)}. SHA-256 of ${crateName}: as \`pathlab verify\` prints it.
+> ${cited} Published ${date.slice(0, 10)}. SHA-256 of ${crateName}: as \`pathlab verify\` prints it.
 
 Cite a single number with its run hash. The experiments follow "Large-scale pretraining on pathological images for
 fine-tuning of small pathological benchmarks" ([arXiv 2303.15693](https://arxiv.org/abs/2303.15693)).
@@ -83,7 +84,7 @@ ${changed.join('\n')}`
 export const replacedWords = (replaced: AlteredFile['replaced']) =>
   Object.entries(replaced)
     .map(([what, times]) => `${what} (${times})`)
-    .join(', ') || 'what the site changed was added';
+    .join(', ') || 'says what was changed';
 
 /** `LICENSE.md` of a site: what may be done with which part. */
 export function siteLicence(runs: readonly PublishedRun[]): string {

@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, cp, mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { digestOfFile, explainDiskFull, inParallel, sha256, syncFolder, temporaryName } from '../../base/index.js';
+import {
+  digestOfFile,
+  explainDiskFull,
+  inParallel,
+  sha256,
+  syncFolder,
+  temporaryName,
+  throwIfInterrupted,
+} from '../../base/index.js';
 import { apiLink, galleryPage } from '../../report/index.js';
 import { UsageError } from '../usage-error.js';
 import type { ChosenRun } from './choose-runs.js';
@@ -20,6 +28,7 @@ export interface SiteOptions {
   api: string;
   withWeights: boolean;
   words: readonly MachineWord[];
+  signal?: AbortSignal;
 }
 
 /** What was written. */
@@ -69,6 +78,7 @@ export async function writeSite(folder: string, runs: readonly ChosenRun[], opti
       () => build(built, runs, options),
       () => `nothing was written to ${folder}; make room and publish again`,
     );
+    throwIfInterrupted(options.signal);
     requireOwn(target);
     await putInPlace(built, target);
     return report;
@@ -110,6 +120,7 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
   await mkdir(join(site, 'runs'), { recursive: true });
   const runs: PublishedRun[] = [];
   for (const each of chosen) {
+    throwIfInterrupted(options.signal);
     const folder = join(site, 'runs', each.name);
     const altered = await copyRun(each, folder, words);
     const cards = await modelCards(each.run, withWeights);
@@ -129,7 +140,7 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
     join(site, 'about.html'),
     markdownPage(`${readme}\n${siteLicence(runs).replace(/^#/, '##')}`, toGallery('')),
   );
-  const links = checkLinks(site, filesIn(site));
+  const links = checkLinks(site, [...filesIn(site), crateName]);
   if (links.dead.length > 0) throw new UsageError(`links lead nowhere; nothing was written:\n${links.dead.join('\n')}`);
   for (const file of filesIn(site).filter((name) => !name.startsWith('runs/')))
     await requireCleanFile(site, file, words);
