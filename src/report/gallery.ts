@@ -72,7 +72,7 @@ const isGenuine = (run: RunSummary) => isFinished(run) && !run.edited;
 function pageOfExperiments(experiments: readonly Experiment[], { title, command, links, ofRun }: GalleryWords): string {
   const body =
     experiments.length > 0
-      ? experiments.map((experiment) => card(experiment, ofRun?.(basename(experiment.shown.folder)))).join('\n')
+      ? experiments.map((experiment) => card(experiment, ofRun)).join('\n')
       : '<p class="empty">No notebook has been run yet. <code>npm start</code> runs them all.</p>';
   return `<!doctype html>
 <html lang="en">
@@ -102,7 +102,8 @@ function linkList(links: readonly GalleryLink[]): string {
   return anchors.length > 0 ? `\n<p class="links">${anchors.join(' ')}</p>` : '';
 }
 
-function card({ runs, shown: run }: Experiment, more?: ReturnType<NonNullable<GalleryWords['ofRun']>>): string {
+function card({ runs, shown: run }: Experiment, ofRun: GalleryWords['ofRun']): string {
+  const more = ofRun?.(basename(run.folder));
   const title = run.page ? `<a href="${pageOf(run)}">${text(run.title)}</a>` : text(run.title);
   const facts = [
     `<span class="tag ${run.status}">${run.status}</span>`,
@@ -125,7 +126,7 @@ ${run.figure ? `<img src="data:image/png;base64,${text(run.figure.png)}" alt="${
 ${run.metrics.length > 0 ? `<dl>${run.metrics.map(number).join('')}</dl>` : ''}
 </div>
 ${seeds.length > 1 ? seedTable(seeds) : ''}
-${others.length > 0 ? `<details><summary>${others.length} other ${others.length > 1 ? 'runs' : 'run'}</summary><ul>${others.map(otherRun).join('')}</ul></details>` : ''}
+${others.length > 0 ? `<details><summary>${others.length} other ${others.length > 1 ? 'runs' : 'run'}</summary><ul>${others.map((other) => otherRun(other, ofRun?.(basename(other.folder)).tags)).join('')}</ul></details>` : ''}
 <p class="folder"><code>${text(basename(run.folder))}</code></p>${linkList(more?.links ?? [])}
 </article>`;
 }
@@ -173,8 +174,9 @@ function seedTable(runs: readonly RunSummary[]): string {
 <tbody>${rows.join('')}</tbody></table></div>`;
 }
 
-function otherRun(run: RunSummary): string {
-  const facts = [describeParameters(run), run.attempt > 1 ? `attempt ${run.attempt}` : '', run.edited ? 'edited' : ''];
+function otherRun(run: RunSummary, tags: readonly string[] = []): string {
+  const attempt = run.attempt > 1 ? `attempt ${run.attempt}` : '';
+  const facts = [describeParameters(run), attempt, run.edited ? 'edited' : '', ...tags];
   const name = facts.filter(Boolean).join(', ');
   const label = text(name || basename(run.folder));
   const problem = run.problems[0] ? `: ${text(run.problems[0].split('\n')[0]!)}` : '';

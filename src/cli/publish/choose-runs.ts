@@ -14,6 +14,9 @@ export interface ChosenRun {
   marks: readonly string[];
 }
 
+/** The mark of runs with edited cells, which the gallery knows by itself. */
+export const editedMark = 'cells were edited';
+
 export interface Choice {
   chosen: readonly ChosenRun[];
   leftOut: readonly { name: string; reason: string }[];
@@ -37,7 +40,7 @@ export async function chooseRuns(
     const broken = run ? await whyUnfit(run) : 'it is not finished';
     const changes = run && !broken ? changedCode(run) : [];
     const marks = [
-      ...((run?.edited.length ?? 0) > 0 ? [{ allowed: edited, option: '--edited', words: 'cells were edited' }] : []),
+      ...((run?.edited.length ?? 0) > 0 ? [{ allowed: edited, option: '--edited', words: editedMark }] : []),
       ...(changes.length > 0
         ? [{ allowed: stale, option: '--stale', words: `other code than now: ${changes.join(', ')}` }]
         : []),

@@ -13,7 +13,8 @@ export interface LinkReport {
 
 /** A tag with its attributes, of which the values may have angle brackets. */
 const tags = /<[a-zA-Z](?:[^>"']|"[^"]*"|'[^']*')*>/g;
-const attribute = (names: string) => new RegExp(`\\s(?:${names})\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s>]+))`, 'gi');
+const attributes = /\s([^\s"'<>/=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))/g;
+const [links, names] = [/^(?:href|src|xlink:href|poster)$/i, /^(?:id|name)$/i];
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
 
 /**
@@ -25,7 +26,7 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
   const pages = files.filter((file) => file.endsWith('.html'));
   const places = new Map<string, ReadonlySet<string>>();
   const placesOf = (page: string) => {
-    if (!places.has(page)) places.set(page, new Set(valuesOf(join(folder, page), attribute('id|name'))));
+    if (!places.has(page)) places.set(page, new Set(valuesOf(join(folder, page), names)));
     return places.get(page)!;
   };
   const has = new Set(files);
@@ -33,7 +34,7 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
   const external = new Set<string>();
   let checked = 0;
   for (const page of pages) {
-    for (const link of new Set(valuesOf(join(folder, page), attribute('href|src|xlink:href|poster')))) {
+    for (const link of new Set(valuesOf(join(folder, page), links))) {
       if (/^(?:data|javascript):/i.test(link)) continue;
       if (/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(link)) {
         external.add(link);
@@ -60,13 +61,16 @@ function whyDead(
   return site.placesOf(name).has(decoded(anchor)) ? undefined : 'the page has no such place';
 }
 
-function valuesOf(path: string, attributes: RegExp): string[] {
+/** The values of the attributes of these names in a page. */
+function valuesOf(path: string, wanted: RegExp): string[] {
   const text = readFileSync(path, 'utf8').replace(/<!--[\s\S]*?-->|<(script|style)\b[^>]*>[\s\S]*?<\/\1>/gi, (block) =>
     // What a script's own tag asks for counts, its text does not.
     block.startsWith('<!--') ? '' : block.slice(0, block.indexOf('>') + 1),
   );
   return [...text.matchAll(tags)].flatMap(([tag]) =>
-    [...tag.matchAll(attributes)].map(([, double, single, bare]) => unescaped(double ?? single ?? bare ?? '').trim()),
+    [...tag.matchAll(attributes)].flatMap(([, name, double, single, bare]) =>
+      wanted.test(name!) ? [unescaped(double ?? single ?? bare ?? '').trim()] : [],
+    ),
   );
 }
 

@@ -100,7 +100,9 @@ const common = /^(?:root|user|users|admin|ubuntu|debian|centos|runner|jovyan|nod
 /** Paths of a machine, and the names of this one and its user, that a text still has; each once. */
 export function machineWordsIn(text: string, kept: readonly MachineWord[] = []): string[] {
   const isKept = (found: string) =>
-    kept.some(({ text: own, replacement }) => own === replacement && `${found}/`.startsWith(own));
+    kept.some(
+      ({ text: own, replacement }) => own === replacement && `${found.replace('file://', '')}/`.startsWith(`${own}/`),
+    );
   const found = [...text.matchAll(machinePattern())].map(([match]) => match);
   return [...new Set(found)].filter((match) => !isKept(match));
 }

@@ -9,6 +9,11 @@ import { UsageError } from '../usage-error.js';
 import { toYaml } from '../yaml.js';
 import type { ChosenRun } from './choose-runs.js';
 
+/** @throws UsageError for a folder that has something in it */
+export function requireNoStore(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length > 0) throw new UsageError(`${folder} is not empty`);
+}
+
 /**
  * Writes runs as an MLflow file store (`mlflow ui --backend-store-uri FOLDER`): an experiment a notebook; of a run its
  * metrics with the values of its steps, parameters, and as artifacts its own folder, which stays where it is.
@@ -17,7 +22,7 @@ import type { ChosenRun } from './choose-runs.js';
  * @returns a sentence on what was written
  */
 export async function writeMlflow(folder: string, runs: readonly ChosenRun[]): Promise<string> {
-  if (existsSync(folder) && readdirSync(folder).length > 0) throw new UsageError(`${folder} is not empty`);
+  requireNoStore(folder);
   const built = temporaryName(folder);
   try {
     for (const each of runs) await writeRun(built, folder, each);

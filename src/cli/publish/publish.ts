@@ -7,7 +7,7 @@ import { UsageError } from '../usage-error.js';
 import { type Choice, type ChosenRun, chooseRuns } from './choose-runs.js';
 import { crateName } from './crate.js';
 import { wordsOfOptions } from './machine-words.js';
-import { writeMlflow } from './mlflow.js';
+import { requireNoStore, writeMlflow } from './mlflow.js';
 import { replacedWords } from './site-texts.js';
 import { sizeSentence } from './size.js';
 import { plannedFiles, type SiteOptions, writeSite } from './write-site.js';
@@ -64,6 +64,7 @@ export async function publish(args: readonly string[], api?: string): Promise<nu
   const [folder, ...named] = positionals;
   if (folder === undefined && mlflow === undefined)
     throw new UsageError('publish takes a FOLDER (see pathlab publish --help)');
+  if (mlflow !== undefined) requireNoStore(resolve(mlflow));
   const words = wordsOfOptions(values.replace ?? []);
   const { chosen, leftOut } = await chooseRuns(foldersOf(named), values);
   printChoice({ chosen, leftOut }, named.length > 0);

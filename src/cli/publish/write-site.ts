@@ -12,7 +12,7 @@ import {
 } from '../../base/index.js';
 import { apiLink, galleryPage } from '../../report/index.js';
 import { UsageError } from '../usage-error.js';
-import type { ChosenRun } from './choose-runs.js';
+import { type ChosenRun, editedMark } from './choose-runs.js';
 import { copyRun, filesOfRun, isText, isWeights, requireClean, requireNoWords } from './copy-run.js';
 import { crateName, crateOf, idOf, type SiteFile, type SiteTitle } from './crate.js';
 import { checkLinks, type LinkReport } from './links.js';
@@ -78,7 +78,7 @@ export async function writeSite(folder: string, runs: readonly ChosenRun[], opti
       () => build(built, runs, options),
       () => `nothing was written to ${folder}; make room and publish again`,
     );
-    throwIfInterrupted(options.signal);
+    throwIfInterrupted(options.signal, 'publish');
     requireOwn(target);
     await putInPlace(built, target);
     return report;
@@ -120,7 +120,7 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
   await mkdir(join(site, 'runs'), { recursive: true });
   const runs: PublishedRun[] = [];
   for (const each of chosen) {
-    throwIfInterrupted(options.signal);
+    throwIfInterrupted(options.signal, 'publish');
     const folder = join(site, 'runs', each.name);
     const altered = await copyRun(each, folder, words);
     const cards = await modelCards(each.run, withWeights);
@@ -207,7 +207,7 @@ function galleryOf(site: string, title: string, runs: readonly PublishedRun[]): 
         ...cards.map((card) => ({ label: card.label, href: href(`${card.name}.html`) })),
         ...present.map((file) => ({ label: file, href: href(file) })),
       ],
-      tags: marks,
+      tags: marks.filter((mark) => mark !== editedMark),
     };
   };
   const folders = runs.map(({ folder }) => folder);
