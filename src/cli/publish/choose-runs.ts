@@ -4,6 +4,7 @@ import { digestOfFile } from '../../base/index.js';
 import { summarizeRun } from '../../report/run-summary.js';
 import { runIdentity } from '../../runs/index.js';
 import { type FinishedRun, readFinishedRun } from '../finished-run.js';
+import { UsageError } from '../usage-error.js';
 
 /** A run that is published. */
 export interface ChosenRun {
@@ -36,32 +37,38 @@ export async function chooseRuns(
   const leftOut: { name: string; reason: string }[] = [];
   for (const folder of folders) {
     const name = basename(folder);
-    const run = existsSync(join(folder, 'provenance.json')) ? readFinishedRun(folder) : undefined;
-    const broken = run ? await whyUnfit(run) : 'it is not finished';
-    const changes = run && !broken ? changedCode(run) : [];
-    const marks = [
-      ...((run?.edited.length ?? 0) > 0 ? [{ allowed: edited, option: '--edited', words: editedMark }] : []),
-      ...(changes.length > 0
-        ? [{ allowed: stale, option: '--stale', words: `other code than now: ${changes.join(', ')}` }]
-        : []),
-    ];
-    const refused = marks.find(({ allowed }) => !allowed);
-    if (broken) leftOut.push({ name, reason: broken });
-    else if (refused) leftOut.push({ name, reason: `${refused.words} (publish it with ${refused.option})` });
-    else chosen.push({ name, run: run!, marks: marks.map(({ words }) => words) });
+    try {
+      const run = await fitRun(folder);
+      const changes = changedCode(run);
+      const marks = [
+        ...(run.edited.length > 0 ? [{ allowed: edited, option: '--edited', words: editedMark }] : []),
+        ...(changes.length > 0
+          ? [{ allowed: stale, option: '--stale', words: `other code than now: ${changes.join(', ')}` }]
+          : []),
+      ];
+      const refused = marks.find(({ allowed }) => !allowed);
+      if (refused) throw new UsageError(`${refused.words} (publish it with ${refused.option})`);
+      chosen.push({ name, run, marks: marks.map(({ words }) => words) });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      leftOut.push({ name, reason: error.message });
+    }
   }
   return { chosen, leftOut };
 }
 
-async function whyUnfit(run: FinishedRun): Promise<string | undefined> {
-  const { status } = summarizeRun(run.folder);
-  if (status !== 'finished') return `its notebook is ${status}`;
+/** @throws UsageError for a run that is not finished, or not as it was */
+async function fitRun(folder: string): Promise<FinishedRun> {
+  if (!existsSync(join(folder, 'provenance.json'))) throw new UsageError('it is not finished');
+  const run = readFinishedRun(folder);
+  const { status } = summarizeRun(folder);
+  if (status !== 'finished') throw new UsageError(`its notebook is ${status}`);
   for (const [file, sha256] of Object.entries(run.files)) {
-    const path = join(run.folder, file);
-    if (!existsSync(path)) return `${file} is missing`;
-    if ((await digestOfFile(path)) !== sha256) return `${file} changed since the run`;
+    const path = join(folder, file);
+    if (!existsSync(path)) throw new UsageError(`${file} is missing`);
+    if ((await digestOfFile(path)) !== sha256) throw new UsageError(`${file} changed since the run`);
   }
-  return undefined;
+  return run;
 }
 
 /** The parts of the code that are not what they were when it ran. */

@@ -1,7 +1,7 @@
 import { createReadStream, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, open, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { digestOfFile, sha256, writeFileAtomic } from '../../base/index.js';
+import { sha256, writeFileAtomic } from '../../base/index.js';
 import { UsageError } from '../usage-error.js';
 import type { ChosenRun } from './choose-runs.js';
 import { type MachineWord, machineWordsIn, replaceWords, wordsOfRun } from './machine-words.js';
@@ -47,17 +47,27 @@ export async function copyRun({ run }: ChosenRun, to: string, given: readonly Ma
     const [source, target] = [join(run.folder, name), join(to, name)];
     if (!(await isText(source))) {
       await requireClean(source, words);
-      await mkdir(dirname(target), { recursive: true });
-      await copyFile(source, target);
+      await copyFileInto(source, target);
       continue;
     }
-    const original = await readFile(source, 'utf8');
+    const bytes = await readFile(source);
+    const original = bytes.toString('utf8');
     const { text, replaced } = replaceWords(original, words);
     requireNoWords(source, text, given);
-    await writeFileAtomic(target, text);
-    if (text !== original) altered.push({ file: name, original: await digestOfFile(source), replaced });
+    if (text === original) await copyFileInto(source, target);
+    else if (!Buffer.from(original).equals(bytes)) {
+      throw new UsageError(`${source} is not UTF-8, so that paths in it cannot be replaced: leave the run out`);
+    } else {
+      await writeFileAtomic(target, text);
+      altered.push({ file: name, original: sha256(bytes), replaced });
+    }
   }
   return [...altered, ...(await copyProvenance(run.folder, to, { words, given, altered }))];
+}
+
+async function copyFileInto(source: string, target: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  await copyFile(source, target);
 }
 
 /** What is replaced in the texts of a run. */

@@ -68,7 +68,7 @@ export function replaceWords(text: string, words: readonly MachineWord[]) {
     if (from === replacement) continue;
     const forms = [...new Set([from, escapeMarkup(from), JSON.stringify(from).slice(1, -1), encodeURI(from)])];
     if (!forms.some((form) => result.includes(form))) continue;
-    const form = forms.map((each) => each.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+    const form = forms.map(inPattern).join('|');
     const pattern = new RegExp(`(?<![\\w./+~%-])(?:file://)?(?:${form})(?:(/)(?=[\\w.~%-])|(?![\\w-]|\\.\\w))`, 'g');
     result = result.replace(pattern, (_match, slash: string | undefined) => {
       replaced[what] = (replaced[what] ?? 0) + 1;
@@ -80,20 +80,7 @@ export function replaceWords(text: string, words: readonly MachineWord[]) {
 }
 
 const system = /^(?:bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)$/;
-const usual = [
-  'home',
-  'Users',
-  'root',
-  'mnt',
-  'media',
-  'scratch',
-  'data',
-  'tmp',
-  'private',
-  'workspace',
-  'gpfs',
-  'lustre',
-];
+const usual = 'home|Users|root|mnt|media|scratch|data|tmp|private|workspace|gpfs|lustre'.split('|');
 /** Names of users and machines that say nothing. */
 const common = /^(?:root|user|users|admin|ubuntu|debian|centos|runner|jovyan|node|docker|vm|localhost|.{1,3})$/i;
 
@@ -110,17 +97,18 @@ export function machineWordsIn(text: string, kept: readonly MachineWord[] = []):
 let pattern: RegExp | undefined;
 
 function machinePattern(): RegExp {
+  if (pattern) return pattern;
   const folders = [...new Set([...usual, ...readdirSync('/').filter((name) => /^\w[\w-]*$/.test(name))])];
   const top = folders.filter((name) => !system.test(name)).join('|');
   const names = [hostname(), hostname().split('.')[0]!, userInfo().username].filter((name) => !common.test(name));
-  const words = [...new Set(names)].map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  pattern ??= new RegExp(
-    [
-      `(?<![\\w./+~%-])(?:file://)?/(?:${top})/[^\\s"'\`<>&)\\\\,;|]+`,
-      '\\b[A-Z]:\\\\+Users\\\\+[^\\s"\'<>&\\\\]+',
-      ...(words.length > 0 ? [`(?<![\\w-])(?:${words.join('|')})(?![\\w-])`] : []),
-    ].join('|'),
-    'g',
-  );
+  const words = [...new Set(names)].map(inPattern);
+  const parts = [
+    `(?<![\\w./+~%-])(?:file://)?/(?:${top})/[^\\s"'\`<>&)\\\\,;|]+`,
+    '\\b[A-Z]:\\\\+Users\\\\+[^\\s"\'<>&\\\\]+',
+    ...(words.length > 0 ? [`(?<![\\w-])(?:${words.join('|')})(?![\\w-])`] : []),
+  ];
+  pattern = new RegExp(parts.join('|'), 'g');
   return pattern;
 }
+
+const inPattern = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -18,7 +18,11 @@ export interface PublishedRun {
 const cell = (text: unknown) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
 
 /** `README.md` of a site: what is where, how to check and how to cite it, and what was changed in publishing. */
-export function siteReadme({ title, authors, date }: SiteTitle, runs: readonly PublishedRun[], size: string): string {
+export function siteReadme(
+  { title, authors, date }: SiteTitle,
+  runs: readonly PublishedRun[],
+  { size, withWeights }: { size: string; withWeights: boolean },
+): string {
   const changed = runs.flatMap(({ name, altered }) =>
     altered.map(
       ({ file, replaced, original }) => `| ${name}/${file} | ${cell(replacedWords(replaced))} | ${original} |`,
@@ -39,8 +43,7 @@ Runs of pathlab's notebooks: executed, with their numbers, models and provenance
 | --- | --- |
 | [index.html](index.html) | the gallery: every experiment with its key figure and numbers |
 | runs/NAME/ | a run: page, executed notebook, parameters, metrics, events (also for TensorBoard), figures, model cards and provenance |
-| weights/ | weights by their SHA-256, which model cards link to |
-| [results.json](results.json), [results.csv](results.csv) | every number of every run, with interval, unit, parameters, and hashes of code and data |
+${withWeights ? '| weights/ | weights by their SHA-256, which model cards link to |\n' : ''}| [results.json](results.json), [results.csv](results.csv) | every number of every run, with interval, unit, parameters, and hashes of code and data |
 | [api/index.html](api/index.html) | the API of the package |
 | [${crateName}](${crateName}) | an RO-Crate (1.1, profile Process Run Crate): size and SHA-256 of every file, and each run as an action |
 

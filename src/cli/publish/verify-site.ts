@@ -10,7 +10,7 @@ import { type Crate, type CrateEntity, crateName, idOf, publisher } from './crat
 import { checkLinks } from './links.js';
 import { weightsPath } from './model-cards.js';
 import { type Result, resultsIn } from './results.js';
-import { filesIn } from './write-site.js';
+import { filesIn } from './site-files.js';
 
 /** Whether a folder is a site of `pathlab publish`. */
 export function isSite(folder: string): boolean {
@@ -131,7 +131,8 @@ async function* withRunFolder(
   try {
     const source = resolve(site, 'runs', name);
     const { files } = readFinishedRun(source);
-    const weights = Object.entries(files).filter(([file]) => isWeights(file));
+    // The names are the site's: none leads out of the folder.
+    const weights = Object.entries(files).filter(([file]) => isWeights(file) && !/^\/|(^|\/)\.\.(\/|$)/.test(file));
     const links = [
       ...filesIn(source).map((file) => [file, join(source, file)] as const),
       ...weights.map(([file, sha256]) => [file, resolve(site, weightsPath(sha256))] as const),

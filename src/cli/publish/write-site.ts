@@ -1,24 +1,17 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { copyFile, cp, mkdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import {
-  digestOfFile,
-  explainDiskFull,
-  inParallel,
-  sha256,
-  syncFolder,
-  temporaryName,
-  throwIfInterrupted,
-} from '../../base/index.js';
-import { apiLink, galleryPage } from '../../report/index.js';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, cp, mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { digestOfFile, explainDiskFull, sha256, temporaryName, throwIfInterrupted } from '../../base/index.js';
 import { UsageError } from '../usage-error.js';
-import { type ChosenRun, editedMark } from './choose-runs.js';
+import type { ChosenRun } from './choose-runs.js';
 import { copyRun, filesOfRun, isText, isWeights, requireClean, requireNoWords } from './copy-run.js';
-import { crateName, crateOf, idOf, type SiteFile, type SiteTitle } from './crate.js';
+import { crateName, crateOf, type SiteFile, type SiteTitle } from './crate.js';
 import { checkLinks, type LinkReport } from './links.js';
 import { type MachineWord, replaceWords, wordsOfRun } from './machine-words.js';
 import { markdownPage, modelCards, type PublishedCard, weightsPath } from './model-cards.js';
 import { resultsCsv, resultsIn } from './results.js';
+import { filesIn, hashedFiles, putInPlace, requireOwn } from './site-files.js';
+import { galleryOf } from './site-gallery.js';
 import { type PublishedRun, siteLicence, siteReadme } from './site-texts.js';
 import { sizeSentence, sizeWords } from './size.js';
 
@@ -87,34 +80,6 @@ export async function writeSite(folder: string, runs: readonly ChosenRun[], opti
   }
 }
 
-/** @throws UsageError for a folder that has files that no site of ours wrote */
-function requireOwn(target: string): void {
-  if (!existsSync(target)) return;
-  if (!statSync(target).isDirectory()) throw new UsageError(`${target} is not a folder`);
-  const files = filesIn(target);
-  if (files.length === 0) return;
-  const crate = existsSync(join(target, crateName)) ? readFileSync(join(target, crateName), 'utf8') : '{"@graph":[]}';
-  const own = new Set((JSON.parse(crate)['@graph'] as { '@id': string }[]).map((entity) => entity['@id']));
-  const foreign = files.filter((file) => file !== crateName && !own.has(idOf(file)));
-  if (foreign.length === 0) return;
-  throw new UsageError(
-    `${target} has files that are not of a published site: ${foreign.slice(0, 3).join(', ')}; choose a new folder`,
-  );
-}
-
-async function putInPlace(built: string, target: string): Promise<void> {
-  const old = existsSync(target) ? temporaryName(target) : undefined;
-  if (old) await rename(target, old);
-  try {
-    await rename(built, target);
-  } catch (error) {
-    if (old) await rename(old, target);
-    throw error;
-  }
-  await syncFolder(dirname(target));
-  if (old) await rm(old, { recursive: true, force: true });
-}
-
 async function build(site: string, chosen: readonly ChosenRun[], options: SiteOptions): Promise<SiteReport> {
   const { title, api, withWeights, words } = options;
   await mkdir(join(site, 'runs'), { recursive: true });
@@ -123,7 +88,9 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
     throwIfInterrupted(options.signal, 'publish');
     const folder = join(site, 'runs', each.name);
     const altered = await copyRun(each, folder, words);
-    const cards = await modelCards(each.run, withWeights);
+    const cards = await modelCards(each.run, withWeights).catch((error: Error) => {
+      throw new UsageError(`${each.name}: its model card cannot be made: ${error.message}; leave the run out`);
+    });
     for (const card of cards) await writeCard(folder, card, each, words);
     if (withWeights) await copyWeights(site, each);
     runs.push({ ...{ name: each.name, folder, marks: each.marks }, altered, cards });
@@ -133,7 +100,8 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
   await writeFile(join(site, 'results.json'), `${JSON.stringify({ ...title, results }, null, 1)}\n`);
   await writeFile(join(site, 'results.csv'), await resultsCsv(results));
   await writeFile(join(site, 'index.html'), galleryOf(site, title.title, runs));
-  const readme = siteReadme(title, runs, sizeSentence(await sizesIn(site)));
+  const sizes = filesIn(site).map((path) => ({ path, bytes: statSync(join(site, path)).size }));
+  const readme = siteReadme(title, runs, { size: sizeSentence(sizes), withWeights });
   await writeFile(join(site, 'README.md'), readme);
   await writeFile(join(site, 'LICENSE.md'), siteLicence(runs));
   await writeFile(
@@ -145,16 +113,8 @@ async function build(site: string, chosen: readonly ChosenRun[], options: SiteOp
   for (const file of filesIn(site).filter((name) => !name.startsWith('runs/')))
     await requireCleanFile(site, file, words);
   const files = await hashedFiles(site);
-  const crate = `${JSON.stringify(
-    crateOf(
-      site,
-      files,
-      chosen.map(({ name }) => name),
-      title,
-    ),
-    null,
-    1,
-  )}\n`;
+  const names = chosen.map(({ name }) => name);
+  const crate = `${JSON.stringify(crateOf(site, files, names, title), null, 1)}\n`;
   requireNoWords(crateName, crate, words);
   await writeFile(join(site, crateName), crate);
   return {
@@ -188,51 +148,8 @@ async function copyWeights(site: string, { run }: ChosenRun): Promise<void> {
   }
 }
 
-function galleryOf(site: string, title: string, runs: readonly PublishedRun[]): string {
-  const links = [
-    { label: 'About: how to check and cite', href: 'about.html' },
-    ...[
-      { label: 'results.json', href: 'results.json' },
-      { label: 'results.csv', href: 'results.csv' },
-    ],
-    ...[{ label: 'RO-Crate', href: crateName }, { label: 'Licences', href: 'LICENSE.md' }, apiLink],
-  ];
-  const ofRun = (name: string) => {
-    const { cards, marks, folder } = runs.find((run) => run.name === name)!;
-    const files = ['notebook.ipynb', 'metrics.json', 'parameters.json', 'provenance.json'];
-    const present = files.filter((file) => existsSync(join(folder, file)));
-    const href = (file: string) => `runs/${idOf(name)}/${idOf(file)}`;
-    return {
-      links: [
-        ...cards.map((card) => ({ label: card.label, href: href(`${card.name}.html`) })),
-        ...present.map((file) => ({ label: file, href: href(file) })),
-      ],
-      tags: marks.filter((mark) => mark !== editedMark),
-    };
-  };
-  const folders = runs.map(({ folder }) => folder);
-  return galleryPage(folders, { title, command: 'npx --no-install pathlab publish', links, ofRun }, site);
-}
-
 async function requireCleanFile(site: string, file: string, given: readonly MachineWord[]): Promise<void> {
   const path = join(site, file);
   if (await isText(path)) requireNoWords(file, readFileSync(path, 'utf8'), given);
   else await requireClean(path, wordsOfRun([], given));
-}
-
-const hashedFiles = (site: string): Promise<SiteFile[]> =>
-  inParallel(filesIn(site), async (path) => {
-    const { size: bytes } = statSync(join(site, path));
-    return { path, bytes, sha256: await digestOfFile(join(site, path)) };
-  });
-
-const sizesIn = async (site: string) => filesIn(site).map((path) => ({ path, bytes: statSync(join(site, path)).size }));
-
-/** All files under a folder, relative to it, in name order; not those of git. */
-export function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .filter((name) => !/^\.git(\/|$)/.test(name))
-    .sort();
 }

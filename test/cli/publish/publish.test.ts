@@ -2,9 +2,11 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { digestOfFile, projectRoot, sha256 } from '../../../src/base/index.js';
+import { digestOfFile, InterruptedError, projectRoot, sha256 } from '../../../src/base/index.js';
+import { chooseRuns } from '../../../src/cli/publish/choose-runs.js';
 import { publish } from '../../../src/cli/publish/publish.js';
-import { filesIn } from '../../../src/cli/publish/write-site.js';
+import { filesIn } from '../../../src/cli/publish/site-files.js';
+import { writeSite } from '../../../src/cli/publish/write-site.js';
 import { verify } from '../../../src/cli/verify.js';
 import { openRun } from '../../../src/runs/index.js';
 import { untrainedRun } from '../fine-tuned-runs.js';
@@ -165,6 +167,15 @@ describe('pathlab verify of a site', () => {
     ]);
   });
 
+  it('evaluates again on request, and says where the data is not at hand', async () => {
+    const out = join(folder, 'alone');
+    await publish([out, first], api);
+    expect(await verify([out, '--evaluate'])).toBe(2);
+    expect(lines('ok      src/: unchanged')).toHaveLength(1);
+    expect(lines('FAILED')).toEqual([expect.stringMatching(/^FAILED {2}metrics: not checked: .*patches/)]);
+    await expect(verify([first, '--evaluate'])).rejects.toThrow(/--evaluate is for a site/);
+  });
+
   it('finds a number that was changed together with its hash in the crate', async () => {
     const copy = changed('forged', (file) => {
       const before = readFileSync(file('results.json'), 'utf8');
@@ -258,7 +269,28 @@ describe('pathlab publish', () => {
     expect(readdirSync(join(out, 'runs'))).toEqual([basename(again)]);
     writeFileSync(join(out, 'mine.txt'), 'a note');
     await expect(publish([out, again], api)).rejects.toThrow(/files that are not of a published site: mine\.txt/);
+    mkdirSync(join(folder, 'checkout', '.git'), { recursive: true });
+    await expect(publish([join(folder, 'checkout'), again], api)).rejects.toThrow(/not of a published site: \.git/);
     expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const { chosen } = await chooseRuns([again]);
+    const title = { title: 'a site', authors: [], date: new Date().toISOString() };
+    const options = { title, api, withWeights: true, words: [], signal: AbortSignal.abort() };
+    await expect(writeSite(join(folder, 'stopped'), chosen, options)).rejects.toThrow(InterruptedError);
+    expect(readdirSync(folder).filter((name) => /stopped|partial/.test(name))).toEqual([]);
+  });
+
+  it('copies text that is not UTF-8 byte for byte, unless it would be changed', async () => {
+    const latin = Buffer.from('Z\xfcrich 1', 'latin1');
+    const run = copyOf(again, '11-pretrain-simclr-smoke-00000012', (file) => writeFileSync(file('site.csv'), latin));
+    const out = join(folder, 'latin');
+    await publish([out, run], api);
+    expect(readFileSync(join(out, 'runs', basename(run), 'site.csv')).equals(latin)).toBe(true);
+    await expect(publish([out, run, '--replace', 'rich=x', '--replace', '1=2'], api)).rejects.toThrow(
+      /site\.csv is not UTF-8/,
+    );
   });
 
   it('only lists with --plan, and says what it was not told', async () => {
