@@ -14,6 +14,7 @@ const notebooks = ['01-compile-ptcga200', '11-pretrain-simclr', '20-finetune-ptc
 const pathlab = join(root, 'kernel-setup', 'pathlab.mjs');
 const python = peerPython('published');
 const rows = [];
+let recommended = [];
 const check = (what, holds, found) => {
   rows.push({ what, holds, found });
   console.log(`${holds ? 'ok    ' : 'FAILED'}  ${what}: ${typeof found === 'string' ? found : JSON.stringify(found)}`);
@@ -36,7 +37,7 @@ try {
     '--mlflow',
     store,
   ]);
-  check('published', true, /^\d+ files, .*$/m.exec(said)[0]);
+  console.log(/^\d+ files, .*$/m.exec(said)[0]);
 
   const copy = join(folder, 'copy');
   cpSync(site, copy, { recursive: true });
@@ -46,7 +47,7 @@ try {
 
   const crate = JSON.parse(peer('validate_crate.py', copy, 'process-run-crate'));
   check('required of a Process Run Crate', crate.required.length === 0, crate.required);
-  check('recommended, not met', true, crate.all);
+  recommended = crate.all;
 
   const stored = JSON.parse(peer('read_mlflow.py', pathToFileURL(store).href));
   for (const run of runs) {
@@ -68,7 +69,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 const held = rows.filter(({ holds }) => holds).length;
-writeCampaignResult('published', [], { checks: rows });
+writeCampaignResult('published', [], { checks: rows, recommendedButNotMet: recommended });
 console.log(`published: value ${held} of ${rows.length} checks hold`);
 process.exitCode = held === rows.length ? 0 : 1;
 
