@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { Fault } from './fault.mjs';
 
-const oldest = 10;
+const oldest = 11;
 const newest = 13;
 /** The user's own default first, then the versions that TensorFlow 2.21 has wheels for. */
-const candidates = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
+const candidates = ['python3', 'python3.13', 'python3.12', 'python3.11'];
 
 const question = `
 import importlib.util, json, platform, sys

@@ -7,8 +7,11 @@ interface Command {
 
 const commands: Record<string, Command> = {
   run: {
-    about: 'run a notebook without a browser: run NAME [-p key value ...]',
-    run: async (args) => (await import('./run.js')).main(args),
+    about: 'run a notebook without a browser: run NAME [-p key value ...], or a matrix of them: run --matrix FILE',
+    run: async ([first, ...rest]) =>
+      first === '--matrix'
+        ? (await import('./matrix/main.js')).main(rest)
+        : (await import('./run.js')).main(first === undefined ? [] : [first, ...rest]),
   },
   fetch: {
     about: 'download the slides of a dataset (fetch --help)',

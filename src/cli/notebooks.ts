@@ -83,14 +83,28 @@ export function parametersOfTexts(notebook: Notebook, texts: readonly (readonly 
   return Object.fromEntries(texts.map(([name, text]) => [name, valueOfText(notebook.parametersCell, name, text)]));
 }
 
+/** What is wrong with the given values, a sentence each. */
+export function parameterProblems(notebook: Notebook, given: Record<string, unknown>): string[] {
+  return reader().problemsOf(notebook.parametersCell, given);
+}
+
+/** The declared types, as written, by name. */
+export function parameterTypes(notebook: Notebook): Record<string, string> {
+  return Object.fromEntries(
+    reader()
+      .readParameters(notebook.parametersCell)
+      .map(({ name, type }) => [name, type]),
+  );
+}
+
 /**
  * All parameters of a run: the declared defaults with the given values over them.
  *
  * @throws UsageError that names unknown parameters and wrong types, and lists the known ones
  */
 export function resolveParameters(notebook: Notebook, given: Record<string, unknown>): Record<string, unknown> {
-  const { problemsOf, readParameters, parameterTable } = reader();
-  const problems = problemsOf(notebook.parametersCell, given);
+  const { readParameters, parameterTable } = reader();
+  const problems = parameterProblems(notebook, given);
   if (problems.length > 0) {
     throw new UsageError([`${notebook.name}:`, ...problems, parameterTable(notebook.parametersCell)].join('\n'));
   }

@@ -68,7 +68,8 @@ export async function papermill(options: {
   }
 }
 
-function onStopSignals(listener: () => void): () => void {
+/** Calls a listener for each Ctrl-C, request to terminate and hang-up. @returns what ends that */
+export function onStopSignals(listener: () => void): () => void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, listener);
   return () => {

@@ -23,6 +23,7 @@ import { papermill } from './papermill.js';
 import { UsageError } from './usage-error.js';
 
 export const runUsage = `usage: npm run notebook -- NAME [-p key value ...]
+       npm run notebook -- --matrix FILE [--dry-run]   (--matrix --help)
 
 Runs all cells of a notebook and writes the executed notebook and its page to
 results/runs/<notebook>-<scale>-<hash>/. \`npm run notebook -- NAME --help\` lists the parameters of a notebook.`;
@@ -85,10 +86,17 @@ async function execute(notebook: Notebook, folder: string, parameters: Record<st
     folder: dirname(notebook.path),
   });
   if (!existsSync(executed)) return { folder, status, page: undefined };
+  return { folder, status, page: await finishPage(folder, status) };
+}
+
+/** Writes the page of a folder's executed notebook. */
+export async function finishPage(folder: string, status: NotebookRun['status'] = 'finished'): Promise<string> {
+  const executed = join(folder, 'notebook.ipynb');
+  const page = join(folder, 'notebook.html');
   await markStatus(executed, status);
   const isInGallery = dirname(folder) === join(projectRoot, 'results', 'runs');
   await writePage(executed, page, isInGallery ? { gallery: '../../index.html' } : {});
-  return { folder, status, page };
+  return page;
 }
 
 /** Writes the status into an executed notebook: an interrupt between two cells leaves no other trace. */

@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, extname, join, relative } from 'node:path';
+import { FileLock, projectRoot } from '../../base/index.js';
+import { writeGallery } from '../../report/index.js';
+import { parseOptions } from '../options.js';
+import { UsageError } from '../usage-error.js';
+import { describeJob, expandMatrix, type Job } from './expand.js';
+import { endFile, type JobEnd, runJob } from './job.js';
+import { printPlan } from './print-plan.js';
+import { readMatrix } from './read.js';
+import { profileFolder, runWithSnakemake, snakemakeLog } from './snakemake.js';
+import { stateOf } from './state.js';
+
+const help = `npm run notebook -- --matrix FILE [options]
+
+Runs a matrix of notebooks through Snakemake: one job a run, each after those it needs. FILE is YAML, as those in
+experiments/ (see environment.md). Finished runs are taken as they are; the others begin or go on from their checkpoints. A
+failure stops only the runs that need its result. The exit code is 0 only if every run is finished.
+
+  --dry-run           only prints the runs in order, which are finished, and what the others take in time and on disk
+  --profile PROFILE   a folder with a Snakemake profile, or slurm: the one in kernel-setup/python/matrix/
+                      (by default this machine)
+`;
+
+/** `npm run notebook -- --matrix FILE`; returns the exit code. */
+export async function main(args: readonly string[], root = projectRoot): Promise<number> {
+  const { values, positionals } = parseOptions('run --matrix', {
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      'dry-run': { type: 'boolean' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+      // How Snakemake calls a job: the job list, and the job's id.
+      job: { type: 'string' },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  const [file, ...others] = positionals;
+  if (file === undefined || others.length > 0) throw new UsageError('--matrix takes one FILE (see --matrix --help)');
+  if (values.job !== undefined) return runJob(values.job, file);
+  const jobs = expandMatrix(readMatrix(file), root);
+  if (values['dry-run']) {
+    await printPlan(jobs, root);
+    return 0;
+  }
+  if (values.profile !== undefined) profileFolder(values.profile);
+  const work = join(root, 'results', 'matrix', basename(file, extname(file)));
+  await mkdir(work, { recursive: true });
+  const lock = await FileLock.require(join(work, '.lock'), `the matrix ${file} is being run`).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  try {
+    return await runMatrix(file, jobs, { work, root, profile: values.profile });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runMatrix(
+  file: string,
+  jobs: readonly Job[],
+  { work, root, profile }: { work: string; root: string; profile: string | undefined },
+): Promise<number> {
+  const left = jobs.filter(({ folder }) => stateOf(folder) !== 'finished');
+  console.log(`${file}: ${jobs.length} runs, ${jobs.length - left.length} of them finished before`);
+  console.log(`gallery     ${relative(process.cwd(), await writeGallery({ root }))}`);
+  const interrupted = left.length > 0 && (await runWithSnakemake(left, { work, root, profile }));
+  const open = left.filter(({ folder }) => stateOf(folder) !== 'finished');
+  console.log(`\n${jobs.length - open.length} of ${jobs.length} runs are finished`);
+  for (const job of open) console.error(`  ${endOf(job, open, work, interrupted)}`);
+  if (open.length > 0) {
+    const log = snakemakeLog(work);
+    if (log) console.error(`Snakemake's log: ${shown(log)}`);
+    console.error(`To go on: npm run notebook -- --matrix ${file}${profile ? ` --profile ${profile}` : ''}`);
+  }
+  console.log(`gallery     ${relative(process.cwd(), await writeGallery({ root }))}`);
+  if (interrupted) return 130;
+  return open.length > 0 ? 1 : 0;
+}
+
+/** What became of a job that is not finished, in one line. */
+function endOf(job: Job, open: readonly Job[], work: string, interrupted: boolean): string {
+  const name = describeJob(job);
+  const path = endFile(work, job.id);
+  if (existsSync(path)) {
+    const { status, page, error } = JSON.parse(readFileSync(path, 'utf8')) as JobEnd;
+    return `${status}: ${name}: ${error ?? (page ? `see ${shown(page)}` : 'it has no page; see the output above')}`;
+  }
+  const before = open.filter(({ id }) => job.needs.includes(id));
+  if (before.length > 0) return `not begun: ${name}: it needs ${before.map(({ id }) => id).join(', ')}`;
+  if (interrupted) return `not begun: ${name}`;
+  return `killed: ${name}: it has left no word, in ${shown(job.folder)}; was there too little memory, or time?`;
+}
+
+const shown = (path: string) => relative(process.cwd(), path);

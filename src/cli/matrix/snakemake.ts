@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { projectRoot, writeFileAtomic } from '../../base/index.js';
+import { jupyterEnvironment, onStopSignals, pythonProgram } from '../papermill.js';
+import { UsageError } from '../usage-error.js';
+import type { Job } from './expand.js';
+import type { JobList } from './job.js';
+
+const files = join(projectRoot, 'kernel-setup', 'python', 'matrix');
+
+/** The folder of a Snakemake profile: `slurm` is pathlab's own. */
+export function profileFolder(profile: string): string {
+  const folder = profile === 'slurm' ? join(files, 'slurm') : resolve(profile);
+  if (existsSync(join(folder, 'config.yaml'))) return folder;
+  throw new UsageError(`--profile takes slurm or the folder of a Snakemake profile; ${folder} has no config.yaml`);
+}
+
+/**
+ * Runs jobs through Snakemake to their end, each after those it needs; a failure stops only those that need it. How each
+ * ended is in `endFile`.
+ *
+ * Ctrl-C goes to Snakemake and to the jobs on this machine, whose trainings save a checkpoint; on a cluster Snakemake
+ * cancels them. A second one stops their kernels, a fourth one kills. No process is left when this returns.
+ *
+ * @param work the matrix's folder, for what Snakemake and the jobs write
+ * @returns whether it was interrupted
+ */
+export async function runWithSnakemake(
+  jobs: readonly Job[],
+  { work, root, profile }: { work: string; root: string; profile: string | undefined },
+): Promise<boolean> {
+  // Which runs are finished is not for Snakemake to know: it gets the others, and starts from nothing.
+  for (const old of ['done', 'ends', '.snakemake/incomplete', '.snakemake/metadata'])
+    await rm(join(work, old), { recursive: true, force: true });
+  for (const each of ['done', 'ends']) await mkdir(join(work, each), { recursive: true });
+  const cores = availableParallelism();
+  const list = join(work, 'jobs.json');
+  const pathlab = join(projectRoot, 'kernel-setup', 'pathlab.mjs');
+  const command = [process.execPath, pathlab, 'run', '--matrix', '--job', list];
+  await writeFileAtomic(list, JSON.stringify({ root, jobs, command, cores: profile ? 1 : cores } satisfies JobList));
+  const child = spawn(
+    pythonProgram('snakemake'),
+    [
+      ...['--snakefile', join(files, 'Snakefile'), '--directory', work, '--workflow-profile', 'none'],
+      ...[
+        '--keep-going',
+        '--nolock',
+        '--scheduler',
+        'greedy',
+        '--nocolor',
+        '--quiet',
+        'rules',
+        'progress',
+        'host',
+        'reason',
+      ],
+      ...(profile ? ['--profile', profileFolder(profile)] : ['--cores', String(cores)]),
+    ],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      // A process group of its own, which gets each signal once.
+      detached: true,
+      env: { ...jupyterEnvironment(), SNAKEMAKE_PROFILE: undefined, PATHLAB_MATRIX_HEAD: String(process.pid) },
+    },
+  );
+  let interrupts = 0;
+  let heardAt = Number.NEGATIVE_INFINITY;
+  const stopListening = onStopSignals(() => {
+    // npm hands on what the terminal has already sent.
+    if (performance.now() - heardAt < 500) return;
+    heardAt = performance.now();
+    interrupts++;
+    signalGroup(child.pid!, interrupts < 4 ? 'SIGINT' : 'SIGKILL');
+  });
+  try {
+    await new Promise((end, reject) => child.once('exit', end).once('error', reject));
+    // If Snakemake was killed, its jobs notice and save their work first.
+    while (signalGroup(child.pid!, 0)) await pause(200);
+    return interrupts > 0;
+  } finally {
+    stopListening();
+  }
+}
+
+/** @returns whether the group has a process */
+function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** The latest log of Snakemake in a matrix's folder. */
+export function snakemakeLog(work: string): string | undefined {
+  const folder = join(work, '.snakemake', 'log');
+  const name = existsSync(folder) ? readdirSync(folder).sort().at(-1) : undefined;
+  return name && join(folder, name);
+}
