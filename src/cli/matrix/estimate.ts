@@ -8,7 +8,7 @@ import type { Job } from './expand.js';
 export interface Estimate {
   hours?: number;
   bytes?: number;
-  /** Where it is from. */
+  /** Where it is from, if anything is known. */
   from: string;
 }
 
@@ -38,7 +38,7 @@ export function estimator(root = projectRoot): (job: Job) => Estimate {
       return { hours, bytes, from: alike.length === 1 ? 'an earlier run' : `${alike.length} earlier runs` };
     }
     const hours = isPlain(parameters) ? words[timeInPage(notebook, String(parameters.scale), root) ?? ''] : undefined;
-    return { hours, from: hours === undefined ? 'nothing' : "the notebook's page" };
+    return { hours, from: "the notebook's page" };
   };
 }
 

@@ -174,9 +174,9 @@ function experimentProblem({ name }: Notebook, parameters: Record<string, unknow
 /** A run in a few words: its notebook and parameters, of long lists the number. */
 export function describeJob({ notebook, parameters }: Pick<Job, 'notebook' | 'parameters'>): string {
   const words = Object.entries(parameters).map(([key, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    const parts = text.split(',');
-    return `${key} ${text.length > 60 && parts.length > 1 ? `of ${parts.length}` : basename(text)}`;
+    if (typeof value !== 'string') return `${key} ${JSON.stringify(value)}`;
+    const parts = value.split(',').map((part) => basename(part));
+    return `${key} ${parts.length > 3 ? `of ${parts.length}` : parts.join(' and ')}`;
   });
   return [notebook, ...words].join(', ');
 }

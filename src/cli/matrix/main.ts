@@ -74,7 +74,9 @@ async function runMatrix(
   console.log(`\n${jobs.length - open.length} of ${jobs.length} runs are finished`);
   for (const job of open) console.error(`  ${endOf(job, open, work, interrupted)}`);
   if (open.length > 0) {
-    const log = snakemakeLog(work);
+    const log = snakemakeLog(work, profile);
+    if (!interrupted && log && left.every(({ id }) => !existsSync(endFile(work, id))))
+      console.error(`No run was begun. The last words of Snakemake:\n${readFileSync(log, 'utf8').slice(-2000)}`);
     if (log) console.error(`Snakemake's log: ${shown(log)}`);
     console.error(`To go on: npm run notebook -- --matrix ${file}${profile ? ` --profile ${profile}` : ''}`);
   }

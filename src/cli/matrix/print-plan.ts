@@ -13,7 +13,11 @@ export async function printPlan(jobs: readonly Job[], root: string): Promise<voi
     const { hours, bytes, from } = estimate(job);
     const isOpen = state === 'new' || state === 'unfinished';
     if (isOpen) open.push({ hours, bytes, from });
-    const takes = [`${inHours(hours)} (${from})`, `disk ${inBytes(bytes)}`, ...limits(job)].join(', ');
+    const takes = [
+      hours === undefined ? inHours() : `${inHours(hours)} (${from})`,
+      `disk ${inBytes(bytes)}`,
+      ...limits(job),
+    ].join(', ');
     console.log(`${String(place + 1).padStart(3)}  ${describeJob(job)}`);
     console.log(`     ${state}${isOpen ? `: time ${takes}` : ''}`);
     const before = job.needs.map((need) => jobs.findIndex(({ id }) => id === need) + 1);

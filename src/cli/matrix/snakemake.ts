@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -42,26 +42,18 @@ export async function runWithSnakemake(
   const pathlab = join(projectRoot, 'kernel-setup', 'pathlab.mjs');
   const command = [process.execPath, pathlab, 'run', '--matrix', '--job', list];
   await writeFileAtomic(list, JSON.stringify({ root, jobs, command, cores: profile ? 1 : cores } satisfies JobList));
+  // Here the terminal is for what the jobs say, and Snakemake's words are in a log.
+  const log = openSync(join(work, 'snakemake.log'), 'w');
   const child = spawn(
     pythonProgram('snakemake'),
     [
       ...['--snakefile', join(files, 'Snakefile'), '--directory', work, '--workflow-profile', 'none'],
-      ...[
-        '--keep-going',
-        '--nolock',
-        '--scheduler',
-        'greedy',
-        '--nocolor',
-        '--quiet',
-        'rules',
-        'progress',
-        'host',
-        'reason',
-      ],
+      ...['--keep-going', '--nolock', '--scheduler', 'greedy', '--nocolor'],
+      ...['--quiet', 'rules', 'progress', 'host', 'reason'],
       ...(profile ? ['--profile', profileFolder(profile)] : ['--cores', String(cores)]),
     ],
     {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'inherit', profile ? 'inherit' : log],
       // A process group of its own, which gets each signal once.
       detached: true,
       env: { ...jupyterEnvironment(), SNAKEMAKE_PROFILE: undefined, PATHLAB_MATRIX_HEAD: String(process.pid) },
@@ -83,6 +75,7 @@ export async function runWithSnakemake(
     return interrupts > 0;
   } finally {
     stopListening();
+    closeSync(log);
   }
 }
 
@@ -95,8 +88,9 @@ function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** The latest log of Snakemake in a matrix's folder. */
-export function snakemakeLog(work: string): string | undefined {
+/** Snakemake's log in a matrix's folder; on a cluster, where its words are on the terminal, its own. */
+export function snakemakeLog(work: string, profile: string | undefined): string | undefined {
+  if (!profile) return join(work, 'snakemake.log');
   const folder = join(work, '.snakemake', 'log');
   const name = existsSync(folder) ? readdirSync(folder).sort().at(-1) : undefined;
   return name && join(folder, name);

@@ -2,4 +2,7 @@
 import { main } from '../../../dist/cli/matrix/main.js';
 
 const [root, ...args] = process.argv.slice(2);
-process.exitCode = await main(args, root);
+process.exitCode = await main(args, root).catch((error) => {
+  console.error(error.message);
+  return 1;
+});

@@ -1,6 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { projectRoot } from '../../../src/base/index.js';
 
 /** A project whose notebooks are the fixtures; the rest is this one's. */
@@ -18,4 +20,21 @@ export function matrixFile(root: string, text: string, name = 'matrix.yaml'): st
   const file = join(root, name);
   writeFileSync(file, text);
   return file;
+}
+
+/** Runs a matrix in a root, in a process of its own. */
+export function runMatrix(root: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  const script = fileURLToPath(new URL('run-matrix-in-root.mjs', import.meta.url));
+  const child: ChildProcess = spawn(process.execPath, [script, root, ...args], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const hear = (chunk: Buffer) => {
+    text += chunk;
+  };
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', hear);
+  const code = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { child, code, said: () => text };
 }
