@@ -42,6 +42,7 @@ const reasons = {
   'vega-lite': 'the language of the charts',
   vitest: 'runs the tests',
   xlsx: 'an empty local package: danfojs-node asks for it, the project does not use it, and it has known vulnerabilities',
+  yaml: 'reads matrices, with the line of each value for error messages',
   yauzl: 'reads zip archives: weights files of PyTorch and NumPy',
   zod: 'schemas and types of definitions, lock files and manifests; one error for each wrong field',
   zeromq: "the kernel's messages; ships its binary, so no install script runs",
@@ -51,6 +52,8 @@ const reasons = {
   jupytext: 'pairs each notebook with a script that compilers and people can read',
   nbclient: "papermill's client to the kernel",
   'openslide-bin': "OpenSlide's library, which reads whole-slide images",
+  snakemake: 'runs matrices of notebooks, here or on a cluster',
+  'snakemake-executor-plugin-slurm': "Snakemake's jobs under SLURM",
   'tensorflow-cpu': "TensorFlow's libraries and headers for the CPU (Linux x86-64)",
   tensorflow: 'the same with CUDA on Linux x86-64; the CPU wheel on Linux arm64 and macOS arm64',
 };

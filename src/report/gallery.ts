@@ -139,9 +139,10 @@ function timeElement({ time }: RunSummary): string {
 }
 
 function describeParameters({ parameters }: RunSummary): string {
-  // Only the last parts of a path, so that paths of this machine stay private.
+  // Only the last parts of a path, so that paths of this machine stay private; a value may be several with commas between.
+  const endOfPath = (path: string) => path.trim().split('/').slice(-2).join('/');
   const words = (value: unknown) =>
-    typeof value === 'string' ? value.split('/').slice(-2).join('/') : JSON.stringify(value);
+    typeof value === 'string' ? value.split(',').map(endOfPath).join(', ') : JSON.stringify(value);
   const given = Object.entries(parameters).filter(([name, value]) => name !== 'scale' && value !== null);
   return given.map(([name, value]) => `${name} ${words(value)}`).join(', ');
 }

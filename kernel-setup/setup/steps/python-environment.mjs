@@ -12,12 +12,13 @@ const requirements = inProject('kernel-setup/python/requirements.txt');
 
 /** Versions of the packages that people meet, as their metadata says. */
 function metPackages() {
-  const known = /^(jupyterlab|papermill|nbconvert|jupytext|openslide_bin|tensorflow_cpu|tensorflow)-(.+)\.dist-info$/;
+  const known =
+    /^(jupyterlab|papermill|nbconvert|jupytext|openslide_bin|snakemake|tensorflow_cpu|tensorflow)-(.+)\.dist-info$/;
   const found = readdirSync(sitePackages()).map((name) => known.exec(name));
   return found.filter(Boolean).map(([, name, version]) => `${name.replace('_', '-')} ${version}`);
 }
 
-/** `.venv` with what people see of Python: JupyterLab, papermill, nbconvert, jupytext, OpenSlide's library. */
+/** `.venv` with what people see of Python: JupyterLab, papermill, nbconvert, jupytext, OpenSlide's library, Snakemake. */
 export const pythonEnvironment = {
   name: 'python-environment',
   title: 'Python packages',

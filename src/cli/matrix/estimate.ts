@@ -56,6 +56,9 @@ function likeness(notebook: string, parameters: Record<string, unknown>): string
 
 function pastRun(folder: string): PastRun[] {
   try {
+    // Of a run that was interrupted, the time until its last beginning is not known.
+    const log = readFileSync(join(folder, 'events.jsonl'), 'utf8');
+    if (log.split('"kind":"opened"').length !== 2) return [];
     const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
     const { notebook, started, ended } = read('provenance.json') as Provenance;
     const hours = (Date.parse(ended) - Date.parse(started)) / 3_600_000;

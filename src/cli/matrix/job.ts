@@ -55,6 +55,7 @@ export async function runJob(file: string, id: string): Promise<number> {
 
 async function ended({ notebook: name, parameters, folder }: Job, root: string): Promise<JobEnd> {
   try {
+    await waitUntilFree(folder);
     const state = stateOf(folder);
     if (state === 'finished') return { status: 'finished' };
     if (state === 'without a page') return { status: 'finished', page: await finishPage(folder) };
@@ -62,7 +63,6 @@ async function ended({ notebook: name, parameters, folder }: Job, root: string):
     if (runFolderFor(name, resolved, root) !== folder) {
       throw new Error('the code has changed since the matrix began: this run would be another; start the matrix again');
     }
-    await waitUntilFree(folder);
     const { status, page } = await runNotebook(name, parameters, root);
     return { status, page: page && existsSync(page) ? page : undefined };
   } catch (error) {

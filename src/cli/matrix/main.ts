@@ -95,7 +95,7 @@ function endOf(job: Job, open: readonly Job[], work: string, interrupted: boolea
   }
   const before = open.filter(({ id }) => job.needs.includes(id));
   if (before.length > 0) return `not begun: ${name}: it needs ${before.map(({ id }) => id).join(', ')}`;
-  if (interrupted) return `not begun: ${name}`;
+  if (interrupted) return `${stateOf(job.folder) === 'new' ? 'not begun' : 'interrupted'}: ${name}`;
   return `killed: ${name}: it has left no word, in ${shown(job.folder)}; was there too little memory, or time?`;
 }
 

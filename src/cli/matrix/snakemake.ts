@@ -37,11 +37,12 @@ export async function runWithSnakemake(
   for (const old of ['done', 'ends', '.snakemake/incomplete', '.snakemake/metadata'])
     await rm(join(work, old), { recursive: true, force: true });
   for (const each of ['done', 'ends']) await mkdir(join(work, each), { recursive: true });
-  const cores = availableParallelism();
   const list = join(work, 'jobs.json');
   const pathlab = join(projectRoot, 'kernel-setup', 'pathlab.mjs');
   const command = [process.execPath, pathlab, 'run', '--matrix', '--job', list];
-  await writeFileAtomic(list, JSON.stringify({ root, jobs, command, cores: profile ? 1 : cores } satisfies JobList));
+  const listed = profile ? jobs : jobs.map(withOneGpu);
+  const cores = profile ? 1 : availableParallelism();
+  await writeFileAtomic(list, JSON.stringify({ root, jobs: listed, command, cores } satisfies JobList));
   // Here the terminal is for what the jobs say, and Snakemake's words are in a log.
   const log = openSync(join(work, 'snakemake.log'), 'w');
   const child = spawn(
@@ -50,7 +51,7 @@ export async function runWithSnakemake(
       ...['--snakefile', join(files, 'Snakefile'), '--directory', work, '--workflow-profile', 'none'],
       ...['--keep-going', '--nolock', '--scheduler', 'greedy', '--nocolor'],
       ...['--quiet', 'rules', 'progress', 'host', 'reason'],
-      ...(profile ? ['--profile', profileFolder(profile)] : ['--cores', String(cores)]),
+      ...(profile ? ['--profile', profileFolder(profile)] : ['--cores', String(cores), '--resources', 'gpu=1']),
     ],
     {
       stdio: ['ignore', 'inherit', profile ? 'inherit' : log],
@@ -77,6 +78,11 @@ export async function runWithSnakemake(
     stopListening();
     closeSync(log);
   }
+}
+
+/** On one machine, jobs that ask for GPUs run one at a time: each would take the first. */
+function withOneGpu(job: Job): Job {
+  return { ...job, resources: { ...job.resources, gpus: Math.min(1, job.resources.gpus ?? 0) } };
 }
 
 /** @returns whether the group has a process */

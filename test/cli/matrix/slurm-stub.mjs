@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const [command, ...args] = process.argv.slice(2);
 const inState = (name) => join(process.env.SLURM_STUB, name);
@@ -34,8 +35,12 @@ const commands = {
     const begin = args.findIndex((arg) => !arg.startsWith('-'));
     process.exitCode = spawnSync(args[begin], args.slice(begin + 1), { stdio: 'inherit' }).status ?? 1;
   },
-  sacct() {
+  // The plugin asks more and more seldom until a job has ended, so this answers when one has.
+  async sacct() {
     if (args.some((arg) => /Reason|nodelist/.test(arg))) return;
+    const running = () => jobs().filter((id) => stateOf(id) === 'RUNNING').length;
+    const before = running();
+    for (let waited = 0; waited < 50 && before > 0 && running() === before; waited += 0.1) await pause(100);
     for (const id of jobs()) console.log(`${id}|${stateOf(id)}`);
   },
   scancel() {
@@ -46,5 +51,5 @@ const commands = {
   },
   sinfo() {},
 };
-if (commands[command]) commands[command]();
+if (commands[command]) await commands[command]();
 else process.exitCode = 1;
