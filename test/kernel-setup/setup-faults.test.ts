@@ -84,7 +84,7 @@ describe('bad ground', () => {
 
   it('no Python', () => {
     const run = setUp(bareEnvironment({ PATH: pathOf({}) }));
-    expectFault(run, /no Python between 3\.10 and 3\.13 was found \(none is on the PATH\)/, /PATHLAB_PYTHON=/);
+    expectFault(run, /no Python between 3\.11 and 3\.13 was found \(none is on the PATH\)/, /PATHLAB_PYTHON=/);
   });
 
   it('a Python that is too new', () => {
@@ -94,7 +94,7 @@ describe('bad ground', () => {
     const run = setUp(bareEnvironment({ PATH: pathOf({ python3: script }) }));
     expectFault(
       run,
-      /no Python between 3\.10 and 3\.13 was found \(python3 is Python 3\.14\.0\)/,
+      /no Python between 3\.11 and 3\.13 was found \(python3 is Python 3\.14\.0\)/,
       /install one of them/,
     );
   });
