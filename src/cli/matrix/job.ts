@@ -42,7 +42,6 @@ export async function runJob(file: string, id: string): Promise<number> {
   const work = dirname(file);
   const { jobs, root } = JSON.parse(readFileSync(file, 'utf8')) as JobList;
   const job = jobs.find((each) => each.id === id)!;
-  endWithParent();
   console.log(`\n== ${jobs.indexOf(job) + 1} of ${jobs.length}: ${describeJob(job)} ==`);
   const end = await ended(job, root);
   if (end.error) console.error(end.error);
@@ -85,15 +84,4 @@ async function waitUntilFree(folder: string): Promise<void> {
       }
     }
   }
-}
-
-/** Stops this process as Ctrl-C does when the process that called it is gone, so that no job outlives its matrix. */
-function endWithParent(): void {
-  const parent = process.ppid;
-  const watch = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(watch);
-    process.kill(process.pid, 'SIGINT');
-  }, 500);
-  watch.unref();
 }
