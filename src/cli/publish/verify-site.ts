@@ -29,7 +29,7 @@ function graphOf(folder: string): readonly CrateEntity[] {
  */
 export async function* siteFindings(
   folder: string,
-  evaluate?: (run: FinishedRun) => AsyncIterable<Finding>,
+  evaluate?: (run: FinishedRun) => AsyncGenerator<Finding>,
 ): AsyncGenerator<Finding> {
   const graph = graphOf(folder);
   const digests = new Map<string, string>();
@@ -125,7 +125,7 @@ function* numberFindings(folder: string, names: readonly string[]): Generator<Fi
 async function* withRunFolder(
   site: string,
   name: string,
-  evaluate: (run: FinishedRun) => AsyncIterable<Finding>,
+  evaluate: (run: FinishedRun) => AsyncGenerator<Finding>,
 ): AsyncGenerator<Finding> {
   const folder = mkdtempSync(join(tmpdir(), 'pathlab-site-'));
   try {
