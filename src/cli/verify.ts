@@ -1,16 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOfFile } from '../base/index.js';
-import {
-  isFineTuning,
-  isPretraining,
-  type ResultsParameters,
-  resultsInputs,
-  resultsNotebook,
-} from '../experiments/index.js';
-import { runIdentity } from '../runs/index.js';
+import { isFineTuning, isPretraining } from '../experiments/index.js';
 import { type Finding, notChecked, tolerance } from './finding.js';
 import { type FinishedRun, readFinishedRun } from './finished-run.js';
+import { hashesNow } from './hashes-now.js';
 import { parseOptions } from './options.js';
 import { crateName } from './publish/crate.js';
 import { isSite, siteFindings } from './publish/verify-site.js';
@@ -99,11 +93,9 @@ async function* evaluationFindings(run: FinishedRun): AsyncGenerator<Finding> {
 }
 
 async function* codeFindings(run: FinishedRun): AsyncGenerator<Finding> {
-  const isResults = run.notebook === resultsNotebook;
-  const inputs = isResults ? await resultsInputs(run.parameters as unknown as ResultsParameters) : {};
-  const { hashes } = runIdentity(run.notebook, run.parameters, undefined, inputs);
+  const hashes = await hashesNow(run);
   for (const [name, sha256] of Object.entries(run.hashes)) {
-    const holds = (hashes as Record<string, string>)[name] === sha256;
+    const holds = hashes[name] === sha256;
     yield { what: name, holds, found: holds ? 'unchanged' : 'changed since the run' };
   }
 }
