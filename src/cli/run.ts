@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { projectRoot, writeFileAtomic } from '../base/index.js';
 import {
   fineTuneExperiment,
@@ -8,6 +8,9 @@ import {
   isPretraining,
   type PretrainRecipe,
   pretrainExperiment,
+  type ResultsParameters,
+  resultsInputs,
+  resultsNotebook,
 } from '../experiments/index.js';
 import { attemptIn, lockFolder, type Metric, runFolderFor } from '../runs/index.js';
 import {
@@ -39,7 +42,7 @@ export interface NotebookRun {
 /**
  * Runs a notebook headless through papermill. Its output, and a failed cell's trace, goes to the terminal; the executed
  * notebook is written as the cells finish, and is kept even if one fails. A finished run is not changed; this is its
- * next attempt.
+ * next attempt. A finished page of results is taken as it is while it would read the same runs.
  *
  * @param parameters values for parameters that the notebook declares; `out` is the run folder unless it is given
  * @throws UsageError before anything runs, for an unknown notebook or parameter, a value of the wrong type, or a run that
@@ -52,9 +55,16 @@ export async function runNotebook(
 ): Promise<NotebookRun> {
   const notebook = openNotebook(name, root);
   const resolved = resolveParameters(notebook, parameters);
-  const chosen =
-    typeof resolved.out === 'string' ? chosenFolder(resolved.out, root) : runFolderFor(notebook.name, resolved, root);
+  const { out } = resolved;
+  const chosen = typeof out === 'string' ? chosenFolder(out, root) : await folderFor(notebook.name, resolved, root);
   const { folder } = attemptIn(chosen);
+  if (folder !== chosen && out === undefined && notebook.name === resultsNotebook) {
+    const page = join(chosen, 'notebook.html');
+    if (existsSync(page)) {
+      console.log(`No run is new, and none is gone, since ${basename(chosen)}: it is taken as it is`);
+      return { folder: chosen, status: 'finished', page };
+    }
+  }
   if (folder !== chosen) chosenFolder(folder, root);
   await mkdir(folder, { recursive: true });
   const lock = await lockFolder(folder, 'page').catch((error: Error) => {
@@ -71,6 +81,15 @@ export async function runNotebook(
   } finally {
     await lock.release();
   }
+}
+
+/** The folder that a run has by default. */
+async function folderFor(name: string, parameters: Record<string, unknown>, root: string): Promise<string> {
+  if (name !== resultsNotebook) return runFolderFor(name, parameters, root);
+  const inputs = await resultsInputs(parameters as unknown as ResultsParameters, root).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  return runFolderFor(name, parameters, root, inputs);
 }
 
 async function execute(notebook: Notebook, folder: string, parameters: Record<string, unknown>): Promise<NotebookRun> {

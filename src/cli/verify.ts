@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOfFile } from '../base/index.js';
 import { isFineTuning, isPretraining } from '../experiments/index.js';
-import { runIdentity } from '../runs/index.js';
 import { type Finding, notChecked, tolerance } from './finding.js';
 import { type FinishedRun, readFinishedRun } from './finished-run.js';
+import { hashesNow } from './hashes-now.js';
 import { parseOptions } from './options.js';
 import { crateName } from './publish/crate.js';
 import { isSite, siteFindings } from './publish/verify-site.js';
@@ -92,10 +92,10 @@ async function* evaluationFindings(run: FinishedRun): AsyncGenerator<Finding> {
   }
 }
 
-function* codeFindings(run: FinishedRun): Generator<Finding> {
-  const { hashes } = runIdentity(run.notebook, run.parameters);
+async function* codeFindings(run: FinishedRun): AsyncGenerator<Finding> {
+  const hashes = await hashesNow(run);
   for (const [name, sha256] of Object.entries(run.hashes)) {
-    const holds = (hashes as Record<string, string>)[name] === sha256;
+    const holds = hashes[name] === sha256;
     yield { what: name, holds, found: holds ? 'unchanged' : 'changed since the run' };
   }
 }

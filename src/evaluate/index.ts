@@ -65,10 +65,18 @@ export {
   type CompareArmsOptions,
   compareArms,
 } from './statistics/compare-arms.js';
-export { type ComparisonRows, comparisonCsv, comparisonLatex, comparisonRows } from './statistics/comparison-text.js';
+export {
+  type ComparisonRows,
+  comparisonCsv,
+  comparisonLatex,
+  comparisonRows,
+  escapeLatex,
+  latexTable,
+} from './statistics/comparison-text.js';
 export { type CorrectedT, correctedT } from './statistics/corrected-t.js';
 export { type BandOptions, precisionRecallBand, rocBand } from './statistics/curve-bands.js';
 export { type DeLongResult, delongTest } from './statistics/delong.js';
+export { holm } from './statistics/holm.js';
 export {
   type BootstrapOptions,
   clusterBootstrapInterval,

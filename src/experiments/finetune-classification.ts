@@ -1,5 +1,5 @@
 import { tf } from '../engine/index.js';
-import { type ClassifiedCases, classificationMetrics, classifiedCases, groupsOf } from '../evaluate/index.js';
+import { type ClassifiedCases, classificationMetrics, classifiedCases } from '../evaluate/index.js';
 import { PatchPredictor } from '../finetune/index.js';
 import type { FineTuneTask } from './finetune-recipe.js';
 
@@ -21,14 +21,8 @@ export function classification(main: keyof Metrics, others: readonly (keyof Metr
         dispose: () => predictor.dispose(),
       };
     },
-    async results({ probabilities }, source, unit) {
-      return classifiedCases({
-        probabilities: await probabilities!.data<'float32'>(),
-        labels: source.labels,
-        patients: groupsOf(source, unit).names,
-        unit,
-        classNames: source.dataset.classNames,
-      });
+    async results({ probabilities }, cases) {
+      return classifiedCases({ probabilities: await probabilities!.data<'float32'>(), ...cases });
     },
   };
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { disposeTensors, readSafetensors } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
 import type { FineTuneExperiment } from './finetune.js';
+import { casesOf } from './finetune-cases.js';
 import type { FineTuneData } from './finetune-data.js';
 import { modelFolder, readModel } from './finetune-model.js';
 import type { TaskPredictor } from './finetune-recipe.js';
@@ -19,7 +20,7 @@ export async function keptResults<Results extends PatientResults>(
 ): Promise<Results> {
   const { tensors } = await readSafetensors(join(folder, predictionsFile(each)));
   try {
-    return await task.results(tensors, test, by);
+    return await task.results(tensors, casesOf(test, by));
   } finally {
     disposeTensors(tensors);
   }
@@ -36,7 +37,7 @@ export async function resultsOfKeptModel<Results extends PatientResults>(
   const { model } = await readModel(modelFolder({ folder }, each));
   try {
     const predictions = await predictor.predict(model, test);
-    const results = await task.results(predictions, test, by);
+    const results = await task.results(predictions, casesOf(test, by));
     disposeTensors(predictions);
     return results;
   } finally {

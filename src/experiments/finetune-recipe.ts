@@ -5,6 +5,7 @@ import type { TestTimeAugmentation } from '../finetune/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors, SegmentationHeadName } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
+import type { PredictedCases } from './finetune-cases.js';
 import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 import type { SmallScale } from './small-scale.js';
 
@@ -71,7 +72,7 @@ export interface FineTuneTask<Results extends PatientResults> {
   main: string;
   predictor(of: { method: AnyMethod; view: EvaluationView; testTime: TestTimeAugmentation; unit: Unit }): TaskPredictor;
   /** What predictions were worth. */
-  results(predictions: Tensors, source: BatchSource, unit: Unit): Promise<Results>;
+  results(predictions: Tensors, cases: PredictedCases): Promise<Results>;
 }
 
 /** What a page's parameters say of its recipe; what is left out is the scale's. */

@@ -10,6 +10,7 @@ import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
 import type { FineTuneExperiment } from './finetune.js';
 import { type Arm, fileName } from './finetune-arms.js';
+import { casesFile, casesOf, keepCases } from './finetune-cases.js';
 import { type FineTuneData, fineTuningSeeds, patchesInOrder, trainingPatches } from './finetune-data.js';
 import { predictionsFile } from './finetune-kept.js';
 import { modelFolder, saveModel } from './finetune-model.js';
@@ -67,7 +68,9 @@ export async function runFineTunings<Results extends PatientResults>(
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined) throw new RangeError(`two arms have files of the name ${twice}: rename one`);
   await run.write(fineTuningsFile, planned);
-  const { by: unit, test } = data;
+  const { by: unit, test, labelled, available } = data;
+  await keepCases(run.file(casesFile), test, { unit, labelled, available });
+  const cases = casesOf(test, unit);
   const predictor = predictorOf(experiment, data);
   const validator = predictorOf({ ...experiment, testTime: 'none' }, data);
   const shared = new SharedStep();
@@ -76,7 +79,7 @@ export async function runFineTunings<Results extends PatientResults>(
   try {
     for (const each of planned) {
       const predictions = await predictionsOf(each, { ...context, onEvent: (event) => onEvent?.(each, event) });
-      const results = await task.results(predictions, test, unit);
+      const results = await task.results(predictions, cases);
       disposeTensors(predictions);
       done.push({ ...each, results });
     }

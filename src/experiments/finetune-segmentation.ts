@@ -40,11 +40,10 @@ export const segmentationTask: FineTuneTask<SegmentedCases> = {
       dispose: () => segmenter.dispose(),
     };
   },
-  async results({ confusion, boundaries }, source, unit) {
-    const { names } = groupsOf(source, unit);
+  async results({ confusion, boundaries }, { classNames, unit, patients: names }) {
     const patients = [...new Set(names)].sort();
     return {
-      classNames: source.dataset.classNames,
+      classNames,
       unit,
       patients,
       casesOf: patients.map((patient) => names.filter((name) => name === patient).length),

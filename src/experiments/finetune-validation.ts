@@ -1,6 +1,7 @@
 import { disposeTensors } from '../engine/index.js';
 import { type Monitor, measure, type PatientResults, type Unit } from '../evaluate/index.js';
 import type { BatchSource } from '../input/index.js';
+import { casesOf } from './finetune-cases.js';
 import type { FineTuneTask, TaskPredictor } from './finetune-recipe.js';
 
 /** Measures a task's main metric on validation patches, without influence on the training, as `validation`. */
@@ -24,7 +25,7 @@ export function validationMonitor<Results extends PatientResults>(
     async run(_, model): Promise<Record<string, number>> {
       const predictions = await predictor.predict(model, source, { signal });
       try {
-        const { value, reason } = measure({ main: metric }, await resultsOf(predictions, source, unit)).main;
+        const { value, reason } = measure({ main: metric }, await resultsOf(predictions, casesOf(source, unit))).main;
         if (value === null && stops) {
           throw new RangeError(
             `a training stops early by ${metric.label} of its validation patches, which has no value: ${reason}. Take fewer ` +

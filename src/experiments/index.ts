@@ -52,5 +52,12 @@ export {
   pretrainingData,
   stepsBetweenEvaluations,
 } from './pretraining-data.js';
+export { gatherResults, type Results, type ResultsParameters, resultsInputs, resultsNotebook } from './results.js';
+export { type ComparedGroup, compareGroups, maxSites } from './results-comparison.js';
+export { groupResults, type ResultGroup } from './results-groups.js';
+export { type MissingCells, resultRows, rowOf } from './results-missing.js';
+export { type PaperNumber, paperNumbers, resultTasks } from './results-paper.js';
+export { type LeftOut, nameOf, type ResultRun, readResultRuns } from './results-runs.js';
 export { smallViews } from './small-scale.js';
+export { costOfTraining, costsFile, type KeptCost, readCosts } from './training-cost.js';
 export { weightsHistory } from './weights-history.js';

@@ -11,7 +11,11 @@ export const smallResNet = () => resnet({ depth: 10, width: 0.25 });
 export const smallVit = () =>
   vit({ imageSize: 64, patchSize: 8, width: 96, depth: 4, heads: 4, colors: imageNetColors });
 
-const small: Readonly<Record<string, () => Backbone>> = { small_resnet: smallResNet, small_vit: smallVit };
+/** By their names. */
+export const smallNetworks: Readonly<Record<string, () => Backbone>> = {
+  small_resnet: smallResNet,
+  small_vit: smallVit,
+};
 
 export const isVit = (network: Backbone): network is Vit => 'variant' in network;
 
@@ -22,10 +26,10 @@ export const isVit = (network: Backbone): network is Vit => 'variant' in network
  * @throws RangeError for an unknown name, with the known ones
  */
 export function networkNamed(name: string): Backbone {
-  if (Object.hasOwn(small, name)) return small[name]!();
+  if (Object.hasOwn(smallNetworks, name)) return smallNetworks[name]!();
   if (!(backboneNames as string[]).includes(name)) {
     throw new RangeError(
-      `there is no backbone "${name}"; known are ${[...Object.keys(small), ...backboneNames].join(', ')}`,
+      `there is no backbone "${name}"; known are ${[...Object.keys(smallNetworks), ...backboneNames].join(', ')}`,
     );
   }
   const network = backbone(name);

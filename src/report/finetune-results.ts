@@ -11,13 +11,17 @@ import {
 } from '../evaluate/index.js';
 import {
   type Arm,
+  costOfTraining,
+  costsFile,
   type FineTuneData,
   type FineTuneExperiment,
   type FineTuneRun,
   type FineTuneRuns,
+  type KeptCost,
   modelFolder,
   readModel,
   splitName,
+  trainingFolder,
 } from '../experiments/index.js';
 import type { ModelTensors } from '../models/index.js';
 import type { Metric, Run } from '../runs/index.js';
@@ -68,7 +72,7 @@ export async function showFineTunings(
   await writeFileAtomic(`${table}.tex`, comparisonLatex(comparison));
 }
 
-/** Collects what a fine-tuning run keeps beside its files, for `run.keep`. */
+/** Writes what the trainings cost, and collects what a fine-tuning run keeps beside its files, for `run.keep`. */
 export async function fineTuningFacts<Results extends PatientResults>(
   run: Run,
   experiment: FineTuneExperiment<Results>,
@@ -86,6 +90,12 @@ export async function fineTuningFacts<Results extends PatientResults>(
       weights[`models/${each.name}/${file}`] = await digestOfFile(join(modelFolder(run, each), file));
     }
   }
+  const { batchSize } = experiment;
+  const costs: KeptCost[] = [];
+  for (const { name } of runs) {
+    costs.push(await costOfTraining(join(trainingFolder(run, name), 'events.jsonl'), { name, batchSize }));
+  }
+  await run.write(costsFile, costs);
   const { report, indexSha256: sha256 } = data.dataset;
   return {
     data: [

@@ -1,7 +1,13 @@
 import { canonicalJson, digestOfFile, interruptSignal, key } from '../base/index.js';
 import { disposeTensors, writeSafetensors } from '../engine/index.js';
 import { colorHistograms, compareFeatures, type FeatureComparison } from '../evaluate/index.js';
-import { type PretrainExperiment, type PretrainingData, splitName } from '../experiments/index.js';
+import {
+  costOfTraining,
+  costsFile,
+  type PretrainExperiment,
+  type PretrainingData,
+  splitName,
+} from '../experiments/index.js';
 import { toTorch } from '../models/index.js';
 import {
   initialWeights,
@@ -76,13 +82,14 @@ export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: 
 }
 
 /**
- * Writes the backbone's weights with timm's names, and collects what a pretraining run keeps beside them.
+ * Writes the backbone's weights with timm's names and what the training cost, and collects what a pretraining run keeps beside
+ * them.
  *
  * @returns for `run.keep`
  */
 export async function pretrainingFacts(
   run: Run,
-  { method }: PretrainExperiment,
+  { method, batchSize }: PretrainExperiment,
   { dataset, split, train }: PretrainingData,
   { encoder, initialFiles, comparison }: Pretrained & { comparison: FeatureComparison | null },
 ) {
@@ -94,6 +101,8 @@ export async function pretrainingFacts(
     run: run.identity.hash,
   });
   disposeTensors(tensors);
+  await run.log.sync();
+  await run.write(costsFile, [await costOfTraining(run.log.path, { name: 'pretraining', batchSize })]);
   const { report, indexSha256: sha256 } = dataset;
   const synthetic = report.counts.synthetic > 0;
   const of = `held-out patches of ${report.dataset}, split by ${split.by}`;

@@ -14,6 +14,8 @@ export interface TableOptions {
   columns?: Record<string, string>;
   /** Formats a column's values, from the value and its row; by default `formatValue`. */
   format?: Record<string, (value: never, row: never) => string>;
+  /** Words that are links wherever they stand in a cell, and where they go. */
+  links?: Readonly<Record<string, string>>;
   /** Also writes the values, not rounded, to this CSV file. */
   save?: string;
 }
@@ -51,7 +53,7 @@ export function tableBundle(rows: readonly TableRow[], options: TableOptions = {
   const headings = Object.values(columns);
   return {
     'text/plain': plainTable(headings, cells, rightAligned, options.caption),
-    'text/html': htmlTable(headings, cells, rightAligned, options.caption),
+    'text/html': htmlTable(headings, cells, rightAligned, options),
   };
 }
 
@@ -81,17 +83,30 @@ function formatDate(date: Date): string {
   return date.toISOString().replace('T00:00:00.000Z', '').replace('.000Z', 'Z');
 }
 
-function htmlTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {
+function htmlTable(
+  headings: string[],
+  cells: string[][],
+  rightAligned: boolean[],
+  { caption, links = {} }: TableOptions,
+): string {
   const aligned = (column: number) =>
     `style="text-align:${rightAligned[column] ? 'right;white-space:nowrap' : 'left'}"`;
   const head = headings.map((text, column) => `<th scope="col" ${aligned(column)}>${escapeMarkup(text)}</th>`);
   const body = cells.map(
-    (row) => `<tr>${row.map((text, column) => `<td ${aligned(column)}>${escapeMarkup(text)}</td>`).join('')}</tr>`,
+    (row) =>
+      `<tr>${row.map((text, column) => `<td ${aligned(column)}>${linked(escapeMarkup(text), links)}</td>`).join('')}</tr>`,
   );
   const title = caption
     ? `<caption style="caption-side:top;text-align:left;font-weight:600">${escapeMarkup(caption)}</caption>`
     : '';
   return `<table>${title}<thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>`;
+}
+
+/** Escaped text with the words that are links as such. */
+function linked(text: string, links: Readonly<Record<string, string>>): string {
+  return text.replace(/[\w-]+/g, (word) =>
+    Object.hasOwn(links, word) ? `<a href="${escapeMarkup(links[word])}">${word}</a>` : word,
+  );
 }
 
 function plainTable(headings: string[], cells: string[][], rightAligned: boolean[], caption?: string): string {

@@ -34,8 +34,13 @@ export interface RunResult extends ProvenanceFacts {
  * the inputs: given parameters (not `out`), src/, the native ops, the notebook's code, cells that were run but are not in
  * the notebook, and the data manifests. An unfinished run resumes there (see `attemptIn`).
  */
-export function runFolderFor(notebook: string, parameters: RunParameters, root = projectRoot): string {
-  return folderOf(notebook, runIdentity(notebook, parameters, root), root);
+export function runFolderFor(
+  notebook: string,
+  parameters: RunParameters,
+  root = projectRoot,
+  inputs: Readonly<Record<string, string>> = {},
+): string {
+  return folderOf(notebook, runIdentity(notebook, parameters, root, inputs), root);
 }
 
 function folderOf(notebook: string, { hash, scale }: RunIdentity, root: string): string {
@@ -64,8 +69,17 @@ function isFinished(folder: string): boolean {
 
 export type RunIdentity = ReturnType<typeof runIdentity>;
 
-/** The SHA-256 that names a run, and its inputs. */
-export function runIdentity(notebook: string, parameters: RunParameters, root = projectRoot) {
+/**
+ * The SHA-256 that names a run, and its inputs.
+ *
+ * @param inputs hashes of what else decides its numbers, such as the runs that a page of results reads
+ */
+export function runIdentity(
+  notebook: string,
+  parameters: RunParameters,
+  root = projectRoot,
+  inputs: Readonly<Record<string, string>> = {},
+) {
   const { out: _, ...asked } = parameters;
   // JSON has no infinities and NaN.
   const inJson = (_name: string, value: unknown) =>
@@ -83,6 +97,7 @@ export function runIdentity(notebook: string, parameters: RunParameters, root = 
     'notebook code': sha256(cells.sources.join('\n\0')),
     'data-manifests/': sha256OfTree(join(root, 'data-manifests')),
     'package-lock.json': sha256(readFileSync(join(root, 'package-lock.json'))),
+    ...inputs,
   };
   const executed = executedCode(foreignCells(cells));
   return {
@@ -132,17 +147,19 @@ export class Run {
   /**
    * Opens (or reopens) the folder of a notebook run; for a finished run, that of its next attempt.
    *
+   * @param options.inputs see `runIdentity`
    * @param options.out the folder; by default derived from the parameters
    * @throws Error if another process writes into it, naming that process
    */
   static async open(options: {
     notebook: string;
     parameters: RunParameters;
+    inputs?: Readonly<Record<string, string>>;
     out?: string;
     root?: string;
   }): Promise<Run> {
-    const { notebook, parameters, out, root = projectRoot } = options;
-    const identity = runIdentity(notebook, parameters, root);
+    const { notebook, parameters, inputs, out, root = projectRoot } = options;
+    const identity = runIdentity(notebook, parameters, root, inputs);
     const { folder, first, attempt } = attemptIn(out ? resolve(root, out) : folderOf(notebook, identity, root));
     if (attempt > 1) console.log(`${basename(first)} is finished and is not changed: this is attempt ${attempt}`);
     await mkdir(folder, { recursive: true });

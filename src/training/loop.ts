@@ -16,6 +16,7 @@ import {
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
+import { energyMeter } from './energy-meter.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
@@ -159,7 +160,14 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     }
     const seconds = (performance.now() - began) / 1000;
     const memoryGibibytes = process.memoryUsage.rss() / 2 ** 30;
-    await emit({ kind: 'evaluation', step: done, ...found, seconds, memoryGibibytes });
+    await emit({
+      kind: 'evaluation',
+      step: done,
+      ...found,
+      seconds,
+      memoryGibibytes,
+      ...(energy && { joules: energy() }),
+    });
     if (isBetter) await emit({ kind: 'best', step: done, score });
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
@@ -175,6 +183,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     if (measured > 0) await forms!.save();
   };
   const batches = prefetch(options.batch);
+  const energy = energyMeter();
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runMonitors();
@@ -231,7 +240,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         );
       }
       const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
-      await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond });
+      const joules = energy && { joules: energy() };
+      await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond, ...joules });
 
       await runMonitors();
       if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });

@@ -1,4 +1,7 @@
-/** What a training reports while it runs. `step` counts finished steps. */
+/**
+ * What a training reports while it runs. `step` counts finished steps. Steps and evaluations have `joules`, the energy since
+ * the one before, where the machine tells it (see `energyMeter`).
+ */
 export type TrainingEvent =
   | {
       kind: 'step';

@@ -5,6 +5,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { key } from '../../src/base/index.js';
 import { verify } from '../../src/cli/verify.js';
 import { disposeTensors, mapTensors, readSafetensors, writeSafetensors } from '../../src/engine/index.js';
+import { measure, type PatientResults } from '../../src/evaluate/index.js';
+import {
+  type FineTuneExperiment,
+  type FineTuneNotebook,
+  type FineTuneParameters,
+  fineTuneExperiment,
+  fineTuningData,
+  gatherResults,
+  keptFineTunings,
+  keptResults,
+} from '../../src/experiments/index.js';
 import { resnet, toTorch } from '../../src/models/index.js';
 import { patientShards } from '../experiments/patient-shards.js';
 import { maskDataset } from '../finetune/mask-dataset.js';
@@ -17,6 +28,7 @@ beforeEach(() => void said.mockClear());
 const lines = (start: string) => said.mock.calls.flat().filter((line: string) => line.startsWith(start)) as string[];
 
 let run: string;
+let parameters: FineTuneParameters;
 beforeAll(async () => {
   const init = join(folder, 'mine.safetensors');
   const model = resnet({ depth: 10, width: 0.25 }).initialize(key(3));
@@ -24,7 +36,7 @@ beforeAll(async () => {
   await writeSafetensors(init, stored);
   disposeTensors(stored, model.parameters, model.state);
   const shards = await patientShards(join(folder, 'shards'), 12);
-  const parameters = {
+  parameters = {
     scale: 'smoke',
     data: shards,
     init: `random,${init}`,
@@ -32,9 +44,25 @@ beforeAll(async () => {
     steps: 2,
     folds: 2,
     seed: 1,
-  } as const;
+  };
   run = await fineTunedRun('20-finetune-ptcga200', parameters, join(folder, 'run'));
 }, 120_000);
+
+/** What a run's folder alone says of its predictions is what its data say of them. */
+async function expectJudgedAlike(folder: string, parameters: FineTuneParameters, notebook: FineTuneNotebook) {
+  const experiment = fineTuneExperiment(notebook, parameters) as unknown as FineTuneExperiment<PatientResults>;
+  const data = await fineTuningData(experiment);
+  const { groups, leftOut } = await gatherResults({ scale: 'smoke', from: folder });
+  expect([groups.length, leftOut]).toEqual([1, []]);
+  const found = Object.values(groups[0]!.arms).flat();
+  const kept = keptFineTunings(folder);
+  expect(found).toHaveLength(kept.length);
+  for (const each of kept) {
+    const { metrics } = experiment.task;
+    const results = await keptResults(experiment, data, folder, each);
+    expect(measure(metrics, found.find(({ name }) => name === each.name)!.results)).toEqual(measure(metrics, results));
+  }
+}
 
 /** The run, changed. */
 async function changed(
@@ -58,6 +86,10 @@ describe('pathlab verify of a fine-tuning run', () => {
     }
     expect(lines('ok      patches of small: unchanged')).toHaveLength(1);
     expect(lines('ok      split: unchanged')).toHaveLength(1);
+  }, 60_000);
+
+  it('keeps what its predictions are judged by where the data are not', async () => {
+    await expectJudgedAlike(run, parameters, '20-finetune-ptcga200');
   }, 60_000);
 
   it('says which predictions are missing, and still checks the models', async () => {
@@ -132,6 +164,7 @@ describe('pathlab verify of a fine-tuning run', () => {
     const parameters = { scale: 'smoke', data, init: 'random', batchSize: 2, steps: 2, folds: 1, seed: 1 } as const;
     const segmented = await fineTunedRun('30-segment-segpanda200', parameters, join(folder, 'segmented'));
     expect(await verify([segmented]), lines('FAILED').join('\n')).toBe(0);
+    await expectJudgedAlike(segmented, parameters, '30-segment-segpanda200');
     expect(lines('ok      mIoU, random: ')).toHaveLength(1);
     expect(lines('ok      model of random-fold-1-seed-1: ')).toHaveLength(6);
   }, 120_000);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { disposeTensors, readSafetensors, type Tensors, writeSafetensors } from '../../src/engine/index.js';
 import { measure, SegmentationCounts, type SegmentedCases } from '../../src/evaluate/index.js';
+import { casesOf } from '../../src/experiments/finetune-cases.js';
 import { segmentationTask, storedCounts } from '../../src/experiments/finetune-segmentation.js';
 import type { BatchSource } from '../../src/input/index.js';
 
@@ -27,7 +28,7 @@ async function keptAndRead({ confusion, boundaries }: Pick<SegmentedCases, 'conf
   const stored: Tensors = { confusion: storedCounts(confusion), boundaries: storedCounts(boundaries) };
   await writeSafetensors(path, stored);
   const { tensors } = await readSafetensors(path);
-  const results = await segmentationTask.results(tensors, source, 'patients');
+  const results = await segmentationTask.results(tensors, casesOf(source, 'patients'));
   disposeTensors(stored, tensors);
   return results;
 }

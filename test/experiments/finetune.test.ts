@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tf } from '../../src/engine/index.js';
 import { measure } from '../../src/evaluate/index.js';
+import { casesOf } from '../../src/experiments/finetune-cases.js';
 import { type FineTuneParameters, fineTuneExperiment, isFineTuning } from '../../src/experiments/index.js';
 import type { BatchSource } from '../../src/input/index.js';
 
@@ -94,7 +95,7 @@ describe('a fine-tuning experiment', () => {
       },
     } as unknown as BatchSource;
     const probabilities = tf.tensor2d(new Float32Array(16).fill(0.25), [4, 4]);
-    const measured = measure(task.metrics, await task.results({ probabilities }, source, 'patients'));
+    const measured = measure(task.metrics, await task.results({ probabilities }, casesOf(source, 'patients')));
     probabilities.dispose();
     for (const [name, { value, reason }] of Object.entries(measured)) {
       expect(value === null ? typeof reason : Number.isFinite(value), name).toBe(value === null ? 'string' : true);

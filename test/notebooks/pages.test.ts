@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { projectRoot } from '../../src/base/files.js';
 import { verify } from '../../src/cli/verify.js';
 import { attemptIn } from '../../src/runs/index.js';
+import { fakeRun } from '../experiments/fake-runs.js';
 
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const names = readdirSync(join(projectRoot, 'notebooks'))
@@ -37,30 +38,40 @@ const expected: Record<string, { charts: number; images: number; tables: number;
   '20-finetune-ptcga200': { charts: 6, images: 4, tables: 12, progress: false },
   '21-finetune-pcam200': { charts: 6, images: 4, tables: 12, progress: false },
   '30-segment-segpanda200': { charts: 2, images: 3, tables: 12, progress: false },
+  // Of a run that the test writes.
+  '40-results': { charts: 2, images: 0, tables: 14 },
 };
 
 describe.each(names)('%s at smoke scale', (name) => {
   let folder: string;
+  let runs: string;
   let executed: Executed;
   let outputs: Output[];
   const read = (file: string) => readFileSync(join(folder, file), 'utf8');
 
-  beforeAll(() => {
+  beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pathlab-page-'));
     const command = [join(projectRoot, 'kernel-setup', 'pathlab.mjs'), 'run', name, '-p', 'scale', 'smoke'];
     // Without the pretrainings that happen to be here, which would add a table of differences.
     const arms = /^[23]\d/.test(name) ? ['-p', 'init', 'random'] : [];
-    const { status, stdout, stderr } = spawnSync(process.execPath, [...command, ...arms, '-p', 'out', folder], {
-      cwd: projectRoot,
-      encoding: 'utf8',
-    });
+    runs = mkdtempSync(join(tmpdir(), 'pathlab-page-runs-'));
+    const given = name === '40-results' ? ['-p', 'from', runs] : [];
+    if (given.length > 0) await fakeRun(join(runs, 'it'), { scale: 'smoke', arms: { random: [0.4], SimCLR: [0.8] } });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [...command, ...arms, ...given, '-p', 'out', folder],
+      {
+        cwd: projectRoot,
+        encoding: 'utf8',
+      },
+    );
     expect(status, stdout + stderr).toBe(0);
     executed = JSON.parse(read('notebook.ipynb')) as Executed;
     outputs = executed.cells.flatMap((cell) => cell.outputs ?? []);
   }, 300_000);
 
   afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
+    for (const each of [folder, runs]) rmSync(each, { recursive: true, force: true });
   });
 
   test('keeps each chart live, as an image and in words', () => {

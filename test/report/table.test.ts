@@ -62,6 +62,15 @@ test('the CSV holds the values whole and reads back, also with commas, quotes an
   }
 });
 
+test('words of cells are links where they are named, and nothing else is markup', () => {
+  const links = { '1a2b3c4d': '../a&b/notebook.html' };
+  const bundle = tableBundle([{ value: '0.5 · 1a2b3c4d <b>', other: '1a2b3c4d5 constructor' }], { links });
+  const markup = bundle['text/html'] as string;
+  expect(markup).toContain('0.5 · <a href="../a&amp;b/notebook.html">1a2b3c4d</a> &lt;b&gt;</td>');
+  expect(markup).toContain('>1a2b3c4d5 constructor</td>');
+  expect(bundle['text/plain']).not.toContain('href');
+});
+
 test('provenance says each fact in a row', () => {
   const rowsOf = provenanceRows({
     notebook: 'n',

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digestOfFile } from '../../base/index.js';
 import { summarizeRun } from '../../report/run-summary.js';
-import { runIdentity } from '../../runs/index.js';
 import { type FinishedRun, readFinishedRun } from '../finished-run.js';
+import { hashesNow } from '../hashes-now.js';
 import { UsageError } from '../usage-error.js';
 
 /** A run that is published. */
@@ -39,7 +39,7 @@ export async function chooseRuns(
     const name = basename(folder);
     try {
       const run = await fitRun(folder);
-      const changes = changedCode(run);
+      const changes = await changedCode(run);
       const marks = [
         ...(run.edited.length > 0 ? [{ allowed: edited, option: '--edited', words: editedMark }] : []),
         ...(changes.length > 0
@@ -72,9 +72,9 @@ async function fitRun(folder: string): Promise<FinishedRun> {
 }
 
 /** The parts of the code that are not what they were when it ran. */
-function changedCode(run: FinishedRun): string[] {
+async function changedCode(run: FinishedRun): Promise<string[]> {
   try {
-    const now = runIdentity(run.notebook, run.parameters).hashes as Record<string, string>;
+    const now = await hashesNow(run);
     return Object.keys(run.hashes).filter((part) => now[part] !== run.hashes[part]);
   } catch (error) {
     return [(error as Error).message];

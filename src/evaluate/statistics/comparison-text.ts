@@ -73,11 +73,12 @@ export function comparisonCsv({ groups, values, differences }: ArmComparison): s
 /** A comparison as LaTeX: tables of the arms and of the differences, with its notes; needs the package `booktabs`. */
 export function comparisonLatex(comparison: ArmComparison): string {
   const { arms, differences } = comparisonRows(comparison);
-  const tables = [arms, differences].filter((rows) => rows.length > 0).map(tabular);
+  const tables = [arms, differences].filter((rows) => rows.length > 0).map(latexTable);
   return `${[...tables, ...comparison.notes.map(escapeLatex)].join('\n\n')}\n`;
 }
 
-function tabular(rows: readonly Record<string, string>[]): string {
+/** Rows of one heading each, as LaTeX; needs the package `booktabs`. */
+export function latexTable(rows: readonly Record<string, string>[]): string {
   const line = (cells: readonly string[]) => `${cells.map(escapeLatex).join(' & ')} \\\\`;
   const headings = Object.keys(rows[0]!);
   return [

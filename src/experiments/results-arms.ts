@@ -1,0 +1,48 @@
+import { canonicalJson, sha256 } from '../base/index.js';
+import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
+import type { ArmStart } from './finetune-run.js';
+import type { ResultRun } from './results-runs.js';
+
+/** A fine-tuning, with the run that it is of. */
+export interface GroupedTraining extends ArmRun<PatientResults> {
+  run: ResultRun;
+  /** Names its files in the run's folder. */
+  name: string;
+}
+
+/** A training with the name of its arm in its run, and what all of that arm's weights have been through. */
+export interface NamedTraining {
+  arm: string;
+  past: string;
+  start: ArmStart;
+  of: GroupedTraining;
+}
+
+/** What weights have been through: of pretrainings that are here, by their settings; of others, by their files. */
+export function pastOf({ init, trainings, files }: ArmStart, all: readonly ResultRun[]): string {
+  let known = true;
+  const past = trainings.map((training) => {
+    const run = training?.run && all.find(({ provenance }) => provenance.runHash === training.run!.runHash);
+    known &&= training !== null && (training.run === undefined || run !== undefined);
+    if (!training) return null;
+    // Data and what it began with are said beside it, by their hashes.
+    const { seed: _, data: __, init: ___, ...parameters } = run?.parameters ?? {};
+    const { notebook, scale } = training.run ?? {};
+    const data = training.data.map(({ name, sha256 }) => sha256 ?? name);
+    return { notebook, scale, parameters, data, splits: training.splits };
+  });
+  return canonicalJson(known ? past : [init === 'random' ? init : null, past, Object.values(files).sort()]);
+}
+
+/** Arms with names of their own: what pretraining at another scale is, and other weights of the same name. */
+export function namedArms(trainings: readonly NamedTraining[], scale: string): [string, GroupedTraining][] {
+  const named = trainings.map(({ arm, past, start, of }) => {
+    const scales = new Set(start.trainings.flatMap((each) => each?.run?.scale ?? []));
+    const others = [...scales].filter((each) => each !== scale);
+    return { name: others.length > 0 ? `${arm} (pretrained at ${others.join(' and ')} scale)` : arm, past, of };
+  });
+  return named.map(({ name, past, of }) => {
+    const pasts = new Set(named.filter((other) => other.name === name).map((other) => other.past));
+    return [pasts.size > 1 ? `${name} [${sha256(past).slice(0, 6)}]` : name, of];
+  });
+}
