@@ -83,8 +83,8 @@ export async function runNotebook(
   }
 }
 
-/** The folder that a run has by default. */
-async function folderFor(name: string, parameters: Record<string, unknown>, root: string): Promise<string> {
+/** The folder that a run has by default: of a page of results, that of the runs that it would read now. */
+export async function folderFor(name: string, parameters: Record<string, unknown>, root: string): Promise<string> {
   if (name !== resultsNotebook) return runFolderFor(name, parameters, root);
   const inputs = await resultsInputs(parameters as unknown as ResultsParameters, root).catch((error: Error) => {
     throw new UsageError(error.message);

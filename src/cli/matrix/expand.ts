@@ -1,6 +1,12 @@
 import { basename, relative } from 'node:path';
 import { projectRoot } from '../../base/index.js';
-import { fineTuneExperiment, isFineTuning, isPretraining, pretrainExperiment } from '../../experiments/index.js';
+import {
+  fineTuneExperiment,
+  isFineTuning,
+  isPretraining,
+  pretrainExperiment,
+  resultsNotebook,
+} from '../../experiments/index.js';
 import { runFolderFor } from '../../runs/index.js';
 import { type Notebook, openNotebook, parameterProblems, parameterTypes, resolveParameters } from '../notebooks.js';
 import { UsageError } from '../usage-error.js';
@@ -8,7 +14,7 @@ import type { Group, Matrix, Resources } from './read.js';
 
 /** One run of a matrix. */
 export interface Job {
-  /** The name of its run folder, which is by its identity. */
+  /** The name of its run folder, which is by its identity; a page of results gets another once its runs are there. */
   id: string;
   notebook: string;
   /** As given: what the notebook declares as defaults is not among them. */
@@ -65,6 +71,8 @@ export function expandMatrix(matrix: Matrix, root = projectRoot): Job[] {
             const other = referenceIn(each);
             if (other === undefined) return [each];
             const jobs = each instanceof JobValue ? [each.job] : jobsOf(other, at);
+            if (jobs.some((job) => job.notebook === resultsNotebook))
+              refuse(at, `names the group ${other}: no run begins with a page of results`);
             for (const job of jobs) needs.add(job);
             return jobs.map(({ folder }) => relative(root, folder));
           });

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { writeFileAtomic } from '../../base/index.js';
 import { writeGallery } from '../../report/index.js';
 import { lockFolder, runFolderFor } from '../../runs/index.js';
 import { openNotebook, resolveParameters } from '../notebooks.js';
-import { finishPage, type NotebookRun, runNotebook } from '../run.js';
+import { finishPage, folderFor, type NotebookRun, runNotebook } from '../run.js';
 import { describeJob, type Job } from './expand.js';
-import { stateOf } from './state.js';
+import { stateOfJob } from './state.js';
 
 /** What the jobs of a matrix read, wherever they run. */
 export interface JobList {
@@ -52,14 +52,16 @@ export async function runJob(file: string, id: string): Promise<number> {
   return { finished: 0, failed: 1, interrupted: 130 }[end.status];
 }
 
-async function ended({ notebook: name, parameters, folder }: Job, root: string): Promise<JobEnd> {
+async function ended(job: Job, root: string): Promise<JobEnd> {
+  const { id, notebook: name, parameters } = job;
   try {
+    const resolved = resolveParameters(openNotebook(name, root), parameters);
+    const folder = await folderFor(name, resolved, root);
     await waitUntilFree(folder);
-    const state = stateOf(folder);
+    const state = await stateOfJob(job, root);
     if (state === 'finished') return { status: 'finished' };
     if (state === 'without a page') return { status: 'finished', page: await finishPage(folder) };
-    const resolved = resolveParameters(openNotebook(name, root), parameters);
-    if (runFolderFor(name, resolved, root) !== folder) {
+    if (basename(runFolderFor(name, resolved, root)) !== id) {
       throw new Error('the code has changed since the matrix began: this run would be another; start the matrix again');
     }
     const { status, page } = await runNotebook(name, parameters, root);

@@ -10,7 +10,7 @@ import { endFile, type JobEnd, runJob } from './job.js';
 import { printPlan } from './print-plan.js';
 import { readMatrix } from './read.js';
 import { profileFolder, runWithSnakemake, snakemakeLog } from './snakemake.js';
-import { stateOf } from './state.js';
+import { stateOfJob, unfinishedJobs } from './state.js';
 
 const help = `npm run notebook -- --matrix FILE [options]
 
@@ -66,13 +66,13 @@ async function runMatrix(
   jobs: readonly Job[],
   { work, root, profile }: { work: string; root: string; profile: string | undefined },
 ): Promise<number> {
-  const left = jobs.filter(({ folder }) => stateOf(folder) !== 'finished');
+  const left = await unfinishedJobs(jobs, root);
   console.log(`${file}: ${jobs.length} runs, ${jobs.length - left.length} of them finished before`);
   console.log(`gallery     ${relative(process.cwd(), await writeGallery({ root }))}`);
   const interrupted = left.length > 0 && (await runWithSnakemake(left, { work, root, profile }));
-  const open = left.filter(({ folder }) => stateOf(folder) !== 'finished');
+  const open = await unfinishedJobs(left, root);
   console.log(`\n${jobs.length - open.length} of ${jobs.length} runs are finished`);
-  for (const job of open) console.error(`  ${endOf(job, open, work, interrupted)}`);
+  for (const job of open) console.error(`  ${await endOf(job, open, { work, root, interrupted })}`);
   if (open.length > 0) {
     const log = snakemakeLog(work, profile);
     if (!interrupted && log && left.every(({ id }) => !existsSync(endFile(work, id))))
@@ -86,7 +86,11 @@ async function runMatrix(
 }
 
 /** What became of a job that is not finished, in one line. */
-function endOf(job: Job, open: readonly Job[], work: string, interrupted: boolean): string {
+async function endOf(
+  job: Job,
+  open: readonly Job[],
+  { work, root, interrupted }: { work: string; root: string; interrupted: boolean },
+): Promise<string> {
   const name = describeJob(job);
   const path = endFile(work, job.id);
   if (existsSync(path)) {
@@ -95,7 +99,7 @@ function endOf(job: Job, open: readonly Job[], work: string, interrupted: boolea
   }
   const before = open.filter(({ id }) => job.needs.includes(id));
   if (before.length > 0) return `not begun: ${name}: it needs ${before.map(({ id }) => id).join(', ')}`;
-  if (interrupted) return `${stateOf(job.folder) === 'new' ? 'not begun' : 'interrupted'}: ${name}`;
+  if (interrupted) return `${(await stateOfJob(job, root)) === 'new' ? 'not begun' : 'interrupted'}: ${name}`;
   return `killed: ${name}: it has left no word, in ${shown(job.folder)}; was there too little memory, or time?`;
 }
 

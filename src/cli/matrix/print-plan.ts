@@ -2,14 +2,16 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Estimate, estimator } from './estimate.js';
 import { describeJob, type Job } from './expand.js';
-import { stateOf } from './state.js';
+import { stateOfJob } from './state.js';
 
 /** Prints the jobs of a matrix in order: which are finished, and what the others take in time and on disk. */
 export async function printPlan(jobs: readonly Job[], root: string): Promise<void> {
   const estimate = estimator(root);
   const open: Estimate[] = [];
+  let left = 0;
   for (const [place, job] of jobs.entries()) {
-    const state = stateOf(job.folder);
+    const state = await stateOfJob(job, root);
+    if (state !== 'finished') left++;
     const { hours, bytes, from } = estimate(job);
     const isOpen = state === 'new' || state === 'unfinished';
     if (isOpen) open.push({ hours, bytes, from });
@@ -23,7 +25,6 @@ export async function printPlan(jobs: readonly Job[], root: string): Promise<voi
     const before = job.needs.map((need) => jobs.findIndex(({ id }) => id === need) + 1);
     if (before.length > 0) console.log(`     after ${before.join(', ')}`);
   }
-  const left = jobs.filter(({ folder }) => stateOf(folder) !== 'finished').length;
   await mkdir(join(root, 'results'), { recursive: true });
   const { bavail, bsize } = await statfs(join(root, 'results'));
   console.log(`\n${jobs.length} runs, ${jobs.length - left} of them finished`);
