@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
+import { folderOfJob, stateOfJob, unfinishedJobs } from '../../src/cli/matrix/state.js';
 import { runNotebook } from '../../src/cli/run.js';
 import { resultsInputs } from '../../src/experiments/index.js';
 import { runFolderFor } from '../../src/runs/index.js';
@@ -35,4 +36,24 @@ it('takes a finished page of results as it is until the runs that it reads chang
   rmSync(join(root, 'results', 'runs', 'two'), { recursive: true });
   expect(await folderNow()).toBe(folder);
   said.mockRestore();
+});
+
+it('is not finished in a matrix before its runs are, nor when they are other ones', async () => {
+  const job = {
+    ...{ id: '40-results-smoke-1', notebook: '40-results', folder: '', needs: [], resources: {} },
+    parameters: { scale: 'smoke', from: 'results/runs/of-a-matrix' },
+  };
+  expect(await folderOfJob(job, root)).toBeUndefined();
+  expect(await stateOfJob(job, root)).toBe('new');
+  const run = join(root, 'results', 'runs', 'of-a-matrix');
+  await fakeRun(run, { arms: { random: [0.5] } });
+  const folder = (await folderOfJob(job, root))!;
+  expect(await stateOfJob(job, root)).toBe('new');
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['provenance.json', 'notebook.html']) writeFileSync(join(folder, name), '{}');
+  expect(await stateOfJob(job, root)).toBe('finished');
+  expect(await unfinishedJobs([job], root)).toEqual([]);
+  rmSync(run, { recursive: true });
+  await fakeRun(run, { arms: { random: [0.25] } });
+  expect(await unfinishedJobs([job], root)).toEqual([job]);
 });

@@ -39,7 +39,7 @@ export async function unfinishedJobs(jobs: readonly Job[], root = projectRoot): 
 }
 
 /** The state of a run, from its folder alone. */
-function stateOf(folder: string): JobState {
+export function stateOf(folder: string): JobState {
   const has = (name: string) => existsSync(join(folder, name));
   // A run is finished by its provenance; a notebook that opens no run, by the runner's word.
   const isKept = has('provenance.json') || statusOf(folder) === 'finished';
