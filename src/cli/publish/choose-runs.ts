@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { digestOfFile } from '../../base/index.js';
 import { summarizeRun } from '../../report/run-summary.js';
@@ -24,7 +24,8 @@ export interface Choice {
 }
 
 /**
- * Which runs are published: those that are finished and unchanged, ran the notebook's own cells, and ran the present code.
+ * Which runs are published: those that are finished and unchanged, ran the notebook's own cells, and ran the present code; of
+ * pages of results, those that show published runs alone.
  *
  * @param options.edited also those with edited cells, marked
  * @param options.stale also those of other code than the present, marked
@@ -54,7 +55,21 @@ export async function chooseRuns(
       leftOut.push({ name, reason: error.message });
     }
   }
-  return { chosen, leftOut };
+  const names = new Set(chosen.map(({ name }) => name));
+  const whole: ChosenRun[] = [];
+  for (const each of chosen) {
+    const missing = runsLinked(each.run).filter((name) => !names.has(name));
+    if (missing.length === 0) whole.push(each);
+    else leftOut.push({ name: each.name, reason: `it shows ${missing.join(', ')}, not published` });
+  }
+  return { chosen: whole, leftOut };
+}
+
+/** The runs whose pages a run's page links to. */
+function runsLinked({ folder }: FinishedRun): string[] {
+  const page = readFileSync(join(folder, 'notebook.html'), 'utf8');
+  const links = page.matchAll(/href="\.\.\/([^"/]+)\/notebook\.html"/g);
+  return [...new Set([...links].map(([, name]) => decodeURIComponent(name!)))];
 }
 
 /** @throws UsageError for a run that is not finished, or not as it was */

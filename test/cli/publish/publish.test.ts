@@ -274,6 +274,16 @@ describe('pathlab publish', () => {
     expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
   });
 
+  it('leaves out a page of results that shows runs that are not published', async () => {
+    const page = copyOf(again, '11-pretrain-simclr-smoke-00000013', (file) =>
+      addPages(file('.'), { links: `<a href="../${basename(first)}/notebook.html">x</a>` }),
+    );
+    const { chosen, leftOut } = await chooseRuns([page, again]);
+    expect(chosen.map(({ name }) => name)).toEqual([basename(again)]);
+    expect(leftOut).toEqual([{ name: basename(page), reason: `it shows ${basename(first)}, not published` }]);
+    expect((await chooseRuns([page, first])).leftOut).toEqual([]);
+  });
+
   it('leaves nothing behind when it is interrupted', async () => {
     const { chosen } = await chooseRuns([again]);
     const title = { title: 'a site', authors: [], date: new Date().toISOString() };
