@@ -15,7 +15,7 @@ export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
 export { withRateFactors } from './rate-factors.js';
-export { type Replicas, singleReplica } from './replicas.js';
+export { type Replicas, replicasOf, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export type { TrainingEvent, TrainingLog } from './training-event.js';

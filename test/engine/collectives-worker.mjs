@@ -8,11 +8,16 @@ import {
   allGather,
   allReduce,
   barrier,
+  batchNormTraining,
   compile,
   joinCluster,
   leaveCluster,
+  normConv2d,
   randomNormal,
+  randomUniform,
+  randomUniformOfRows,
   tf,
+  withReplicaScope,
 } from '../../dist/engine/index.js';
 
 const { index, addresses, timeoutSeconds, scenario } = JSON.parse(process.argv[2]);
@@ -54,6 +59,72 @@ async function exchange() {
   };
 }
 
+const statistics = { gather: allGather, sum: allReduce };
+const asReplica = (rows, body) => withReplicaScope({ index, count, rows, statistics }, body);
+const relativeError = (tensor, expected) => tensor.sub(expected).norm().div(expected.norm()).dataSync()[0];
+
+/**
+ * Batch norm of rows that are dealt unevenly, the second worker has none: its relative distance from batch norm of all rows
+ * in one process.
+ */
+async function normalize({ relu = true } = {}) {
+  const lengths = addresses.map((_, at) => (at === 1 ? 0 : 3 + at));
+  const all = lengths.reduce((a, b) => a + b);
+  const first = lengths.slice(0, index).reduce((a, b) => a + b, 0);
+  const own = (tensor) => tensor.slice([first, 0, 0, 0], [lengths[index], -1, -1, -1]);
+  const draw = (name, shape) => randomNormal(key('normalize').fold(name), shape);
+  const x = draw('x', [all, 3, 2, 5]).mul(2).add(30);
+  const [shortcut, weighting] = ['shortcut', 'weighting'].map((name) => draw(name, [all, 3, 2, 5]));
+  const [weight, bias] = ['weight', 'bias'].map((name) => draw(name, [5]));
+  const running = { mean: draw('mean', [5]), variance: tf.ones([5]) };
+  const derive = (x, weight, bias, shortcut, weighting) => {
+    const norm = (x, weight, bias, shortcut) => batchNormTraining(x, { weight, bias }, running, { shortcut, relu });
+    const lossOf = (...given) =>
+      norm(...given)
+        .y.mul(weighting)
+        .sum();
+    const { grads } = tf.valueAndGrads(lossOf)([x, weight, bias, shortcut]);
+    const { y, running: moved } = norm(x, weight, bias, shortcut);
+    return { y, ...moved, dx: grads[0], dweight: grads[1], dbias: grads[2], dshortcut: grads[3] };
+  };
+  const whole = await compile(derive)(x, weight, bias, shortcut, weighting);
+  const part = await compile((...given) => {
+    const found = asReplica(lengths[index], () => derive(...given));
+    return { ...found, dweight: allReduce(found.dweight), dbias: allReduce(found.dbias) };
+  })(own(x), weight, bias, own(shortcut), own(weighting));
+  const shared = ['mean', 'variance', 'dweight', 'dbias'];
+  const names = Object.keys(part).filter((name) => shared.includes(name) || lengths[index] > 0);
+  const expected = (name) => (shared.includes(name) ? whole[name] : own(whole[name]));
+  return {
+    errors: Object.fromEntries(names.map((name) => [name, relativeError(part[name], expected(name))])),
+    hashes: [hash(part.mean), hash(part.variance)],
+  };
+}
+
+/** As `normalize`, of a batch norm that is one with the convolution behind it; and random rows of two joined views. */
+async function others() {
+  const draw = (name, shape) => randomNormal(key('others').fold(name), shape);
+  const x = draw('x', [2 * count, 4, 4, 3]);
+  const own = (tensor) => tensor.slice([2 * index, 0, 0, 0], [2, -1, -1, -1]);
+  const weight = draw('weight', [3, 3, 3, 2]);
+  const norm = {
+    parameters: { weight: tf.ones([3]), bias: tf.zeros([3]) },
+    running: { mean: tf.zeros([3]), variance: tf.ones([3]) },
+  };
+  const convolve = (x) => normConv2d(x, norm, weight, { padding: 1 }).y;
+  const seed = key('rows');
+  const whole = randomUniform(seed, [2 * 2 * count, 3]);
+  const ofViews = asReplica(2, () => randomUniformOfRows(seed, [4, 3]));
+  const expected = tf.concat([0, 1].map((view) => whole.slice([2 * count * view + 2 * index, 0], [2, 3])));
+  return {
+    convolution: relativeError(
+      asReplica(2, () => convolve(own(x))),
+      own(convolve(x)),
+    ),
+    rows: relativeError(ofViews, expected),
+  };
+}
+
 /** Errors of gradients of the sum of all workers' losses, relative to the gradient's size; one worker's rows move at a time. */
 async function differentiate() {
   const distance = 2 ** -16;
@@ -64,6 +135,15 @@ async function differentiate() {
       allReduce(x.square())
         .mul(weighting.slice([0, 0], [2, 3]))
         .sum(),
+    norm: (x, weighting) => {
+      const running = { mean: tf.zeros([3]), variance: tf.ones([3]) };
+      const parameters = { weight: tf.tensor1d([1, 2, 3]), bias: tf.zeros([3]) };
+      const norm = () => batchNormTraining(x.reshape([2, 1, 1, 3]), parameters, running, { relu: true });
+      return asReplica(2, norm)
+        .y.reshape([2, 3])
+        .mul(weighting.slice([0, 0], [2, 3]))
+        .sum();
+    },
   };
   const errors = {};
   for (const [name, lossOf] of Object.entries(losses)) {
@@ -111,10 +191,12 @@ async function lose({ hang }) {
 
 const scenarios = {
   exchange,
+  normalize,
+  others,
   differentiate,
   die: () => lose({ hang: false }),
   hang: () => lose({ hang: true }),
 };
 const result = await scenarios[scenario]();
-if (scenario in { exchange, differentiate }) await leaveCluster();
+if (!['die', 'hang'].includes(scenario)) await leaveCluster();
 end(result);

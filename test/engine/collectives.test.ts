@@ -38,8 +38,30 @@ describe('collectives of several processes', () => {
     for (const { result, error } of await runWorkers<Record<string, number>>(program, 2, {
       scenario: 'differentiate',
     })) {
-      expect(result, error).toEqual({ gather: expect.any(Number), reduce: expect.any(Number) });
+      expect(result, error).toEqual({
+        gather: expect.any(Number),
+        reduce: expect.any(Number),
+        norm: expect.any(Number),
+      });
       for (const value of Object.values(result!)) expect(value).toBeLessThan(1e-7);
+    }
+  });
+
+  it('let batch norm see the rows of all, though one has none, as batch norm of all rows does', async () => {
+    const workers = await runWorkers<{ errors: Record<string, number>; hashes: string[] }>(program, 3, {
+      scenario: 'normalize',
+    });
+    for (const [index, { result, error }] of workers.entries()) {
+      expect(Object.keys(result?.errors ?? {}), error).toHaveLength(index === 1 ? 4 : 7);
+      for (const [name, value] of Object.entries(result!.errors)) expect(value, name).toBeLessThan(1e-5);
+      expect(result!.hashes).toEqual(workers[0]!.result!.hashes);
+    }
+  });
+
+  it('join a batch norm with the convolution behind it, and give each row the random numbers of the whole batch', async () => {
+    for (const { result, error } of await runWorkers<Record<string, number>>(program, 2, { scenario: 'others' })) {
+      expect(result, error).toEqual({ convolution: expect.any(Number), rows: 0 });
+      expect(result!.convolution).toBeLessThan(1e-5);
     }
   });
 
