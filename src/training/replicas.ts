@@ -1,9 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   allGather,
   allReduce,
   type Cluster,
   elementsOf,
   type StatisticsExchange,
+  sumOfProcesses,
   type Tensor,
   type Tensors,
   tf,
@@ -22,10 +24,25 @@ export interface Replicas {
   mean(tensors: Tensors): Tensors;
   /** Lets batch norm see the rows of all; without it each replica has statistics of its own. */
   readonly statistics?: StatisticsExchange;
+  /**
+   * Lets the first replica do what one of them has to, as long as it takes; the others wait until it is done.
+   *
+   * @returns everywhere what the first one's `work` gave
+   * @throws what `work` throws, on the first; on the others Error that says so
+   */
+  first(work: () => Promise<number>): Promise<number>;
 }
 
 /** A training on one device. */
-export const singleReplica: Replicas = { index: 0, count: 1, gather: (rows) => rows, mean: (tensors) => tensors };
+export const singleReplica: Replicas = {
+  ...{ index: 0, count: 1 },
+  gather: (rows) => rows,
+  mean: (tensors) => tensors,
+  first: (work) => work(),
+};
+
+/** Between signs of life of the first replica while the others wait, ms. */
+const lifeSignInterval = 500;
 
 /** Elements of what is reduced at a time: 50 MB. */
 const packedElements = 12.5e6;
@@ -38,10 +55,46 @@ const packedElements = 12.5e6;
  */
 export function replicasOf({ index, count }: Cluster, { packed = packedElements } = {}): Replicas {
   return {
+    first: (work) => (index === 0 ? leading(work) : following()),
     ...{ index, count, gather: allGather, statistics: { gather: allGather, sum: allReduce } },
     mean: (tensors) =>
       tf.tidy(() => Object.assign({}, ...packs(tensors, packed).map((pack) => meanOf(pack, count)))) as Tensors,
   };
+}
+
+/** What the first replica tells the others while it works. */
+const state = { busy: 0, done: 1, failed: 2 };
+
+/** Gives a sign of life every now and then, so that a first replica that hangs is still found after the timeout. */
+async function leading(work: () => Promise<number>): Promise<number> {
+  let isOver = false;
+  const outcome = work()
+    .then(
+      (result) => ({ result }),
+      (error: Error) => ({ error }),
+    )
+    .finally(() => {
+      isOver = true;
+    });
+  while (!isOver) {
+    await sumOfProcesses(state.busy);
+    await Promise.race([outcome, setTimeout(lifeSignInterval, undefined, { ref: false })]);
+  }
+  const ended = await outcome;
+  if ('error' in ended) {
+    await sumOfProcesses(state.failed);
+    throw ended.error;
+  }
+  await sumOfProcesses(state.done);
+  return sumOfProcesses(ended.result);
+}
+
+async function following(): Promise<number> {
+  let told = state.busy;
+  while (told === state.busy) told = await sumOfProcesses(0);
+  if (told === state.failed)
+    throw new Error('the first worker failed while the others waited for it; its error says why');
+  return sumOfProcesses(0);
 }
 
 /**

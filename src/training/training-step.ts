@@ -79,6 +79,7 @@ export function trainingStep<Name extends string>(
         ),
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
+      if (scheduled.interrupted) metrics.interrupted = scheduled.interrupted;
       const means = replicas.mean(result.gradients);
       let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
       const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };

@@ -7,7 +7,6 @@ import { key } from '../../dist/base/index.js';
 import {
   allGather,
   allReduce,
-  barrier,
   batchNormTraining,
   compile,
   joinCluster,
@@ -16,6 +15,7 @@ import {
   randomNormal,
   randomUniform,
   randomUniformOfRows,
+  sumOfProcesses,
   tf,
   withReplicaScope,
 } from '../../dist/engine/index.js';
@@ -54,7 +54,7 @@ async function exchange() {
   const eager = { sum: values(allReduce(rows)), gathered: values(allGather(rows)) };
   const { gathered, sum, others, whole } = compiled;
   return {
-    ...{ eager, hashes, shape: gathered.shape },
+    ...{ eager, hashes, shape: gathered.shape, host: await sumOfProcesses(index + 0.5) },
     compiled: { sum: values(sum), gathered: values(gathered), others: values(others), whole: values(whole) },
   };
 }
@@ -176,14 +176,14 @@ async function lose({ hang }) {
   });
   const x = tf.ones([1000]);
   for (let run = 0; run < 3; run++) await step(x);
-  await barrier();
+  await sumOfProcesses(0);
   if (index === count - 1) {
     if (!hang) process.kill(process.pid, 'SIGKILL');
     await setTimeout(60_000);
   }
   const messages = [];
   const began = performance.now();
-  for (const call of [() => step(x), barrier, async () => allReduce(x)]) {
+  for (const call of [() => step(x), () => sumOfProcesses(1), async () => allReduce(x)]) {
     await call().catch(({ message }) => messages.push(message));
   }
   return { messages, seconds: (performance.now() - began) / 1000 };

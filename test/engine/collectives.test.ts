@@ -8,6 +8,7 @@ interface Exchanged {
   eager: { sum: number[]; gathered: number[] };
   compiled: { sum: number[]; gathered: number[]; others: number[]; whole: number[] };
   shape: number[];
+  host: number;
   hashes: string[];
 }
 interface Lost {
@@ -24,7 +25,8 @@ describe('collectives of several processes', () => {
     const total = sum.reduce((a, b) => a + b);
     for (const { result, code, error } of workers) {
       expect(code, error).toBe(0);
-      const { eager, compiled, shape, hashes } = result!;
+      const { eager, compiled, shape, host, hashes } = result!;
+      expect(host).toBe(indices.reduce((sum, index) => sum + index + 0.5, 0));
       expect(eager).toEqual({ sum, gathered: rows.flat() });
       const others = Array.from({ length: 8 }, (_, at) => at * total);
       expect(compiled).toEqual({ ...eager, others, whole: [count, count] });

@@ -34,18 +34,21 @@ export function allGather(rows: Tensor): Tensor {
 }
 
 /**
- * Waits until all processes wait. The event loop stays free.
+ * The sum over all processes of a number of the host's (as float32): it waits until all have given theirs. The event loop
+ * stays free.
  *
- * @throws Error if one is gone or does not come in time
+ * @throws Error as `allReduce`
  */
-export async function barrier(): Promise<void> {
+export async function sumOfProcesses(value: number): Promise<number> {
   const cluster = currentCluster();
   const backend = nodeBackend();
-  const inputs = [tf.scalar(1), ...groupOf(cluster)];
+  const inputs = [tf.scalar(value), ...groupOf(cluster)];
   try {
     const ids = backend.getInputTensorIds(inputs);
     const [sum] = await backend.binding.runAsync('CollectiveReduceV2', reduceAttributes(cluster, inputs[0]!), ids, 1);
-    backend.binding.deleteTensor(sum!.id);
+    const result = backend.createOutputTensor(sum!);
+    inputs.push(result);
+    return result.dataSync()[0]!;
   } catch (error) {
     throw explained(error as Error, cluster);
   } finally {
@@ -57,12 +60,12 @@ export async function barrier(): Promise<void> {
  * Waits until every process has done all that it wanted of the others; then this one may end. Ending without it takes
  * answers away from those that still wait for them.
  *
- * @throws Error as `barrier`
+ * @throws Error as `allReduce`
  */
 export async function leaveCluster(): Promise<void> {
-  await barrier();
+  await sumOfProcesses(0);
   // Who is through the first one may be gone while another still waits for its part of the second, and needs it no more.
-  await barrier().catch(() => {});
+  await sumOfProcesses(0).catch(() => {});
 }
 
 function reduce(x: Tensor): Tensor {
