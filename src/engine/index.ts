@@ -1,5 +1,6 @@
 export { type Cluster, type ClusterOptions, joinCluster } from './collectives/cluster.js';
 export { allGather, allReduce, leaveCluster, sumOfProcesses } from './collectives/collectives.js';
+export { meet, type Rendezvous } from './collectives/rendezvous.js';
 export * from './compile/index.js';
 export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';

@@ -8,6 +8,7 @@ export {
 } from './checkpoint.js';
 export { clipGradients } from './clip.js';
 export { freezing } from './freezing.js';
+export { type JoinOptions, joinReplicas } from './join-replicas.js';
 export { type LarsOptions, lars } from './lars.js';
 export { type TrainingMonitor, type TrainingResult, type TrainOptions, train } from './loop.js';
 export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } from './loss-scaling.js';
