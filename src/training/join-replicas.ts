@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { isTensorFlowLoaded, joinCluster, meet } from '../engine/index.js';
+import { endWithLauncher } from './end-with-launcher.js';
 import { placeInJob } from './place-in-job.js';
 import { type Replicas, replicasOf, singleReplica } from './replicas.js';
 
@@ -14,7 +15,7 @@ export interface JoinOptions {
 /**
  * Joins the other workers of this job: of a launcher that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT (as torchrun
  * does), or of SLURM's srun. Alone where there is neither. Call it before TensorFlow is used: a worker takes its GPU, or its
- * share of the machine's cores, as it loads.
+ * share of the machine's cores, as it loads. A worker of `pathlab launch` ends when the launcher is gone.
  *
  * @throws Error if a variable is missing or wrong, TensorFlow is loaded already, or some workers do not come in time
  */
@@ -26,6 +27,7 @@ export async function joinReplicas(
   if (!place || place.count === 1) return singleReplica;
   if (isTensorFlowLoaded()) throw new Error('join the other workers before TensorFlow is used in this process');
   const { index, count, host, port, job, local } = place;
+  if (environment.PATHLAB_LAUNCHER) endWithLauncher(Number(environment.PATHLAB_LAUNCHER));
   takeShare(local, environment);
   const addresses = await meet({ index, count, host, port, job, timeoutSeconds: startSeconds });
   return replicasOf(joinCluster({ addresses, index, timeoutSeconds }));

@@ -4,6 +4,7 @@ import {
   allReduce,
   type Cluster,
   elementsOf,
+  leaveCluster,
   type StatisticsExchange,
   sumOfProcesses,
   type Tensor,
@@ -31,6 +32,8 @@ export interface Replicas {
    * @throws what `work` throws, on the first; on the others Error that says so
    */
   first(work: () => Promise<number>): Promise<number>;
+  /** To be called by each before its process ends: until then others may wait for what it has for them. */
+  leave(): Promise<void>;
 }
 
 /** A training on one device. */
@@ -39,6 +42,7 @@ export const singleReplica: Replicas = {
   gather: (rows) => rows,
   mean: (tensors) => tensors,
   first: (work) => work(),
+  leave: async () => {},
 };
 
 /** Between signs of life of the first replica while the others wait, ms. */
@@ -56,6 +60,7 @@ const packedElements = 12.5e6;
 export function replicasOf({ index, count }: Cluster, { packed = packedElements } = {}): Replicas {
   return {
     first: (work) => (index === 0 ? leading(work) : following()),
+    leave: leaveCluster,
     ...{ index, count, gather: allGather, statistics: { gather: allGather, sum: allReduce } },
     mean: (tensors) =>
       tf.tidy(() => Object.assign({}, ...packs(tensors, packed).map((pack) => meanOf(pack, count)))) as Tensors,

@@ -1,6 +1,10 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { compileDataset } from '../../src/datasets/index.js';
@@ -9,6 +13,7 @@ import { smallDataset } from '../datasets/small-dataset.js';
 import { runWorkers } from '../engine/workers.js';
 import { relativeError, valuesOf } from './one-step.js';
 
+const pathlab = fileURLToPath(new URL('../../kernel-setup/pathlab.mjs', import.meta.url));
 const program = '../pretrain/replicas-worker.mjs';
 const fresh = () => mkdtempSync(join(top, 'run-'));
 let top: string;
@@ -30,6 +35,20 @@ async function trainWith(count: number, options: Parameters<typeof workersOf>[1]
   const ended = await workersOf(count, options);
   for (const { code, error } of ended) expect(code, error).toBe(0);
   return ended[0]!.result!;
+}
+
+/** As two workers by `pathlab launch`. */
+async function launch(options: Record<string, unknown>): Promise<{ losses: Losses; error: string }> {
+  const worker = fileURLToPath(new URL(program, import.meta.url));
+  const command = [process.execPath, worker, JSON.stringify({ folder, steps: 20, ...options })];
+  const launcher = spawn(process.execPath, [pathlab, 'launch', '--processes', '2', '--', ...command]);
+  const [[code], out, error] = await Promise.all([
+    once(launcher, 'close'),
+    text(launcher.stdout),
+    text(launcher.stderr),
+  ]);
+  expect(code, error).toBe(0);
+  return { losses: JSON.parse(out) as Losses, error };
 }
 
 const weightsOf = async (run: string, name: string) =>
@@ -64,24 +83,25 @@ describe('a training whose batches several workers divide', () => {
     }
   }, 180_000);
 
-  it('goes on after a worker was killed, to the bits of two undisturbed workers, and with four to the same losses', async () => {
+  it('goes on after a worker was killed, to the bits of an undisturbed one, and with four workers to the same losses', async () => {
     const name = 'SimCLR';
     const [whole, broken, wider] = [fresh(), fresh(), fresh()];
     const killed = { index: 1, step: 12, milliseconds: key('replicas').generator().integer(40) };
-    const [undisturbed, [first, second]] = await Promise.all([
-      trainWith(2, { run: whole, names: [name], every: 5 }),
-      workersOf(2, { run: broken, names: [name], every: 5, killed }),
+    const common = { names: [name], every: 5 };
+    const [undisturbed, launched, [first, second]] = await Promise.all([
+      trainWith(2, { run: whole, ...common }),
+      launch({ run: broken, killed, ...common }),
+      workersOf(2, { run: wider, killed, ...common }),
     ]);
+    expect(launched.error).toMatch(/worker 1 of 2 was killed by SIGKILL[\s\S]*all workers are started again/);
+    expect(launched.losses[name]).toEqual(undisturbed[name]!.slice(10));
+    const [bits, expected] = [broken, whole].map((run) => readFileSync(join(run, `${name}.safetensors`)));
+    expect(bits!.equals(expected!)).toBe(true);
+
     expect(second!.signal).toBe('SIGKILL');
     expect(first!.code).toBe(1);
     expect(first!.error).toMatch(/worker 0 of 2 cannot go on, .* they continue from the last checkpoint/);
-
-    cpSync(broken, wider, { recursive: true });
-    const again = await trainWith(2, { run: broken, names: [name], every: 5 });
-    expect(again[name]).toEqual(undisturbed[name]!.slice(10));
-    const [bits, expected] = [broken, whole].map((run) => readFileSync(join(run, `${name}.safetensors`)));
-    expect(bits!.equals(expected!)).toBe(true);
-    const withFour = await trainWith(4, { run: wider, names: [name], every: 5 });
+    const withFour = await trainWith(4, { run: wider, ...common });
     expectSame(withFour[name]!, undisturbed[name]!.slice(10), 'four workers');
   }, 180_000);
 });

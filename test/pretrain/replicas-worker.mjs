@@ -1,24 +1,30 @@
 // One replica of replica-training.test.ts. One argument, as JSON: folder (of the dataset), run (folder for checkpoints, log and
-// weights), names (of methods), steps, index, addresses (one: it trains alone), every (steps
-// from checkpoint to checkpoint), killed (`index`, `step`, `milliseconds`: that worker kills itself so long after it asked for
+// weights), names (of methods), steps, index, addresses (one: it trains alone; none: those of its launcher), every (steps
+// from checkpoint to checkpoint), killed (`index`, `step`, `milliseconds`: that worker, if it was not started again, kills itself so long after it asked for
 // that step's batch). Writes a line of JSON: the losses of each method, which the first replica is told.
 import { writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { join as pathOf } from 'node:path';
 import { key } from '../../dist/base/index.js';
 import { openShardDataset } from '../../dist/datasets/index.js';
-import { joinCluster, leaveCluster, writeSafetensors } from '../../dist/engine/index.js';
+import { joinCluster, writeSafetensors } from '../../dist/engine/index.js';
 import { BatchSource } from '../../dist/input/index.js';
 import { halfColors } from '../../dist/models/backbone.js';
 import { ForwardPass } from '../../dist/models/forward-pass.js';
 import { vit } from '../../dist/models/index.js';
 import { addBatchNorm, kaimingConvolution } from '../../dist/models/initialize.js';
 import { byol, dino, mae, mocoV2, pretrain, simclr, supervised } from '../../dist/pretrain/index.js';
-import { replicasOf, singleReplica } from '../../dist/training/index.js';
+import { joinReplicas, replicasOf, singleReplica } from '../../dist/training/index.js';
 
-const { folder, run, names, steps, index, addresses, killed, every } = JSON.parse(process.argv[2]);
-const isAlone = addresses.length === 1;
-// Small packs, so that there are several.
-const replicas = isAlone ? singleReplica : replicasOf(joinCluster({ addresses, index }), { packed: 10_000 });
+const { folder, run, names, steps, addresses, killed, every, ...own } = JSON.parse(process.argv[2]);
+const replicas = await join();
+const { index } = replicas;
+
+async function join() {
+  if (!addresses) return joinReplicas();
+  if (addresses.length === 1) return singleReplica;
+  // Small packs, so that there are several.
+  return replicasOf(joinCluster({ addresses, index: own.index }), { packed: 10_000 });
+}
 
 /** Few layers: in deep small networks rounding grows a thousandfold from step to step, with one process too. */
 const backbone = {
@@ -68,7 +74,7 @@ for (const name of names) {
   const batches = new BatchSource(await openShardDataset(folder), {
     ...{ batchSize: 16, key: key(1).fold('order'), imageSize: 32, balanced: name === 'Supervised', replica: replicas },
   });
-  if (killed?.index === index) {
+  if (killed?.index === index && !(Number(process.env.PATHLAB_RESTART) > 0)) {
     const load = batches.load.bind(batches);
     batches.load = (step) => {
       if (step === killed.step) setTimeout(() => process.kill(process.pid, 'SIGKILL'), killed.milliseconds);
@@ -82,11 +88,11 @@ for (const name of names) {
       ...{ precision: 'float32', evaluationCrop: 1 },
     },
     ...{ batches, replicas },
-    checkpoint: every && { folder: join(run, 'checkpoints'), everySteps: every, identity: { code: 'this' } },
+    checkpoint: every && { folder: pathOf(run, 'checkpoints'), everySteps: every, identity: { code: 'this' } },
     onEvent: ({ kind, loss }) => void (kind === 'step' && losses[name].push(loss)),
   });
-  if (index === 0) await writeSafetensors(join(run, `${name}.safetensors`), { ...model.parameters, ...model.state });
+  if (index === 0) await writeSafetensors(pathOf(run, `${name}.safetensors`), { ...model.parameters, ...model.state });
 }
-if (!isAlone) await leaveCluster();
+await replicas.leave();
 writeSync(1, `${JSON.stringify(losses)}\n`);
 process.exit(0);

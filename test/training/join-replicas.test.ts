@@ -57,11 +57,11 @@ it.each([
 describe('joinReplicas', () => {
   const program = `
     import { joinReplicas } from ${JSON.stringify(new URL('../../dist/training/index.js', import.meta.url))};
-    import { leaveCluster, tf } from ${JSON.stringify(new URL('../../dist/engine/index.js', import.meta.url))};
+    import { tf } from ${JSON.stringify(new URL('../../dist/engine/index.js', import.meta.url))};
     const replicas = await joinReplicas({ startSeconds: 30 });
     const { index, count } = replicas;
     const mean = replicas.mean({ x: tf.scalar(index + 1) }).x.dataSync()[0];
-    if (count > 1) await leaveCluster();
+    await replicas.leave();
     const { TF_NUM_INTRAOP_THREADS: threads, CUDA_VISIBLE_DEVICES: gpus } = process.env;
     console.log(JSON.stringify({ index, count, mean, threads: Number(threads) > 0, gpus }));
     process.exit(0);`;

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { key } from '../../dist/base/index.js';
-import { compile, joinCluster, leaveCluster, tf } from '../../dist/engine/index.js';
+import { compile, joinCluster, tf } from '../../dist/engine/index.js';
 import { replicasOf, sgd, train } from '../../dist/training/index.js';
 
 const { index, addresses, timeoutSeconds, scenario, folder } = JSON.parse(process.argv[2]);
@@ -76,6 +76,6 @@ async function interrupt() {
 }
 
 const result = await { mean, first, interrupt }[scenario]();
-await leaveCluster();
+await replicas.leave();
 writeSync(1, `${JSON.stringify(result)}\n`);
 process.exit(0);
