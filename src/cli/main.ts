@@ -13,6 +13,10 @@ const commands: Record<string, Command> = {
         ? (await import('./matrix/main.js')).main(rest)
         : (await import('./run.js')).main(first === undefined ? [] : [first, ...rest]),
   },
+  launch: {
+    about: 'run a program in several processes that train one model (launch --help)',
+    run: async (args) => (await import('./launch.js')).launch(args),
+  },
   fetch: {
     about: 'download the slides of a dataset (fetch --help)',
     run: async (args) => (await import('./fetch.js')).fetch(args),

@@ -1,3 +1,6 @@
+export { type Cluster, type ClusterOptions, joinCluster } from './collectives/cluster.js';
+export { allGather, allReduce, leaveCluster, sumOfProcesses } from './collectives/collectives.js';
+export { meet, type Rendezvous } from './collectives/rendezvous.js';
 export * from './compile/index.js';
 export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';
@@ -35,7 +38,8 @@ export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d
 export { stopGradient } from './ops/stop-gradient.js';
 export { stridedSlice } from './ops/strided-slice.js';
 export { type ConvolutionShape, type GradientAlgorithm, supportedAlgorithms } from './ops/weight-gradient.js';
-export { randomNormal, randomUniform, truncatedNormal } from './random.js';
+export { randomNormal, randomUniform, randomUniformOfRows, truncatedNormal } from './random.js';
+export { type ReplicaScope, type StatisticsExchange, withOwnStatistics, withReplicaScope } from './replica-scope.js';
 export {
   type Attribute,
   attribute,

@@ -1,5 +1,6 @@
 import type { Key } from '../base/index.js';
 import { seedTensor } from './compile/keys.js';
+import { replicaScope } from './replica-scope.js';
 import { attribute, runOp, type Tensor, tf } from './runtime.js';
 
 /**
@@ -23,6 +24,23 @@ export function randomUniform(key: Key, shape: readonly number[], low = 0, high 
       .mul(high - low)
       .add(low),
   );
+}
+
+/**
+ * Uniform in [0, 1), for the rows of a batch. Where several replicas divide it, each draws what its rows have in the whole
+ * batch (see `withReplicaScope`).
+ *
+ * @param shape `[rows, ...]`: the batch's rows, or several times those one after the other, as of joined views
+ */
+export function randomUniformOfRows(key: Key, shape: readonly number[]): Tensor {
+  const scope = replicaScope();
+  if (!scope || scope.count === 1) return randomUniform(key, shape);
+  const { index, count, rows } = scope;
+  const [all, ...rest] = shape as [number, ...number[]];
+  if (all % rows !== 0) throw new RangeError(`${all} random rows are not a multiple of the ${rows} of the batch here`);
+  const whole = randomUniform(key, [all / rows, count, rows, ...rest]);
+  const begin = [0, index, 0, ...rest.map(() => 0)];
+  return tf.tidy(() => whole.slice(begin, [-1, 1, -1, ...rest.map(() => -1)]).reshape([...shape]));
 }
 
 /** Normal with the given mean and standard deviation. */

@@ -1,13 +1,14 @@
 import { integersOf } from '../augment/index.js';
 import { canonicalJson, type Key, sha256 } from '../base/index.js';
 import type { ShardDataset } from '../datasets/index.js';
-import { getTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
+import { disposeTensors, getTensor, mapTensors, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
 import { ChunkReader } from './chunk-reader.js';
 import { DecodedPatches } from './decoded-patches.js';
 import { type Decoded, decodeEncoded, uploadEncoded } from './encoded.js';
 import { balancedEpochOrder, type ChunkStarts, chunkStarts, epochOrder } from './epoch-order.js';
 
 export interface BatchSourceOptions {
+  /** Patches of a batch, of all replicas together. */
   batchSize: number;
   /** Rows of the index to take; by default all. */
   patches?: ArrayLike<number>;
@@ -27,7 +28,10 @@ export interface BatchSourceOptions {
   bufferSize?: number;
   /** Images are held in memory, decoded, where all together take no more bytes than this. 512 MiB by default. */
   memory?: number;
-  /** Which part of every batch this replica takes: each batch has `count` times `batchSize` patches. */
+  /**
+   * Which part of every batch is loaded here: the `index`-th of `count` equal ones. It decides nothing else, so that a
+   * training may go on with another number of replicas.
+   */
   replica?: { index: number; count: number };
 }
 
@@ -43,7 +47,9 @@ const batchesReadAhead = 2;
  * same, bit for bit.
  */
 export class BatchSource {
+  /** Patches of a batch, of all replicas together. */
   readonly batchSize: number;
+  readonly replica: Readonly<{ index: number; count: number }>;
   /** Number of patches, those of one epoch. */
   readonly count: number;
   /** Whole batches in an epoch. */
@@ -56,6 +62,8 @@ export class BatchSource {
   readonly rows: Int32Array;
   /** Hash of everything that decides the batches. */
   readonly identity: string;
+  /** Patches of a batch that are loaded here. */
+  private readonly ownBatchSize: number;
   private readonly starts: ChunkStarts;
   private readonly bufferSize: number;
   private readonly ratio: 1 | 2 | 4 | 8;
@@ -70,17 +78,18 @@ export class BatchSource {
     private readonly options: BatchSourceOptions,
   ) {
     const { batchSize, key, balanced = false, masks = false, memory = 2 ** 29 } = options;
-    const { replica = { index: 0, count: 1 } } = options;
     const all = rowsOf(dataset, options.patches);
     this.rows = balanced ? all.filter((row) => dataset.labels[row]! >= 0) : all;
     this.bufferSize = options.bufferSize ?? 2048;
     checkOptions(options, this.bufferSize);
     this.batchSize = batchSize;
+    this.replica = options.replica ?? { index: 0, count: 1 };
+    this.ownBatchSize = batchSize / this.replica.count;
     this.count = this.rows.length;
-    this.stepsPerEpoch = Math.floor(this.count / (batchSize * replica.count));
+    this.stepsPerEpoch = Math.floor(this.count / batchSize);
     if (key && this.stepsPerEpoch === 0) {
       throw new RangeError(
-        `${this.count} patches do not fill one batch of ${batchSize * replica.count}; use a smaller batch or more data`,
+        `${this.count} patches do not fill one batch of ${batchSize}; use a smaller batch or more data`,
       );
     }
     if (this.count === 0) throw new RangeError(`no patches of ${dataset.folder} are selected`);
@@ -101,7 +110,7 @@ export class BatchSource {
         index: dataset.indexSha256,
         rows: sha256(new Uint8Array(this.rows.buffer)),
         key: key?.toString() ?? null,
-        ...{ batchSize, balanced, masks, bufferSize: this.bufferSize, size: this.size, replicas: replica.count },
+        ...{ batchSize, balanced, masks, bufferSize: this.bufferSize, size: this.size },
       }),
     );
   }
@@ -118,7 +127,7 @@ export class BatchSource {
     return this.held ? `${what}, decoded in memory (${mebibytes} MiB)` : `${what}, read from shards as they are needed`;
   }
 
-  /** The patches of a step's batch: rows of the index, which knows slide, patient, site and place. */
+  /** The patches of a step's batch that are loaded here: rows of the index, which knows slide, patient, site and place. */
   patchesOf(step: number): Int32Array {
     return this.placesOf(step).map((place) => this.rows[place]!);
   }
@@ -133,7 +142,7 @@ export class BatchSource {
       );
     if (this.held) {
       const { images, masks } = await this.held.gather(places);
-      const shape = [this.batchSize, this.size, this.size];
+      const shape = [this.ownBatchSize, this.size, this.size];
       return {
         labels: labels(),
         images: uploadBytes(images, [...shape, 3]),
@@ -146,6 +155,15 @@ export class BatchSource {
     for (let ahead = 1; ahead <= batchesReadAhead; ahead++) this.reader.prefetch(this.placesOf(step + ahead));
     const patches = await Promise.all(reads);
     return { labels: labels(), ...uploadEncoded(patches, this.encoding) };
+  }
+
+  /** The rows of a whole batch that belong to the patches that are loaded here; the given tensors are disposed of. */
+  ownRows(whole: Tensors): Tensors {
+    if (this.replica.count === 1) return whole;
+    const first = this.replica.index * this.ownBatchSize;
+    const own = mapTensors(whole, (tensor) => tensor.slice([first], [this.ownBatchSize]));
+    disposeTensors(whole);
+    return own;
   }
 
   /**
@@ -171,11 +189,10 @@ export class BatchSource {
     return { size: this.dataset.size, ratio: this.ratio, masks: this.options.masks ?? false };
   }
 
-  /** Places of a step's patches in `rows`. */
+  /** Places in `rows` of a step's patches that are loaded here. */
   private placesOf(step: number): Int32Array {
-    const { index, count } = this.options.replica ?? { index: 0, count: 1 };
-    const first = (step * count + index) * this.batchSize;
-    return Int32Array.from({ length: this.batchSize }, (_, row) => {
+    const first = step * this.batchSize + this.replica.index * this.ownBatchSize;
+    return Int32Array.from({ length: this.ownBatchSize }, (_, row) => {
       const place = first + row;
       const inEpoch = place % this.count;
       return this.options.key ? this.epoch(Math.floor(place / this.count))[inEpoch]! : inEpoch;
@@ -222,6 +239,9 @@ function checkOptions({ batchSize, key, balanced, imageSize, replica }: BatchSou
   }
   if (replica && !(whole(replica.count, 1) && whole(replica.index, 0) && replica.index < replica.count)) {
     throw new RangeError(`replica is index 0 to count - 1 of count; got ${JSON.stringify(replica)}`);
+  }
+  if (replica && batchSize % replica.count !== 0) {
+    throw new RangeError(`a batch of ${batchSize} cannot be divided among ${replica.count} replicas`);
   }
   if (balanced && !key) throw new RangeError('balanced sampling draws at random: give it a key');
 }

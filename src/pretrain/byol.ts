@@ -2,6 +2,7 @@ import type { ViewRecipe } from '../augment/index.js';
 import {
   crossEntropy,
   dense,
+  getTensor,
   l2Normalize,
   stopGradient,
   type Tensor,
@@ -19,7 +20,7 @@ import {
   subModel,
   withHead,
 } from '../models/index.js';
-import { cosine } from '../training/index.js';
+import { cosine, type Replicas } from '../training/index.js';
 import type { Method } from './method.js';
 import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
 
@@ -72,7 +73,7 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
         state: { ...online.state, ...others.state },
       };
     },
-    loss(model, { views, labels }) {
+    loss(model, { views, labels }, { replicas }) {
       const online = applySequentially(model, views, (model, images) => network.apply(model, images, training));
       const target = applySequentially(momentumCopy(model), views, (model, images) =>
         network.apply(model, images, training),
@@ -87,7 +88,7 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       const left = { ...online.state, ...withPrefix(predicted.state, 'predictor.') };
       const state = nextState(model, left, target.state);
       if (!model.parameters['classifier.weight']) return { loss, state };
-      const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels);
+      const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels, replicas);
       // It adds a gradient, but no value.
       const learning = classifierLoss.sub(stopGradient(classifierLoss));
       return { loss: loss.add(learning), state, metrics: { classifierLoss, classifierAccuracy } };
@@ -111,12 +112,13 @@ export function byolLoss(predictions: Tensor, targets: Tensor): Tensor {
 }
 
 /** The detached classifier on the first view's features: patches without a class do not count. */
-function classify({ parameters }: ModelTensors, features: Tensor, labels: Tensor) {
+function classify({ parameters }: ModelTensors, features: Tensor, labels: Tensor, replicas: Replicas) {
   const logits = dense(stopGradient(features), parameters['classifier.weight']!, parameters['classifier.bias']!);
   const known = labels.greaterEqual(tf.scalar(0, 'int32')).toFloat();
   const right = logits.argMax(1).toInt().equal(labels).toFloat().mul(known).sum();
+  const meanWeight = (weight: Tensor) => getTensor(replicas.mean({ weight }), 'weight');
   return {
-    classifierLoss: crossEntropy(logits, labels, { ignoreLabel: -1 }),
-    classifierAccuracy: right.div(tf.maximum(known.sum(), 1)) as Tensor,
+    classifierLoss: crossEntropy(logits, labels, { ignoreLabel: -1, meanWeight }),
+    classifierAccuracy: right.div(tf.maximum(meanWeight(known.sum()), 1 / replicas.count)) as Tensor,
   };
 }

@@ -1,5 +1,5 @@
 import type { Key } from '../base/index.js';
-import { attribute, executeOp, randomUniform, type Tensor, tf } from '../engine/index.js';
+import { attribute, executeOp, randomUniformOfRows, type Tensor, tf } from '../engine/index.js';
 
 /**
  * Images as rows of pixels of each patch, in the order (row, column, channel).
@@ -73,7 +73,7 @@ export interface RandomMask {
 
 /** @param kept visible patches of each image */
 export function randomMask(key: Key, [batch, patches]: readonly [number, number], kept: number): RandomMask {
-  const order = sortedOrder(randomUniform(key, [batch, patches]));
+  const order = sortedOrder(randomUniformOfRows(key, [batch, patches]));
   const places = sortedOrder(order.toFloat());
   return {
     visible: order.slice([0, 0], [-1, kept]),

@@ -111,7 +111,7 @@ export function objectiveOf<Name extends string>(
 /** Any method, whatever its schedules. */
 export type AnyMethod = Method<string>;
 
-/** What the views of one batch are made with, drawn on the host. */
+/** What the views of one batch are made with, of all replicas together, drawn on the host. */
 export function drawViews(
   recipes: readonly ViewRecipe[],
   { size, batchSize }: Pick<BatchSource, 'size' | 'batchSize'>,

@@ -6,6 +6,7 @@ import { type ModelTensors, resetRunningStatistics, type Vit } from '../models/i
 import {
   type Objective,
   type Replicas,
+  singleReplica,
   type TrainingEvent,
   type TrainingLog,
   type TrainOptions,
@@ -83,15 +84,22 @@ export interface Pretrained {
  * Trains a backbone by a method.
  *
  * @throws InterruptedError if `signal` aborts, after a checkpoint; running it again goes on from there
- * @throws RangeError for settings that make no training
+ * @throws RangeError for settings that make no training, or batches of another replica
  */
 export async function pretrain<Name extends string>(
   method: Method<Name>,
   options: PretrainOptions,
 ): Promise<Pretrained> {
-  const { monitors = [], checkpoint, best, convAlgorithms, shared, replicas, onEvent, signal } = options;
+  const { batches, monitors = [], checkpoint, best, convAlgorithms, shared, replicas, onEvent, signal } = options;
   if (shared && (convAlgorithms || replicas)) {
     throw new RangeError('a shared step is of one replica, and of the usual form of convolutions');
+  }
+  const { index, count } = replicas ?? singleReplica;
+  if (batches.replica.index !== index || batches.replica.count !== count) {
+    throw new RangeError(
+      `this is replica ${index} of ${count}, and its batches are those of replica ${batches.replica.index} of ` +
+        `${batches.replica.count}: create their source with the same one`,
+    );
   }
   const { start, initialFiles, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
@@ -195,7 +203,7 @@ async function trainingOf<Name extends string>(
     schedules: schedulesOf(settings, length),
     batch: async (step) => ({
       ...(await batches.load(step)),
-      ...drawViews(method.views, batches, root.fold('views').fold(step)),
+      ...batches.ownRows(drawViews(method.views, batches, root.fold('views').fold(step))),
     }),
     ...{ steps: length.steps, precision, clipNorm, clipOf, microBatches },
     imagesPerStep: batches.batchSize,

@@ -58,15 +58,16 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       const weights = start.backbone ? copyModel(start.backbone) : backbone.initialize(key.fold('backbone'));
       return joinModels({ backbone: weights, head });
     },
-    loss(model, { views: [images], labels }, { random }) {
+    loss(model, { views: [images], labels }, { random, replicas }) {
       const encoded = backbone.apply(subModel(model, 'backbone'), images!, {
         training: true,
         key: random.fold('path'),
       });
       const { state } = subModel(model, 'head');
       const logits = classify(model, dropout(encoded.features, rate, random.fold('dropout')));
+      const meanWeight = weighted ? (weight: Tensor) => getTensor(replicas.mean({ weight }), 'weight') : undefined;
       const lossOf = (logits: Tensor) =>
-        crossEntropy(logits, labels, { classWeights: getTensor(state, 'weights'), labelSmoothing });
+        crossEntropy(logits, labels, { classWeights: getTensor(state, 'weights'), labelSmoothing, meanWeight });
       const { auxiliary } = encoded;
       return {
         loss: auxiliary ? lossOf(logits).add(lossOf(auxiliary).mul(auxiliaryWeight)) : lossOf(logits),

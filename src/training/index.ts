@@ -8,6 +8,7 @@ export {
 } from './checkpoint.js';
 export { clipGradients } from './clip.js';
 export { freezing } from './freezing.js';
+export { type JoinOptions, joinReplicas } from './join-replicas.js';
 export { type LarsOptions, lars } from './lars.js';
 export { type TrainingMonitor, type TrainingResult, type TrainOptions, train } from './loop.js';
 export { dynamicLossScaling, type LossScalingOptions, type ScaledOptimizer } from './loss-scaling.js';
@@ -15,7 +16,7 @@ export { movingAverage } from './moving-average.js';
 export type { LossOfBatch, Objective, Scheduled, StepContext } from './objective.js';
 export { isBiasOrNorm, type Optimizer } from './optimizer.js';
 export { withRateFactors } from './rate-factors.js';
-export { type Replicas, singleReplica } from './replicas.js';
+export { type Replicas, replicasOf, singleReplica } from './replicas.js';
 export { cosine, multiStep, type Schedule, warmupCosine, withWarmup } from './schedules.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export type { TrainingEvent, TrainingLog } from './training-event.js';

@@ -22,6 +22,7 @@ import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
+import { singleReplica } from './replicas.js';
 import type { Schedule } from './schedules.js';
 import type { TrainingEvent, TrainingLog } from './training-event.js';
 import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
@@ -88,6 +89,9 @@ export interface TrainingResult {
  * An interrupted or killed run that is resumed ends with the same bits as an uninterrupted one. The history is in the
  * run's events only.
  *
+ * Replicas call it alike, with a checkpoint folder that all can read. The first one evaluates, tells of events and writes
+ * checkpoints; an interrupt of one stops all, after the same step.
+ *
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts
  * @throws RangeError for a `best` that no monitor measures
  * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
@@ -95,6 +99,11 @@ export interface TrainingResult {
  */
 export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
   const { objective, optimizer, steps, checkpoint, monitors = [], best, precision, signal } = options;
+  const { replicas = singleReplica } = options;
+  const leads = replicas.index === 0;
+  if (replicas.count > 1 && options.convAlgorithms) {
+    throw new RangeError('replicas would measure convolutions apart, and differ: train them without convAlgorithms');
+  }
   if (precision === 'float16' && !('lossScale' in optimizer)) {
     throw new Error(
       `training in float16 needs loss scaling, or gradients below 6e-8 are lost: create the optimizer with ` +
@@ -105,12 +114,12 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     throw new RangeError('the best model is restored from its checkpoint: keep checkpoints');
   if (best && monitors.length === 0) throw new RangeError('a monitor selects the best model, and there is none');
   const stepFunction = trainingStep(objective, optimizer, options);
-  const emit = async (event: TrainingEvent) => options.onEvent?.(event);
+  const emit = async (event: TrainingEvent) => (leads ? options.onEvent?.(event) : undefined);
 
   const resumed = checkpoint && (await loadLatestCheckpoint(checkpoint));
   // Without a checkpoint, what a killed run logged before its first one is void.
   const logOffset = resumed ? resumed.logOffset : 0;
-  if (logOffset !== undefined) await checkpoint?.log?.cutTo(logOffset);
+  if (leads && logOffset !== undefined) await checkpoint?.log?.cutTo(logOffset);
   let tensors = resumed?.tensors ?? initialTensors(objective, optimizer, options.key);
   let done = resumed?.step ?? 0;
   let lastCheckpoint = resumed?.path;
@@ -128,16 +137,27 @@ export async function train<Name extends string = never>(options: TrainOptions<N
 
   const save = async () => {
     if (!checkpoint) return;
-    const logOffset = await checkpoint.log?.sync();
-    lastCheckpoint = await saveCheckpoint(checkpoint, {
-      ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar },
+    savedStep = await replicas.first(async () => {
+      const logOffset = await checkpoint.log?.sync();
+      lastCheckpoint = await saveCheckpoint(checkpoint, {
+        ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar },
+      });
+      await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
+      return done;
     });
-    savedStep = done;
-    await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
   };
   const runMonitors = async () => {
     const due = monitors.filter(isDue);
     if (due.length === 0) return;
+    const none = -1;
+    const bestStep = await replicas.first(async () => {
+      await evaluate(due);
+      return bestSoFar?.step ?? none;
+    });
+    // Only the first one knows the score, and needs it.
+    if (!leads && bestStep !== none) bestSoFar = { step: bestStep, score: Number.NaN };
+  };
+  const evaluate = async (due: readonly TrainingMonitor[]) => {
     const began = performance.now();
     const found: Record<string, number> = {};
     for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
@@ -184,13 +204,14 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   };
   const batches = prefetch(options.batch);
   const energy = energyMeter();
+  let interrupted = false;
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
     else await runMonitors();
 
     while (done < steps && !hasStopped()) {
       await setImmediate();
-      if (signal?.aborted) {
+      if (replicas.count > 1 ? interrupted : signal?.aborted) {
         if (savedStep !== done) await save();
         await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
         throw new InterruptedError(
@@ -203,7 +224,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const began = performance.now();
       const values = mapValues(schedules, (schedule) => schedule(done)) as { learningRate: number };
       const batch = await batches.take(done);
-      const scheduled = mapValues(values, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+      // Replicas stop at the same step: the one after which one of them was asked to.
+      const told = replicas.count > 1 ? { ...values, interrupted: signal?.aborted ? 1 : 0 } : values;
+      const scheduled = mapValues(told, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
       let metrics: Record<string, number>;
       let squares: { parameters: Float32Array; gradients: Float32Array } | undefined;
       try {
@@ -223,7 +246,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         disposeTensors(batch, scheduled as unknown as Tensors);
       }
       done += 1;
-      const { loss, ...others } = metrics as { loss: number };
+      const { loss, interrupted: asked = 0, ...others } = metrics as { loss: number; interrupted?: number };
+      interrupted = asked > 0;
       if (squares) {
         const began = describeFirstNonFinite({
           names: Object.keys(tensors.parameters),

@@ -7,6 +7,8 @@ import type { Schedule } from './schedules.js';
 /** This step's value of each schedule, scalars by name. */
 export type Scheduled<Name extends string = never> = Readonly<Record<Name | 'learningRate', Tensor>> & {
   readonly weightDecay?: Tensor;
+  /** 1 if this replica was asked to stop. */
+  readonly interrupted?: Tensor;
 };
 
 /** Context of a loss. */

@@ -8,6 +8,7 @@ import {
   type Tensor,
   type Tensors,
   tf,
+  withReplicaScope,
 } from '../engine/index.js';
 import { accumulateGradients } from './accumulate-gradients.js';
 import type { TrainingTensors } from './checkpoint.js';
@@ -73,9 +74,12 @@ export function trainingStep<Name extends string>(
       const contextOf = (random: Key) => ({ random, scheduled, replicas });
       const lossScale = 'lossScale' in optimizer ? optimizer.lossScale(tensors.optimizer) : undefined;
       const result = accumulateGradients(tensors, batch, { microBatches, lossScale }, (model, part, number) =>
-        objective.loss(model, part, contextOf(microBatches > 1 ? random.fold(number) : random)),
+        asReplica(replicas, part, () =>
+          objective.loss(model, part, contextOf(microBatches > 1 ? random.fold(number) : random)),
+        ),
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
+      if (scheduled.interrupted) metrics.interrupted = scheduled.interrupted;
       const means = replicas.mean(result.gradients);
       let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
       const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };
@@ -91,4 +95,11 @@ export function trainingStep<Name extends string>(
       const { parameters, state } = objective.afterUpdate?.(after, tensors, contextOf(random), result.rows) ?? after;
       return { tensors: { parameters, state, optimizer: updated.state }, metrics: replicas.mean(metrics), squares };
     });
+}
+
+/** @param part of the batch that is here */
+function asReplica<Result>({ index, count, statistics }: Replicas, part: Tensors, body: () => Result): Result {
+  if (count === 1) return body();
+  const rows = Object.values(part)[0]?.shape[0] ?? 0;
+  return withReplicaScope({ index, count, rows, statistics }, body);
 }

@@ -257,7 +257,15 @@ describe.skipIf(!tf.backend() || !hasCustomOps())('the op that writes to them', 
       outputs,
       origin: new Error('reuse'),
     };
-    const program = { inputs, seeds: [], captures: [], constants: [], ops: [op], outputs: outputs.map(({ id }) => id) };
+    const program = {
+      inputs,
+      seeds: [],
+      instanceKeys: [],
+      captures: [],
+      constants: [],
+      ops: [op],
+      outputs: outputs.map(({ id }) => id),
+    };
     const reusing = new CompiledFunction('reuse', program, { release: () => {}, xla: false, writable: [] });
     onTestFinished(() => reusing.dispose());
     return await reusing.run(tensors, new Map());

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { imagesOfDecoded } from '../../src/augment/index.js';
 import { key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, readEncoded, type ShardDataset } from '../../src/datasets/index.js';
-import { compile, disposeTensors, type Tensors, tf } from '../../src/engine/index.js';
+import { compile, disposeTensors, type Tensor, type Tensors, tf } from '../../src/engine/index.js';
 import {
   BatchSource,
   type BatchSourceOptions,
@@ -175,15 +175,21 @@ describe('BatchSource', () => {
     const options = { key: key('replicas') };
     const alone = new BatchSource(dataset, { ...options, batchSize: 8 });
     const replicas = [0, 1].map(
-      (index) => new BatchSource(dataset, { ...options, batchSize: 4, replica: { index, count: 2 } }),
+      (index) => new BatchSource(dataset, { ...options, batchSize: 8, replica: { index, count: 2 } }),
     );
     expect(replicas[0]!.stepsPerEpoch).toBe(alone.stepsPerEpoch);
     for (const step of [0, 3, 11]) {
       const together = replicas.flatMap((source) => [...source.patchesOf(step)]);
       expect(together).toEqual([...alone.patchesOf(step)]);
     }
+    // A checkpoint of one goes on with the other.
+    for (const { identity } of replicas) expect(identity).toBe(alone.identity);
+    const whole = () => ({ rows: tf.range(0, 8).reshape([8, 1]) as Tensor });
+    expect(replicas.flatMap((source) => Array.from(source.ownRows(whole()).rows!.dataSync()))).toEqual(rows(8));
     const replica = { index: 2, count: 2 };
-    expect(() => new BatchSource(dataset, { batchSize: 1, replica })).toThrow(/index 0 to count - 1/);
+    expect(() => new BatchSource(dataset, { batchSize: 2, replica })).toThrow(/index 0 to count - 1/);
+    const odd = { batchSize: 3, replica: { index: 0, count: 2 } };
+    expect(() => new BatchSource(dataset, odd)).toThrow(/batch of 3 cannot be divided among 2 replicas/);
   });
 
   it('mixes slides well: neighbours in the order are of many', () => {

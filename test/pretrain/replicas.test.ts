@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { selfSupervisedViews } from '../../src/augment/index.js';
-import { type Tensor, tf } from '../../src/engine/index.js';
+import { ConvAlgorithms, type Tensor, tf } from '../../src/engine/index.js';
+import type { BatchSource } from '../../src/input/index.js';
 import { mlp, vit, withHead } from '../../src/models/index.js';
-import { dino, mocoV2, ntXent, simclr } from '../../src/pretrain/index.js';
-import { singleReplica } from '../../src/training/index.js';
+import { dino, mocoV2, ntXent, type PretrainSettings, pretrain, simclr } from '../../src/pretrain/index.js';
+import { singleReplica, type TrainOptions, train } from '../../src/training/index.js';
 import { randomImages, relativeError, stepper, valuesOf } from './one-step.js';
 
 /** Without batch norm an image's features do not depend on its batch. */
@@ -57,5 +58,25 @@ describe('with several replicas', () => {
     for (const steps of [one!, two!]) steps.take(images);
     const [center, ofAll] = [one, two].map((steps) => steps!.tensors.state.center!);
     expect(relativeError(ofAll!, valuesOf(center!.mul(2)))).toBeLessThan(1e-5);
+  });
+
+  it('MoCo v2 refuses groups of batch norm that cannot be divided among them', () => {
+    const method = mocoV2({
+      ...{ backbone, views, hiddenSize: 16, outputSize: 8, temperature: 0.2, momentum: 0.9 },
+      ...{ queueSize: 10, batchNormGroups: 3 },
+    });
+    const three = randomImages(0, 3, [16, 16]);
+    expect(() => stepper(method, { replicas }).take(three)).toThrow(/3 groups .* cannot be divided among 2 replicas/);
+  });
+
+  it('a training refuses batches of another replica, and convolutions that each would measure', async () => {
+    const method = simclr({ backbone, views, hiddenSize: 16, outputSize: 8, temperature: 0.2 });
+    const settings = { seed: 1, steps: 1, precision: 'float32', evaluationCrop: 1 } as PretrainSettings;
+    const batches = { replica: { index: 1, count: 2 } } as BatchSource;
+    await expect(pretrain(method, { settings, batches, replicas })).rejects.toThrow(
+      /replica 0 of 2, and its batches are those of replica 1 of 2/,
+    );
+    const training = { replicas, convAlgorithms: new ConvAlgorithms({}) } as unknown as TrainOptions;
+    await expect(train(training)).rejects.toThrow(/train them without convAlgorithms/);
   });
 });

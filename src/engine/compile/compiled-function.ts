@@ -1,4 +1,6 @@
 import type { Key } from '../../base/index.js';
+import { currentCluster, takeInstanceKeys } from '../collectives/cluster.js';
+import { describeLostWorker } from '../collectives/failure.js';
 import { hasCustomOps } from '../custom-ops.js';
 import { attributeTypes, type Tensor } from '../runtime.js';
 import { callSite } from './errors.js';
@@ -59,10 +61,14 @@ export class CompiledFunction {
         const folded = path.reduce((key, data) => key.fold(data), keys.get(leaf)!);
         return binding.createTensor(shape, dtype, Int32Array.from(folded.words));
       });
-      own.push(...seeds);
+      const instanceKeys = takeInstanceKeys(program.instanceKeys.length).map((key, place) =>
+        binding.createTensor([], program.instanceKeys[place]!.dtype, Int32Array.of(key)),
+      );
+      own.push(...seeds, ...instanceKeys);
       const ids = [
         ...this.writableIds(inputs, own),
         ...seeds,
+        ...instanceKeys,
         ...backend.getInputTensorIds(program.captures.map(({ tensor }) => tensor)),
         ...program.constants.flatMap(({ held }) => (held === undefined ? [] : [held])),
       ];
@@ -124,7 +130,8 @@ export class CompiledFunction {
   private explain(error: Error): Error {
     const nodes = new Map(this.program.ops.map((op, place) => [nodeName(op, place), op]));
     const failed = (error.message.match(/\w+_\d+/g) ?? []).map((name) => nodes.get(name)).find((op) => op);
-    const reason = error.message.replace(`${this.name}: `, '').split('\n')[0];
+    const lost = this.program.instanceKeys.length > 0 ? describeLostWorker(error, currentCluster()) : undefined;
+    const reason = lost ?? error.message.replace(`${this.name}: `, '').split('\n')[0];
     const where = failed ? `the op ${failed.op}, called at ${callSite(failed.origin.stack).line}, failed: ` : '';
     return new Error(`the compiled ${this.stepName} failed: ${where}${reason}`, { cause: error });
   }

@@ -8,7 +8,7 @@ import {
   type TensorInfo,
   type TensorShape,
 } from './native.js';
-import type { Constant, Program, RecordedOp } from './program.js';
+import { type Constant, isCollective, type Program, type RecordedOp } from './program.js';
 
 /** Ways to write a program down. */
 export interface FunctionOptions {
@@ -19,7 +19,8 @@ export interface FunctionOptions {
 
 /**
  * Writes a program as a TensorFlow function (`FunctionDef`, serialized). Its arguments are the program's inputs,
- * seeds, captures and held constants, in that order; the names of its nodes are those of `nodeName`.
+ * seeds, instance keys, captures and held constants, in that order; the names of its nodes are those of `nodeName`.
+ * Control edges keep collectives in the order of their calls, which is then the same in all processes.
  */
 export function functionDef(program: Program, { name, xla }: FunctionOptions): Uint8Array {
   const messages = proto();
@@ -43,13 +44,16 @@ export function functionDef(program: Program, { name, xla }: FunctionOptions): U
   });
 
   const nodes: NodeDef[] = [];
+  let lastCollective: string | undefined;
   for (const [place, constant] of program.constants.filter(({ bytes }) => bytes).entries()) {
     nodes.push(constantNode(`constant_${place}`, constant));
     define(constant, `constant_${place}:output:0`);
   }
   for (const [place, recorded] of program.ops.entries()) {
     const node = nodeName(recorded, place);
-    nodes.push(writeNode(node, recorded, infos, references));
+    const after = isCollective(recorded) && lastCollective !== undefined ? [`^${lastCollective}`] : [];
+    if (isCollective(recorded)) lastCollective = node;
+    nodes.push(writeNode(node, recorded, after, infos, references));
     for (const { arg, values } of groupByArgument(opDefinition(recorded.op).getOutputArgList(), recorded.outputs)) {
       for (const [index, info] of values.entries()) define(info, `${node}:${arg.getName()}:${index}`);
     }
@@ -72,18 +76,23 @@ export function functionDef(program: Program, { name, xla }: FunctionOptions): U
 }
 
 /** What a call of the function is given, in order. */
-function argumentsOf({ inputs, seeds, captures, constants }: Program): TensorInfo[] {
-  return [...inputs, ...seeds, ...captures, ...constants.filter(({ bytes }) => !bytes)];
+function argumentsOf({ inputs, seeds, instanceKeys, captures, constants }: Program): TensorInfo[] {
+  return [...inputs, ...seeds, ...instanceKeys, ...captures, ...constants.filter(({ bytes }) => !bytes)];
 }
 
 export function nodeName({ op }: RecordedOp, place: number): string {
   return `${op}_${place}`;
 }
 
-/** An op with its attributes: what its inputs say, then what was recorded, then TensorFlow's defaults. */
+/**
+ * An op with its attributes: what its inputs say, then what was recorded, then TensorFlow's defaults.
+ *
+ * @param after control edges
+ */
 function writeNode(
   name: string,
   recorded: RecordedOp,
+  after: readonly string[],
   infos: ReadonlyMap<number, TensorInfo>,
   references: ReadonlyMap<number, string>,
 ): NodeDef {
@@ -91,13 +100,12 @@ function writeNode(
   const node = new (proto().NodeDef)();
   node.setName(name);
   node.setOp(recorded.op);
-  node.setInputList(
-    recorded.inputs.map((id) => {
-      const reference = references.get(id);
-      if (reference === undefined) throw new Error(`${name} reads a tensor that no recorded op produces`);
-      return reference;
-    }),
-  );
+  const inputs = recorded.inputs.map((id) => {
+    const reference = references.get(id);
+    if (reference === undefined) throw new Error(`${name} reads a tensor that no recorded op produces`);
+    return reference;
+  });
+  node.setInputList([...inputs, ...after]);
 
   const inferred = new Map<string, AttrValue>();
   const types = recorded.inputs.map((id) => infos.get(id)!.dtype);

@@ -27,6 +27,9 @@ export interface Seed extends TensorInfo {
   path: FoldPath;
 }
 
+/** The number of one collective among all of a cluster's, int32; a run takes the next ones. */
+export type InstanceKey = TensorInfo;
+
 /** A tensor from outside that the step uses. */
 export interface Capture extends TensorInfo {
   /** Keeps its values alive. */
@@ -37,6 +40,7 @@ export interface Capture extends TensorInfo {
 export interface Program {
   inputs: TensorInfo[];
   seeds: Seed[];
+  instanceKeys: InstanceKey[];
   captures: Capture[];
   constants: Constant[];
   ops: RecordedOp[];
@@ -45,8 +49,8 @@ export interface Program {
 }
 
 /** All that a program has before its first op. */
-export function givenValues({ inputs, seeds, captures, constants }: Program): TensorInfo[] {
-  return [...inputs, ...seeds, ...captures, ...constants];
+export function givenValues({ inputs, seeds, instanceKeys, captures, constants }: Program): TensorInfo[] {
+  return [...inputs, ...seeds, ...instanceKeys, ...captures, ...constants];
 }
 
 /** An id above all that the program uses. */
@@ -61,13 +65,19 @@ export function castOp(from: number, to: TensorInfo, origin: Error): RecordedOp 
   return { op: 'Cast', attributes, inputs: [from], outputs: [to], origin };
 }
 
-/** The program without what its outputs do not need. Inputs all stay. */
+/** Whether an op needs all processes of a cluster: they wait for each other in it. */
+export function isCollective({ op }: Pick<RecordedOp, 'op'>): boolean {
+  return op.startsWith('Collective');
+}
+
+/** The program without what its outputs do not need. Inputs all stay, and collectives, for which others wait. */
 export function withoutUnused(program: Program): Program {
   const needed = new Set(program.outputs);
   const ops = [...program.ops]
     .reverse()
-    .filter(({ inputs, outputs }) => {
-      if (!outputs.some(({ id }) => needed.has(id))) return false;
+    .filter((recorded) => {
+      const { inputs, outputs } = recorded;
+      if (!(isCollective(recorded) || outputs.some(({ id }) => needed.has(id)))) return false;
       for (const id of inputs) needed.add(id);
       return true;
     })
@@ -77,14 +87,15 @@ export function withoutUnused(program: Program): Program {
     ...program,
     ops,
     seeds: program.seeds.filter(isNeeded),
+    instanceKeys: program.instanceKeys.filter(isNeeded),
     captures: program.captures.filter(isNeeded),
     constants: program.constants.filter(isNeeded),
   };
 }
 
-/** Ids of all values that change with the inputs or the keys. */
-export function dependentValues({ inputs, seeds, ops }: Program): Set<number> {
-  const dependent = new Set([...inputs, ...seeds].map(({ id }) => id));
+/** Ids of all values that change with the inputs, the keys or what other processes give. */
+export function dependentValues({ inputs, seeds, instanceKeys, ops }: Program): Set<number> {
+  const dependent = new Set([...inputs, ...seeds, ...instanceKeys].map(({ id }) => id));
   for (const op of ops) {
     if (op.inputs.some((id) => dependent.has(id))) for (const { id } of op.outputs) dependent.add(id);
   }

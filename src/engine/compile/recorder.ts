@@ -12,16 +12,21 @@ import {
   type TensorInfo,
   type Trace,
 } from './native.js';
-import type { Capture, Constant, Program, RecordedOp, Seed } from './program.js';
+import type { Capture, Constant, InstanceKey, Program, RecordedOp, Seed } from './program.js';
 
 /** Ops that TensorFlow marks as stateful although their outputs depend only on their inputs. */
 const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
 
 /**
- * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient, and images,
- * which decodeJpegs and decodeMasks hand on to EnsureShape.
+ * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient; and images and
+ * gathered rows, which decodeJpegs, decodeMasks and allGather hand on to EnsureShape.
  */
-const opaqueOutputs: Record<string, number> = { FusedBatchNormV3: 5, DecodeJpeg: 0, DecodePng: 0 };
+const opaqueOutputs: Record<string, number> = {
+  FusedBatchNormV3: 5,
+  DecodeJpeg: 0,
+  DecodePng: 0,
+  CollectiveGatherV2: 0,
+};
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
 const stackDepth = 60;
@@ -41,6 +46,11 @@ export function isRecording(): boolean {
   return recording !== undefined;
 }
 
+/** The number of a collective in the step that is being recorded, if one is: an input of it. */
+export function recordedInstanceKey(): Tensor | undefined {
+  return recording?.addInstanceKey();
+}
+
 /** Refuses something in the step that is being recorded, if one is: it fails when it returns. */
 export function refuseInStep(what: string, why: string): boolean {
   recording?.refusal(what, why);
@@ -58,6 +68,7 @@ export class Recorder {
   private readonly ops: RecordedOp[] = [];
   private constants: Constant[] = [];
   private readonly seeds: Seed[] = [];
+  private readonly instanceKeys: InstanceKey[] = [];
   captures: Capture[] = [];
   private readonly backend: NodeBackend = nodeBackend();
   private readonly native: Native = this.backend.binding;
@@ -140,10 +151,17 @@ export class Recorder {
     });
   }
 
+  /** A placeholder for the number of one collective. */
+  addInstanceKey(): Tensor {
+    const [info] = this.native.traceInput(this.trace, DataType.int32, []);
+    this.instanceKeys.push(info);
+    return this.placeholderFor(info);
+  }
+
   /** What has been recorded so far. */
-  program(): Pick<Program, 'ops' | 'constants' | 'seeds' | 'captures'> {
-    const { ops, constants, seeds, captures } = this;
-    return { ops, constants, seeds, captures };
+  program(): Pick<Program, 'ops' | 'constants' | 'seeds' | 'instanceKeys' | 'captures'> {
+    const { ops, constants, seeds, instanceKeys, captures } = this;
+    return { ops, constants, seeds, instanceKeys, captures };
   }
 
   /** The value of a placeholder tensor. */

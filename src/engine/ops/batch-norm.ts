@@ -1,6 +1,8 @@
 import { hasCustomOps } from '../custom-ops.js';
+import { replicaScope } from '../replica-scope.js';
 import { attribute, binding, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { relu } from './relu.js';
+import { synchronizedNorm } from './synchronized-norm.js';
 
 export interface BatchNormParameters {
   /** Scale, `[channels]`. */
@@ -30,6 +32,7 @@ export interface BatchNormOptions {
  * Batch normalization in training (Ioffe and Szegedy, 2015, algorithm 1; arXiv 1502.03167), as PyTorch's BatchNorm2d:
  * the batch is normalized with its biased variance, the running variance takes the unbiased one. A shortcut and relu
  * that follow are named here, because one op then does all of it in as few passes over memory as the norm alone takes.
+ * Among replicas whose statistics are synchronized it is `synchronizedNorm`.
  *
  * @param x `[batch, height, width, channels]`
  * @returns the tensor after norm, shortcut and relu, and the running statistics after this batch (no gradient flows to
@@ -43,12 +46,15 @@ export function batchNormTraining(
   options: BatchNormOptions = {},
 ): { y: Tensor; running: RunningStatistics } {
   const { shortcut } = options;
-  requireVariance(x);
+  const exchange = replicaScope()?.statistics;
+  if (!exchange) requireVariance(x);
   if (shortcut && String(shortcut.shape) !== String(x.shape)) {
     throw new RangeError(`batch norm adds a shortcut of x's shape, [${x.shape}]; it is [${shortcut.shape}]`);
   }
   const normalize = hasCustomOps() ? fusedNorm : composedNorm;
-  const { y, mean, variance } = normalize(x, parameters, options);
+  const { y, mean, variance } = exchange
+    ? synchronizedNorm(x, parameters, options, exchange)
+    : normalize(x, parameters, options);
   return { y, running: updatedStatistics(running, { mean, variance }, options.momentum) };
 }
 

@@ -9,6 +9,11 @@ export interface CrossEntropyOptions {
   ignoreLabel?: number;
   /** A weight for each class, `[classes]`: the mean is then weighted, by the label's own class. */
   classWeights?: Tensor;
+  /**
+   * Where a batch is divided among replicas: the mean over them of the weight of their labels, a scalar. The losses here are
+   * divided by that, so that their mean over replicas is the loss of the whole batch.
+   */
+  meanWeight?: (weight: Tensor) => Tensor;
 }
 
 /**
@@ -23,7 +28,7 @@ export interface CrossEntropyOptions {
 export function crossEntropy(
   logits: Tensor,
   labels: Tensor,
-  { labelSmoothing = 0, ignoreLabel, classWeights }: CrossEntropyOptions = {},
+  { labelSmoothing = 0, ignoreLabel, classWeights, meanWeight }: CrossEntropyOptions = {},
 ): Tensor {
   const classes = logits.shape.at(-1)!;
   if (labels.dtype !== 'int32' || String(logits.shape.slice(0, -1)) !== String(labels.shape)) {
@@ -52,7 +57,7 @@ export function crossEntropy(
   if (!counts && !weightsOfLabels) return losses.mean();
   const counted = counts?.toFloat();
   const weights = counted && weightsOfLabels ? counted.mul(weightsOfLabels) : (counted ?? weightsOfLabels!);
-  const total = weights.sum();
+  const total = meanWeight ? meanWeight(weights.sum()) : weights.sum();
   // Where nothing counts, 0 is divided by 1.
   const safe = total.add(total.equal(0).toFloat());
   return (counted ? losses.mul(counted) : losses).sum().div(safe);

@@ -1,5 +1,5 @@
 import type { Key } from '../../base/index.js';
-import { randomUniform } from '../random.js';
+import { randomUniformOfRows } from '../random.js';
 import type { Tensor } from '../runtime.js';
 
 /**
@@ -25,6 +25,6 @@ export function dropPath(x: Tensor, rate: number, key: Key): Tensor {
 function drop(x: Tensor, rate: number, key: Key, shape: number[], name: string): Tensor {
   if (!(rate >= 0 && rate < 1)) throw new RangeError(`${name}: the rate is at least 0 and below 1; got ${rate}`);
   if (rate === 0) return x.clone();
-  const kept = randomUniform(key, shape).greaterEqual(rate).toFloat();
+  const kept = randomUniformOfRows(key, shape).greaterEqual(rate).toFloat();
   return x.mul(kept.div(1 - rate));
 }

@@ -1,5 +1,6 @@
 import { algorithmInUse } from '../conv-algorithms.js';
 import { hasCustomOps } from '../custom-ops.js';
+import { replicaScope } from '../replica-scope.js';
 import { attribute, executeOp, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import {
   type BatchNormParameters,
@@ -39,7 +40,7 @@ export function normConv2d(
   options: Conv2dOptions = {},
 ): { y: Tensor; running: RunningStatistics } {
   const { parameters, running, epsilon = 1e-5, momentum } = norm;
-  if (!hasCustomOps()) {
+  if (!hasCustomOps() || replicaScope()?.statistics) {
     const normalized = batchNormTraining(x, parameters, running, { epsilon, momentum, relu: true });
     return { y: conv2d(normalized.y, weight, options), running: normalized.running };
   }
