@@ -84,7 +84,7 @@ describe.skipIf(!loaded)("Winograd's convolution", () => {
   it.skipIf(!canCompile)('ends in an error, and not the process, where a thread has no memory to work in', () => {
     const folder = mkdtempSync(join(tmpdir(), 'winograd-'));
     const library = join(folder, 'refuse.so');
-    // What a block of 24 tiles of 64 channels takes for its inputs.
+    // What a block of 24 tiles of 64 channels takes for its inputs. The second image has four tiles, a block of another size.
     const refused = 36 * (24 * 64 + 16) * 4;
     const source = `
       #include <cstdlib>
@@ -98,8 +98,8 @@ describe.skipIf(!loaded)("Winograd's convolution", () => {
     const program = `
       const { attribute, executeOp, tf } = await import('./dist/engine/index.js');
       const attributes = [attribute.bool('relu', false), attribute.int('biases', 0)];
-      for (const channels of [64, 32]) {
-        const inputs = [tf.ones([4, 16, 24, channels]), tf.ones([3, 3, channels, 16])];
+      for (const [height, channels] of [[16, 64], [4, 32]]) {
+        const inputs = [tf.ones([4, height, height, channels]), tf.ones([3, 3, channels, 16])];
         try {
           console.log(executeOp('PathlabWinogradConv2D', attributes, inputs, 1)[0].dataSync()[0]);
         } catch (error) {
