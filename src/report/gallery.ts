@@ -168,9 +168,10 @@ function seedTable(runs: readonly RunSummary[]): string {
     const cells = [`${short(mean)}${unit ? ` ${unit}` : ''}`, short(deviation), ...values.map(short)];
     return [`<tr><th scope="row">${text(name)}</th>${cells.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`];
   });
-  const heads = runs.map(
-    (run) => `<th scope="col"><a href="${pageOf(run)}">seed ${text(String(run.parameters.seed))}</a></th>`,
-  );
+  const heads = runs.map((run) => {
+    const seed = `seed ${text(String(run.parameters.seed))}`;
+    return `<th scope="col">${run.page ? `<a href="${pageOf(run)}">${seed}</a>` : seed}</th>`;
+  });
   return `<div class="seeds"><table><thead><tr><th scope="col">${runs.length} seeds</th><th scope="col">mean</th><th scope="col">standard deviation</th>${heads.join('')}</tr></thead>
 <tbody>${rows.join('')}</tbody></table></div>`;
 }

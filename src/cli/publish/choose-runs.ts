@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { digestOfFile } from '../../base/index.js';
 import { summarizeRun } from '../../report/run-summary.js';
 import { type FinishedRun, readFinishedRun } from '../finished-run.js';
 import { hashesNow } from '../hashes-now.js';
 import { UsageError } from '../usage-error.js';
+import { isExternal, linksOf, targetOf } from './links.js';
 
 /** A run that is published. */
 export interface ChosenRun {
@@ -55,21 +56,31 @@ export async function chooseRuns(
       leftOut.push({ name, reason: error.message });
     }
   }
-  const names = new Set(chosen.map(({ name }) => name));
-  const whole: ChosenRun[] = [];
-  for (const each of chosen) {
-    const missing = runsLinked(each.run).filter((name) => !names.has(name));
-    if (missing.length === 0) whole.push(each);
-    else leftOut.push({ name: each.name, reason: `it shows ${missing.join(', ')}, not published` });
+  // A page that is left out may be shown by another.
+  for (;;) {
+    const pages = new Set(chosen.flatMap(pageOf));
+    const place = chosen.findIndex((each) => pagesLinked(each).some((page) => !pages.has(page)));
+    if (place < 0) return { chosen, leftOut };
+    const [each] = chosen.splice(place, 1) as [ChosenRun];
+    const missing = pagesLinked(each).filter((page) => !pages.has(page));
+    const names = missing.map((page) => dirname(page).replace(/^runs\//, ''));
+    leftOut.push({ name: each.name, reason: `it shows ${names.join(', ')}, not published` });
   }
-  return { chosen: whole, leftOut };
 }
 
-/** The runs whose pages a run's page links to. */
-function runsLinked({ folder }: FinishedRun): string[] {
-  const page = readFileSync(join(folder, 'notebook.html'), 'utf8');
-  const links = page.matchAll(/href="\.\.\/([^"/]+)\/notebook\.html"/g);
-  return [...new Set([...links].map(([, name]) => decodeURIComponent(name!)))];
+/** The page of a run in a site; a run in JupyterLab has none. */
+function pageOf({ name, run }: ChosenRun): string[] {
+  return existsSync(join(run.folder, 'notebook.html')) ? [`runs/${name}/notebook.html`] : [];
+}
+
+/** The pages of runs that a run's page links to, where a site would have them. */
+function pagesLinked(each: ChosenRun): string[] {
+  const targets = pageOf(each).flatMap((page) =>
+    linksOf(join(each.run.folder, 'notebook.html'))
+      .filter((link) => !isExternal(link))
+      .map((link) => targetOf(link, page)),
+  );
+  return [...new Set(targets)].filter((target) => basename(target) === 'notebook.html');
 }
 
 /** @throws UsageError for a run that is not finished, or not as it was */

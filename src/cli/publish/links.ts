@@ -34,9 +34,9 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
   const external = new Set<string>();
   let checked = 0;
   for (const page of pages) {
-    for (const link of new Set(valuesOf(join(folder, page), links))) {
+    for (const link of linksOf(join(folder, page))) {
       if (/^(?:data|javascript):/i.test(link)) continue;
-      if (/^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(link)) {
+      if (isExternal(link)) {
         external.add(link);
         continue;
       }
@@ -48,13 +48,25 @@ export function checkLinks(folder: string, files: readonly string[]): LinkReport
   return { checked, dead, external: [...external].sort() };
 }
 
+/** What the `href` and `src` of a page say, each once. */
+export const linksOf = (path: string): string[] => [...new Set(valuesOf(path, links))];
+
+/** Whether a link has a scheme or a host. */
+export const isExternal = (link: string) => /^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(link);
+
+/** The file that a link of a page leads to, from the folder that the page's path is from. */
+export function targetOf(link: string, page: string): string {
+  const path = link.split(/[#?]/)[0]!;
+  return path === '' ? page : normalize(join(dirname(page), decoded(path)));
+}
+
 function whyDead(
   link: string,
   site: { page: string; has: ReadonlySet<string>; placesOf: (page: string) => ReadonlySet<string> },
 ): string | undefined {
   const [address, anchor] = link.split('#') as [string, string?];
   const [path] = address.split('?') as [string];
-  const name = path === '' ? site.page : normalize(join(dirname(site.page), decoded(path)));
+  const name = targetOf(link, site.page);
   if (name.startsWith('..') || path.startsWith('/')) return 'it leads out of the site';
   if (!site.has.has(name)) return 'there is no such file';
   if (!anchor || !name.endsWith('.html')) return undefined;

@@ -284,6 +284,41 @@ describe('pathlab publish', () => {
     expect((await chooseRuns([page, first])).leftOut).toEqual([]);
   });
 
+  it('leaves out only the pages that lead to pages elsewhere, and those that show them', async () => {
+    const links = [
+      '../../evidence/paper/x/notebook.html',
+      '../../mine/y%201/notebook.html#a',
+      'https://x.org/notebook.html',
+    ];
+    const page = copyOf(again, '11-pretrain-simclr-smoke-00000014', (file) =>
+      addPages(file('.'), { links: links.map((link) => `<a href='${link}'>x</a>`).join('') }),
+    );
+    const other = copyOf(again, '11-pretrain-simclr-smoke-00000015', (file) =>
+      addPages(file('.'), { links: `<a href="../${basename(page)}/notebook.html">x</a>` }),
+    );
+    const { chosen, leftOut } = await chooseRuns([other, page, first]);
+    expect(chosen.map(({ name }) => name)).toEqual([basename(first)]);
+    expect(leftOut).toEqual([
+      { name: basename(page), reason: 'it shows evidence/paper/x, mine/y 1, not published' },
+      { name: basename(other), reason: `it shows ${basename(page)}, not published` },
+    ]);
+  });
+
+  it('publishes runs without a page, as JupyterLab leaves them, and links to none', async () => {
+    const bare = (file: (name: string) => string) => {
+      for (const name of ['notebook.html', 'notebook.ipynb']) rmSync(file(name));
+    };
+    const one = copyOf(again, '11-pretrain-simclr-smoke-00000016', bare);
+    const second = await pretrainedRun(join(folder, '11-pretrain-simclr-smoke-00000017'), { seed: 2 });
+    bare((file) => join(second, file));
+    const out = join(folder, 'bare');
+    expect(await publish([out, one, second], api)).toBe(0);
+    const gallery = readFileSync(join(out, 'index.html'), 'utf8');
+    expect(gallery).toContain('2 seeds');
+    expect(gallery).not.toContain('notebook.html');
+    expect(await verify([out])).toBe(0);
+  });
+
   it('leaves nothing behind when it is interrupted', async () => {
     const { chosen } = await chooseRuns([again]);
     const title = { title: 'a site', authors: [], date: new Date().toISOString() };
