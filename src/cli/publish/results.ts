@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataGroups, resultsFrame, tableCsv } from '../../report/index.js';
 import type { Metric, Provenance } from '../../runs/index.js';
 import { readOfRun } from '../finished-run.js';
+import { runNames } from './site-files.js';
 
 /** A number of a site, with what made it. */
 export interface Result {
@@ -29,12 +29,16 @@ export interface Result {
 
 /** The numbers of the runs in a site's folder, in the order of names and of each run's `metrics.json`. */
 export function resultsIn(site: string): Result[] {
-  const runs = join(site, 'runs');
-  const names = existsSync(runs) ? readdirSync(runs).sort() : [];
-  return names.flatMap((run) => resultsOf(join(runs, run), run));
+  return runNames(site).flatMap((run) => resultsOf(site, run));
 }
 
-function resultsOf(folder: string, run: string): Result[] {
+/**
+ * The numbers of one of the runs.
+ *
+ * @throws UsageError that names a file that cannot be read
+ */
+export function resultsOf(site: string, run: string): Result[] {
+  const folder = join(site, 'runs', run);
   const { notebook, scale, seed, runHash, hashes, edited, data } = readOfRun<Provenance>(folder, 'provenance.json');
   const { metrics } = readOfRun<{ metrics: readonly Metric[] }>(folder, 'metrics.json');
   const parameters = readOfRun<Record<string, unknown>>(folder, 'parameters.json');

@@ -1,25 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { canonicalJson, digestOfFile } from '../../base/index.js';
-import type { Finding } from '../finding.js';
+import { type Finding, notChecked } from '../finding.js';
 import { type FinishedRun, readFinishedRun, readOfRun } from '../finished-run.js';
+import { UsageError } from '../usage-error.js';
 import { isWeights, type PublishedProvenance } from './copy-run.js';
-import { type Crate, type CrateEntity, crateName, idOf, publisher } from './crate.js';
+import { type CrateEntity, crateName, idOf } from './crate.js';
 import { checkLinks } from './links.js';
 import { weightsPath } from './model-cards.js';
-import { type Result, resultsIn } from './results.js';
-import { filesIn } from './site-files.js';
-
-/** Whether a folder is a site of `pathlab publish`. */
-export function isSite(folder: string): boolean {
-  return existsSync(join(folder, crateName)) && graphOf(folder).some((entity) => entity['@id'] === publisher);
-}
-
-function graphOf(folder: string): readonly CrateEntity[] {
-  return readOfRun<Crate>(folder, crateName)['@graph'] ?? [];
-}
+import { type Result, resultsOf } from './results.js';
+import { filesIn, graphOf, runNames } from './site-files.js';
 
 /**
  * Checks a site by itself, without the project's results and data: every file against the crate, the files of every run
@@ -35,7 +27,7 @@ export async function* siteFindings(
   const digests = new Map<string, string>();
   for (const file of filesIn(folder)) digests.set(file, await digestOfFile(join(folder, file)));
   yield* fileFindings(graph, digests);
-  const names = existsSync(join(folder, 'runs')) ? readdirSync(join(folder, 'runs')).sort() : [];
+  const names = runNames(folder);
   const actions = graph.filter((entity) => entity['@type'] === 'CreateAction').map((entity) => entity['@id']);
   yield asFinding(
     'runs of the crate',
@@ -45,7 +37,7 @@ export async function* siteFindings(
       fails: 'not those of the site',
     },
   );
-  for (const name of names) yield runFinding(folder, name, digests);
+  for (const name of names) yield orNotChecked(`provenance of ${name}`, () => runFinding(folder, name, digests));
   yield* numberFindings(folder, names);
   const { checked, dead } = checkLinks(folder, [...digests.keys()]);
   yield asFinding('links', dead.length === 0, { holds: `${checked} lead somewhere`, fails: dead.join('; ') });
@@ -55,13 +47,26 @@ export async function* siteFindings(
   }
   for (const name of names) {
     console.log(`evaluated again: ${name}`);
-    yield* withRunFolder(folder, name, evaluate);
+    try {
+      yield* withRunFolder(folder, name, evaluate);
+    } catch (error) {
+      yield notChecked(name, error);
+    }
   }
 }
 
 const asFinding = (what: string, holds: boolean, words: { holds: string; fails: string }): Finding => ({
   ...{ what, holds, found: holds ? words.holds : words.fails },
 });
+
+/** A finding, or that a file of a damaged site does not allow it. */
+function orNotChecked(what: string, find: () => Finding): Finding {
+  try {
+    return find();
+  } catch (error) {
+    return notChecked(what, error);
+  }
+}
 
 /** What differs by file, and what does not by folder. */
 function* fileFindings(graph: readonly CrateEntity[], digests: ReadonlyMap<string, string>): Generator<Finding> {
@@ -110,13 +115,22 @@ function runFinding(site: string, name: string, digests: ReadonlyMap<string, str
 }
 
 function* numberFindings(folder: string, names: readonly string[]): Generator<Finding> {
-  const kept = readOfRun<{ results: readonly Result[] }>(folder, 'results.json').results;
-  const now = resultsIn(folder);
+  let kept: readonly Result[];
+  try {
+    kept = readOfRun<{ results: readonly Result[] }>(folder, 'results.json').results;
+    if (!Array.isArray(kept)) throw new UsageError('results.json has no list "results"');
+  } catch (error) {
+    yield notChecked('numbers', error);
+    return;
+  }
   for (const name of new Set([...names, ...kept.map(({ run }) => run)])) {
-    const [theirs, ours] = [kept, now].map((results) => results.filter(({ run }) => run === name));
-    yield asFinding(`numbers of ${name}`, canonicalJson(theirs) === canonicalJson(ours), {
-      holds: `${theirs!.length}, those of its metrics.json`,
-      fails: 'results.json does not have those of its metrics.json',
+    yield orNotChecked(`numbers of ${name}`, () => {
+      const theirs = kept.filter(({ run }) => run === name);
+      const ours = names.includes(name) ? resultsOf(folder, name) : [];
+      return asFinding(`numbers of ${name}`, canonicalJson(theirs) === canonicalJson(ours), {
+        holds: `${theirs.length}, those of its metrics.json`,
+        fails: 'results.json does not have those of its metrics.json',
+      });
     });
   }
 }

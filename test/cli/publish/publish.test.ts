@@ -7,6 +7,7 @@ import { chooseRuns } from '../../../src/cli/publish/choose-runs.js';
 import { publish } from '../../../src/cli/publish/publish.js';
 import { filesIn } from '../../../src/cli/publish/site-files.js';
 import { writeSite } from '../../../src/cli/publish/write-site.js';
+import { UsageError } from '../../../src/cli/usage-error.js';
 import { verify } from '../../../src/cli/verify.js';
 import { openRun } from '../../../src/runs/index.js';
 import { untrainedRun } from '../fine-tuned-runs.js';
@@ -167,6 +168,31 @@ describe('pathlab verify of a site', () => {
     ]);
   });
 
+  it('names the file that is missing or broken in a damaged site', async () => {
+    const copy = changed('damaged', (file) => {
+      rmSync(file(`runs/${basename(first)}/provenance.json`));
+      rmSync(file(`runs/${basename(again)}/metrics.json`));
+      writeFileSync(file('runs/.DS_Store'), 'x');
+    });
+    expect(await verify([copy, '--evaluate'])).toBe(2);
+    const failed = lines('FAILED').join('\n');
+    for (const part of [
+      'runs/.DS_Store: not a file of the site',
+      `provenance of ${basename(first)}: not checked: provenance.json of `,
+      `numbers of ${basename(first)}: not checked: provenance.json of `,
+      `numbers of ${basename(again)}: not checked: metrics.json of `,
+      `${basename(first)}: not checked: `,
+    ])
+      expect(failed).toContain(`FAILED  ${part}`);
+    expect(lines(`ok      numbers of ${basename(arms)}`)).toHaveLength(1);
+    rmSync(join(copy, 'results.json'));
+    expect(await verify([copy])).toBe(2);
+    expect(lines('FAILED  numbers: not checked: results.json of ')).toHaveLength(1);
+    writeFileSync(join(copy, 'results.json'), '{}');
+    expect(await verify([copy])).toBe(2);
+    expect(lines('FAILED  numbers: not checked: results.json has no list')).toHaveLength(1);
+  });
+
   it('evaluates again on request, and says where the data is not at hand', async () => {
     const out = join(folder, 'alone');
     await publish([out, first], api);
@@ -272,6 +298,26 @@ describe('pathlab publish', () => {
     mkdirSync(join(folder, 'checkout', '.git'), { recursive: true });
     await expect(publish([join(folder, 'checkout'), again], api)).rejects.toThrow(/not of a published site: \.git/);
     expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
+  });
+
+  it('replaces no crate of another program, and no broken one', async () => {
+    const out = join(folder, 'theirs');
+    mkdirSync(out);
+    writeFileSync(join(out, 'precious.csv'), '1');
+    for (const [crate, reason] of [
+      [
+        '{"@graph":[{"@id":"ro-crate-metadata.json"},{"@id":"precious.csv"}]}',
+        /is not of pathlab publish; choose a new/,
+      ],
+      ['{"@graph":', /ro-crate-metadata\.json of .* cannot be read/],
+      ['{}', /is not an RO-Crate: it has no list "@graph"/],
+    ] as const) {
+      writeFileSync(join(out, 'ro-crate-metadata.json'), crate);
+      const refused = publish([out, again], api);
+      await expect(refused).rejects.toThrow(reason);
+      await expect(refused).rejects.toBeInstanceOf(UsageError);
+      expect(readdirSync(out)).toEqual(['precious.csv', 'ro-crate-metadata.json']);
+    }
   });
 
   it('leaves out a page of results that shows runs that are not published', async () => {
