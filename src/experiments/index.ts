@@ -52,7 +52,14 @@ export {
   pretrainingData,
   stepsBetweenEvaluations,
 } from './pretraining-data.js';
-export { gatherResults, type Results, type ResultsParameters, resultsInputs, resultsNotebook } from './results.js';
+export {
+  gatherResults,
+  type Results,
+  type ResultsParameters,
+  resultsInputs,
+  resultsNotebook,
+  runsReadHash,
+} from './results.js';
 export { type ComparedGroup, compareGroups, maxSites } from './results-comparison.js';
 export { groupResults, type ResultGroup } from './results-groups.js';
 export { type MissingCells, resultRows, rowOf } from './results-missing.js';

@@ -8,6 +8,8 @@ import { defaultFrom, digestOfRuns, type LeftOut, type ResultRun, readResultRuns
 
 /** The notebook of results. */
 export const resultsNotebook = '40-results';
+/** The hash in its provenance of the runs that it read. */
+export const runsReadHash = 'runs that were read';
 
 export interface ResultsParameters {
   /** Of the missing cells; runs of all scales are in the tables, each in columns of its own. */
@@ -74,4 +76,4 @@ function foldersOf({ from = defaultFrom }: ResultsParameters): string[] {
   return folders;
 }
 
-const inputsOf = (found: Parameters<typeof digestOfRuns>[0]) => ({ 'runs that were read': digestOfRuns(found) });
+const inputsOf = (found: Parameters<typeof digestOfRuns>[0]) => ({ [runsReadHash]: digestOfRuns(found) });

@@ -199,6 +199,16 @@ describe('pathlab verify of a site', () => {
     expect(await verify([out, '--evaluate'])).toBe(2);
     expect(lines('ok      src/: unchanged')).toHaveLength(1);
     expect(lines('FAILED')).toEqual([expect.stringMatching(/^FAILED {2}metrics: not checked: .*patches/)]);
+    said.mockClear();
+    const page = await openRun({
+      ...{ notebook: '40-results', parameters: { scale: 'smoke' }, inputs: { 'runs that were read': 'elsewhere' } },
+      out: join(folder, '40-results-smoke-0000000a'),
+    });
+    await page.keep({ seed: 1, device: {}, splits: {}, data: [], weights: {}, metrics: [] });
+    // As of another machine, the runs that it read are not here.
+    await publish([out, page.folder, '--stale'], api);
+    expect(await verify([out, '--evaluate']), lines('FAILED').join('\n')).toBe(0);
+    expect(lines('not checked: whether its tables are of all runs that it read')).toHaveLength(1);
     await expect(verify([first, '--evaluate'])).rejects.toThrow(/--evaluate is for a site/);
   });
 
