@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { sha256, writeFileAtomic } from '../../base/index.js';
 import { UsageError } from '../usage-error.js';
 import type { ChosenRun } from './choose-runs.js';
-import { type MachineWord, machineWordsIn, replaceWords, wordsOfRun } from './machine-words.js';
+import { type MachineWord, machineWordsIn, replaceWords, topFolders, wordsOfRun } from './machine-words.js';
 
 /** A file that is not published as the run left it. */
 export interface AlteredFile {
@@ -53,7 +53,7 @@ export async function copyRun({ run }: ChosenRun, to: string, given: readonly Ma
     const bytes = await readFile(source);
     const original = bytes.toString('utf8');
     const { text, replaced } = replaceWords(original, words);
-    requireNoWords(source, text, given);
+    requireNoWords(source, text, given, words);
     if (text === original) await copyFileInto(source, target);
     else if (!Buffer.from(original).equals(bytes)) {
       throw new UsageError(`${source} is not UTF-8, so that paths in it cannot be replaced: leave the run out`);
@@ -90,7 +90,7 @@ async function copyProvenance(
   const source = join(folder, 'provenance.json');
   const original = await readFile(source, 'utf8');
   const { text, replaced } = replaceWords(original, words);
-  requireNoWords(source, text, given);
+  requireNoWords(source, text, given, words);
   if (text === original && altered.length === 0) {
     await writeFileAtomic(join(to, 'provenance.json'), original);
     return [];
@@ -115,9 +115,17 @@ export async function isText(path: string): Promise<boolean> {
   }
 }
 
-/** @throws UsageError naming what a text still has */
-export function requireNoWords(path: string, text: string, given: readonly MachineWord[]): void {
-  const [found, ...others] = machineWordsIn(text, given);
+/**
+ * @param words of the run that the text is of
+ * @throws UsageError naming what a text still has
+ */
+export function requireNoWords(
+  path: string,
+  text: string,
+  given: readonly MachineWord[],
+  words: readonly MachineWord[] = [],
+): void {
+  const [found, ...others] = machineWordsIn(text, given, topFolders(words));
   if (found === undefined) return;
   const more = others.length > 0 ? ` and ${others.length} more: ${others.slice(0, 5).join(', ')}` : '';
   throw new UsageError(

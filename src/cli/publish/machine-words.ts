@@ -80,26 +80,45 @@ export function replaceWords(text: string, words: readonly MachineWord[]) {
 }
 
 const system = /^(?:bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)$/;
-const usual = 'home|Users|root|mnt|media|scratch|data|tmp|private|workspace|gpfs|lustre'.split('|');
+/** Of machines and clusters; some number them. */
+const usual =
+  'home|Users|root|mnt|media|scratch|data|tmp|private|workspace|gpfs|lustre|beegfs|nfs|cluster|srv|storage|projects?|work'
+    .split('|')
+    .map((name) => `${name}\\d*`);
 /** Names of users and machines that say nothing. */
 const common = /^(?:root|user|users|admin|ubuntu|debian|centos|runner|jovyan|node|docker|vm|localhost|.{1,3})$/i;
 
-/** Paths of a machine, and the names of this one and its user, that a text still has; each once. */
-export function machineWordsIn(text: string, kept: readonly MachineWord[] = []): string[] {
+/** The first folders of paths, of the machine where a run was. */
+export function topFolders(words: readonly MachineWord[]): string[] {
+  const names = words.map(({ text }) => /^\/(\w[\w.-]*)\//.exec(text)?.[1] ?? '');
+  return [...new Set(names)].filter((name) => name !== '' && !system.test(name)).sort();
+}
+
+/**
+ * Paths of a machine, and the names of this one and its user, that a text still has; each once.
+ *
+ * @param tops first folders of paths, beside the usual ones and this machine's
+ */
+export function machineWordsIn(
+  text: string,
+  kept: readonly MachineWord[] = [],
+  tops: readonly string[] = [],
+): string[] {
   const isKept = (found: string) =>
     kept.some(
       ({ text: own, replacement }) => own === replacement && `${found.replace('file://', '')}/`.startsWith(`${own}/`),
     );
-  const found = [...text.matchAll(machinePattern())].map(([match]) => match);
+  const found = [...text.matchAll(machinePattern(tops))].map(([match]) => match);
   return [...new Set(found)].filter((match) => !isKept(match));
 }
 
-let pattern: RegExp | undefined;
+const patterns = new Map<string, RegExp>();
 
-function machinePattern(): RegExp {
-  if (pattern) return pattern;
-  const folders = [...new Set([...usual, ...readdirSync('/').filter((name) => /^\w[\w-]*$/.test(name))])];
-  const top = folders.filter((name) => !system.test(name)).join('|');
+function machinePattern(tops: readonly string[]): RegExp {
+  const before = patterns.get(tops.join('/'));
+  if (before) return before;
+  const here = readdirSync('/').filter((name) => /^\w[\w-]*$/.test(name) && !system.test(name));
+  const top = [...new Set([...usual, ...[...here, ...tops].map(inPattern)])].join('|');
   const names = [hostname(), hostname().split('.')[0]!, userInfo().username].filter((name) => !common.test(name));
   const words = [...new Set(names)].map(inPattern);
   const parts = [
@@ -107,7 +126,8 @@ function machinePattern(): RegExp {
     '\\b[A-Z]:\\\\+Users\\\\+[^\\s"\'<>&\\\\]+',
     ...(words.length > 0 ? [`(?<![\\w-])(?:${words.join('|')})(?![\\w-])`] : []),
   ];
-  pattern = new RegExp(parts.join('|'), 'g');
+  const pattern = new RegExp(parts.join('|'), 'g');
+  patterns.set(tops.join('/'), pattern);
   return pattern;
 }
 

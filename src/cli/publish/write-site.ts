@@ -131,8 +131,9 @@ async function writeCard(folder: string, card: PublishedCard, { run }: ChosenRun
   const facts = ['parameters.json', 'provenance.json'].map((name) =>
     JSON.parse(readFileSync(join(run.folder, name), 'utf8')),
   );
-  const { text } = replaceWords(card.markdown, wordsOfRun(facts, given));
-  requireNoWords(`${card.name}.md of ${basename(folder)}`, text, given);
+  const own = wordsOfRun(facts, given);
+  const { text } = replaceWords(card.markdown, own);
+  requireNoWords(`${card.name}.md of ${basename(folder)}`, text, given, own);
   await writeFile(join(folder, `${card.name}.md`), text);
   await writeFile(join(folder, `${card.name}.html`), markdownPage(text, toGallery('../../')));
 }

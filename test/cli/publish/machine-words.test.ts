@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
 import { key, projectRoot } from '../../../src/base/index.js';
-import { type MachineWord, machineWordsIn, replaceWords, wordsOfRun } from '../../../src/cli/publish/machine-words.js';
+import {
+  type MachineWord,
+  machineWordsIn,
+  replaceWords,
+  topFolders,
+  wordsOfRun,
+} from '../../../src/cli/publish/machine-words.js';
 import { escapeMarkup } from '../../../src/report/html.js';
 
 const characters = ['a', 'Z', '9', '-', '_', '.', ' ', '&', "'", '(', '+', 'é', '"'];
@@ -46,6 +52,8 @@ test('the folders of the project are relative, here and where the run was, and o
 
 test('what still tells of a machine is found, and bytes in text are not taken for it', () => {
   const telling = ['/home/me/x', 'file:///tmp/a.csv', '/Users/me', '/mnt/nas/slides', 'C:\\Users\\me'];
+  const clusters = ['project', 'projects', 'nfs', 'cluster', 'srv', 'scratch2', 'gpfs', 'lustre', 'media', 'data1'];
+  telling.push(...clusters.map((name) => `/${name}/lab/log.txt`));
   expect(machineWordsIn(telling.map((path) => `see "${path}", ok`).join('\n'))).toEqual(telling);
   for (const text of [
     'https://x.org/home/me',
@@ -59,4 +67,16 @@ test('what still tells of a machine is found, and bytes in text are not taken fo
     expect(machineWordsIn(text), text).toEqual([]);
   const kept = [{ text: '/home/me', replacement: '/home/me', what: 'kept' }];
   expect(machineWordsIn('"/home/me/x" "/home/mean/x"', kept)).toEqual(['/home/mean/x']);
+});
+
+test('paths of the machine where a run was are found by the first folders of its own', () => {
+  const words = wordsOfRun([
+    { data: '/pool.3/lab/patches', init: '/usr/share/x' },
+    { papermill: { input_path: '/ceph/a/b' } },
+  ]);
+  expect(topFolders(words)).toEqual(expect.arrayContaining(['ceph', 'pool.3']));
+  expect(topFolders(words)).not.toContain('usr');
+  const text = 'at /pool.3/other/log (/ceph/a/env/lib.js:3) https://x.org/ceph/a /poolx3/a';
+  expect(machineWordsIn(text, [], topFolders(words))).toEqual(['/pool.3/other/log', '/ceph/a/env/lib.js:3']);
+  expect(machineWordsIn(text)).toEqual([]);
 });

@@ -291,6 +291,16 @@ describe('pathlab publish', () => {
     expect(readFileSync(join(out, 'runs', basename(run), 'notes.txt'), 'utf8')).toBe('from /home/someone/secret.csv');
   });
 
+  it('refuses paths of the machine that a run was copied from', async () => {
+    const run = copyOf(again, '11-pretrain-simclr-smoke-00000018', (file) => {
+      provenance(() => ({ data: [{ name: 'slides', path: '/ceph/lab/patches', sha256: 'd'.repeat(64) }] }))(file);
+      writeFileSync(file('trace.txt'), 'at run (/ceph/users/someone/env/x.js:1)');
+    });
+    await expect(publish([join(folder, 'copied'), run], api)).rejects.toThrow(
+      /trace\.txt has "\/ceph\/users\/someone\/env\/x\.js:1", which tells/,
+    );
+  });
+
   it('writes a site as a whole or leaves the earlier one, and nothing that is not its own', async () => {
     const out = changed('kept', () => {});
     const before = await Promise.all(filesIn(out).map((file) => digestOfFile(join(out, file))));
