@@ -40,7 +40,7 @@ let tile: number | undefined; // px; cuts images of any shape into square patche
 let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
 let head: 'fcn' | 'deeplabv3' | 'linear' | 'pyramid' | undefined; // by default the paper's fcn; of a small ResNet or a ViT, pyramid
-let init: string | undefined; // arms, with commas between: random, imagenet, coco, run folders, files of weights
+let init: string | undefined; // arms, with commas between: random, imagenet, run folders, files of weights, imagenet=FILE, coco=FILE
 let folds: number | undefined; // parts of the training patients, each for validation once; 1: no validation
 let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never

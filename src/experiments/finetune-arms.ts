@@ -20,7 +20,7 @@ import { weightsHistory, weightWords } from './weights-history.js';
 
 /** Fine-tunings that begin with weights of one kind. */
 export interface Arm {
-  /** `random`, `ImageNet`, the method of a run, or the name of a file, with its folders where another arm has it. */
+  /** `random`, `ImageNet`, `COCO`, the method of a run, or the name of a file, with its folders where another arm has it. */
   name: string;
   /** One for each pretraining seed. */
   starts: readonly ArmStart[];
@@ -37,6 +37,8 @@ interface Candidate {
   name: string;
   init: string;
   run?: FinishedPretraining;
+  /** What `init` says that a file is trained on: a word. */
+  saidToBe?: string;
 }
 
 type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & {
@@ -50,7 +52,7 @@ type FinishedPretraining = Pick<Provenance, 'seed' | 'ended'> & {
  * pretraining of this scale. Weights that are missing or do not fit are skipped, and so are those that were trained, in any
  * run since random weights, on the same dataset with another split, since they may have seen test patients.
  *
- * @throws RangeError for a path that `init` has twice; Error that says why each is skipped, if no arm is left
+ * @throws RangeError for a path that `init` has twice, and an unknown word before `=`; Error that says why each is skipped, if no arm is left
  */
 export async function fineTuningArms<Results extends PatientResults>(
   { method: { backbone }, init, scale }: FineTuneExperiment<Results>,
@@ -86,15 +88,34 @@ type Skip = (name: string, reason: string) => void;
 const word = (init: string): Candidate => ({ name: weightWords[init]!, init });
 
 function asked(init: readonly string[], root: string, skip: Skip): Candidate[] {
-  const places = init.map((each) => (Object.hasOwn(weightWords, each) ? each : resolve(root, each)));
-  const twice = places.find((place, index) => places.indexOf(place) !== index);
-  if (twice !== undefined) throw new RangeError(`init has ${twice} twice: give it once`);
-  return places.flatMap((place): Candidate[] => {
+  const all = init.map((each) => placeAsked(each, root));
+  const refuseTwice = (values: readonly string[]) => {
+    const twice = values.find((value, index) => values.indexOf(value) !== index);
+    if (twice !== undefined) throw new RangeError(`init has ${twice} twice: give it once`);
+  };
+  refuseTwice(all.map(({ place }) => place));
+  refuseTwice(all.flatMap(({ place, saidToBe = place }) => (Object.hasOwn(weightWords, saidToBe) ? saidToBe : [])));
+  return all.flatMap(({ place, saidToBe }): Candidate[] => {
     if (Object.hasOwn(weightWords, place)) return [word(place)];
+    if (saidToBe !== undefined) return [{ name: weightWords[saidToBe]!, init: place, saidToBe }];
     const run = readPretraining(place, skip);
     if (run === 'unreadable') return [];
     return [run ?? { name: basename(place, extname(place)), init: place }];
   });
+}
+
+/** A word, or a path, with what is said of it: `imagenet=FILE`. A path with `=` in it that is there is a path. */
+function placeAsked(init: string, root: string): { place: string; saidToBe?: string } {
+  if (Object.hasOwn(weightWords, init)) return { place: init };
+  const path = resolve(root, init);
+  const [, said, file] = /^([^=/\\]+)=(.*)$/.exec(init) ?? [];
+  if (said === undefined || existsSync(path)) return { place: path };
+  if (!['imagenet', 'coco'].includes(said) || file!.trim() === '') {
+    throw new RangeError(
+      `init has ${init}: there is no such path, and what a file of weights was trained on is said by imagenet=FILE or coco=FILE`,
+    );
+  }
+  return { place: resolve(root, file!.trim()), saidToBe: said };
 }
 
 function defaults(scale: string, root: string, skip: Skip): Candidate[] {
@@ -140,8 +161,9 @@ function withOwnNames(candidates: Candidate[], depth = 2): Candidate[] {
   const reserved = [...Object.values(weightWords), ...pretrainingNotebooks().map(({ name }) => name)];
   const names = [...reserved, ...candidates.map(({ name }) => name)].map(fileName);
   const clashing = candidates.filter(
-    ({ name, init, run }) =>
+    ({ name, init, run, saidToBe }) =>
       !run &&
+      saidToBe === undefined &&
       !Object.hasOwn(weightWords, init) &&
       init.split(sep).length >= depth &&
       names.filter((other) => other === fileName(name)).length > 1,
@@ -192,8 +214,21 @@ function latest<Of extends Candidate>(candidates: readonly Of[], skip: Skip): Of
   return [...chosen.values()];
 }
 
-/** Where the weights of a candidate are, for `weightsHistory`. */
-const placeOf = ({ init, run }: Candidate) => (run ? resolve(projectRoot, init) : init);
+/**
+ * What the weights of a candidate have been through.
+ *
+ * @throws RangeError if they are said to be published weights, and are of a run
+ */
+function historyOf({ init, run, saidToBe }: Candidate, root: string): (PastTraining | null)[] {
+  const found = weightsHistory(run ? resolve(projectRoot, init) : init, root);
+  if (saidToBe === undefined) return found;
+  if (found.some((past) => past !== null)) {
+    throw new RangeError(
+      `it is in the folder of a finished run, which says what it is: give the path without ${saidToBe}=`,
+    );
+  }
+  return weightsHistory(saidToBe, root);
+}
 
 /** Why weights are no arm, by the runs that made them. */
 function refusal(
@@ -202,7 +237,7 @@ function refusal(
   root: string,
 ): string | undefined {
   try {
-    const leaks = weightsHistory(placeOf(candidate), root).some(
+    const leaks = historyOf(candidate, root).some(
       (past) =>
         past?.data.some(({ name, sha256 }) => name === dataset.report.dataset || sha256 === dataset.indexSha256) &&
         past.splits[splitName] !== split.sha256,
@@ -226,7 +261,7 @@ async function startOf(
   try {
     const weights = await initialWeights(init, backbone);
     if (weights) disposeTensors(weights.model.parameters, weights.model.state);
-    const trainings = weightsHistory(placeOf(candidate), root);
+    const trainings = historyOf(candidate, root);
     const namesOf = (past: PastTraining) => past.data.map(({ name }) => name as string);
     const unknown = `unknown: may have seen the test ${testUnits(split)}`;
     return {

@@ -20,6 +20,8 @@ export interface NamedTraining {
 
 /** What weights have been through: of pretrainings that are here, by their settings; of others, by their files. */
 export function pastOf({ init, trainings, files }: ArmStart, all: readonly ResultRun[]): string {
+  // Of a file, what is said of it may differ.
+  if (trainings.length > 0 && !trainings[0]?.run) return canonicalJson([null, Object.values(files).sort()]);
   let known = true;
   const past = trainings.map((training) => {
     const run = training?.run && all.find(({ provenance }) => provenance.runHash === training.run!.runHash);

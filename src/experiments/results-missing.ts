@@ -95,10 +95,12 @@ function startOf(
   scale: Scale,
   from: ReturnType<typeof pretrainingRun> | undefined,
 ): Record<string, string> {
-  if (pretraining === 'COCO') return { init: 'random,FILE' };
+  if (pretraining === 'COCO') return { init: 'random,coco=FILE' };
   // Of the paper's network, no weights trained on ImageNet are brought here.
   if (pretraining === 'ImageNet') {
-    return scale === 'paper' ? { init: 'random,FILE' } : { backbone: 'efficientnet_lite0', init: 'random,imagenet' };
+    return scale === 'paper'
+      ? { init: 'random,imagenet=FILE' }
+      : { backbone: 'efficientnet_lite0', init: 'random,imagenet' };
   }
   const { backbone } = fineTuneExperiment(notebook, { scale }).method;
   if (!from || from.network === backbone.name) return {};

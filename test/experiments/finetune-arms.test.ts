@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { key } from '../../src/base/index.js';
 import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
+import { comparisonFamily } from '../../src/experiments/finetune-comparison.js';
 import {
   type FineTuneData,
   fineTuneExperiment,
@@ -12,6 +13,7 @@ import {
   splitName,
 } from '../../src/experiments/index.js';
 import { smallVit } from '../../src/experiments/network.js';
+import { rowOf } from '../../src/experiments/results-missing.js';
 import { weightsHistory } from '../../src/experiments/weights-history.js';
 import { type Backbone, resnet, toTorch } from '../../src/models/index.js';
 import { patientShards } from './patient-shards.js';
@@ -200,5 +202,27 @@ describe('the arms of a fine-tuning', () => {
     expect(arms.map(({ name }) => name)).toEqual(['random', 'one/net.safetensors', 'two/net.safetensors', random]);
     const twice = `${files[0]},${root}/one/./net.safetensors`;
     await expect(fineTuningArms(experimentOf(twice), data, root)).rejects.toThrow(/init has .*net.safetensors twice/);
+  });
+
+  it('are rows and baselines where init says what files are', async () => {
+    const files = ['resnet', 'on-coco', 'x=y'].map((name) => join(root, 'given', `${name}.safetensors`));
+    for (const file of files) await writeWeights(file);
+    const experiment = experimentOf(`random,imagenet=given/resnet.safetensors,coco=${files[1]},${files[2]}`);
+    const { arms } = await fineTuningArms(experiment, data, root);
+    const names = arms.map(({ name }) => name);
+    expect(names).toEqual(['random', 'ImageNet', 'COCO', 'x=y']);
+    expect(names.map(rowOf)).toEqual(['random', 'ImageNet', 'COCO', undefined]);
+    expect(arms[1]!.starts[0]).toMatchObject({ init: files[0], pretrainedOn: ['ImageNet'], labelsOf: ['ImageNet'] });
+    expect(comparisonFamily(experiment, names).filter(({ against }) => against === 'ImageNet')).toHaveLength(2);
+    for (const [init, reason] of [
+      ['imagenet21k=given/resnet.safetensors', /init has imagenet21k=.*imagenet=FILE or coco=FILE/],
+      ['imagenet=', /init has imagenet=/],
+      [`imagenet=${files[0]},imagenet=${files[1]}`, /init has imagenet twice/],
+    ] as const) {
+      await expect(fineTuningArms(experimentOf(init), data, root)).rejects.toThrow(reason);
+    }
+    await writeRun('of-a-run', '11-pretrain-simclr');
+    const { skipped } = await fineTuningArms(experimentOf('random,imagenet=results/runs/of-a-run'), data, root);
+    expect(skipped).toEqual([{ name: 'ImageNet', reason: expect.stringMatching(/in the folder of a finished run/) }]);
   });
 });

@@ -272,6 +272,17 @@ describe('missing cells', () => {
     expect(names).toEqual(['ImageNet', 'Supervised', 'MoCo v2', 'BYOL', 'DINO', 'MAE']);
   });
 
+  it('say in their commands what a file is', async () => {
+    const { missing } = await gather(folder, 'paper');
+    for (const [name, init] of [
+      ['ImageNet', 'random,imagenet=FILE'],
+      ['COCO', 'random,coco=FILE'],
+    ]) {
+      for (const command of missing.find(({ pretraining }) => pretraining === name)!.commands)
+        expect(command).toContain(`-p init ${init}`);
+    }
+  });
+
   it.each(['smoke', 'demo', 'paper'] as const)(
     'have commands that their notebooks take, at %s scale',
     async (scale) => {
