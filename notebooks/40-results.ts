@@ -21,8 +21,8 @@
 // than networks pretrained on ImageNet. On PTCGA200 a ResNet-50 reaches an accuracy of **86.41 %** after SimCLR and 82.72 % after
 // ImageNet.
 //
-// **What this page shows.** What pretraining buys in the finished runs of this folder, beside the paper's numbers: intervals,
-// paired differences, learning curves, sites, calibration, cost. The eight digits beside a number name its run and link to
+// **What this page shows.** What pretraining buys in the finished runs of this folder, beside the paper's numbers of the same
+// network: intervals, paired differences, learning curves, sites, calibration, cost. The eight digits beside a number name its run and link to
 // the run's page. Runs that were made elsewhere: copy their folders and name them in `from`.
 //
 // | scale | content | time on two CPU cores |

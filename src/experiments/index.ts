@@ -63,7 +63,7 @@ export {
 export { type ComparedGroup, compareGroups, maxSites } from './results-comparison.js';
 export { groupResults, type ResultGroup } from './results-groups.js';
 export { type MissingCells, resultRows, rowOf } from './results-missing.js';
-export { type PaperNumber, paperNumbers, resultTasks } from './results-paper.js';
+export { type PaperNumber, paperNumbers, paperNumbersOf, papersMetric, resultTasks } from './results-paper.js';
 export { type LeftOut, nameOf, type ResultRun, readResultRuns } from './results-runs.js';
 export { smallViews } from './small-scale.js';
 export { costOfTraining, costsFile, type KeptCost, readCosts } from './training-cost.js';

@@ -11,6 +11,7 @@ import {
 } from '../evaluate/index.js';
 import { comparisonFamily } from './finetune-comparison.js';
 import type { ResultGroup } from './results-groups.js';
+import { papersMetric } from './results-paper.js';
 
 /** A column: what each arm is worth, and the differences. */
 export interface ComparedGroup {
@@ -43,7 +44,7 @@ export async function compareGroups(
     const names = Object.keys(arms);
     const comparisons = names.some((name) => baselines.includes(name)) ? comparisonFamily(experiment, names) : [];
     const family = { name: `all columns at ${scale} scale`, comparisons };
-    const shown = { [main]: metrics[main]!, ...calibrationOf(group) };
+    const shown = { [main]: metrics[main]!, ...besidesMain(group) };
     const comparison = await compareArms({ arms, metrics: shown, family, ...options });
     compared.push({ group, comparison, sites: await bySite(group, options) });
   }
@@ -52,8 +53,9 @@ export async function compareGroups(
   );
 }
 
-function calibrationOf({ experiment: { task } }: ResultGroup): Record<string, MetricDefinition<PatientResults>> {
-  if (task.masks) return {};
+/** Calibration of classification; of masks the paper's mIoU, which its numbers are of. */
+function besidesMain({ experiment: { task } }: ResultGroup): Record<string, MetricDefinition<PatientResults>> {
+  if (task.masks) return { [papersMetric(task)]: task.metrics[papersMetric(task)]! };
   return { calibrationError: classificationMetrics.calibrationError as unknown as MetricDefinition<PatientResults> };
 }
 

@@ -4,7 +4,6 @@ import { projectRoot } from '../base/index.js';
 import type { ArmMetric, Interval } from '../evaluate/index.js';
 import {
   type ComparedGroup,
-  paperNumbers,
   type ResultGroup,
   type ResultRun,
   resultRows,
@@ -56,27 +55,11 @@ export function columnNames(compared: readonly ComparedGroup[]): (group: ResultG
   return (group) => (tasks.filter((task) => task === taskOf(group)).length > 1 ? heading(group) : taskOf(group));
 }
 
-/** Of the paper's numbers beside a column. */
-export function paperHeading({ notebook, experiment: { task } }: ResultGroup): string {
-  return `${resultTasks[notebook]}, ${task.masks ? 'mIoU' : 'accuracy'} %, paper scale: the paper`;
-}
-
-/** Whether a column's metric is the one that the paper reports. */
-export function hasPapersMetric({ experiment: { task } }: ResultGroup): boolean {
-  return task.main === (task.masks ? 'macroIou' : 'accuracy');
-}
-
 /** Arms in the order of the paper's rows, and others after them by name. */
 export function inRowOrder(arms: readonly string[]): string[] {
   const rows = resultRows();
   const place = (arm: string) => rows.indexOf(rowOf(arm) ?? '') + (rowOf(arm) === undefined ? rows.length + 1 : 0);
   return [...arms].sort((one, other) => place(one) - place(other) || (one < other ? -1 : 1));
-}
-
-/** The paper's percentage after a pretraining, of its ResNet-50 with the head that it reports first. */
-export function paperOf(notebook: string, arm: string): number | undefined {
-  const own = paperNumbers.filter((each) => each.notebook === notebook && each.pretraining === rowOf(arm));
-  return own.find(({ network }) => network.startsWith('ResNet-50'))?.value;
 }
 
 /** A percentage with its interval. */

@@ -1,7 +1,14 @@
 import { from } from 'arquero';
-import { type ComparedGroup, paperNumbers, resultTasks } from '../experiments/index.js';
+import {
+  type ComparedGroup,
+  type PaperNumber,
+  paperNumbers,
+  paperNumbersOf,
+  resultTasks,
+} from '../experiments/index.js';
 import { showChart, type VegaLiteSpec } from './chart.js';
-import { armValue, hasPapersMetric, headingOf, inRowOrder, networkOf, paperOf, taskOf } from './results-cells.js';
+import { armValue, headingOf, inRowOrder, networkOf, taskOf } from './results-cells.js';
+import { hasPapersMetric } from './results-paper.js';
 import { sayInstead } from './say-instead.js';
 import { chartWidth, palette } from './style.js';
 
@@ -14,7 +21,7 @@ interface Point {
   high?: number;
 }
 
-/** A panel for each column, with the paper's numbers of its task as open diamonds; without columns, the paper's alone. */
+/** A panel for each column, with the paper's numbers of its task, network and metric as open diamonds; without columns, the paper's alone. */
 export function resultsChart(compared: readonly ComparedGroup[]): { spec: VegaLiteSpec; alt: string } {
   const panels =
     compared.length > 0
@@ -25,7 +32,7 @@ export function resultsChart(compared: readonly ComparedGroup[]): { spec: VegaLi
       text: 'What pretraining buys',
       subtitle: [
         'dots: here, with 95 % intervals over test patients',
-        'open diamonds: the paper, at paper scale, on its data',
+        'open diamonds: the paper with the same network, at paper scale, on its data',
       ],
     },
     spacing: 26,
@@ -92,20 +99,20 @@ function panelOf(column: ComparedGroup): Panel {
     const interval = found.interval && { low: 100 * found.interval.low, high: 100 * found.interval.high };
     return [{ arm, source: 'here', value: 100 * found.value.value, ...interval }];
   });
-  const paper = hasPapersMetric(group) ? paperPoints(group.notebook) : [];
+  const paper = hasPapersMetric(group) ? paperPoints(paperNumbersOf(group)) : [];
   return { title: taskOf(group), about: `${networkOf(group)}${labels}`, points: [...own, ...paper] };
 }
 
+/** Of the network that the paper reports first. */
 function paperPanel(notebook: string): Panel {
-  return { title: resultTasks[notebook]!, about: 'the paper', points: paperPoints(notebook) };
+  const own = paperNumbers.filter((each) => each.notebook === notebook);
+  const { network, metric } = own[0]!;
+  const points = paperPoints(own.filter((each) => each.network === network));
+  return { title: `${resultTasks[notebook]}, ${metric} %`, about: `the paper, ${network}`, points };
 }
 
-/** Of its main network: other networks have other rows in the table. */
-function paperPoints(notebook: string): Point[] {
-  return paperNumbers
-    .filter((each) => each.notebook === notebook && paperOf(notebook, each.pretraining) === each.value)
-    .map(({ pretraining: arm, value }) => ({ arm, source: 'paper', value }));
-}
+const paperPoints = (numbers: readonly PaperNumber[]): Point[] =>
+  numbers.map(({ pretraining: arm, value }) => ({ arm, source: 'paper', value }));
 
 /** Shows the main metric over the number of labelled patients, of columns that differ in it only. */
 export async function showLabelCurves(

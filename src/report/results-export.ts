@@ -1,10 +1,11 @@
 import { from } from 'arquero';
 import { writeFileAtomic } from '../base/index.js';
 import { escapeLatex, latexTable } from '../evaluate/index.js';
-import { type ComparedGroup, nameOf, type ResultGroup, type Results, resultTasks } from '../experiments/index.js';
+import { type ComparedGroup, nameOf, papersMetric, type Results, resultTasks } from '../experiments/index.js';
 import type { Metric, Run } from '../runs/index.js';
-import { armValue, columnNames, hasPapersMetric, headingOf, paperOf, runsOf } from './results-cells.js';
+import { armValue, columnNames, headingOf, runsOf } from './results-cells.js';
 import { costRows } from './results-cost.js';
+import { paperOf } from './results-paper.js';
 import { differenceRows, resultTables } from './results-tables.js';
 import { sayInstead } from './say-instead.js';
 import { showTable } from './table.js';
@@ -62,13 +63,10 @@ function valueRows({ group, comparison }: ComparedGroup) {
     ...{ value: value.value, low: interval?.low ?? null, high: interval?.high ?? null, trainings: runs },
     ...{ unitsDeviation: spread.patients, pretrainingDeviation: spread.pretraining.value },
     fineTuningDeviation: spread.fineTuning.value,
-    paperPercent: isPapersMetric(group, metric) ? (paperOf(group.notebook, arm) ?? null) : null,
+    paperPercent: metric === papersMetric(experiment.task) ? (paperOf(group, arm) ?? null) : null,
     runs: runsOf(group, arm),
   }));
 }
-
-const isPapersMetric = (group: ResultGroup, metric: string) =>
-  metric === group.experiment.task.main && hasPapersMetric(group);
 
 function numericDifferences({ group, comparison }: ComparedGroup) {
   return comparison.differences.map(({ arm, against, metric, value, interval, p, adjustedP, test }) => ({

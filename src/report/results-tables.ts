@@ -9,19 +9,17 @@ import {
 import type { Run } from '../runs/index.js';
 import { showChart } from './chart.js';
 import {
-  armValue,
   columnNames,
   estimate,
   headingOf,
   headingsOf,
   inRowOrder,
   pageLinks,
-  paperHeading,
-  paperOf,
   pValue,
   runsOf,
 } from './results-cells.js';
 import { resultsChart } from './results-charts.js';
+import { besidePaper, cellOf, paperNotes } from './results-paper.js';
 import { resultsFrame } from './results-table.js';
 import { sayInstead } from './say-instead.js';
 import { showTable } from './table.js';
@@ -45,6 +43,7 @@ export async function showResults(
   }
   const unknown = Object.keys(resultTasks).filter((notebook) => !hasPaperNumbers(notebook));
   await sayInstead(...unknown.map((notebook) => `No number of the paper on ${resultTasks[notebook]} is known here.`));
+  await sayInstead(...paperNotes(compared));
   const frozen = frozenRows(runs);
   if (frozen.length > 0)
     await showTable(frozen, { caption: 'Frozen features: kNN accuracy on held-out patches, %', links });
@@ -100,30 +99,16 @@ function paperRows(): Record<string, string>[] {
 
 const hasPaperNumbers = (notebook: string) => paperNumbers.some((each) => each.notebook === notebook);
 
-/** The paper's number of its main network, for a row of a table. */
-function paperCell(notebook: string, arm: string): string {
-  return paperOf(notebook, arm)?.toString() ?? 'not known here';
-}
-
 function armRows(columns: readonly ComparedGroup[], heading: (group: ResultGroup) => string): Record<string, string>[] {
   return inRowOrder([...new Set(columns.flatMap(({ group }) => Object.keys(group.arms)))]).map((arm) => ({
     Pretraining: arm,
     ...Object.fromEntries(
       columns.flatMap((column) => [
-        ...(hasPaperNumbers(column.group.notebook)
-          ? [[paperHeading(column.group), paperCell(column.group.notebook, arm)]]
-          : []),
-        [heading(column.group), cellOf(column, arm)],
+        ...besidePaper(column, arm, heading(column.group)),
+        [heading(column.group), cellOf(column, arm, column.group.experiment.task.main)],
       ]),
     ),
   }));
-}
-
-function cellOf(column: ComparedGroup, arm: string): string {
-  const { group } = column;
-  const found = armValue(column, arm, group.experiment.task.main);
-  if (!found) return 'missing';
-  return `${estimate(found.value.value, found.interval)} · ${runsOf(group, arm)}`;
 }
 
 /** Shows the differences against random and ImageNet weights on the same patients, and the spread by source. */

@@ -18,6 +18,7 @@ import {
 } from '../../src/experiments/index.js';
 import { ofPatients } from '../../src/experiments/results-comparison.js';
 import { resultsChart, resultTables } from '../../src/report/index.js';
+import { paperNotes } from '../../src/report/results-paper.js';
 import { fakeRun } from './fake-runs.js';
 
 let top: string;
@@ -253,7 +254,7 @@ describe('the comparison', () => {
     for (const { value, interval } of compared[0]!.comparison.values) {
       expect([Number.isFinite(value.value), interval]).toEqual([true, null]);
     }
-    expect(resultsChart(compared).alt).toMatch(/SimCLR \d+\.\d,/);
+    expect(resultsChart(compared).alt).toMatch(/SimCLR \d+\.\d$/);
   });
 });
 
@@ -317,11 +318,57 @@ describe('the tables', () => {
   });
 
   it('have the run beside each number', async () => {
-    await fakeRun(join(folder, 'run'), { arms: both });
+    await fakeRun(join(folder, 'run'), { arms: both, scale: 'paper' });
     const { groups, runs } = await gather();
     const [, { rows }] = resultTables(await compare(groups)) as [unknown, ReturnType<typeof resultTables>[0]];
     expect(rows.map(({ Pretraining }) => Pretraining)).toEqual(['random', 'SimCLR']);
-    expect(rows.map((row) => Object.values(row)[1])).toEqual(['not known here', '86.41']);
+    const heading = 'PTCGA200, accuracy %, ResNet-50, paper scale: the paper';
+    expect(rows.map((row) => row[heading])).toEqual(['not known here', '86.41']);
     for (const row of rows) expect(Object.values(row)[2]).toMatch(new RegExp(`^\\d+\\.\\d \\(.*\\) · ${runs[0]!.id}$`));
+  });
+
+  it("have no paper's number beside another network or metric, and say so", async () => {
+    await fakeRun(join(folder, 'network'), { arms: both });
+    const other = { backbone: 'resnet50', metric: 'balancedAccuracy' };
+    await fakeRun(join(folder, 'metric'), { arms: both, scale: 'paper', parameters: other });
+    const compared = await compare((await gather()).groups);
+    for (const { rows } of resultTables(compared).slice(1)) {
+      for (const row of rows) expect(Object.keys(row).join()).not.toContain('the paper');
+    }
+    expect(resultsChart(compared).alt).not.toContain('in the paper');
+    expect(paperNotes(compared)).toEqual([
+      expect.stringMatching(/on PTCGA200 are accuracy: none stands beside PTCGA200, Balanced accuracy/),
+      expect.stringMatching(/on PTCGA200 are of ResNet-50: none stands beside small ResNet/),
+    ]);
+  });
+
+  it.each([
+    [{}, '63.53'],
+    [{ backbone: 'resnet50', head: 'linear' }, undefined],
+    [{ backbone: 'resnet50_dilated', head: 'deeplabv3' }, 'not known here'],
+  ])('of masks have the paper beside its own mIoU, of the same head: %o', async (parameters, value) => {
+    await fakeRun(join(folder, 'run'), { arms: { random: [0.4], 'MoCo v2': [0.8] }, scale: 'paper' });
+    const [group] = (await gather()).groups;
+    const cases = {
+      ...{ classNames: ['a', 'b', 'c'], unit: 'patients' as const, patients: ['p'], casesOf: [1] },
+      // The third class is nowhere: 0 by the paper's rule, and left out by ours.
+      confusion: [Float64Array.of(4, 0, 0, 0, 4, 0, 0, 0, 0)],
+      boundaries: [new Float64Array(12)],
+    };
+    const notebook = '30-segment-segpanda200';
+    const experiment = fineTuneExperiment(notebook, { scale: 'paper', ...parameters });
+    const arms = { 'MoCo v2': group!.arms['MoCo v2']!.map((each) => ({ ...each, results: cases })) };
+    const compared = await compare([
+      { ...group!, notebook, arms, experiment, cases: { ...group!.cases, sites: [null] } } as unknown as ResultGroup,
+    ]);
+    const [row] = resultTables(compared)[1]!.rows as [Record<string, string>];
+    const paper = Object.entries(row).find(([name]) => name.endsWith('the paper'));
+    expect(paper?.[1]).toBe(value);
+    if (paper)
+      expect(paper[0]).toContain(value === '63.53' ? 'mIoU (paper) %, ResNet-50, FCN' : 'ResNet-50, DeepLab v3');
+    const own = Object.keys(row).find((name) => name.endsWith('mIoU (paper) %'));
+    expect(own && row[own]).toEqual(value && expect.stringMatching(/^66\.7/));
+    expect(Object.values(row).at(-1)).toMatch(/^100\.0/);
+    expect(resultsChart(compared).alt).not.toContain('in the paper');
   });
 });
