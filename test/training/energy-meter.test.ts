@@ -13,6 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const count = (name: string, microjoules: number, file = 'energy_uj') => {
   mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, name, 'name'), `package-${name.at(-1)}\n`);
   writeFileSync(join(folder, name, file), `${microjoules}\n`);
 };
 
@@ -28,6 +29,34 @@ it('adds what all packages needed since the last call, also where a counter bega
   count('intel-rapl:1', 2e6);
   expect(joules()).toBe(2.5 + 3);
   expect(joules()).toBe(0);
+});
+
+it('leaves out counters that are of no package', () => {
+  for (const name of ['intel-rapl:0', 'intel-rapl:1']) {
+    count(name, 10e6, 'max_energy_range_uj');
+    count(name, 1e6);
+  }
+  const platform = () => writeFileSync(join(folder, 'intel-rapl:1', 'name'), 'psys\n');
+  platform();
+  const joules = energyMeter(folder)!;
+  count('intel-rapl:0', 2e6);
+  count('intel-rapl:1', 9e6);
+  expect(joules()).toBe(1);
+  rmSync(join(folder, 'intel-rapl:0'), { recursive: true });
+  platform();
+  expect(energyMeter(folder)).toBeUndefined();
+});
+
+it.each(['missing', 'empty'])('knows nothing from a counter that is %s later on', (how) => {
+  count('intel-rapl:0', 10e6, 'max_energy_range_uj');
+  count('intel-rapl:0', 1e6);
+  const joules = energyMeter(folder)!;
+  const path = join(folder, 'intel-rapl:0', 'energy_uj');
+  if (how === 'missing') rmSync(path);
+  else writeFileSync(path, '');
+  expect(joules()).toBeUndefined();
+  count('intel-rapl:0', 5e6);
+  expect(joules()).toBeUndefined();
 });
 
 it('does not measure without counters', () => {
