@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import { canonicalJson, digestOfFile, projectRoot, sha256 } from '../base/index.js';
 import { type Metric, type Provenance, readEvents } from '../runs/index.js';
@@ -76,16 +76,20 @@ export function nameOf(path: string, root = projectRoot): string {
 /** Deep enough for results/evidence/SET/RUN and copies of results/ in a folder of their own. */
 const maxDepth = 5;
 
-function foldersOfRuns(folder: string, asked: string, depth = 0): string[] {
+/** @param above where the folders are that this one is in: links are followed, and not back into these */
+function foldersOfRuns(folder: string, asked: string, above: readonly string[] = []): string[] {
+  const depth = above.length;
   if (!existsSync(folder)) {
     if (depth === 0 && asked !== defaultFrom) throw new RangeError(`from: there is no folder ${asked}`);
     return [];
   }
   if (['provenance.json', 'parameters.json'].some((name) => existsSync(join(folder, name)))) return [folder];
-  if (depth === maxDepth) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-    .flatMap(({ name }) => foldersOfRuns(join(folder, name), asked, depth + 1));
+  const here = realpathSync(folder);
+  if (depth === maxDepth || above.includes(here)) return [];
+  return readdirSync(folder)
+    .map((name) => ({ name, path: join(folder, name) }))
+    .filter(({ name, path }) => !name.startsWith('.') && existsSync(path) && statSync(path).isDirectory())
+    .flatMap(({ path }) => foldersOfRuns(path, asked, [...above, here]));
 }
 
 /** Where runs are sought by default. */

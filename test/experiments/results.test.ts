@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -155,6 +155,16 @@ describe('the columns of the results', () => {
 });
 
 describe('a run', () => {
+  it('is found through links, of which some lead back or nowhere', async () => {
+    await fakeRun(join(top, `elsewhere-${count}`, 'run'), { arms: both });
+    symlinkSync(join(top, `elsewhere-${count}`), join(folder, 'linked'));
+    symlinkSync(folder, join(folder, 'back'));
+    symlinkSync(join(folder, 'itself'), join(folder, 'itself'));
+    symlinkSync(join(folder, 'nothing'), join(folder, 'nowhere'));
+    const { runs, leftOut } = await gather();
+    expect([runs.length, leftOut]).toEqual([1, []]);
+  });
+
   it.each([
     ['that was edited', { edited: ['1'] }, /it was edited/],
     [
