@@ -69,7 +69,8 @@ await lab.showResults(run, results, compared, { save: run.figure('results.png') 
 //
 // The family of comparisons, named before the results were seen: of each scale, every pretraining against random weights and
 // against ImageNet's, in the main metric, in all columns. Both sides are judged on the same test patients, and whole patients are
-// resampled or swapped. P-values are adjusted by Holm over the family. Spread by source tells how much patients, pretraining seeds
+// resampled or swapped. Differences are of the fine-tuning seeds that both sides have. P-values are adjusted by Holm over the
+// family. Spread by source tells how much patients, pretraining seeds
 // and fine-tuning seeds (a fold and a seed together) move a value.
 
 // %%

@@ -131,7 +131,7 @@ export async function showResultDifferences(
       caption: `Standard deviations by source, ${scale} scale, percentage points`,
       links,
     });
-    await sayInstead(...notesOf(own, differences.length));
+    await sayInstead(...notesOf(own));
   }
   if (compared.length === 0) await sayInstead('There are no fine-tunings to compare.');
 }
@@ -172,16 +172,17 @@ function spreadRows(compared: readonly ComparedGroup[]): Record<string, string>[
 }
 
 /** What must be said below: of p-values once, and of columns what is said of all of them alike once too. */
-function notesOf(compared: readonly ComparedGroup[], differences: number): string[] {
+function notesOf(compared: readonly ComparedGroup[]): string[] {
   const nameOf = columnNames(compared);
   const scale = compared[0]!.group.scale;
-  const tests = new Set(compared.flatMap(({ comparison }) => comparison.differences.flatMap(({ test }) => test ?? [])));
+  const all = compared.flatMap(({ comparison }) => comparison.differences).filter(({ p }) => p.value !== null);
+  const tests = new Set(all.flatMap(({ test }) => test ?? []));
   const tested =
-    differences === 0
+    all.length === 0
       ? []
       : [
-          `Two-sided p-values: ${[...tests].join('; ') || 'none'}; adjusted by Holm over all ${differences} differences of the ` +
-            `${scale} scale, the family that is named above.`,
+          `Two-sided p-values: ${[...tests].join('; ')}; adjusted by Holm over all ${all.length} differences of the ${scale} ` +
+            'scale that have one, the family that is named above.',
         ];
   return [
     ...tested,

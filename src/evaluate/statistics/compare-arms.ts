@@ -40,6 +40,8 @@ export interface ArmMetric {
 }
 
 export interface ArmDifference extends Comparison {
+  /** Of each arm, how many of its runs have a fine-tuning seed that the other has too: the difference is of these. */
+  runs: [number, number];
   value: MetricValue;
   /** By bootstrap over the unit, the same draws for both arms; null if there is none. */
   interval: Interval | null;
@@ -82,8 +84,9 @@ export interface CompareArmsOptions<R extends PatientResults> {
  * Compares arms as a paper's table does: each metric as the mean over an arm's runs, with an interval, and the differences
  * of a family of comparisons with adjusted p-values. The unit is the patient, or what the results say: all intervals come
  * from the same draws of patients. With fewer than 20 patients, p-values are those of the sign-flip test, which swaps whole
- * patients between runs of the same fine-tuning seed (see `signFlipTest`); with more, of the bootstrap. With fewer than five
- * patients there is no interval. The event loop stays free.
+ * patients between runs of the same fine-tuning seed (see `signFlipTest`); with more, of the bootstrap. A difference is of the
+ * fine-tuning seeds that both arms have; without any there is none. With fewer than five patients there is no interval. The
+ * event loop stays free.
  *
  * @throws RangeError if runs have different patients or cases, seeds repeat, or a comparison names what is not there
  * @throws InterruptedError if `signal` aborts
@@ -104,14 +107,25 @@ function* comparison<R extends PatientResults>(options: CompareArmsOptions<R>): 
       return { arm, metric, runs, ofRuns, mean: meanOfRuns(ofRuns) };
     }),
   );
+  const pairs = (family?.comparisons ?? []).map((comparison) => {
+    const [runs, others] = [arms[comparison.arm]!, arms[comparison.against]!];
+    return { comparison, sides: [ofSeedsIn(others, runs), ofSeedsIn(runs, others)] as const };
+  });
+  // The mean of an arm's runs, or of those alone that a difference is of.
+  const means = cells.map(({ mean }) => mean);
+  const meanOf = (arm: string, metric: string, kept: readonly Run<R>[]) => {
+    const cell = cells.findIndex((each) => each.arm === arm && each.metric === metric);
+    const { runs, ofRuns } = cells[cell]!;
+    if (kept.length === runs.length) return cell;
+    return means.push(meanOfRuns(ofRuns.filter((_, run) => kept.includes(runs[run]!)))) - 1;
+  };
+  const compared = pairs.map(({ comparison, sides: [runs, others] }) => {
+    const { arm, against, metric } = comparison;
+    const places = runs.length === 0 ? null : [meanOf(arm, metric, runs), meanOf(against, metric, others)];
+    return { comparison, runs, others, places: places as [number, number] | null };
+  });
   const enough = patients.length >= minPatients;
-  const resampled = enough
-    ? yield* bootstrapValues(
-        cells.map(({ mean }) => mean),
-        patients.length,
-        { resamples, key },
-      )
-    : undefined;
+  const resampled = enough ? yield* bootstrapValues(means, patients.length, { resamples, key }) : undefined;
   const cases = casesOf.reduce((sum, count) => sum + count, 0);
   const method = bootstrapMethod(patients.length, unit, cases, resamples);
   const intervalOf = (drawn: Float64Array | undefined): Interval | null => {
@@ -128,25 +142,35 @@ function* comparison<R extends PatientResults>(options: CompareArmsOptions<R>): 
     return { arm, metric, value: mean(all), interval: intervalOf(drawn), runs: runs.length, spread };
   });
   const tested: Omit<ArmDifference, 'adjustedP'>[] = [];
-  for (const comparison of family?.comparisons ?? []) {
-    const [one, other] = [comparison.arm, comparison.against].map((arm) =>
-      cells.findIndex((cell) => cell.arm === arm && cell.metric === comparison.metric),
-    ) as [number, number];
+  for (const { comparison, runs, others, places } of compared) {
+    const of = { ...comparison, runs: [runs.length, others.length] as [number, number] };
+    if (!places) {
+      const none = { value: null, reason: 'the arms have no fine-tuning seed in common' };
+      tested.push({ ...of, value: none, interval: null, p: none, test: null });
+      continue;
+    }
+    const [one, other] = places;
     const [drawnOne, drawnOther] = [resampled?.[one], resampled?.[other]];
     const drawn = drawnOther && drawnOne?.map((value, draw) => value - drawnOther[draw]!);
-    const value = difference(cells[one]!.mean(all), cells[other]!.mean(all));
+    const value = difference(means[one]!(all), means[other]!(all));
     const found =
       patients.length < manyPatients
-        ? yield* signFlipP(metrics[comparison.metric]!, cells[one]!.runs, cells[other]!.runs, { unit, resamples, key })
+        ? yield* signFlipP(metrics[comparison.metric]!, runs, others, { unit, resamples, key })
         : bootstrapP(drawn!, unit);
-    tested.push({ ...comparison, value, interval: intervalOf(drawn), ...found });
+    tested.push({ ...of, value, interval: intervalOf(drawn), ...found });
   }
   const adjusted = holm(tested.map(({ p }) => p.value));
   const differences = tested.map((of, place) => ({ ...of, adjustedP: adjusted[place]! }));
   const headings = Object.fromEntries(Object.entries(metrics).map(([name, { label }]) => [name, label]));
   const groups = { of: unit, count: patients.length };
-  const compared = { arms: Object.keys(arms), metrics: headings, groups, values, differences };
-  return { ...compared, notes: notesOf(compared, { method, level, family: family?.name }) };
+  const found = { arms: Object.keys(arms), metrics: headings, groups, values, differences };
+  return { ...found, notes: notesOf(found, { method, level, family: family?.name }) };
+}
+
+/** Runs whose fine-tuning seed one of the others has too. */
+function ofSeedsIn<R extends PatientResults>(others: readonly Run<R>[], runs: readonly Run<R>[]): readonly Run<R>[] {
+  const seeds = new Set(others.map(({ fineTuningSeed }) => fineTuningSeed));
+  return runs.filter(({ fineTuningSeed }) => seeds.has(fineTuningSeed));
 }
 
 function meanOfRuns(runs: readonly PatientMetric[]): PatientMetric {
@@ -229,10 +253,11 @@ function notesOf(
     const of = differences.flatMap((each) => (each.test === test ? metrics[each.metric]! : []));
     return { test, metrics: [...new Set(of)].join(', ') };
   });
+  const inFamily = differences.filter(({ p }) => p.value !== null).length;
   if (tests.length > 0) {
     const how = tests.map(({ test, metrics }) => (tests.length > 1 ? `${metrics}, ${test}` : test)).join('; ');
     notes.push(
-      `P-values: ${how}, two-sided; adjusted by Holm over "${family}" (${differences.length} ${differences.length === 1 ? 'comparison' : 'comparisons'}, named before` +
+      `P-values: ${how}, two-sided; adjusted by Holm over "${family}" (${inFamily} ${inFamily === 1 ? 'comparison' : 'comparisons'}, named before` +
         ' the results were seen).',
     );
   }
@@ -241,8 +266,20 @@ function notesOf(
     if (value.value === null) notes.push(`${what}: no value, since ${value.reason}.`);
     else if (!interval && count >= minPatients) notes.push(`${what}: no interval, since ${tooFewDraws(unit)}.`);
   }
-  for (const { arm, against, metric, p } of differences) {
-    if (p.value === null) notes.push(`${arm} minus ${against}, ${metrics[metric]}: no p-value, since ${p.reason}.`);
+  const runsOf = (arm: string) => values.find((each) => each.arm === arm)!.runs;
+  for (const { arm, against, metric, value, p, runs } of differences) {
+    const [all, others] = [runsOf(arm), runsOf(against)];
+    const isPart = runs[0] < all || runs[1] < others;
+    if (isPart && runs[0] > 0) {
+      notes.push(
+        `${arm} minus ${against}, ${metrics[metric]}: of the fine-tuning seeds that both have, ${runs[0]} of ${all} and ` +
+          `${runs[1]} of ${others} runs.`,
+      );
+    }
+    if (runs[0] === 0 && value.value === null) {
+      notes.push(`${arm} minus ${against}, ${metrics[metric]}: no difference, since ${value.reason}.`);
+    } else if (p.value === null)
+      notes.push(`${arm} minus ${against}, ${metrics[metric]}: no p-value, since ${p.reason}.`);
   }
   return notes;
 }

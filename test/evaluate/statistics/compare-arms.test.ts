@@ -160,22 +160,34 @@ describe('comparison of arms on few patients', () => {
     expect(comparison.notes[1]).toContain('exact sign-flip test over 6 patients (at least 0.03125)');
   });
 
-  it('needs a run of the same fine-tuning seed for each', async () => {
-    const { differences, notes } = await compareArms({
-      arms: { ...arms, random: arms.random.slice(1) },
-      metrics,
-      family,
-      key: key(1),
-      resamples,
+  it('has differences of the fine-tuning seeds that both have, and says which are left out', async () => {
+    const options = { metrics, family, key: key(1), resamples };
+    const part = await compareArms({ ...options, arms: { ...arms, random: arms.random.slice(1) } });
+    const same = await compareArms({
+      ...options,
+      arms: { random: arms.random.slice(1), good: arms.good.slice(1), better: arms.better.slice(1) },
     });
-    expect(differences.map(({ p, adjustedP }) => [p.value, adjustedP]).slice(0, 2)).toEqual([
-      [null, 1],
-      [null, 1],
-    ]);
-    expect(notes).toContain(
-      'good minus random, AUROC: no p-value, since the sign-flip test pairs runs of the same fine-tuning seed, and some of' +
-        ' the 2 and 1 runs have no partner.',
+    for (const place of [0, 1]) {
+      const { value, p, interval, runs } = part.differences[place]!;
+      const expected = same.differences[place]!;
+      expect([value, p, interval, runs]).toEqual([expected.value, expected.p, expected.interval, [1, 1]]);
+    }
+    expect(cellOf(part, 'good', 'auroc').runs).toBe(2);
+    expect(part.notes).toContain(
+      'good minus random, AUROC: of the fine-tuning seeds that both have, 1 of 2 and 1 of 1 runs.',
     );
+    const others = arms.random.map((run) => ({ ...run, fineTuningSeed: run.fineTuningSeed + 7 }));
+    const none = await compareArms({ ...options, arms: { ...arms, random: others } });
+    expect(none.differences.map(({ value, p }) => [value.value, p.value]).slice(0, 2)).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+    // The only one left is the family.
+    expect(none.differences[2]!.adjustedP).toBe(none.differences[2]!.p.value);
+    expect(none.notes).toContain(
+      'good minus random, AUROC: no difference, since the arms have no fine-tuning seed in common.',
+    );
+    expect(none.notes.find((note) => note.startsWith('P-values'))).toContain('(1 comparison, named');
   });
 
   it('pairs a run with those of its fine-tuning seed from every pretraining seed', async () => {
