@@ -62,8 +62,9 @@ export {
 } from './results.js';
 export { type ComparedGroup, compareGroups, maxSites } from './results-comparison.js';
 export { groupResults, type ResultGroup } from './results-groups.js';
-export { type MissingCells, resultRows, rowOf } from './results-missing.js';
+export type { MissingCells } from './results-missing.js';
 export { type PaperNumber, paperNumbers, paperNumbersOf, papersMetric, resultTasks } from './results-paper.js';
+export { resultRows, rowOf } from './results-rows.js';
 export { type LeftOut, nameOf, type ResultRun, readResultRuns } from './results-runs.js';
 export { smallViews } from './small-scale.js';
 export { costOfTraining, costsFile, type KeptCost, readCosts } from './training-cost.js';

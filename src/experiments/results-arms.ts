@@ -1,6 +1,7 @@
 import { canonicalJson, sha256 } from '../base/index.js';
 import type { Run as ArmRun, PatientResults } from '../evaluate/index.js';
 import type { ArmStart } from './finetune-run.js';
+import { rowOf } from './results-rows.js';
 import type { ResultRun } from './results-runs.js';
 
 /** A fine-tuning, with the run that it is of. */
@@ -36,15 +37,32 @@ export function pastOf({ init, trainings, files }: ArmStart, all: readonly Resul
   return canonicalJson(known ? past : [init === 'random' ? init : null, past, Object.values(files).sort()]);
 }
 
-/** Arms with names of their own: what pretraining at another scale is, and other weights of the same name. */
+/**
+ * Arms with names of their own: weights have one name, whatever their runs call them; it says what pretraining at another
+ * scale is, and tells other weights of the same name apart.
+ */
 export function namedArms(trainings: readonly NamedTraining[], scale: string): [string, GroupedTraining][] {
-  const named = trainings.map(({ arm, past, start, of }) => {
+  const names = new Map<string, string[]>();
+  for (const { arm, past, start } of trainings) {
     const scales = new Set(start.trainings.flatMap((each) => each?.run?.scale ?? []));
     const others = [...scales].filter((each) => each !== scale);
-    return { name: others.length > 0 ? `${arm} (pretrained at ${others.join(' and ')} scale)` : arm, past, of };
+    const name = others.length > 0 ? `${arm} (pretrained at ${others.join(' and ')} scale)` : arm;
+    names.set(past, [...(names.get(past) ?? []), name]);
+  }
+  const nameOf = new Map([...names].map(([past, of]) => [past, mostTelling(of)]));
+  const all = [...nameOf.values()];
+  return trainings.map(({ past, of }) => {
+    const name = nameOf.get(past)!;
+    const isShared = all.filter((other) => other === name).length > 1;
+    return [isShared ? `${name} [${sha256(past).slice(0, 6)}]` : name, of];
   });
-  return named.map(({ name, past, of }) => {
-    const pasts = new Set(named.filter((other) => other.name === name).map((other) => other.past));
-    return [pasts.size > 1 ? `${name} [${sha256(past).slice(0, 6)}]` : name, of];
-  });
+}
+
+/** That of a row of the tables, and of several the one that tells most: `SimCLR (epochs 4)`, not `SimCLR` or a file's. */
+function mostTelling(names: readonly string[]): string {
+  const isRow = (name: string) => Number(rowOf(name) !== undefined);
+  const [first] = [...names].sort(
+    (one, other) => isRow(other) - isRow(one) || other.length - one.length || (one < other ? -1 : 1),
+  );
+  return first!;
 }

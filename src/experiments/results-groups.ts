@@ -104,6 +104,7 @@ async function groupOf(
 ): Promise<ResultGroup | undefined> {
   const trainings = new Map<string, NamedTraining>();
   const repeated = new Map<ResultRun, number>();
+  const twice = new Map<ResultRun, number>();
   const used: FineTuned[] = [];
   // A later training takes the place of an earlier one with the same seeds.
   for (const each of [...members].sort((one, other) => byEnd(one.run, other.run))) {
@@ -115,14 +116,18 @@ async function groupOf(
     used.push(each);
     for (const training of read) {
       const { pretrainingSeed = null, fineTuningSeed } = training.of;
-      const key = canonicalJson([training.arm, training.past, pretrainingSeed, fineTuningSeed]);
+      const key = canonicalJson([training.past, pretrainingSeed, fineTuningSeed]);
       const before = trainings.get(key)?.of.run;
-      if (before) repeated.set(before, (repeated.get(before) ?? 0) + 1);
+      const counts = before === training.of.run ? twice : repeated;
+      if (before) counts.set(before, (counts.get(before) ?? 0) + 1);
       trainings.set(key, training);
     }
   }
   for (const [{ id }, count] of repeated) {
     leftOut.push({ name: id, reason: `${count} of its trainings: a later run has those of the same seeds` });
+  }
+  for (const [{ id }, count] of twice) {
+    leftOut.push({ name: id, reason: `${count} of its trainings: others of it began with the same weights and seeds` });
   }
   const [first] = used;
   if (!first) return undefined;

@@ -8,19 +8,8 @@ import { pretrainExperiment, pretrainingNotebooks } from './pretrain.js';
 import type { Scale } from './pretrain-recipe.js';
 import type { ResultGroup } from './results-groups.js';
 import { resultTasks } from './results-paper.js';
+import { resultRows, rowOf } from './results-rows.js';
 import type { ResultRun } from './results-runs.js';
-
-/** What a table has a row for, in order: where networks begin, then what they are pretrained by. */
-export const resultRows = (): string[] => [
-  'random',
-  'ImageNet',
-  'COCO',
-  ...pretrainingNotebooks().map(({ name }) => name),
-];
-
-/** The row of an arm: `SimCLR` of `SimCLR (epochs 4)`. */
-export const rowOf = (arm: string) =>
-  resultRows().find((row) => arm === row || arm.startsWith(`${row} (`) || arm.startsWith(`${row} [`));
 
 /** Cells of one row that no run fills. */
 export interface MissingCells {

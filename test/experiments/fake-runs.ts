@@ -12,6 +12,8 @@ export interface FakeRun {
   arms?: Record<string, readonly number[]>;
   /** Of an arm: the pretraining run that it began with. */
   past?: Record<string, { runHash: string; scale?: string }>;
+  /** Of an arm: what stands for its file, by default its name. */
+  fileOfArm?: Record<string, string>;
   patients?: number;
   labelled?: number;
   data?: string;
@@ -91,7 +93,7 @@ const cost = (name: string) => ({
   ...{ name, steps: 10, images: 320, seconds: 4, evaluationSeconds: 1, memoryGibibytes: 1.5, joules: null },
 });
 
-function startOf(arm: string, { past = {} }: FakeRun) {
+function startOf(arm: string, { past = {}, fileOfArm = {} }: FakeRun) {
   const run = past[arm];
   const trainings = run
     ? [
@@ -102,10 +104,13 @@ function startOf(arm: string, { past = {} }: FakeRun) {
           run: { notebook: '11-pretrain-simclr', scale: 'demo', ...run },
         },
       ]
-    : [];
-  const files = run ? { 'backbone.safetensors': sha256(run.runHash) } : {};
+    : arm === 'random'
+      ? []
+      : [null];
+  // Without a past, weights of one arm are one file.
+  const files = arm === 'random' ? {} : { 'backbone.safetensors': sha256(run?.runHash ?? fileOfArm[arm] ?? arm) };
   return {
-    init: run ? 'results/runs/it' : 'random',
+    init: arm === 'random' ? 'random' : 'results/runs/it',
     files,
     trainings,
     pretrainedOn: [],

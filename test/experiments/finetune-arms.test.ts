@@ -13,7 +13,7 @@ import {
   splitName,
 } from '../../src/experiments/index.js';
 import { smallVit } from '../../src/experiments/network.js';
-import { rowOf } from '../../src/experiments/results-missing.js';
+import { rowOf } from '../../src/experiments/results-rows.js';
 import { weightsHistory } from '../../src/experiments/weights-history.js';
 import { type Backbone, resnet, toTorch } from '../../src/models/index.js';
 import { patientShards } from './patient-shards.js';

@@ -130,6 +130,36 @@ describe('the columns of the results', () => {
     ]);
   });
 
+  it('have one row of the same weights, whatever runs call them', async () => {
+    const simclr = await fakeRun(join(folder, 'simclr'), { notebook: '11-pretrain-simclr', parameters: { epochs: 4 } });
+    const past = { runHash: simclr };
+    const arms = { 'SimCLR (epochs 4)': [0.6], resnet50: [0.5] };
+    await fakeRun(join(folder, 'one'), {
+      ...{ arms, past: { 'SimCLR (epochs 4)': past }, fileOfArm: { resnet50: 'it' } },
+    });
+    await fakeRun(join(folder, 'two'), {
+      ...{ arms: { SimCLR: [0.7], ImageNet: [0.5] }, past: { SimCLR: past }, fileOfArm: { ImageNet: 'it' }, seed: 2 },
+    });
+    const [group, ...rest] = (await gather()).groups;
+    expect(rest).toEqual([]);
+    expect(
+      Object.entries(group!.arms).map(([arm, of]) => [arm, of.map(({ fineTuningSeed }) => fineTuningSeed)]),
+    ).toEqual([
+      ['SimCLR (epochs 4)', [2, 4]],
+      ['ImageNet', [2, 4]],
+    ]);
+  });
+
+  it('count weights that a run has under two names once, and say so', async () => {
+    const arms = { one: [0.5], other: [0.5] };
+    await fakeRun(join(folder, 'run'), { arms, fileOfArm: { one: 'it', other: 'it' } });
+    const { groups, leftOut, runs } = await gather();
+    expect(Object.values(groups[0]!.arms).map((of) => of.length)).toEqual([1]);
+    expect(leftOut).toEqual([
+      { name: runs[0]!.id, reason: expect.stringMatching(/^1 of its trainings: others of it/) },
+    ]);
+  });
+
   it('do not depend on where runs are, in which order, and how often', async () => {
     for (const [place, shares] of [0.3, 0.5, 0.9].entries()) {
       await fakeRun(join(folder, `run-${place}`), { arms: { random: [0.4], SimCLR: [shares] }, seed: place + 1 });
