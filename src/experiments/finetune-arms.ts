@@ -257,7 +257,7 @@ async function startOf(
   { backbone, split, root }: { backbone: Backbone; split: FineTuneData['split']; root: string },
 ): Promise<ArmStart | string> {
   const { init, run } = candidate;
-  if (init === 'coco') return 'weights trained on COCO are not brought here: give init a file of them';
+  if (init === 'coco') return 'weights trained on COCO are not brought here: give init a file of them, as coco=FILE';
   try {
     const weights = await initialWeights(init, backbone);
     if (weights) disposeTensors(weights.model.parameters, weights.model.state);

@@ -36,8 +36,9 @@ export interface FineTuneParameters {
   /** A segmentation head by name (see `segmenter`); by default the backbone's. */
   head?: string;
   /**
-   * The arms, with commas between: `random`, `imagenet`, `coco`, run folders, files of weights. By default random, ImageNet
-   * where there are such weights of the backbone, and every finished pretraining of this scale whose backbone fits.
+   * The arms, with commas between: `random`, `imagenet`, run folders, files of weights, and `imagenet=FILE` and `coco=FILE`
+   * for files of such weights. By default random, ImageNet where there are such weights of the backbone, and every finished
+   * pretraining of this scale whose backbone fits.
    */
   init?: string;
   folds?: number;
@@ -111,7 +112,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     'init',
     starts,
     (each) => !each.includes('') && new Set(each).size === each.length,
-    'different arms with commas between: random, imagenet, coco, run folders, files',
+    'different arms with commas between: random, imagenet, run folders, files, imagenet=FILE, coco=FILE',
   );
   const given = parameters.backbone === undefined ? undefined : networkNamed(parameters.backbone);
   // Arms are ordered by it, and trainings stopped.

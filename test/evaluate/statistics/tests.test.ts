@@ -185,7 +185,7 @@ describe('Holm', () => {
     }
   });
 
-  it('counts a missing p-value as 1, and refuses what is none', () => {
+  it('does not count a missing p-value, and refuses what is none', () => {
     expect(holm([0.01, null, 0.04])).toEqual([0.02, 1, 0.04]);
     expect(() => holm([0.1, 1.5])).toThrow(/0 to 1; got 1\.5/);
     expect(() => holm([Number.NaN])).toThrow(/got NaN/);
