@@ -61,8 +61,9 @@ export async function papermill(options: {
   });
   try {
     const code = await exitOf(child);
-    if (interrupts > 0) return 'interrupted';
-    return code === 0 ? 'finished' : 'failed';
+    // After the last cell there is nothing to interrupt.
+    if (code === 0) return 'finished';
+    return interrupts > 0 ? 'interrupted' : 'failed';
   } finally {
     stopListening();
   }

@@ -8,7 +8,7 @@ import { lockFolder, runFolderFor } from '../../runs/index.js';
 import { openNotebook, resolveParameters } from '../notebooks.js';
 import { finishPage, folderFor, type NotebookRun, runNotebook } from '../run.js';
 import { describeJob, type Job } from './expand.js';
-import { stateOfJob } from './state.js';
+import { attemptOf, stateOfJob } from './state.js';
 
 /** What the jobs of a matrix read, wherever they run. */
 export interface JobList {
@@ -56,7 +56,7 @@ async function ended(job: Job, root: string): Promise<JobEnd> {
   const { id, notebook: name, parameters } = job;
   try {
     const resolved = resolveParameters(openNotebook(name, root), parameters);
-    const folder = await folderFor(name, resolved, root);
+    const folder = attemptOf(await folderFor(name, resolved, root));
     await waitUntilFree(folder);
     const state = await stateOfJob(job, root);
     if (state === 'finished') return { status: 'finished' };

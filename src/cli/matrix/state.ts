@@ -8,8 +8,8 @@ import { UsageError } from '../usage-error.js';
 import type { Job } from './expand.js';
 
 /**
- * How far a run is: `finished`; `without a page`, when it was killed after its last result and before its page;
- * `unfinished`, which goes on from its checkpoints; `new`.
+ * How far a run is: `finished`; `without a page`, when it was stopped or killed after its last result and before its page
+ * was whole; `unfinished`, which goes on from its checkpoints; `new`.
  */
 export type JobState = 'finished' | 'without a page' | 'unfinished' | 'new';
 
@@ -38,19 +38,36 @@ export async function unfinishedJobs(jobs: readonly Job[], root = projectRoot): 
   return jobs.filter((_, place) => states[place] !== 'finished');
 }
 
-/** The state of a run, from its folder alone. */
-export function stateOf(folder: string): JobState {
+/** The state of a run, from the folders of its attempts alone. */
+export function stateOf(first: string): JobState {
+  const folder = attemptOf(first);
   const has = (name: string) => existsSync(join(folder, name));
+  const status = statusOf(folder);
   // A run is finished by its provenance; a notebook that opens no run, by the runner's word.
-  const isKept = has('provenance.json') || statusOf(folder) === 'finished';
-  if (isKept) return has('notebook.html') || !has('notebook.ipynb') ? 'finished' : 'without a page';
-  return existsSync(folder) ? 'unfinished' : 'new';
+  if (!has('provenance.json') && status !== 'finished') return existsSync(folder) ? 'unfinished' : 'new';
+  if (!has('notebook.ipynb')) return 'finished';
+  return has('notebook.html') && status === 'finished' ? 'finished' : 'without a page';
 }
 
-/** The status that the runner has written into the executed notebook, after its end. */
+/** The folder of a run's attempt that counts: the first whose notebook did not fail after its last result. */
+export function attemptOf(first: string): string {
+  for (let attempt = 1; ; attempt++) {
+    const folder = attempt === 1 ? first : `${first}-${attempt}`;
+    if (!existsSync(join(folder, 'provenance.json')) || statusOf(folder) !== 'failed') return folder;
+  }
+}
+
+interface ExecutedNotebook {
+  cells?: { outputs?: { output_type: string }[] }[];
+  metadata?: { pathlab?: { status?: string } };
+}
+
+/** How an executed notebook ended: `failed` with an error in it, or else what the runner has written into it at its end. */
 function statusOf(folder: string): string | undefined {
   try {
-    return JSON.parse(readFileSync(join(folder, 'notebook.ipynb'), 'utf8')).metadata?.pathlab?.status;
+    const { cells, metadata } = JSON.parse(readFileSync(join(folder, 'notebook.ipynb'), 'utf8')) as ExecutedNotebook;
+    const outputs = cells?.flatMap((cell) => cell.outputs ?? []) ?? [];
+    return outputs.some((output) => output.output_type === 'error') ? 'failed' : metadata?.pathlab?.status;
   } catch {
     return undefined;
   }

@@ -114,13 +114,31 @@ test('a run is finished by its provenance and its page', () => {
   mkdirSync(folder);
   expect(stateOf(folder)).toBe('unfinished');
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
-  write('notebook.ipynb', JSON.stringify({ metadata: { pathlab: { status: 'failed' } } }));
+  const mark = (status?: string, outputs: object[] = []) =>
+    write('notebook.ipynb', JSON.stringify({ cells: [{ outputs }], metadata: status ? { pathlab: { status } } : {} }));
+  mark('failed');
   write('notebook.html', '');
   expect(stateOf(folder)).toBe('unfinished');
+  mark('finished');
   write('provenance.json', '{}');
   expect(stateOf(folder)).toBe('finished');
+  // Stopped or killed after the last result.
+  for (const status of ['interrupted', undefined]) {
+    mark(status);
+    expect(stateOf(folder)).toBe('without a page');
+  }
+  mark('finished');
   rmSync(join(folder, 'notebook.html'));
   expect(stateOf(folder)).toBe('without a page');
+  // A cell that throws after the last result: the next attempt counts.
+  for (const status of ['failed', 'interrupted', undefined]) {
+    mark(status, status === 'failed' ? [] : [{ output_type: 'error' }]);
+    expect(stateOf(folder)).toBe('new');
+  }
+  mkdirSync(`${folder}-2`);
+  expect(stateOf(folder)).toBe('unfinished');
+  write('../run-2/provenance.json', '{}');
+  expect(stateOf(folder)).toBe('finished');
 });
 
 describe('the committed matrices', () => {
