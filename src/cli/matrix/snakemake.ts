@@ -61,11 +61,7 @@ export async function runWithSnakemake(
     },
   );
   let interrupts = 0;
-  let heardAt = Number.NEGATIVE_INFINITY;
   const stopListening = onStopSignals(() => {
-    // npm hands on what the terminal has already sent.
-    if (performance.now() - heardAt < 500) return;
-    heardAt = performance.now();
     interrupts++;
     signalGroup(child.pid!, interrupts < 4 ? 'SIGINT' : 'SIGKILL');
   });
