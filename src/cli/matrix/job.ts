@@ -8,7 +8,7 @@ import { lockFolder, runFolderFor } from '../../runs/index.js';
 import { openNotebook, resolveParameters } from '../notebooks.js';
 import { finishPage, folderFor, type NotebookRun, runNotebook } from '../run.js';
 import { describeJob, type Job } from './expand.js';
-import { attemptOf, stateOfJob } from './state.js';
+import { attemptOf, stateOfJob, withoutMissing } from './state.js';
 
 /** What the jobs of a matrix read, wherever they run. */
 export interface JobList {
@@ -53,15 +53,19 @@ export async function runJob(file: string, id: string): Promise<number> {
 }
 
 async function ended(job: Job, root: string): Promise<JobEnd> {
-  const { id, notebook: name, parameters } = job;
+  const { id, notebook: name } = job;
   try {
-    const resolved = resolveParameters(openNotebook(name, root), parameters);
+    const notebook = openNotebook(name, root);
+    const { parameters, missing } = withoutMissing(job, root);
+    if (missing.length > 0) console.log(`without runs that are not there: ${missing.join(', ')}`);
+    const resolved = resolveParameters(notebook, parameters);
     const folder = attemptOf(await folderFor(name, resolved, root));
     await waitUntilFree(folder);
     const state = await stateOfJob(job, root);
     if (state === 'finished') return { status: 'finished' };
     if (state === 'without a page') return { status: 'finished', page: await finishPage(folder) };
-    if (basename(runFolderFor(name, resolved, root)) !== id) {
+    // By the parameters of the matrix, whichever runs a page of results finds.
+    if (basename(runFolderFor(name, resolveParameters(notebook, job.parameters), root)) !== id) {
       throw new Error('the code has changed since the matrix began: this run would be another; start the matrix again');
     }
     const { status, page } = await runNotebook(name, parameters, root);

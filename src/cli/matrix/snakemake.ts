@@ -20,7 +20,7 @@ export function profileFolder(profile: string): string {
 }
 
 /**
- * Runs jobs through Snakemake to their end, each after those it needs; a failure stops only those that need it. How each
+ * Runs jobs through Snakemake to their end, each after those that it needs or comes after; a failure stops those. How each
  * ended is in `endFile`.
  *
  * Ctrl-C goes to Snakemake and to the jobs on this machine, whose trainings save a checkpoint; on a cluster Snakemake
@@ -34,7 +34,7 @@ export async function runWithSnakemake(
   { work, root, profile }: { work: string; root: string; profile: string | undefined },
 ): Promise<boolean> {
   // Which runs are finished is not for Snakemake to know: it gets the others, and starts from nothing.
-  for (const old of ['done', 'ends', '.snakemake/incomplete', '.snakemake/metadata'])
+  for (const old of ['done', '.snakemake/incomplete', '.snakemake/metadata'])
     await rm(join(work, old), { recursive: true, force: true });
   for (const each of ['done', 'ends']) await mkdir(join(work, each), { recursive: true });
   const list = join(work, 'jobs.json');

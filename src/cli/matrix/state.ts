@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { projectRoot } from '../../base/index.js';
 import { resultsNotebook } from '../../experiments/index.js';
 import { openNotebook, resolveParameters } from '../notebooks.js';
@@ -13,13 +13,12 @@ import type { Job } from './expand.js';
  */
 export type JobState = 'finished' | 'without a page' | 'unfinished' | 'new';
 
-/** Where the run of a job is; undefined while the runs that a page of results reads are not there. */
-export async function folderOfJob(
-  { notebook, parameters, folder }: Job,
-  root = projectRoot,
-): Promise<string | undefined> {
+/** Where the run of a job is; undefined while no run that a page of results reads is there. */
+export async function folderOfJob(job: Job, root = projectRoot): Promise<string | undefined> {
+  const { notebook, folder } = job;
   if (notebook !== resultsNotebook) return folder;
   try {
+    const { parameters } = withoutMissing(job, root);
     return await folderFor(notebook, resolveParameters(openNotebook(notebook, root), parameters), root);
   } catch (error) {
     if (error instanceof UsageError) return undefined;
@@ -30,6 +29,30 @@ export async function folderOfJob(
 export async function stateOfJob(job: Job, root = projectRoot): Promise<JobState> {
   const folder = await folderOfJob(job, root);
   return folder === undefined ? 'new' : stateOf(folder);
+}
+
+/**
+ * What a job runs with: a page of results is not asked for the matrix's runs that have no folder, since they failed early
+ * or were not begun. Without any of them it stays as it is.
+ */
+export function withoutMissing(
+  { notebook, parameters, after }: Job,
+  root = projectRoot,
+): Pick<Job, 'parameters'> & { missing: string[] } {
+  const { from } = parameters;
+  if (notebook !== resultsNotebook || typeof from !== 'string') return { parameters, missing: [] };
+  const asked = from.split(',');
+  const missing = asked.filter((each) => after.includes(basename(each)) && !existsSync(resolve(root, each)));
+  if (missing.length === 0 || missing.length === asked.length) return { parameters, missing: [] };
+  return { parameters: { ...parameters, from: asked.filter((each) => !missing.includes(each)).join() }, missing };
+}
+
+/** The jobs that are not finished, and the pages of results that will show one of them. */
+export async function jobsToRun(jobs: readonly Job[], root = projectRoot): Promise<Job[]> {
+  const open = new Set(await unfinishedJobs(jobs, root));
+  const ids = new Set([...open].map(({ id }) => id));
+  const willChange = ({ notebook, after }: Job) => notebook === resultsNotebook && after.some((id) => ids.has(id));
+  return jobs.filter((job) => open.has(job) || willChange(job));
 }
 
 /** The jobs that are not finished. */
