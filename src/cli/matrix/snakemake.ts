@@ -42,7 +42,10 @@ export async function runWithSnakemake(
   const command = [process.execPath, pathlab, 'run', '--matrix', '--job', list];
   const listed = profile ? jobs : jobs.map(withOneGpu);
   const cores = profile ? 1 : availableParallelism();
-  await writeFileAtomic(list, JSON.stringify({ root, jobs: listed, command, cores } satisfies JobList));
+  await writeFileAtomic(
+    list,
+    JSON.stringify({ root, jobs: listed, command, cores, waits: profile !== undefined } satisfies JobList),
+  );
   // Here the terminal is for what the jobs say, and Snakemake's words are in a log.
   const log = openSync(join(work, 'snakemake.log'), 'w');
   const child = spawn(
