@@ -61,19 +61,31 @@ export async function papermill(options: {
   });
   try {
     const code = await exitOf(child);
-    if (interrupts > 0) return 'interrupted';
-    return code === 0 ? 'finished' : 'failed';
+    // After the last cell there is nothing to interrupt.
+    if (code === 0) return 'finished';
+    return interrupts > 0 ? 'interrupted' : 'failed';
   } finally {
     stopListening();
   }
 }
 
-/** Calls a listener for each Ctrl-C, request to terminate and hang-up. @returns what ends that */
+/**
+ * Calls a listener for each Ctrl-C, request to terminate and hang-up. One within half a second of another is its repeat: npm
+ * and Snakemake hand on what the terminal or SLURM has sent to this process too.
+ *
+ * @returns what ends that
+ */
 export function onStopSignals(listener: () => void): () => void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, listener);
+  let heardAt = Number.NEGATIVE_INFINITY;
+  const hear = () => {
+    if (performance.now() - heardAt < 500) return;
+    heardAt = performance.now();
+    listener();
+  };
+  for (const signal of signals) process.on(signal, hear);
   return () => {
-    for (const signal of signals) process.off(signal, listener);
+    for (const signal of signals) process.off(signal, hear);
   };
 }
 

@@ -124,12 +124,15 @@ function metricsOf(file: { metrics?: unknown } | undefined, problems: string[]):
   return shown;
 }
 
-/** @param isKept whether the run has a provenance, which it writes last; the only evidence for a run in JupyterLab */
+/**
+ * @param isKept whether the run has a provenance, which it writes last; the only evidence for a run in JupyterLab. Of a
+ *   run that was killed after it, the mark `finished` is the only one: papermill could not write its end
+ */
 function statusOf(executed: NotebookFile | undefined, failed: boolean, isKept: boolean): RunSummary['status'] {
   const marked = executed?.metadata?.pathlab?.status;
   if (marked === 'interrupted') return 'interrupted';
   if (failed || marked === 'failed') return errorOf(executed)?.ename === 'InterruptedError' ? 'interrupted' : 'failed';
-  return isKept || executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
+  return isKept || marked === 'finished' || executed?.metadata?.papermill?.end_time ? 'finished' : 'unfinished';
 }
 
 function titleOf(notebook: NotebookFile | undefined): string | undefined {

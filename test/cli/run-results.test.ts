@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
-import { folderOfJob, stateOfJob, unfinishedJobs } from '../../src/cli/matrix/state.js';
+import { folderOfJob, jobsToRun, stateOfJob, unfinishedJobs, withoutMissing } from '../../src/cli/matrix/state.js';
 import { runNotebook } from '../../src/cli/run.js';
 import { resultsInputs } from '../../src/experiments/index.js';
 import { runFolderFor } from '../../src/runs/index.js';
@@ -40,7 +40,14 @@ it('takes a finished page of results as it is until the runs that it reads chang
 
 it('is not finished in a matrix before its runs are, nor when they are other ones', async () => {
   const job = {
-    ...{ id: '40-results-smoke-1', notebook: '40-results', folder: '', needs: [], resources: {} },
+    ...{
+      id: '40-results-smoke-1',
+      notebook: '40-results',
+      folder: '',
+      needs: [],
+      after: ['of-a-matrix'],
+      resources: {},
+    },
     parameters: { scale: 'smoke', from: 'results/runs/of-a-matrix' },
   };
   expect(await folderOfJob(job, root)).toBeUndefined();
@@ -56,4 +63,18 @@ it('is not finished in a matrix before its runs are, nor when they are other one
   rmSync(run, { recursive: true });
   await fakeRun(run, { arms: { random: [0.25] } });
   expect(await unfinishedJobs([job], root)).toEqual([job]);
+
+  // One of its runs failed before it had a folder: the page of the other one counts until that one is there.
+  const missing = { ...job, id: 'missing', notebook: '15-pretrain-mae', folder: join(root, 'results/runs/missing') };
+  const both = { ...job, after: ['of-a-matrix', 'missing'] };
+  both.parameters = { ...job.parameters, from: 'results/runs/of-a-matrix,results/runs/missing' };
+  expect(withoutMissing(both, root)).toEqual({ parameters: job.parameters, missing: ['results/runs/missing'] });
+  const page = (await folderOfJob(both, root))!;
+  expect(page).toBe(await folderOfJob(job, root));
+  mkdirSync(page, { recursive: true });
+  for (const name of ['provenance.json', 'notebook.html']) writeFileSync(join(page, name), '{}');
+  expect(await unfinishedJobs([missing, both], root)).toEqual([missing]);
+  expect(await jobsToRun([missing, both], root)).toEqual([missing, both]);
+  // A folder that is not the matrix's must be there.
+  expect(await folderOfJob({ ...both, after: ['of-a-matrix'] }, root)).toBeUndefined();
 });

@@ -235,4 +235,8 @@ test('a run that was killed shows no numbers: they could be of an earlier one', 
   notebook.metadata.papermill.end_time = null;
   writeFileSync(join(folder, 'notebook.ipynb'), JSON.stringify(notebook));
   expect(await gallery()).not.toContain('earlier accuracy');
+  // Its page was written later, since it had kept its results.
+  notebook.metadata.pathlab = { status: 'finished' };
+  writeFileSync(join(folder, 'notebook.ipynb'), JSON.stringify(notebook));
+  expect(await gallery()).toContain('earlier accuracy');
 });

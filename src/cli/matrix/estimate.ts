@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { canonicalJson, projectRoot } from '../../base/index.js';
+import { isFineTuning } from '../../experiments/index.js';
 import { listRuns, type Provenance } from '../../runs/index.js';
 import type { Job } from './expand.js';
 
@@ -14,6 +15,7 @@ export interface Estimate {
 
 interface PastRun {
   like: string;
+  /** Of a fine-tuning for one arm. */
   hours: number;
   bytes: number;
 }
@@ -26,28 +28,43 @@ const words: Readonly<Record<string, number>> = {
 };
 
 /**
- * Estimates jobs: from the finished runs of the same notebook and parameters, whatever seed and first weights (the median),
- * or else from the time that the notebook's own page names. Nothing is guessed: a job of neither is not known.
+ * Estimates jobs: from the finished runs of the same notebook and parameters, whatever seed and first weights (the median;
+ * of fine-tunings for each arm), or else from the time that the notebook's own page names, which is that of its default
+ * arms. Nothing is guessed: a job of neither is not known.
  */
 export function estimator(root = projectRoot): (job: Job) => Estimate {
   const past = listRuns(root).flatMap((folder) => pastRun(folder));
   return ({ notebook, parameters }) => {
+    const arms = armsOf(notebook, parameters);
     const alike = past.filter(({ like }) => like === likeness(notebook, parameters));
-    if (alike.length > 0) {
+    if (alike.length > 0 && arms !== undefined) {
       const [hours, bytes] = [median(alike.map((run) => run.hours)), median(alike.map((run) => run.bytes))];
-      return { hours, bytes, from: alike.length === 1 ? 'an earlier run' : `${alike.length} earlier runs` };
+      return {
+        hours: arms * hours,
+        bytes: arms * bytes,
+        from: alike.length === 1 ? 'an earlier run' : `${alike.length} earlier runs`,
+      };
     }
-    const hours = isPlain(parameters) ? words[timeInPage(notebook, String(parameters.scale), root) ?? ''] : undefined;
+    const hours = isPlain(notebook, parameters)
+      ? words[timeInPage(notebook, String(parameters.scale), root) ?? '']
+      : undefined;
     return { hours, from: "the notebook's page" };
   };
 }
 
-/** Parameters that change a run's time little or not. */
-const free = ['seed', 'init', 'out'];
+/** Parameters that change a run's time little or not, other than by the number of arms. */
+const free = ['seed', 'init', 'from', 'out'];
+
+/** How many arms a fine-tuning trains, one after another: by default as many as it finds. Other runs count as one. */
+function armsOf(notebook: string, { init }: Record<string, unknown>): number | undefined {
+  if (!isFineTuning(notebook)) return 1;
+  return typeof init === 'string' ? init.split(',').length : undefined;
+}
 
 /** Whether a run is as the notebook's page describes its scale. */
-const isPlain = (parameters: Record<string, unknown>) =>
-  Object.keys(parameters).every((key) => key === 'scale' || free.includes(key));
+const isPlain = (notebook: string, parameters: Record<string, unknown>) =>
+  Object.keys(parameters).every((key) => key === 'scale' || free.includes(key)) &&
+  !(isFineTuning(notebook) && 'init' in parameters);
 
 function likeness(notebook: string, parameters: Record<string, unknown>): string {
   const given = Object.entries(parameters).filter(([key, value]) => !free.includes(key) && value !== undefined);
@@ -62,7 +79,10 @@ function pastRun(folder: string): PastRun[] {
     const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
     const { notebook, started, ended } = read('provenance.json') as Provenance;
     const hours = (Date.parse(ended) - Date.parse(started)) / 3_600_000;
-    return [{ like: likeness(notebook, read('parameters.json')), hours, bytes: sizeOf(folder) }];
+    const parameters = read('parameters.json') as Record<string, unknown>;
+    const arms = armsOf(notebook, parameters);
+    if (arms === undefined) return [];
+    return [{ like: likeness(notebook, parameters), hours: hours / arms, bytes: sizeOf(folder) / arms }];
   } catch {
     // Unfinished, or not readable: the gallery says so.
     return [];

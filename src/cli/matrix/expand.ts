@@ -20,8 +20,10 @@ export interface Job {
   /** As given: what the notebook declares as defaults is not among them. */
   parameters: Record<string, unknown>;
   folder: string;
-  /** The ids of the jobs before it. */
+  /** The ids of the jobs whose results it needs. */
   needs: string[];
+  /** The ids of the jobs that end before it, finished or not. */
+  after: string[];
   resources: Resources;
 }
 
@@ -33,7 +35,8 @@ interface Cell {
 
 /**
  * The runs of a matrix, each after those it needs, otherwise in the order of the file. A value `$group` stands for the run
- * folders of a group: in `parameters` all of them, in `grid` one for each cell.
+ * folders of a group: in `parameters` all of them, in `grid` one for each cell. A page of results needs none of them: it
+ * shows those that are there.
  *
  * @throws UsageError with the line of each error
  */
@@ -65,7 +68,8 @@ export function expandMatrix(matrix: Matrix, root = projectRoot): Job[] {
       const notebook = opened(asked, root, (problem) => refuse([...place, 'notebook'], problem));
       if (!notebook) return [];
       return cellsOf(matrix, name, (each, at) => jobsOf(each, at)).flatMap((cell) => {
-        const needs = new Set(after);
+        const needs = new Set<Job>();
+        const before = new Set(after);
         const resolve = (value: unknown, at: readonly PropertyKey[]): unknown[] =>
           [value].flat().flatMap((each) => {
             const other = referenceIn(each);
@@ -73,7 +77,7 @@ export function expandMatrix(matrix: Matrix, root = projectRoot): Job[] {
             const jobs = each instanceof JobValue ? [each.job] : jobsOf(other, at);
             if (jobs.some((job) => job.notebook === resultsNotebook))
               refuse(at, `names the group ${other}: no run begins with a page of results`);
-            for (const job of jobs) needs.add(job);
+            for (const job of jobs) (notebook.name === resultsNotebook ? before : needs).add(job);
             return jobs.map(({ folder }) => relative(root, folder));
           });
         const parameters = Object.fromEntries(
@@ -85,19 +89,22 @@ export function expandMatrix(matrix: Matrix, root = projectRoot): Job[] {
             return [key, joined ? values.join(',') : isList ? values : value];
           }),
         );
-        const before = faults.size;
+        const found = faults.size;
         for (const [key, value] of Object.entries(parameters)) {
           const problems = key === 'out' ? ['is chosen by the matrix'] : parameterProblems(notebook, { [key]: value });
           for (const problem of problems) refuse(cell.places[key]!, `${notebook.name}: ${problem}`);
         }
-        if (faults.size > before) return [];
+        if (faults.size > found) return [];
         const resolved = resolveParameters(notebook, parameters);
         const problem = experimentProblem(notebook, resolved);
         if (problem) refuse(place, `${notebook.name}: ${problem}`);
         const folder = runFolderFor(notebook.name, resolved, root);
         const resources = { ...matrix.resources, ...group.resources };
-        const ids = [...needs].map(({ id }) => id);
-        return [{ id: basename(folder), notebook: notebook.name, parameters, folder, needs: ids, resources }];
+        const edges = {
+          needs: [...needs].map(({ id }) => id),
+          after: [...before].filter((job) => !needs.has(job)).map(({ id }) => id),
+        };
+        return [{ id: basename(folder), notebook: notebook.name, parameters, folder, ...edges, resources }];
       });
     });
   };

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { basename, extname, join, relative } from 'node:path';
 import { FileLock, projectRoot } from '../../base/index.js';
 import { writeGallery } from '../../report/index.js';
@@ -10,7 +10,7 @@ import { endFile, type JobEnd, runJob } from './job.js';
 import { printPlan } from './print-plan.js';
 import { readMatrix } from './read.js';
 import { profileFolder, runWithSnakemake, snakemakeLog } from './snakemake.js';
-import { stateOfJob, unfinishedJobs } from './state.js';
+import { jobsToRun, stateOfJob, unfinishedJobs } from './state.js';
 
 const help = `npm run notebook -- --matrix FILE [options]
 
@@ -66,10 +66,11 @@ async function runMatrix(
   jobs: readonly Job[],
   { work, root, profile }: { work: string; root: string; profile: string | undefined },
 ): Promise<number> {
-  const left = await unfinishedJobs(jobs, root);
+  const left = await jobsToRun(jobs, root);
   console.log(`${file}: ${jobs.length} runs, ${jobs.length - left.length} of them finished before`);
   console.log(`gallery     ${relative(process.cwd(), await writeGallery({ root }))}`);
-  const interrupted = left.length > 0 && (await runWithSnakemake(left, { work, root, profile }));
+  await rm(join(work, 'ends'), { recursive: true, force: true });
+  const interrupted = await runInRounds(left, { work, root, profile });
   const open = await unfinishedJobs(left, root);
   console.log(`\n${jobs.length - open.length} of ${jobs.length} runs are finished`);
   for (const job of open) console.error(`  ${await endOf(job, open, { work, root, interrupted })}`);
@@ -83,6 +84,28 @@ async function runMatrix(
   console.log(`gallery     ${relative(process.cwd(), await writeGallery({ root }))}`);
   if (interrupted) return 130;
   return open.length > 0 ? 1 : 0;
+}
+
+/**
+ * Runs jobs: those that only come after one that failed, in a further round, since Snakemake begins nothing after a failure.
+ *
+ * @returns whether it was interrupted
+ */
+async function runInRounds(
+  jobs: readonly Job[],
+  options: { work: string; root: string; profile: string | undefined },
+): Promise<boolean> {
+  const lost = new Set<string>();
+  for (let next = jobs; next.length > 0; ) {
+    if (await runWithSnakemake(next, options)) return true;
+    const open = await jobsToRun(next, options.root);
+    const ids = new Set(open.map(({ id }) => id));
+    // In order, so that what needs a lost one is lost too. Those with nothing open before them had their turn.
+    for (const { id, needs, after } of open)
+      if (needs.some((other) => lost.has(other)) || ![...needs, ...after].some((other) => ids.has(other))) lost.add(id);
+    next = open.filter(({ id }) => !lost.has(id));
+  }
+  return false;
 }
 
 /** What became of a job that is not finished, in one line. */

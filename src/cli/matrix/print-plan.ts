@@ -2,16 +2,17 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Estimate, estimator } from './estimate.js';
 import { describeJob, type Job } from './expand.js';
-import { stateOfJob } from './state.js';
+import { jobsToRun, stateOfJob } from './state.js';
 
 /** Prints the jobs of a matrix in order: which are finished, and what the others take in time and on disk. */
 export async function printPlan(jobs: readonly Job[], root: string): Promise<void> {
   const estimate = estimator(root);
   const open: Estimate[] = [];
-  let left = 0;
+  const toRun = new Set(await jobsToRun(jobs, root));
   for (const [place, job] of jobs.entries()) {
-    const state = await stateOfJob(job, root);
-    if (state !== 'finished') left++;
+    const before = await stateOfJob(job, root);
+    // A page of results whose runs are not all finished will be another one.
+    const state = before === 'finished' && toRun.has(job) ? 'new' : before;
     const { hours, bytes, from } = estimate(job);
     const isOpen = state === 'new' || state === 'unfinished';
     if (isOpen) open.push({ hours, bytes, from });
@@ -22,12 +23,12 @@ export async function printPlan(jobs: readonly Job[], root: string): Promise<voi
     ].join(', ');
     console.log(`${String(place + 1).padStart(3)}  ${describeJob(job)}`);
     console.log(`     ${state}${isOpen ? `: time ${takes}` : ''}`);
-    const before = job.needs.map((need) => jobs.findIndex(({ id }) => id === need) + 1);
-    if (before.length > 0) console.log(`     after ${before.join(', ')}`);
+    const others = [...job.after, ...job.needs].map((other) => jobs.findIndex(({ id }) => id === other) + 1);
+    if (others.length > 0) console.log(`     after ${others.join(', ')}`);
   }
   await mkdir(join(root, 'results'), { recursive: true });
   const { bavail, bsize } = await statfs(join(root, 'results'));
-  console.log(`\n${jobs.length} runs, ${jobs.length - left} of them finished`);
+  console.log(`\n${jobs.length} runs, ${jobs.length - toRun.size} of them finished`);
   console.log(`time   ${total(open, 'hours', inHours)}, one after another`);
   console.log(`disk   ${total(open, 'bytes', inBytes)} in results/; ${inBytes(bavail * bsize)} are free`);
 }

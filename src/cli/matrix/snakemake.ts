@@ -20,7 +20,7 @@ export function profileFolder(profile: string): string {
 }
 
 /**
- * Runs jobs through Snakemake to their end, each after those it needs; a failure stops only those that need it. How each
+ * Runs jobs through Snakemake to their end, each after those that it needs or comes after; a failure stops those. How each
  * ended is in `endFile`.
  *
  * Ctrl-C goes to Snakemake and to the jobs on this machine, whose trainings save a checkpoint; on a cluster Snakemake
@@ -34,7 +34,7 @@ export async function runWithSnakemake(
   { work, root, profile }: { work: string; root: string; profile: string | undefined },
 ): Promise<boolean> {
   // Which runs are finished is not for Snakemake to know: it gets the others, and starts from nothing.
-  for (const old of ['done', 'ends', '.snakemake/incomplete', '.snakemake/metadata'])
+  for (const old of ['done', '.snakemake/incomplete', '.snakemake/metadata'])
     await rm(join(work, old), { recursive: true, force: true });
   for (const each of ['done', 'ends']) await mkdir(join(work, each), { recursive: true });
   const list = join(work, 'jobs.json');
@@ -42,7 +42,10 @@ export async function runWithSnakemake(
   const command = [process.execPath, pathlab, 'run', '--matrix', '--job', list];
   const listed = profile ? jobs : jobs.map(withOneGpu);
   const cores = profile ? 1 : availableParallelism();
-  await writeFileAtomic(list, JSON.stringify({ root, jobs: listed, command, cores } satisfies JobList));
+  await writeFileAtomic(
+    list,
+    JSON.stringify({ root, jobs: listed, command, cores, waits: profile !== undefined } satisfies JobList),
+  );
   // Here the terminal is for what the jobs say, and Snakemake's words are in a log.
   const log = openSync(join(work, 'snakemake.log'), 'w');
   const child = spawn(
@@ -61,11 +64,7 @@ export async function runWithSnakemake(
     },
   );
   let interrupts = 0;
-  let heardAt = Number.NEGATIVE_INFINITY;
   const stopListening = onStopSignals(() => {
-    // npm hands on what the terminal has already sent.
-    if (performance.now() - heardAt < 500) return;
-    heardAt = performance.now();
     interrupts++;
     signalGroup(child.pid!, interrupts < 4 ? 'SIGINT' : 'SIGKILL');
   });

@@ -50,7 +50,8 @@ groups:
   const folders = [first!, second!].map(({ folder }) => relative(root, folder));
   expect(joined).toMatchObject({ needs: [first!.id, second!.id], parameters: { title: `plain,${folders.join()}` } });
   expect(each.map(({ parameters }) => parameters.title)).toEqual(['plain', ...folders]);
-  expect(each.map(({ needs }) => needs)).toEqual([[values!.id], [values!.id, first!.id], [values!.id, second!.id]]);
+  expect(each.map(({ needs }) => needs)).toEqual([[], [first!.id], [second!.id]]);
+  expect(each.map(({ after }) => after)).toEqual([[values!.id], [values!.id], [values!.id]]);
 });
 
 test('a run of other inputs is another run', () => {
@@ -114,13 +115,31 @@ test('a run is finished by its provenance and its page', () => {
   mkdirSync(folder);
   expect(stateOf(folder)).toBe('unfinished');
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
-  write('notebook.ipynb', JSON.stringify({ metadata: { pathlab: { status: 'failed' } } }));
+  const mark = (status?: string, outputs: object[] = []) =>
+    write('notebook.ipynb', JSON.stringify({ cells: [{ outputs }], metadata: status ? { pathlab: { status } } : {} }));
+  mark('failed');
   write('notebook.html', '');
   expect(stateOf(folder)).toBe('unfinished');
+  mark('finished');
   write('provenance.json', '{}');
   expect(stateOf(folder)).toBe('finished');
+  // Stopped or killed after the last result.
+  for (const status of ['interrupted', undefined]) {
+    mark(status);
+    expect(stateOf(folder)).toBe('without a page');
+  }
+  mark('finished');
   rmSync(join(folder, 'notebook.html'));
   expect(stateOf(folder)).toBe('without a page');
+  // A cell that throws after the last result: the next attempt counts.
+  for (const status of ['failed', 'interrupted', undefined]) {
+    mark(status, status === 'failed' ? [] : [{ output_type: 'error' }]);
+    expect(stateOf(folder)).toBe('new');
+  }
+  mkdirSync(`${folder}-2`);
+  expect(stateOf(folder)).toBe('unfinished');
+  write('../run-2/provenance.json', '{}');
+  expect(stateOf(folder)).toBe('finished');
 });
 
 describe('the committed matrices', () => {
@@ -136,6 +155,10 @@ describe('the committed matrices', () => {
       expect(parameters.init).toBe(
         ['random', ...pretrainings.map(({ folder }) => relative(projectRoot, folder))].join(),
       );
+    // One failure takes no page of results with it.
+    const page = jobs.find(({ notebook }) => notebook === '40-results')!;
+    expect(page.needs).toEqual([]);
+    expect(page.after).toHaveLength(9);
   });
 
   test("paper has the paper's backbones, methods, datasets and comparisons, all at paper scale", () => {
@@ -159,8 +182,8 @@ describe('the committed matrices', () => {
         expect(String(resnet!.parameters.init)).toContain(`results/runs/${of(method)[0]!.id}`);
     }
     // What a fine-tuning begins with is made before it.
-    for (const [place, { needs }] of jobs.entries())
-      for (const need of needs) expect(jobs.findIndex(({ id }) => id === need)).toBeLessThan(place);
+    for (const [place, { needs, after }] of jobs.entries())
+      for (const need of [...needs, ...after]) expect(jobs.findIndex(({ id }) => id === need)).toBeLessThan(place);
   });
 
   test('the README and environment.md show groups that a matrix takes', () => {

@@ -32,13 +32,16 @@ test('a failure stops only what needs it, what is finished is taken as it is, an
       `groups:
   bad: { notebook: failing }
   good: { notebook: echo }
-  lost: { notebook: echo, parameters: { title: $bad } }`,
+  lost: { notebook: echo, parameters: { title: $bad } }
+  later: { notebook: streams, after: bad }`,
     ),
   );
   expect(await first.code).toBe(1);
-  expect(first.said()).toMatch(/matrix.yaml: 3 runs, 0 of them finished before\ngallery {5}results\/index.html/);
-  expect(first.said()).toMatch(/== 1 of 3: failing ==[\s\S]*RangeError: no 3[\s\S]*== 2 of 3: echo ==\necho finished/);
-  expect(first.said()).toMatch(/1 of 3 runs are finished/);
+  expect(first.said()).toMatch(/matrix.yaml: 4 runs, 0 of them finished before\ngallery {5}results\/index.html/);
+  expect(first.said()).toMatch(
+    /== 1 of 4: failing ==[\s\S]*RangeError: no 3[\s\S]*== 2 of 4: echo ==\necho finished[\s\S]*== 1 of 1: streams ==[\s\S]*streams finished/,
+  );
+  expect(first.said()).toMatch(/2 of 4 runs are finished/);
   expect(first.said()).toMatch(/ {2}failed: failing: see results\/runs\/failing-smoke-\w{8}\/notebook.html/);
   expect(first.said()).toMatch(/ {2}not begun: echo, title failing-\S+: it needs failing-smoke-/);
   expect(first.said()).toMatch(/To go on: npm run notebook -- --matrix \S+matrix.yaml/);

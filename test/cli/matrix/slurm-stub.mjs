@@ -37,7 +37,7 @@ const commands = {
   },
   // The plugin asks more and more seldom until a job has ended, so this answers when one has.
   async sacct() {
-    if (args.some((arg) => /Reason|nodelist/.test(arg))) return;
+    if (args.some((arg) => /Reason|nodelist|Account/i.test(arg))) return;
     const running = () => jobs().filter((id) => stateOf(id) === 'RUNNING').length;
     const before = running();
     for (let waited = 0; waited < 50 && before > 0 && running() === before; waited += 0.1) await pause(100);

@@ -30,7 +30,7 @@ function stubs(): { profile: string; env: NodeJS.ProcessEnv } {
   return { profile: profile!, env };
 }
 
-test('SLURM gets a job a run, with what it asks for, in order; one that fails stops only what needs it', async () => {
+test('SLURM gets a job a run, with what it asks for, in order; one that fails stops only what needs its result', async () => {
   const { profile, env } = stubs();
   const file = matrixFile(
     root,
@@ -38,13 +38,13 @@ test('SLURM gets a job a run, with what it asks for, in order; one that fails st
   first: { notebook: echo, resources: { gpus: 1, cores: 3, hours: 1.5, memory: 12 } }
   second: { notebook: echo, parameters: { title: $first } }
   bad: { notebook: failing }
-  lost: { notebook: values, after: bad }`,
+  lost: { notebook: echo, parameters: { title: $bad } }`,
   );
   const run = runMatrix(root, [file, '--profile', profile], env);
   expect(await run.code, run.said()).toBe(1);
   expect(run.said()).toContain('2 of 4 runs are finished');
   expect(run.said()).toMatch(/ {2}failed: failing: see results\/runs\/failing-smoke-\w{8}\/notebook.html/);
-  expect(run.said()).toMatch(/ {2}not begun: values: it needs failing-/);
+  expect(run.said()).toMatch(/ {2}not begun: echo, title failing-\S+: it needs failing-/);
 
   const submitted = readdirSync(env.SLURM_STUB!).flatMap((name) => {
     return name.endsWith('.args') ? [JSON.parse(readFileSync(join(env.SLURM_STUB!, name), 'utf8')) as string[]] : [];
