@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../base/index.js';
+import { resultsNotebook } from '../../experiments/index.js';
 import type { Provenance } from '../../runs/index.js';
 import { readOfRun } from '../finished-run.js';
 import type { AlteredFile } from './copy-run.js';
@@ -93,7 +94,10 @@ export const replacedWords = (replaced: AlteredFile['replaced']) =>
 export function siteLicence(runs: readonly PublishedRun[]): string {
   const data = new Map<string, string>();
   for (const { folder } of runs) {
-    for (const entry of readOfRun<Provenance>(folder, 'provenance.json').data) {
+    const { notebook, data: entries } = readOfRun<Provenance>(folder, 'provenance.json');
+    // A page of results has no data but the runs beside it.
+    if (notebook === resultsNotebook) continue;
+    for (const entry of entries) {
       const { origin = entry.name, licence = 'not known' } = entry as Record<string, unknown>;
       data.set(canonicalJson([origin, licence]), `| ${cell(origin)} | ${cell(licence)} |`);
     }
