@@ -111,7 +111,8 @@ await lab.showResultCosts(run, results, compared);
 // %% [markdown]
 // ## Missing cells
 //
-// Pretrainings and tasks of the paper that no run at this page's scale has on the scale's own data with all labels.
+// Every pretraining on every task, where no run at this page's scale has it on the scale's own data with all labels. The paper
+// need not have them all.
 
 // %%
 await lab.showMissing(results);
