@@ -135,7 +135,7 @@ ${table(
   metrics.map(({ name, value, interval, unit = '', about = '' }) => [
     ...[
       name,
-      `${value} ${unit}`.trim(),
+      `${Number(value.toPrecision(4))} ${unit}`.trim(),
       interval ? `${interval.map((end) => end.toFixed(2)).join(' to ')} ${unit}` : '',
     ],
     about,
