@@ -22,8 +22,8 @@
 // ImageNet.
 //
 // **What this page shows.** What pretraining buys in the finished runs of this folder, beside the paper's numbers of the same
-// network: intervals, paired differences, learning curves, sites, calibration, cost. The eight digits beside a number name its run and link to
-// the run's page. Runs that were made elsewhere: copy their folders and name them in `from`.
+// network: intervals, paired differences, learning curves, sites, calibration, cost. The eight digits beside a number name its
+// run and link to the run's page. Runs that were made elsewhere: copy their folders and name them in `from`.
 //
 // | scale | content | time on two CPU cores |
 // | --- | --- | --- |
@@ -70,8 +70,8 @@ await lab.showResults(run, results, compared, { save: run.figure('results.png') 
 // The family of comparisons, named before the results were seen: of each scale, every pretraining against random weights and
 // against ImageNet's, in the main metric, in all columns. Both sides are judged on the same test patients, and whole patients are
 // resampled or swapped. Differences are of the fine-tuning seeds that both sides have. P-values are adjusted by Holm over the
-// family. Spread by source tells how much patients, pretraining seeds
-// and fine-tuning seeds (a fold and a seed together) move a value.
+// family. Spread by source tells how much patients, pretraining seeds and fine-tuning seeds (a fold and a seed together) move a
+// value.
 
 // %%
 await lab.showResultDifferences(run, results, compared);

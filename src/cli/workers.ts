@@ -129,7 +129,8 @@ function signalAll(workers: readonly ChildProcess[], signal: NodeJS.Signals): vo
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback address that nobody has at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };

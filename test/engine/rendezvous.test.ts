@@ -1,15 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../src/cli/workers.js';
 import { meet, type Rendezvous } from '../../src/engine/index.js';
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  await once(server.close(), 'close');
-  return port;
-}
 const job = async (others: Partial<Rendezvous> = {}): Promise<Rendezvous> => ({
   ...{ index: 0, count: 2, host: '127.0.0.1', port: await freePort(), job: 'one', timeoutSeconds: 20 },
   ...others,
