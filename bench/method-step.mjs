@@ -13,12 +13,14 @@ const methods = {
   mae: { notebook: '15-pretrain-mae', network: 'ViT-S/16' },
 };
 
+const changes = { dino: { frozenEpochs: 0 }, byol: { classifier: false } };
+
 /**
  * The whole step of a method, of pretraining or of fine-tuning, with the settings of the paper, in batches of 16, in pathlab
- * and in PyTorch. Both take views, options and optimizer from the notebook's recipe at paper scale. Two things are the same in
- * all steps, so that steps can be compared: the learning rate has no warm-up, and DINO's last layer is trained from the first
- * step on. Two things differ: pathlab also measures the gradient's norm, and its training looks at each loss; and MAE's decoder
- * predicts the visible patches too, as the authors', where the peer leaves them out.
+ * and in PyTorch. Both take views, options and optimizer from the notebook's recipe at paper scale, but for three things: the
+ * learning rate has no warm-up, so that steps can be compared, DINO's last layer is trained from the first step on, and
+ * BYOL's detached classifier is left out. Two things differ: pathlab also measures the gradient's norm, and its training
+ * looks at each loss; and MAE's decoder predicts the visible patches too, as the authors', where the peer leaves them out.
  *
  * @param {string} name the benchmark's
  * @param {keyof typeof methods} method
@@ -26,7 +28,7 @@ const methods = {
 export async function compareMethodStep(name, method) {
   const { notebook, experimentOf = pretrainExperiment, network, depth } = methods[method];
   const { method: made, settings } = experimentOf(notebook, { scale: 'paper', batchSize: batch });
-  const options = { ...made.settings, ...(method === 'dino' && { frozenEpochs: 0 }) };
+  const options = { ...made.settings, ...changes[method] };
   await comparePretraining({
     name,
     work: `${made.name} from 512 px JPEGs in shards to updated weights, ${network}, batch ${batch}`,

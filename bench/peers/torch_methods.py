@@ -68,7 +68,8 @@ def simclr(prepare, depth, hiddenSize, outputSize, temperature):
     return [network], loss, lambda: None
 
 
-def mocov2(prepare, depth, hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups):
+def mocov2(prepare, depth, hiddenSize, outputSize, temperature, momentum, queueSize, batchNormGroups, headBatchNorm):
+    assert not headBatchNorm, "the head has no batch norm"
     backbone, features = resnet(depth)
     network = nn.Sequential(backbone, mlp(features, hiddenSize, outputSize))
     network, slow = prepare(network), prepare(copy_of(network))

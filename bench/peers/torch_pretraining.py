@@ -27,7 +27,9 @@ from workers import rest
 
 def view_of(recipe, kind):
     to_float = [v2.ToDtype(torch.float32, scale=True)]
-    stages = [v2.RandomResizedCrop(recipe["size"], recipe["crop"]["scale"], recipe["crop"]["ratio"], antialias=True)]
+    crop = recipe["crop"]
+    interpolation = v2.InterpolationMode(crop.get("interpolation", "bilinear"))
+    stages = [v2.RandomResizedCrop(recipe["size"], crop["scale"], crop["ratio"], interpolation, antialias=True)]
     stages += to_float if kind == "float32" else []
     stages += [
         v2.RandomHorizontalFlip(recipe["flips"]["horizontal"]),
