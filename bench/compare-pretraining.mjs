@@ -90,10 +90,10 @@ export async function comparePretraining({ name, work, configurations, precision
       const { views, steps, chosen } = await surveyPeer(configuration, precision);
       const [mine, theirs] = [startOurs(configuration, precision), startPeer(configuration, chosen.variant)];
       const rounds = { mine: [], theirs: [] };
-      const steps = Math.max(2, Math.round((duel.seconds * chosen.imagesPerSecond) / configuration.batch));
+      const turn = Math.max(2, Math.round((duel.seconds * chosen.imagesPerSecond) / configuration.batch));
       let last;
       for (let round = 0; round < duel.rounds; round++) {
-        last = { mine: await mine.run(steps), theirs: await theirs.run(steps) };
+        last = { mine: await mine.run(turn), theirs: await theirs.run(turn) };
         for (const side of ['mine', 'theirs']) rounds[side].push(rate(configuration, last[side].times));
         console.error(
           `${configuration.name}, ${precision}, in turns: ${rounds.mine.at(-1).toFixed(1)} and ${rounds.theirs.at(-1).toFixed(1)} images/s`,
