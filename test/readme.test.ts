@@ -96,8 +96,10 @@ test('figures of speed in the README are those of the committed results, and non
   expect(Object.keys(figures).sort()).toEqual([
     'kernel',
     'loader',
+    'mae-step',
     'pretrain-epoch',
     'segment-step',
+    'simclr-step',
     'tiles',
     'train-step',
     'vit-step',
