@@ -2,20 +2,23 @@
 // self-supervised method is trained on the patches of a set's training patients, without their labels; then every network is
 // fine-tuned with the labels of few or all of them, each arm with the same budget on the same patients. These are runs of the
 // notebooks, in results/evidence; finished ones are taken as they are, so that the command continues after an interrupt. The
-// results of sets that are not named stay as they are. Takes hours a set.
+// results of sets that are not named stay as they are; after each set, table and figure are written. Takes hours (--plan).
 //
 //   --patches FOLDER   where the sets are (../shared/data/patches)
-//   --plan             only lists the runs, and which are finished
+//   --plan             only lists the runs, which are finished, and about how long the others take on two cores
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fromCSV } from 'arquero';
 import { runNotebook } from '../dist/cli/run.js';
 import { writeCampaignResult } from './campaign-result.mjs';
+import { colorBaseline } from './evidence/color-baseline.mjs';
 import { learningCurves } from './evidence/figure.mjs';
-import { runsOf, sets } from './evidence/plan.mjs';
-import { adjusted, isFinished, resultsIn } from './evidence/results.mjs';
+import { checkBatches, family, runsOf, sets } from './evidence/plan.mjs';
+import { adjusted, isFinished, pretrainingCost, resultsIn, withoutSecondaryP } from './evidence/results.mjs';
+import { notesOf, resultsText } from './evidence/texts.mjs';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -25,79 +28,98 @@ const { values: options, positionals } = parseArgs({
 const unknown = positionals.find((name) => !sets.some((set) => set.name === name));
 if (unknown !== undefined) stop(`there is no set ${unknown}: ${sets.map(({ name }) => name).join(', ')}`);
 const asked = positionals.length > 0 ? sets.filter(({ name }) => positionals.includes(name)) : sets;
-for (const { name } of asked) {
-  const table = join(resolve(root, options.patches), name, 'index.csv');
-  if (!existsSync(table)) stop(`there is no ${table}: say with --patches FOLDER where the sets are`);
+for (const set of asked) {
+  const path = join(resolve(root, options.patches), set.name, 'index.csv');
+  if (!existsSync(path)) stop(`there is no ${path}: say with --patches FOLDER where the sets are`);
+  const units = fromCSV(readFileSync(path, 'utf8')).array(set.column);
+  const counts = new Map();
+  for (const unit of units) counts.set(unit, (counts.get(unit) ?? 0) + 1);
+  checkBatches(set, [...counts.values()]);
 }
 
-const planned = asked.flatMap((set) => runsOf(set, options.patches).map((run) => ({ ...run, set })));
-const done = planned.map((run) => isFinished(join(root, run.out), run));
+const planned = asked.flatMap((set) => runsOf(set, options.patches));
+const done = [];
+for (const run of planned) done.push(await isDone(run));
 if (options.plan) {
-  for (const [place, { out }] of planned.entries()) console.log(`${done[place] ? 'finished' : 'to do   '}  ${out}`);
+  for (const set of asked) {
+    const own = [...planned.keys()].filter((place) => planned[place].set === set);
+    for (const place of own) {
+      const { out, seconds } = planned[place];
+      console.log(`${done[place] ? 'finished    ' : `about ${minutes(seconds).padStart(2)} min`}  ${out}`);
+    }
+    const left = own.filter((place) => !done[place]).reduce((sum, place) => sum + planned[place].seconds, 0);
+    console.log(`${set.name}: about ${minutes(left)} min to do\n`);
+  }
   process.exit();
 }
 const resultsPath = fileURLToPath(new URL('results/evidence.json', import.meta.url));
 const measured = existsSync(resultsPath) ? JSON.parse(readFileSync(resultsPath, 'utf8')).sets : {};
-for (const [place, { notebook, out, parameters, set }] of planned.entries()) {
-  if (!done[place]) {
-    console.log(`${place + 1} of ${planned.length}: ${out}`);
-    const { status } = await runNotebook(notebook, { ...parameters, out });
-    if (status !== 'finished') stop(`${out} ${status}`);
+for (const [place, run] of planned.entries()) {
+  // Asked again: a pretraining before it may have been made anew.
+  if (!(await isDone(run))) {
+    console.log(`${place + 1} of ${planned.length}: ${run.out}`);
+    const { status } = await runNotebook(run.notebook, { ...run.parameters, out: run.out });
+    if (status !== 'finished') stop(`${run.out} ${status}`);
   }
-  if (planned[place + 1]?.set !== set) await writeResults(set);
+  if (planned[place + 1]?.set !== run.set) await writeResults(run.set);
 }
-const better = Object.values(measured).flatMap(({ differences }) => differences);
-console.log(
-  `evidence: value ${better.filter(({ value, adjustedP }) => value > 0 && adjustedP < 0.05).length} of ${better.length} ` +
-    `differences on ${Object.keys(measured).length} of ${sets.length} sets are gains with an adjusted p under .05`,
-);
 
-/** Reads the runs of a set, and writes the table and the figure of all sets that have been measured. */
+async function isDone(run) {
+  return isFinished(join(root, run.out), run, root).catch((error) => stop(error.message));
+}
+
+/** Reads the runs of a set, and writes the tables and the figure of all sets that have been measured. */
 async function writeResults(set) {
-  const runs = planned
-    .filter((run) => run.set === set && run.labels !== undefined)
-    .map(({ out, backbone }) => ({
-      out,
-      ...resultsIn(join(root, out), { set: set.name, backbone, metric: set.metric }),
-    }));
+  const own = planned.filter((run) => run.set === set);
+  const fineTuned = own.filter(({ labels }) => labels !== undefined);
+  const found = fineTuned.map(({ out, backbone, rename }) => ({
+    out,
+    ...resultsIn(join(root, out), { set: set.name, backbone, metric: set.metric, rename }),
+  }));
+  const colors = [];
+  if (set.metric !== 'foregroundDice') {
+    // Of every number of labels once.
+    const once = fineTuned.filter(({ backbone, rename }) => backbone === 'small_resnet' && !rename);
+    for (const run of once) colors.push(...(await colorBaseline(run)));
+  }
   measured[set.name] = {
     commit: execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=12'], { cwd: root }).toString().trim(),
-    runs: runs.map(({ out, run, about }) => ({ out, run, about })),
-    values: runs.flatMap(({ values }) => values),
-    differences: runs.flatMap(({ differences }) => differences),
+    testUnits: found[0].testUnits,
+    runs: found.map(({ out, run }) => ({ out, run })),
+    pretrainings: own
+      .filter(({ arm }) => arm !== undefined)
+      .map(({ out, backbone, arm }) => ({ out, backbone, arm, ...pretrainingCost(join(root, out)) })),
+    values: [...colors, ...found.flatMap(({ values }) => values)],
+    differences: withoutSecondaryP(
+      family,
+      found.flatMap(({ differences }) => differences),
+    ),
   };
-  const inOrder = sets.filter(({ name }) => measured[name]);
-  // The family is every difference of every set.
-  const adjustedOnes = adjusted(inOrder.flatMap(({ name }) => measured[name].differences));
-  for (const { name } of inOrder) {
-    measured[name].differences = adjustedOnes.filter((difference) => difference.set === name);
-  }
-  writeCampaignResult('evidence', process.argv.slice(2), {
-    about:
-      'Means over five fine-tuning seeds, each with labels of other patients, and one pretraining seed; 95 % intervals and ' +
-      'p-values over the test patients (groups, tiles), of differences on the same ones; adjusted by Holm over all ' +
-      'differences of all sets here. Segmentation is learned and judged at half the resolution of the images',
-    sets: Object.fromEntries(inOrder.map(({ name }) => [name, measured[name]])),
-  });
-  const main = inOrder.flatMap(({ name, title, metric }) =>
-    measured[name].values.filter((row) => row.metric === metric).map((row) => ({ ...row, title })),
+  const inOrder = sets.filter(({ name }) => measured[name]).map((set) => ({ set, ...measured[set.name] }));
+  const primary = adjusted(
+    family,
+    inOrder.flatMap(({ differences }) => differences),
   );
-  writeFileSync(fileURLToPath(new URL('results/evidence.png', import.meta.url)), await learningCurves(main));
-  printResults(set, main);
+  const args = process.argv.slice(2);
+  writeCampaignResult('evidence', args, {
+    about: notesOf(inOrder),
+    primary,
+    sets: Object.fromEntries(inOrder.map(({ set }) => [set.name, measured[set.name]])),
+  });
+  const command = ['npm run campaign -- evidence', ...args].join(' ');
+  const text = resultsText(inOrder, primary, command);
+  writeFileSync(fileURLToPath(new URL('results/evidence.md', import.meta.url)), text);
+  writeFileSync(fileURLToPath(new URL('results/evidence.png', import.meta.url)), await learningCurves(inOrder));
+  console.log(text);
+  const gains = primary.filter(({ value, adjustedP }) => value > 0 && adjustedP < 0.05).length;
+  console.log(
+    `evidence: value ${gains} of ${family.length} comparisons named beforehand are gains with an adjusted p under .05; ` +
+      `${primary.filter(({ isMeasured }) => isMeasured).length} of them are measured`,
+  );
 }
 
-function printResults({ name }, main) {
-  const range = ({ value, low, high }) =>
-    `${value.toFixed(3)}${low === null ? '' : ` (${low.toFixed(3)} to ${high.toFixed(3)})`}`;
-  for (const row of main.filter(({ set }) => set === name)) {
-    const own = measured[name].differences.filter(
-      (each) => each.arm === row.arm && each.backbone === row.backbone && each.labels === row.labels,
-    );
-    const words = own.map((each) => `${range(each)} over ${each.against}, adjusted p ${each.adjustedP.toPrecision(2)}`);
-    console.log(
-      `${row.set}, ${row.labels} labelled, ${row.backbone}, ${row.arm}: ${[range(row), ...words].join('; ')}`,
-    );
-  }
+function minutes(seconds) {
+  return String(Math.round(seconds / 60));
 }
 
 function stop(message) {

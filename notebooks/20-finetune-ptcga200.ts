@@ -72,7 +72,7 @@ await lab.showSettings(experiment);
 // ## Data
 //
 // The test patients are those that the pretraining pages hold out of the same data: no network pretrained there has seen them.
-// Folds are of the other patients. Where `labels` is given, patients are drawn from each class in turn.
+// Folds are of the other patients. Where `labels` is given, patients are drawn at random, but so that each class is among them.
 
 // %%
 const patches = await lab.openFineTuningData(experiment, run);

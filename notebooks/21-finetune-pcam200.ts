@@ -71,8 +71,8 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Test patients are never trained on; folds are of the others. Where `labels` is given, patients are drawn from each class in
-// turn.
+// Test patients are never trained on; folds are of the others. Where `labels` is given, patients are drawn at random, but so
+// that each class is among them.
 
 // %%
 const patches = await lab.openFineTuningData(experiment, run);

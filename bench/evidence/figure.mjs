@@ -1,67 +1,96 @@
 import { drawChart } from '../../dist/report/index.js';
+import { ink, palette } from '../../dist/report/style.js';
+import { metricNames, networkNames } from './texts.mjs';
 
-const networkNames = {
-  small_resnet: 'small ResNet',
-  small_vit: 'small ViT',
-  efficientnet_lite0: 'EfficientNet-Lite0',
+const [blue, orange, green, pink, sky, amber, gray, violet] = palette;
+/** Color of each arm, in the order of the legend; what is not pretrained is gray or black. */
+const arms = {
+  random: { color: gray },
+  'random, 4 x steps': { color: ink, shape: 'triangle-up' },
+  'color histogram': { color: ink, dash: [4, 3] },
+  ImageNet: { color: amber },
+  SimCLR: { color: blue },
+  'MoCo v2': { color: orange },
+  BYOL: { color: green },
+  DINO: { color: pink },
+  MAE: { color: sky },
+  'ImageNet, then SimCLR': { color: violet },
 };
 
 /**
- * Learning curves: a row for each set, a column for each network, a line for each arm.
+ * Learning curves: a row for each set, a panel for each network, a line for each arm.
  *
- * @param {object[]} values with set, title, backbone, labels (a number), arm, value, low and high
+ * @param {{set: object, testUnits: number, values: object[]}[]} measured
  * @returns {Promise<Buffer>} a PNG
  */
-export async function learningCurves(values) {
-  const rows = values.map((row) => ({ ...row, network: networkNames[row.backbone] }));
-  const x = { field: 'labels', type: 'quantitative', scale: { type: 'log', nice: false, padding: 10 } };
+export async function learningCurves(measured) {
+  const present = Object.keys(arms).filter((arm) =>
+    measured.some(({ values }) => values.some((each) => each.arm === arm)),
+  );
   const { png } = await drawChart({
     title: {
       text: 'Fine-tuned on few labels',
-      subtitle: ['mean of five seeds on held-out patients, with 95 % intervals over these'],
-    },
-    data: { values: rows },
-    facet: {
-      row: {
-        field: 'title',
-        title: null,
-        header: { labelOrient: 'left' },
-        sort: [...new Set(rows.map(({ title }) => title))],
-      },
-      column: { field: 'network', title: null, sort: Object.values(networkNames) },
-    },
-    resolve: { scale: { x: 'independent', y: 'independent' } },
-    spec: {
-      width: 210,
-      height: 150,
-      encoding: {
-        x: {
-          ...x,
-          title: 'labelled patients, groups or tiles',
-          axis: { format: 'd', grid: false, values: [5, 10, 30, 100] },
-        },
-        color: {
-          field: 'arm',
-          type: 'nominal',
-          title: null,
-          sort: [...new Set(rows.map(({ arm }) => arm))],
-          legend: { symbolOpacity: 1 },
-        },
-      },
-      layer: [
-        {
-          mark: { type: 'errorband', opacity: 0.12 },
-          encoding: {
-            y: { field: 'low', type: 'quantitative', scale: { zero: false }, title: null },
-            y2: { field: 'high' },
-          },
-        },
-        {
-          mark: { type: 'line', point: true },
-          encoding: { y: { field: 'value', type: 'quantitative', scale: { zero: false }, title: null } },
-        },
+      subtitle: [
+        'mean of five draws of labels; bands are 95 % intervals over the test units alone,',
+        'with these very weights and draws',
       ],
+      offset: 18,
     },
+    spacing: 34,
+    vconcat: measured.map((one) => ({
+      title: { text: `${one.set.title}, ${one.testUnits} test ${one.set.column}s`, fontSize: 13, anchor: 'start' },
+      spacing: 24,
+      hconcat: Object.keys(networkNames).map((backbone, place) => panelOf(one, { backbone, present, isFirst: place === 0 })),
+    })),
+    resolve: { scale: { color: 'shared', shape: 'shared', strokeDash: 'shared' } },
   });
   return png;
+}
+
+function panelOf({ set, values }, { backbone, present, isFirst }) {
+  const all = values.filter(({ metric }) => metric === set.metric);
+  // A set's panels have one scale; color alone has no network, and stands in each.
+  const rows = all.filter((row) => row.backbone === backbone || row.backbone === null);
+  const ends = all.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]);
+  const counts = [...new Set(all.map(({ labels }) => labels))].sort((one, other) => one - other);
+  const scale = (part, other) => ({ domain: present, range: present.map((arm) => arms[arm][part] ?? other) });
+  const y = {
+    field: 'value',
+    type: 'quantitative',
+    title: isFirst ? metricNames[set.metric] : null,
+    scale: { domain: [Math.min(...ends), Math.max(...ends)], zero: false, nice: true },
+    axis: { format: '.2f', tickCount: 5 },
+  };
+  return {
+    ...{ width: 210, height: 160, data: { values: rows } },
+    title: { text: networkNames[backbone], fontSize: 12, fontWeight: 'normal' },
+    encoding: {
+      x: {
+        ...{ field: 'labels', type: 'quantitative', title: `labelled ${set.column}s` },
+        scale: { type: 'log', nice: false, padding: 12, domain: [counts[0], counts.at(-1)] },
+        axis: { format: 'd', grid: false, values: counts },
+      },
+      color: { field: 'arm', type: 'nominal', title: null, scale: scale('color'), legend: { symbolOpacity: 1 } },
+    },
+    layer: [
+      {
+        mark: { type: 'errorband', opacity: 0.1 },
+        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
+      },
+      // A band has no width at a single number of labels.
+      {
+        transform: [{ filter: `datum.arm === 'random, 4 x steps'` }],
+        mark: { type: 'rule' },
+        encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
+      },
+      {
+        mark: { type: 'line' },
+        encoding: { y, strokeDash: { field: 'arm', type: 'nominal', legend: null, scale: scale('dash', [1, 0]) } },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 34, opacity: 1 },
+        encoding: { y, shape: { field: 'arm', type: 'nominal', legend: null, scale: scale('shape', 'circle') } },
+      },
+    ],
+  };
 }

@@ -16,11 +16,14 @@ import {
   pretrainingNotebooks,
   splitName,
 } from './pretrain.js';
-import { weightsHistory, weightWords } from './weights-history.js';
+import { pastWords, weightsHistory, weightWords } from './weights-history.js';
 
 /** Fine-tunings that begin with weights of one kind. */
 export interface Arm {
-  /** `random`, `ImageNet`, `COCO`, the method of a run, or the name of a file, with its folders where another arm has it. */
+  /**
+   * `random`, `ImageNet`, `COCO`, what the weights of a run have been through (`ImageNet, then SimCLR`), or the name of a
+   * file, with its folders where another arm has it.
+   */
   name: string;
   /** One for each pretraining seed. */
   starts: readonly ArmStart[];
@@ -98,7 +101,7 @@ function asked(init: readonly string[], root: string, skip: Skip): Candidate[] {
   return all.flatMap(({ place, saidToBe }): Candidate[] => {
     if (Object.hasOwn(weightWords, place)) return [word(place)];
     if (saidToBe !== undefined) return [{ name: weightWords[saidToBe]!, init: place, saidToBe }];
-    const run = readPretraining(place, skip);
+    const run = readPretraining(place, root, skip);
     if (run === 'unreadable') return [];
     return [run ?? { name: basename(place, extname(place)), init: place }];
   });
@@ -125,7 +128,7 @@ function defaults(scale: string, root: string, skip: Skip): Candidate[] {
       existsSync(join(folder, 'provenance.json')),
   );
   const runs = folders.flatMap((folder) => {
-    const run = readPretraining(folder, skip);
+    const run = readPretraining(folder, root, skip);
     return run === undefined || run === 'unreadable' ? [] : [run];
   });
   for (const { notebook, name } of pretrainingNotebooks()) {
@@ -143,7 +146,7 @@ export function fileName(arm: string): string {
     .replace(/^-|-$/g, '');
 }
 
-/** Candidates with runs of the same method named by the parameters in which they differ, and the method alone where in none. */
+/** Candidates with runs of the same past named by the parameters in which they differ too, where they differ in any. */
 function toldApart<Of extends Candidate>(candidates: readonly Of[]): Of[] {
   return candidates.map((candidate) => {
     const { name, run } = candidate;
@@ -177,7 +180,7 @@ function withOwnNames(candidates: Candidate[], depth = 2): Candidate[] {
 }
 
 /** A finished pretraining run as an arm, skipped if unreadable; undefined for another folder, or a file. */
-function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' | undefined {
+function readPretraining(folder: string, root: string, skip: Skip): Candidate | 'unreadable' | undefined {
   if (!existsSync(join(folder, 'provenance.json'))) return undefined;
   try {
     const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -187,7 +190,7 @@ function readPretraining(folder: string, skip: Skip): Candidate | 'unreadable' |
     const { method } = pretrainExperiment(notebook, parameters);
     const { scale: _, seed: __, ...given } = parameters;
     const run = { seed, ended, backbone: method.backbone.name, given };
-    return { name: method.name, init: relative(projectRoot, folder), run };
+    return { name: pastWords(weightsHistory(folder, root)), init: relative(projectRoot, folder), run };
   } catch (error) {
     skip(basename(folder), (error as Error).message);
     return 'unreadable';

@@ -1,9 +1,10 @@
-import { type Key, key } from '../base/index.js';
+import { key } from '../base/index.js';
 import type { DatasetSlide, PatchSplit, ShardDataset } from '../datasets/index.js';
 import { groupsOf, type PatientResults, type Unit } from '../evaluate/index.js';
 import { BatchSource } from '../input/index.js';
 import { fittingSize } from '../models/index.js';
 import type { FineTuneExperiment } from './finetune.js';
+import { drawOrder, groupsIn, type PatientGroup } from './finetune-draws.js';
 import { dataKey, type OpenDataWatch, openNamed, pretrainingDefinition, splitOf } from './pretraining-data.js';
 
 /** The patches of one fold, rows of the index. */
@@ -37,9 +38,9 @@ export interface FineTuneData {
 
 /**
  * Opens the data of an experiment: the user's, or the scale's own. The test patients are those that pretraining notebooks
- * hold out of the same data. Of the training patients each seed draws as many as `labels`, from each class in turn, so that
- * few labels have rare classes as often as others; more labels add to the patients of fewer. Each fold has its share of
- * every class that is drawn.
+ * hold out of the same data. Of the training patients each seed draws as many as `labels`, uniformly at random but for what
+ * every class and fold needs (see `drawOrder`); more labels add to the patients of fewer. Each fold has its share of every
+ * class that is drawn.
  *
  * @throws Error for data without labels, and for too few patients of a class; InterruptedError when `signal` aborts
  */
@@ -65,10 +66,11 @@ export async function fineTuningData<Results extends PatientResults>(
   const { names } = groupsOf({ dataset, rows: train }, by);
   const available = new Set(names).size;
   const labelled = experiment.labels ?? available;
+  const groups = groupsIn(dataset, train, names);
   const folds = new Map(
     fineTuningSeeds(experiment).map((seed) => {
       const from = dataKey.fold('fine-tuning').fold('labels');
-      const drawn = drawnGroups(dataset, train, names, labelled < available ? from.fold(seed) : from);
+      const drawn = drawOrder(groups, labelled < available ? from.fold(seed) : from, experiment.folds);
       return [seed, foldsOf(drawn, { available, by }, experiment, dataset)];
     }),
   );
@@ -127,15 +129,9 @@ function decodedAs<Results extends PatientResults>({ task: { masks }, imageSize 
   return { masks, imageSize };
 }
 
-interface Group {
-  rows: number[];
-  /** Of the classes of its patches, the one of which there are fewest; -1 where they have masks only. */
-  label: number;
-}
-
 /** The folds of the groups that are drawn first. */
 function foldsOf<Results extends PatientResults>(
-  groups: readonly Group[],
+  groups: readonly PatientGroup[],
   { available, by }: { available: number; by: Unit },
   { folds, labels, task }: FineTuneExperiment<Results>,
   dataset: ShardDataset,
@@ -161,29 +157,6 @@ function foldsOf<Results extends PatientResults>(
   if (!task.masks)
     for (const [fold, { train }] of made.entries()) requireClasses(dataset, train, { fold, folds, by, labelled });
   return made;
-}
-
-/** Groups at random, a class after the other in turn. */
-function drawnGroups({ labels }: ShardDataset, rows: Int32Array, names: readonly string[], from: Key): Group[] {
-  const byName = new Map<string, number[]>();
-  for (const [place, name] of names.entries()) {
-    const own = byName.get(name);
-    if (own) own.push(rows[place]!);
-    else byName.set(name, [rows[place]!]);
-  }
-  const counts = new Map<number, number>();
-  for (const row of rows) counts.set(labels[row]!, (counts.get(labels[row]!) ?? 0) + 1);
-  const rarer = (one: number, other: number) => counts.get(one)! - counts.get(other)! < (one < other ? 1 : 0);
-  const byClass = new Map<number, Group[]>();
-  for (const [, rows] of [...byName].sort(([one], [other]) => (one < other ? -1 : 1))) {
-    const label = rows.map((row) => labels[row]!).reduce((least, other) => (rarer(other, least) ? other : least));
-    byClass.set(label, [...(byClass.get(label) ?? []), { rows, label }]);
-  }
-  const shuffled = [...byClass]
-    .sort(([one], [other]) => one - other)
-    .map(([label, groups]) => from.fold(label).generator().shuffle(groups));
-  const longest = Math.max(...shuffled.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, turn) => shuffled.flatMap((groups) => groups[turn] ?? [])).flat();
 }
 
 function requireClasses(

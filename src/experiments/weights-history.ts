@@ -35,6 +35,17 @@ export function weightsHistory(init: string, root: string, seen = new Set<string
   return [{ data, splits, supervised, run: { notebook, scale, runHash } }, ...before];
 }
 
+/** Trainings as arms are called by them, from the first: `SimCLR`, or `ImageNet, then SimCLR`. */
+export function pastWords(trainings: readonly (PastTraining | null)[]): string {
+  const methods = new Map(pretrainingNotebooks().map(({ notebook, name }) => [notebook, name]));
+  const words = trainings.map((training) => {
+    if (training === null) return 'unknown weights';
+    const { run, data } = training;
+    return run ? (methods.get(run.notebook) ?? 'fine-tuning') : String(data[0]!.name);
+  });
+  return words.reverse().join(', then ');
+}
+
 /** Those of a fine-tuned model; of a path that is in no model's folder, of all models of the run. */
 function trainingsBefore(run: string, path: string): (PastTraining | null)[] {
   const all = keptFineTunings(run);

@@ -26,11 +26,12 @@ export async function openFineTuningData<Results extends PatientResults>(
 export async function showFineTuningData(data: FineTuneData, options: { save?: string } = {}): Promise<void> {
   const { dataset, understood, split, ofPretraining, by, labelled, available, test } = data;
   const folds = [...data.folds.values()][0]!;
-  const drawn = dataset.labels.some((label) => label >= 0) ? 'from each class in turn' : 'at random';
+  const isClassed = dataset.labels.some((label) => label >= 0);
   const used =
     labelled === available
       ? `Labels of all ${available} training ${by} are used.`
-      : `Labels of ${labelled} of ${available} training ${by} are used, drawn ${drawn}` +
+      : `Labels of ${labelled} of ${available} training ${by} are used, drawn at random` +
+        `${isClassed ? ', but so that each class is among them' : ''}` +
         `${data.folds.size > 1 ? ', others for each seed; those of the first are shown' : ''}.`;
   const alsoThere = ofPretraining ? ', and held out by the pretraining pages' : '';
   const sentences = [...understood, ...split.notes, used];

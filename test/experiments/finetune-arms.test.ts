@@ -134,13 +134,32 @@ describe('the arms of a fine-tuning', () => {
     expect(skipped.map(({ name }) => name)).not.toContain('MoCo v2');
   });
 
-  it('are told apart by the parameters in which runs of a method differ', async () => {
+  it('are told apart by the parameters in which runs of a method differ, and named by what came before', async () => {
     const parameters = { data: 'mine', epochs: 4 };
     await writeRun('plain', '11-pretrain-simclr', { parameters });
-    await writeRun('again', '11-pretrain-simclr', { parameters: { ...parameters, init: 'imagenet', epochs: 5 } });
-    const init = ['plain', 'again'].map((each) => join(root, 'results', 'runs', each)).join(',');
-    const { arms } = await fineTuningArms(experimentOf(init), data, root);
-    expect(arms.map(({ name }) => name)).toEqual(['SimCLR (epochs 4)', 'SimCLR (epochs 5, init imagenet)']);
+    await writeRun('again', '11-pretrain-simclr', { parameters: { ...parameters, epochs: 5 } });
+    await writeRun('retrained', '11-pretrain-simclr', { parameters: { ...parameters, init: 'imagenet' } });
+    await writeRun('thrice', '13-pretrain-byol', { parameters: { init: 'results/runs/retrained' } });
+    await writeRun('from-file', '13-pretrain-byol', { parameters: { init: 'nowhere.safetensors' } });
+    const namesOf = async (...runs: string[]) => {
+      const init = runs.map((each) => join(root, 'results', 'runs', each)).join(',');
+      const { arms } = await fineTuningArms(experimentOf(init), data, root);
+      return arms.map(({ name }) => name);
+    };
+    expect(await namesOf('plain', 'again', 'retrained')).toEqual([
+      'SimCLR (epochs 4)',
+      'SimCLR (epochs 5)',
+      'ImageNet, then SimCLR',
+    ]);
+    const named = await namesOf('plain', 'retrained', 'thrice', 'from-file');
+    expect(named).toEqual([
+      'SimCLR',
+      'ImageNet, then SimCLR',
+      'ImageNet, then SimCLR, then BYOL',
+      'unknown weights, then BYOL',
+    ]);
+    // The paper's numbers are not of such weights.
+    expect(named.map(rowOf)).toEqual(['SimCLR', undefined, undefined, undefined]);
   });
 
   it('are there whatever runs of other networks ended later', async () => {

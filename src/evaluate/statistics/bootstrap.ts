@@ -73,19 +73,6 @@ export function standardError(values: Float64Array): number | null {
   return known && standardDeviation(known);
 }
 
-/**
- * Two-sided p-value of "the difference is 0" from resampled differences: twice the fraction on the rarer side of 0, of the
- * resamples and one more (Davison and Hinkley, section 4.2). It is below 1 - level where the interval at `level` excludes
- * 0. Null where there is no interval.
- */
-export function bootstrapPValue(differences: Float64Array): number | null {
-  const known = existing(differences);
-  if (!known) return null;
-  const below = known.filter((difference) => difference <= 0).length;
-  const above = known.filter((difference) => difference >= 0).length;
-  return Math.min(1, (2 * (Math.min(below, above) + 1)) / (known.length + 1));
-}
-
 /** Standard deviation of a sample, with n - 1. */
 export function standardDeviation(values: ArrayLike<number>): number {
   const known = Array.from(values);

@@ -9,20 +9,13 @@ import {
   type Unit,
 } from '../metrics/metric.js';
 import { type Arms, type Comparison, checkArms, checkComparisons, type Run } from './arms.js';
-import {
-  bootstrapPValue,
-  bootstrapValues,
-  defaultResamples,
-  minPatients,
-  percentileEnds,
-  standardError,
-} from './bootstrap.js';
+import { bootstrapValues, defaultResamples, minPatients, percentileEnds, standardError } from './bootstrap.js';
 import { holm } from './holm.js';
 import { bootstrapMethod, type Interval } from './intervals.js';
 import { type SeedSpread, seedSpread } from './seed-spread.js';
 import { signFlipTest } from './sign-flip.js';
 
-/** With fewer patients (or slides, patches), p-values are those of the sign-flip test. */
+/** With fewer patients (or slides, patches), bootstrap intervals are too narrow. */
 const manyPatients = 20;
 
 const tooFewDraws = (unit: Unit) => `the metric does not exist on more than 5 % of the draws of ${unit}`;
@@ -83,10 +76,9 @@ export interface CompareArmsOptions<R extends PatientResults> {
 /**
  * Compares arms as a paper's table does: each metric as the mean over an arm's runs, with an interval, and the differences
  * of a family of comparisons with adjusted p-values. The unit is the patient, or what the results say: all intervals come
- * from the same draws of patients. With fewer than 20 patients, p-values are those of the sign-flip test, which swaps whole
- * patients between runs of the same fine-tuning seed (see `signFlipTest`); with more, of the bootstrap. A difference is of the
- * fine-tuning seeds that both arms have; without any there is none. With fewer than five patients there is no interval. The
- * event loop stays free.
+ * from the same draws of patients. P-values are those of the sign-flip test, which swaps whole patients between runs of the
+ * same fine-tuning seed (see `signFlipTest`). A difference is of the fine-tuning seeds that both arms have; without any there
+ * is none. With fewer than five patients there is no interval. The event loop stays free.
  *
  * @throws RangeError if runs have different patients or cases, seeds repeat, or a comparison names what is not there
  * @throws InterruptedError if `signal` aborts
@@ -153,10 +145,7 @@ function* comparison<R extends PatientResults>(options: CompareArmsOptions<R>): 
     const [drawnOne, drawnOther] = [resampled?.[one], resampled?.[other]];
     const drawn = drawnOther && drawnOne?.map((value, draw) => value - drawnOther[draw]!);
     const value = difference(means[one]!(all), means[other]!(all));
-    const found =
-      patients.length < manyPatients
-        ? yield* signFlipP(metrics[comparison.metric]!, runs, others, { unit, resamples, key })
-        : bootstrapP(drawn!, unit);
+    const found = yield* signFlipP(metrics[comparison.metric]!, runs, others, { unit, resamples, key });
     tested.push({ ...of, value, interval: intervalOf(drawn), ...found });
   }
   const adjusted = holm(tested.map(({ p }) => p.value));
@@ -187,12 +176,6 @@ function meanOfRuns(runs: readonly PatientMetric[]): PatientMetric {
 
 type Tested = Pick<ArmDifference, 'p' | 'test'>;
 
-function bootstrapP(differences: Float64Array, unit: Unit): Tested {
-  const p = bootstrapPValue(differences);
-  if (p === null) return { p: { value: null, reason: tooFewDraws(unit) }, test: null };
-  return { p: { value: p }, test: `bootstrap over ${unit}` };
-}
-
 /** Sign-flip p-value: swaps a patient's results of all runs, each with its partner in the other arm. */
 function* signFlipP<R extends PatientResults>(
   definition: MetricDefinition<R>,
@@ -219,22 +202,27 @@ function* signFlipP<R extends PatientResults>(
 }
 
 /**
- * Pairs of the same fine-tuning seed. The arm with fewer pretraining seeds has each of its runs in as many pairs as makes up
- * for it. Undefined if a run has no partner.
+ * Pairs of the same fine-tuning seed, each run of an arm in as many of them, also where one arm has more pretraining seeds.
+ * Undefined if that cannot be.
  */
 function pairedRuns<R extends PatientResults>(
   runs: readonly Run<R>[],
   others: readonly Run<R>[],
 ): [Run<R>, Run<R>][] | undefined {
-  const pairs = Math.max(runs.length, others.length);
+  const pairs = leastCommonMultiple(runs.length, others.length);
   const repeated = (of: readonly Run<R>[]) => {
     const sorted = [...of].sort((one, other) => (one.fineTuningSeed ?? -1) - (other.fineTuningSeed ?? -1));
     return Array.from({ length: pairs }, (_, pair) => sorted[Math.floor((pair * of.length) / pairs)]!);
   };
   const [first, second] = [repeated(runs), repeated(others)];
-  const fit = pairs % Math.min(runs.length, others.length) === 0;
   const same = first.every(({ fineTuningSeed }, pair) => fineTuningSeed === second[pair]!.fineTuningSeed);
-  return fit && same ? first.map((run, pair) => [run, second[pair]!]) : undefined;
+  return same ? first.map((run, pair) => [run, second[pair]!]) : undefined;
+}
+
+function leastCommonMultiple(one: number, other: number): number {
+  let multiple = one;
+  while (multiple % other !== 0) multiple += one;
+  return multiple;
 }
 
 function notesOf(

@@ -2,7 +2,7 @@ import type { Key } from '../../base/index.js';
 import { difference, type MetricValue, type PatientMetric } from '../metrics/metric.js';
 
 /** Of more patients not all ways to swap are gone through, even where each costs little. */
-const maxPatients = 20;
+const maxPatients = 19;
 
 /** Two-sided p-value, and whether it is of all ways to swap or of ways drawn at random. */
 export interface SignFlip {
@@ -14,7 +14,7 @@ export interface SignFlip {
  * Sign-flip test of paired results (Fisher's randomization test). If two arms do not differ, then the arms' results on a
  * patient might as well be swapped: the p-value is the fraction of ways to swap whose difference is at least as large as the
  * one seen. It is exact, of all 2^n ways for n patients, where the metric builds up patient by patient (see
- * `PatientMetric.sums`) and n is at most 20, or where the ways are no more than `resamples`. Else it is of so many ways drawn
+ * `PatientMetric.sums`) and n is at most 19, or where the ways are no more than `resamples`. Else it is of so many ways drawn
  * at random and the one seen (Phipson and Smyth, "Permutation p-values should never be zero", 2010), which keeps its level
  * too. Yields after each way (see `inTurns`).
  *

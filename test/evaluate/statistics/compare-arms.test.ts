@@ -14,7 +14,7 @@ import {
   SegmentationCounts,
   segmentationMetrics,
 } from '../../../src/evaluate/index.js';
-import { bootstrapPValue, bootstrapValues } from '../../../src/evaluate/statistics/bootstrap.js';
+import { bootstrapValues, percentileEnds } from '../../../src/evaluate/statistics/bootstrap.js';
 import { escapeLatex } from '../../../src/evaluate/statistics/comparison-text.js';
 import { holm } from '../../../src/evaluate/statistics/holm.js';
 import { pickCases, simulatedCases } from '../metrics/hashed.js';
@@ -75,7 +75,10 @@ describe('comparison of arms on many patients', async () => {
       return drawn[0]!.map((value, draw) => (value + drawn[1]![draw]!) / 2);
     });
     const differences = values[0]!.map((value, draw) => value - values[1]![draw]!);
-    expect(first!.p.value).toBe(bootstrapPValue(differences));
+    expect(first!.interval).toMatchObject(percentileEnds(differences, 0.95)!);
+    // Of 2,000 ways to swap drawn at random and the one seen.
+    expect(first!.p.value! * 2001).toBeCloseTo(Math.round(first!.p.value! * 2001), 9);
+    expect(first!.p.value).toBeLessThan(0.05);
     const [good, random] = ['good', 'random'].map((arm) => cellOf(comparison, arm, 'auroc').interval!);
     const width = ({ low, high }: { low: number; high: number }) => high - low;
     expect(width(first!.interval!)).toBeLessThan(Math.hypot(width(good!), width(random!)));
@@ -90,8 +93,8 @@ describe('comparison of arms on many patients', async () => {
     expect(differences.map(({ adjustedP }) => adjustedP)).toEqual(holm(differences.map(({ p }) => p.value)));
     expect(comparison.notes).toEqual([
       'Intervals (95 %): percentile bootstrap over 30 patients (180 patches), 2000 resamples; seeds are held fixed.',
-      'P-values: bootstrap over patients, two-sided; adjusted by Holm over "pretrained against random" (3 comparisons,' +
-        ' named before the results were seen).',
+      'P-values: sign-flip test over 30 patients, of 2000 ways to swap drawn at random (at least 0.0005), two-sided;' +
+        ' adjusted by Holm over "pretrained against random" (3 comparisons, named before the results were seen).',
     ]);
   });
 
@@ -207,6 +210,9 @@ describe('comparison of arms on few patients', () => {
     expect(value).toBeGreaterThan(0);
     expect(await pOf([...arms.random].reverse())).toBe(value);
     expect(await pOf([...arms.random, ...repeated])).toBe(value);
+    // Three pretraining seeds against two.
+    const third = arms.random.map((run) => ({ ...run, pretrainingSeed: 3 }));
+    expect(await pOf([...arms.random, ...repeated, ...third])).toBe(value);
   });
 
   it('takes so many random ways where a ranking by precision has more than can be gone through, and says so', async () => {
