@@ -20,15 +20,15 @@ const pageSeconds = 60;
  * About how long a run takes on two cores. A third of the patches are for tests.
  *
  * @param {{set: object, notebook: string, backbone: string, parameters: object}} run
+ * @param {number} batch of a fine-tuning
  */
-export function secondsOf({ set, notebook, backbone, parameters }) {
+export function secondsOf({ set, notebook, backbone, parameters }, batch) {
   const area = (parameters.size / 64) ** 2;
   const train = Math.round((set.patches * 2) / 3);
   const step = stepSeconds[notebook] * slower[backbone] * area;
   if (parameters.epochs !== undefined) return pageSeconds + parameters.epochs * Math.floor(train / 32) * step;
   const masks = notebook.startsWith('30');
   const trainings = parameters.seeds * parameters.init.split(',').length;
-  const batch = parameters.batchSize ?? (masks ? 8 : 32);
   const predicted = ((set.patches - train) / 1000) * predictionSeconds * slower[backbone] * area * (masks ? 0.25 : 1);
   return pageSeconds + trainings * ((parameters.steps * step * batch) / 32 + predicted);
 }

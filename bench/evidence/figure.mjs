@@ -40,7 +40,9 @@ export async function learningCurves(measured) {
     vconcat: measured.map((one) => ({
       title: { text: `${one.set.title}, ${one.testUnits} test ${one.set.column}s`, fontSize: 13, anchor: 'start' },
       spacing: 24,
-      hconcat: Object.keys(networkNames).map((backbone, place) => panelOf(one, { backbone, present, isFirst: place === 0 })),
+      hconcat: Object.keys(networkNames).map((backbone, place) =>
+        panelOf(one, { backbone, present, isFirst: place === 0 }),
+      ),
     })),
     resolve: { scale: { color: 'shared', shape: 'shared', strokeDash: 'shared' } },
   });

@@ -141,7 +141,7 @@ export function runsOf(set, patches) {
       ...pretrained,
       ...Object.keys(isLarge ? largeSteps : steps).map((count) => fineTuned(count, begun)),
       ...(isControlled ? [fineTuned(control.labels, ['random'], control.times)] : []),
-    ].map((run) => ({ ...run, seconds: secondsOf(run) }));
+    ].map((run) => ({ ...run, seconds: secondsOf(run, batchOf(set)) }));
   });
 }
 

@@ -43,9 +43,7 @@ export function notesOf(measured) {
       : []),
     ...(has('nuclei-consep') ? ['nuclei-consep: tiles of one slide may be on both sides.'] : []),
     ...(has('colon-glands')
-      ? [
-          'colon-glands is not tested: of its 5 test patients no sign-flip p-value is below .06. It has intervals only.',
-        ]
+      ? ['colon-glands is not tested: of its 5 test patients no sign-flip p-value is below .06. It has intervals only.']
       : []),
     ...(measured.some(({ set }) => set.metric === 'foregroundDice')
       ? ['Segmentation is learned and judged at half the resolution of the images.']
@@ -92,7 +90,15 @@ export function resultsText(measured, primary, command) {
 }
 
 function primaryTable(primary) {
-  const headings = ['set', 'labels', 'network', 'comparison', 'difference', 'p', `adjusted p (Holm over ${family.length})`];
+  const headings = [
+    'set',
+    'labels',
+    'network',
+    'comparison',
+    'difference',
+    'p',
+    `adjusted p (Holm over ${family.length})`,
+  ];
   return table(
     headings,
     primary.map(({ set, labels, backbone, arm, against, isMeasured, p, adjustedP, ...difference }) => [
@@ -143,9 +149,9 @@ function armsOf(rows) {
 const cellsOf = (rows, counts, of, sign) =>
   counts.map((labels) =>
     estimate(
-      rows.find(
-        (row) => row.labels === labels && Object.entries(of).every(([part, value]) => row[part] === value),
-      ) ?? { value: null },
+      rows.find((row) => row.labels === labels && Object.entries(of).every(([part, value]) => row[part] === value)) ?? {
+        value: null,
+      },
       sign,
     ),
   );

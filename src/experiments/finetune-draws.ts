@@ -30,7 +30,11 @@ export function groupsIn(
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([, own]) => {
       const classes = new Set(own.map((row) => labels[row]!));
-      return { rows: own, classes, label: [...classes].reduce((least, other) => (rarer(other, least) ? other : least)) };
+      return {
+        rows: own,
+        classes,
+        label: [...classes].reduce((least, other) => (rarer(other, least) ? other : least)),
+      };
     });
 }
 
@@ -47,7 +51,10 @@ export function drawOrder<Of extends Pick<PatientGroup, 'classes'>>(
   from: Key,
   least: number,
 ): Of[] {
-  const shuffled = from.fold(least).generator().shuffle([...groups]);
+  const shuffled = from
+    .fold(least)
+    .generator()
+    .shuffle([...groups]);
   if (least === 0) return shuffled;
   const left = new Map<number, number>();
   for (const { classes } of groups) for (const label of classes) left.set(label, (left.get(label) ?? 0) + 1);

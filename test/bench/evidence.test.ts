@@ -158,11 +158,9 @@ describe('a planned run', () => {
 });
 
 describe('the family', () => {
-  const measured = family
-    .slice(0, 3)
-    .map((planned: object, place: number) => ({
-      ...{ ...planned, value: 0.1, low: 0.01, high: 0.19, p: [0.004, 0.02, null][place] },
-    }));
+  const measured = family.slice(0, 3).map((planned: object, place: number) => ({
+    ...{ ...planned, value: 0.1, low: 0.01, high: 0.19, p: [0.004, 0.02, null][place] },
+  }));
 
   it('is adjusted for all of its comparisons, measured or not', () => {
     const found = adjusted(family, measured);
@@ -196,13 +194,13 @@ describe('the family', () => {
     const text = resultsText([one], adjusted(family, measured), 'npm run campaign -- evidence');
     expect(text).toContain('| small ResNet | SimCLR | 400 s | – | 0.810 (0.780 to 0.840) |');
     expect(text).toContain('| none | color histogram | – | 0.700 | – |');
-    expect(text).toContain(
-      '| lung-lc25000 | 10 | small ViT | MAE minus random | not measured | counts as 1 | 1.000 |',
-    );
+    expect(text).toContain('| lung-lc25000 | 10 | small ViT | MAE minus random | not measured | counts as 1 | 1.000 |');
     const notes = notesOf([one]).join(' ');
     expect(notes).toContain('48 patients of breast-idc');
     expect(notes).not.toMatch(/colon-glands|lung-lc25000/);
     const glands = sets.find(({ name }: { name: string }) => name === 'colon-glands');
-    expect(notesOf([{ set: glands, testUnits: 5 }]).join(' ')).toMatch(/too narrow: colon-glands.*not tested: of its 5/);
+    expect(notesOf([{ set: glands, testUnits: 5 }]).join(' ')).toMatch(
+      /too narrow: colon-glands.*not tested: of its 5/,
+    );
   });
 });
