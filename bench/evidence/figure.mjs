@@ -52,10 +52,14 @@ export async function learningCurves(measured) {
 function panelOf({ set, values }, { backbone, present, isFirst }) {
   const all = values.filter(({ metric }) => metric === set.metric);
   // A set's panels have one scale; color alone has no network, and stands in each.
-  const rows = all.filter((row) => row.backbone === backbone || row.backbone === null);
+  const own = all.filter((row) => row.backbone === backbone || row.backbone === null);
+  const rows = own.map((row) => ({ ...row, isAlone: own.filter(({ arm }) => arm === row.arm).length === 1 }));
   const ends = all.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]);
   const counts = [...new Set(all.map(({ labels }) => labels))].sort((one, other) => one - other);
-  const scale = (part, other) => ({ domain: present, range: present.map((arm) => arms[arm][part] ?? other) });
+  const ofArm = (part, other) => ({
+    ...{ field: 'arm', type: 'nominal', title: null, legend: { symbolOpacity: 1 } },
+    scale: { domain: present, range: present.map((arm) => arms[arm][part] ?? other) },
+  });
   const y = {
     field: 'value',
     type: 'quantitative',
@@ -72,7 +76,7 @@ function panelOf({ set, values }, { backbone, present, isFirst }) {
         scale: { type: 'log', nice: false, padding: 12, domain: [counts[0], counts.at(-1)] },
         axis: { format: 'd', grid: false, values: counts },
       },
-      color: { field: 'arm', type: 'nominal', title: null, scale: scale('color'), legend: { symbolOpacity: 1 } },
+      color: ofArm('color'),
     },
     layer: [
       {
@@ -81,17 +85,17 @@ function panelOf({ set, values }, { backbone, present, isFirst }) {
       },
       // A band has no width at a single number of labels.
       {
-        transform: [{ filter: `datum.arm === 'random, 4 x steps'` }],
+        transform: [{ filter: 'datum.isAlone' }],
         mark: { type: 'rule' },
         encoding: { y: { ...y, field: 'low' }, y2: { field: 'high' } },
       },
       {
         mark: { type: 'line' },
-        encoding: { y, strokeDash: { field: 'arm', type: 'nominal', legend: null, scale: scale('dash', [1, 0]) } },
+        encoding: { y, strokeDash: ofArm('dash', [1, 0]) },
       },
       {
         mark: { type: 'point', filled: true, size: 34, opacity: 1 },
-        encoding: { y, shape: { field: 'arm', type: 'nominal', legend: null, scale: scale('shape', 'circle') } },
+        encoding: { y, shape: ofArm('shape', 'circle') },
       },
     ],
   };

@@ -100,8 +100,8 @@ describe('the data of a fine-tuning', () => {
 
   it('have other labels for each seed, whichever is the first, and the same folds where all labels are used', async () => {
     const [of, later] = [
-      await opened({ labels: 4, folds: 1, seeds: 3 }),
-      await opened({ labels: 4, folds: 1, seed: 3 }),
+      await opened({ labels: 6, folds: 1, seeds: 3 }),
+      await opened({ labels: 6, folds: 1, seed: 3 }),
     ];
     const drawn = [1, 2, 3].map((seed) => [...patientsIn(of, of.folds.get(seed)![0]!.train)].sort().join());
     expect(new Set(drawn).size).toBe(3);
