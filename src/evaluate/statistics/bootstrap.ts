@@ -76,7 +76,8 @@ export function standardError(values: Float64Array): number | null {
 /**
  * Two-sided p-value of "the difference is 0" from resampled differences: twice the fraction on the rarer side of 0, of the
  * resamples and one more (Davison and Hinkley, section 4.2). It is below 1 - level where the interval at `level` excludes
- * 0. Null where there is no interval.
+ * 0. Of few patients it is too small, as intervals are too narrow: means of 20 are called different at .05 in .071 of the cases
+ * without a difference, of 50 in .058. Null where there is no interval.
  */
 export function bootstrapPValue(differences: Float64Array): number | null {
   const known = existing(differences);

@@ -9,7 +9,7 @@ import {
   percentileEnds,
   standardError,
 } from '../../../src/evaluate/statistics/bootstrap.js';
-import { normalCdf } from '../../../src/evaluate/statistics/distributions.js';
+import { normalCdf, studentWithin } from '../../../src/evaluate/statistics/distributions.js';
 import { pickCases, simulatedCases } from '../metrics/hashed.js';
 
 const resamples = 2000;
@@ -41,7 +41,6 @@ describe('bootstrap over patients', () => {
     const experiments = 250;
     const truths = [areaOf(1.6), areaOf(1.6) - areaOf(1)];
     const covered = [0, 0];
-    let rejected = 0;
     for (let experiment = 0; experiment < experiments; experiment++) {
       const arms = simulatedCases(generator, { patients: 50, each: 6, effects });
       const metrics = arms.map((cases) => classificationMetrics.auroc.of(cases));
@@ -51,13 +50,28 @@ describe('bootstrap over patients', () => {
         const { low, high } = percentileEnds(values, 0.9)!;
         if (low <= truths[place]! && truths[place]! <= high) covered[place]!++;
       }
-      const centered = differences.map((difference) => difference - truths[1]!);
-      if (bootstrapPValue(centered)! < 0.1) rejected++;
     }
     // Standard error of the coverage: .019.
     for (const count of covered) expect(Math.abs(count / experiments - 0.9)).toBeLessThan(0.055);
-    expect(Math.abs(rejected / experiments - 0.1)).toBeLessThan(0.055);
   });
+
+  it.each([20, 50])(
+    'rejects a true difference of 0 as often as theory says for the means of %i patients',
+    (patients) => {
+      const generator = key('level').fold(patients).generator();
+      const experiments = 1500;
+      const means = Array.from({ length: experiments }, (): PatientMetric => {
+        const values = Array.from({ length: patients }, () => generator.normal());
+        return (draws) => ({ value: values.reduce((sum, value, at) => sum + value * draws[at]!, 0) / patients });
+      });
+      const drawn = atOnce(bootstrapValues(means, patients, { resamples, key: key(4) }));
+      const rejected = drawn.filter((values) => bootstrapPValue(values)! < 0.1).length / experiments;
+      // The deviation of resampled means has n for n - 1, and their ends are the normal distribution's, not Student's.
+      const level = 1 - studentWithin(1.6449 * Math.sqrt((patients - 1) / patients), patients - 1);
+      expect(level).toBeCloseTo({ 20: 0.125, 50: 0.11 }[patients]!, 3);
+      expect(Math.abs(rejected - level)).toBeLessThan(3 * Math.sqrt((level * (1 - level)) / experiments));
+    },
+  );
 
   it('has p-values that agree with the interval', () => {
     const [one, other] = simulatedCases(key('agree').generator(), { patients: 30, each: 10, effects: [1.6, 1.3] }).map(
