@@ -1,5 +1,5 @@
 export { unlabelled } from '../datasets/index.js';
-export { bitHyperRule } from './bit-rule.js';
+export { bitHyperRule, checkBitImages } from './bit-rule.js';
 export type { PredictedClass } from './classes.js';
 export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './classify-slide.js';
 export { diceLoss } from './dice-loss.js';
