@@ -43,6 +43,9 @@ let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' labels are used; by default all
 let metric: string | undefined; // what arms are compared by, such as balancedAccuracy; by default accuracy
+let protocol: 'paper' | 'bit' | 'layerwise' | undefined; // how a network is trained, see Settings; by default paper
+let loss: 'cross-entropy' | 'smoothed' | 'weighted' | undefined; // smoothed: labels, by .1; weighted: rare classes weigh more
+let testTime: 'none' | 'flips' | 'dihedral' | undefined; // orientations that predictions are means over; by default the scale's
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step
@@ -54,15 +57,17 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// The paper's protocol: AdamW, a learning rate of 1e-4 for a batch of 512, one epoch of warm-up, then a cosine, 1,000 updates;
-// dropout before the classifier, running statistics of batch norm reset. The reference code's integer division makes the
-// learning rate 0 for batches under 512; here it is in proportion.
+// By default the paper's protocol: AdamW, a learning rate of 1e-4 for a batch of 512, one epoch of warm-up, then a cosine, 1,000
+// updates; dropout before the classifier, running statistics of batch norm reset. The reference code's integer division makes the
+// learning rate 0 for batches under 512; here it is in proportion. `protocol` takes `bit` for BiT's rule (SGD, 500 updates at
+// paper scale, no dropout or weight decay, fewer than 20,000 patches) and `layerwise` for lower rates in a transformer's earlier
+// blocks.
 
 // %%
 import * as lab from 'pathlab';
 
 const compared = { folds, seeds, patience, labels, metric };
-const training = { epochs, steps, batchSize, learningRate, precision };
+const training = { protocol, loss, testTime, epochs, steps, batchSize, learningRate, precision };
 const parameters = { scale, data, tile, backbone, size, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('20-finetune-ptcga200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -101,7 +106,9 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 //
 // The unit is the patient; where patients are unknown, the slide, or else the patch. Intervals and p-values resample whole units,
 // since patches of a patient are alike. Spread by source tells how much pretraining seeds, fine-tuning seeds (a fold and a seed
-// together, and with few labels their draw) and units move the value.
+// together, and with few labels their draw) and units move the value. McNemar's and DeLong's tests take cases for independent,
+// which patches of a patient are not, and the corrected t-test needs folds with test patients of their own, which these do not
+// have: where they fit, use `mcnemarTest`, `delongTest` and `correctedT` of `pathlab/evaluate`.
 
 // %%
 const comparison = await lab.compareFineTunings(experiment, fineTuned);

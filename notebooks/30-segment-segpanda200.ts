@@ -46,6 +46,8 @@ let seeds: number | undefined; // fine-tunings of each arm and fold
 let patience: number | undefined; // stops a training so many steps after its best validation, with that model; by default never
 let labels: number | undefined; // how many training patients' masks are used; by default all
 let metric: string | undefined; // what arms are compared by, such as foregroundDice (without the first class); by default macroIou
+let protocol: 'paper' | 'layerwise' | undefined; // layerwise: a transformer's earlier blocks learn at lower rates; by default paper
+let testTime: 'none' | 'flips' | 'dihedral' | undefined; // orientations that predictions are means over; by default the scale's
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step
@@ -58,13 +60,14 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // ## Settings
 //
 // The paper's protocol, as on page 20, with cross entropy of each pixel. Image and mask take the same random crop and flips. The
-// small scales add a Dice loss and weigh rare classes more. Pixels with the mask value 255 are ignored everywhere.
+// small scales add a Dice loss and weigh rare classes more. Pixels of a mask value that the definition maps to `null` are ignored
+// everywhere; in your own masks without a definition, those of 255 beside class numbers.
 
 // %%
 import * as lab from 'pathlab';
 
 const compared = { folds, seeds, patience, labels, metric };
-const training = { epochs, steps, batchSize, learningRate, precision };
+const training = { protocol, testTime, epochs, steps, batchSize, learningRate, precision };
 const parameters = { scale, data, tile, backbone, size, head, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('30-segment-segpanda200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -102,8 +105,9 @@ const fineTuned = await lab.fineTuneArms(run, experiment, patches, arms);
 // ## Results
 //
 // Metrics are of all pixels together. A class that is neither in the masks nor predicted is left out of the mean; the paper's
-// code counts it as 0, which is the last column. The unit is the patient; where patients are
-// unknown, the slide, or else the patch. Intervals and p-values resample whole units.
+// code counts it as 0, which is the last column. The unit is the patient; where patients are unknown, the slide, or else the patch.
+// Intervals and p-values resample whole units. The corrected t-test needs folds with test patients of their own, which these do not
+// have: where it fits, use `correctedT` of `pathlab/evaluate`.
 
 // %%
 const comparison = await lab.compareFineTunings(experiment, fineTuned);

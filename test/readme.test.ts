@@ -111,3 +111,26 @@ test('figures of speed in the README are those of the committed results, and non
     expect(measured, benchmark).toEqual(shown);
   }
 });
+
+test('figures of memory in the README are those of the committed results', () => {
+  const rowsOf = (benchmark: string) =>
+    JSON.parse(readFileSync(join(projectRoot, 'bench', 'results', `${benchmark}.json`), 'utf8')).rows as {
+      precision: string;
+      side: string;
+      peakMiB: number;
+    }[];
+  const ratioTo = (rows: ReturnType<typeof rowsOf>, precision: string, side: RegExp) => {
+    const memoryOf = (of: RegExp) => rows.find((row) => row.precision === precision && of.test(row.side))!.peakMiB;
+    return memoryOf(/^pathlab/) / memoryOf(side);
+  };
+  const ratiosOf = (benchmark: string) => {
+    const rows = rowsOf(benchmark);
+    return [...new Set(rows.map(({ precision }) => precision))].map((each) => ratioTo(rows, each, /, in turns$/));
+  };
+  const both = ['train-step', 'vit-step'].flatMap(ratiosOf);
+  const compiled = ratioTo(rowsOf('train-step'), 'bfloat16', /^PyTorch channels_last compile$/);
+  const figures = [Math.min(...both), Math.max(...both), ...ratiosOf('segment-step'), compiled];
+  const readme = documents[0]!.replace(/\s+/g, ' ');
+  const sentences = /The peak memory of a training step .* print all of these figures/.exec(readme)![0];
+  expect(sentences.match(/\d\.\d\d/g)).toEqual(figures.map((figure) => figure.toFixed(2)));
+});

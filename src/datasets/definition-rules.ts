@@ -1,5 +1,6 @@
 import { checkGeometry } from '../slides/index.js';
 import { type DatasetClass, type DatasetDefinition, definitionSchema, type LabelRule } from './definition.js';
+import { ignoredValues } from './ignored-values.js';
 import { duplicateFaults, faults } from './schema.js';
 
 /** The errors in a definition, one short sentence each; empty if it is valid. */
@@ -60,7 +61,10 @@ function labelFaults(labels: LabelRule): string[] {
       'label',
     ),
   ];
-  if (labels.from !== 'slide' && classes.length > 256) found.push('labels.classes: masks have at most 256 classes');
+  const [most, besides] = ignoredValues(labels).length > 0 ? [255, ' beside pixels that do not count'] : [256, ''];
+  if (labels.from !== 'slide' && classes.length > most) {
+    found.push(`labels.classes: masks have at most ${most} classes${besides}`);
+  }
   // Labels of a source are case-insensitive.
   const raw = labels.from === 'slide' ? Object.keys(labels.values).map((label) => label.toLowerCase()) : [];
   found.push(...duplicateFaults(raw, 'labels.values', 'label'));
@@ -93,7 +97,9 @@ function namedClasses(labels: Exclude<LabelRule, { from: 'none' }>): [place: str
       ];
     case 'mask':
       return Object.entries(labels.values).flatMap(([site, map]) =>
-        Object.entries(map).map(([value, name]) => [`values["${site}"]["${value}"]`, name] as [string, string]),
+        Object.entries(map).flatMap(([value, name]): [string, string][] =>
+          name === null ? [] : [[`values["${site}"]["${value}"]`, name]],
+        ),
       );
   }
 }

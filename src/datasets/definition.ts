@@ -139,8 +139,16 @@ const annotationLabels = objectOf({
   groups: mapOf(text),
 });
 
-/** From a mask image: pixel values, mapped to classes by the site's map (`*`: any site). */
-const maskLabels = objectOf({ from: z.literal('mask'), classes, values: mapOf(mapOf(text)) });
+const classOrNone = valueThat<string | null>(
+  "a class's name, or null for pixels that do not count",
+  (value) => value === null || (typeof value === 'string' && value.length > 0),
+);
+
+/**
+ * From a mask image: pixel values, mapped to classes by the site's map (`*`: any site). Pixels of a value that is mapped to
+ * null do not count: no loss and no metric sees them.
+ */
+const maskLabels = objectOf({ from: z.literal('mask'), classes, values: mapOf(mapOf(classOrNone)) });
 
 const geometry = objectOf({
   /** Side of a patch, um. */

@@ -23,6 +23,7 @@ export function describeData(dataset: ShardDataset, groupColumn?: string): strin
   if (masks > 0) {
     const which = masks === count ? 'each patch' : patchesOf(masks);
     sentences.push(`Masks of these classes: ${which}. A patch has the class that covers most of it.`);
+    sentences.push(...describeIgnored(dataset));
   }
   sentences.push(...describePatients(dataset, groupColumn));
   if (sites.names.length > 0)
@@ -52,6 +53,20 @@ function describeClasses({ count, labels, classNames }: ShardDataset): string[] 
   const names = describeCounts(classNames.slice(0, maxClasses), counts);
   const sentence = `${quantity(classNames.length, 'class', 'classes')}: ${names}${more}.`;
   return unlabelled > 0 ? [sentence, `Without a class: ${patchesOf(unlabelled)}.`] : [sentence];
+}
+
+/** Which mask values do not count, and how many pixels that are. */
+function describeIgnored({ report: { ignoredMaskValues }, classNames, index, count, mask }: ShardDataset): string[] {
+  if (!ignoredMaskValues) return [];
+  const shares = classNames.map((name) => index.column(`share_${name}`)!);
+  let [masks, ignored] = [0, 0];
+  for (let row = 0; row < count; row++) {
+    if (mask.length[row] === 0) continue;
+    masks++;
+    ignored += 1 - shares.reduce((sum, share) => sum + Number(share.at(row)), 0);
+  }
+  const share = ((100 * ignored) / masks).toFixed(1);
+  return [`Pixels of the mask value ${ignoredMaskValues.join(', ')} are ignored: ${share} % of all pixels.`];
 }
 
 function describePatients(

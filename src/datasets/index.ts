@@ -18,6 +18,7 @@ export { describeData } from './describe-data.js';
 export { byReason, type ExcludedByReason } from './excluded.js';
 export { type FetchedDataset, fetchDataset } from './fetch.js';
 export { type FetchReport, type ListFacts, listFacts } from './fetch-report.js';
+export { ignoredValues, unlabelled } from './ignored-values.js';
 export { type InferredDefinition, inferDefinition } from './infer/index.js';
 export {
   filesOf,

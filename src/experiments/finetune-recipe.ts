@@ -9,8 +9,23 @@ import type { PredictedCases } from './finetune-cases.js';
 import type { PretrainRecipe, Scale } from './pretrain-recipe.js';
 import type { SmallScale } from './small-scale.js';
 
+/**
+ * How a network is fine-tuned:
+ * - `paper`: as in the paper.
+ * - `bit`: by BiT's rule (see `bitHyperRule`), without clipping of gradients and without dropout.
+ * - `layerwise`: as in the paper, but each of a transformer's blocks learns at .75 of the rate of the next, as MAE's code does for
+ *   its ViT-L (He et al., 2022; arXiv 2111.06377, appendix A.1).
+ */
+export const protocols = ['paper', 'bit', 'layerwise'] as const;
+export type FineTuneProtocol = (typeof protocols)[number];
+
+/** Cross entropy; with label smoothing of .1; with weights of classes in inverse proportion to their patches. */
+export const classificationLosses = ['cross-entropy', 'smoothed', 'weighted'] as const;
+export type ClassificationLoss = (typeof classificationLosses)[number];
+
 /** A fine-tuning at a scale; its method has classes. */
 export interface FineTuneRecipe extends PretrainRecipe {
+  protocol: FineTuneProtocol;
   /** Epochs over which the learning rate rises, at most half of the steps; by default the share that the settings say. */
   warmupEpochs?: number;
   /** Orientations of a test patch over which predictions are averaged. */
@@ -82,6 +97,10 @@ export interface Asked {
   head?: SegmentationHeadName;
   /** Side of the views, px. */
   size?: number;
+  /** By default the paper's. */
+  protocol?: FineTuneProtocol;
+  /** Of a classification; by default cross entropy. */
+  loss?: ClassificationLoss;
 }
 
 /** A fine-tuning page. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { canonicalJson, sha256 } from '../base/index.js';
 import { disposeTensors, openSafetensors, readSafetensors, type Tensors, writeSafetensors } from '../engine/index.js';
 import type { Run as ArmRun, EvaluationView, PatientResults } from '../evaluate/index.js';
-import { fineTune } from '../finetune/index.js';
+import { checkBitImages, fineTune } from '../finetune/index.js';
 import { SharedStep, trainingSteps } from '../pretrain/index.js';
 import { EventLog, type Run } from '../runs/index.js';
 import type { TrainingEvent } from '../training/index.js';
@@ -50,7 +50,7 @@ export function fineTuneRuns<Results extends PatientResults>(
  * as soon as they are made, with a hash of all that decides them: an interrupted experiment goes on there, within a
  * training from its checkpoint, and ends with the same bits. Of each arm the first model is kept.
  *
- * @throws InterruptedError if `signal` aborts
+ * @throws InterruptedError if `signal` aborts; RangeError for more patches than a protocol is for
  */
 export async function runFineTunings<Results extends PatientResults>(
   experiment: FineTuneExperiment<Results>,
@@ -67,6 +67,9 @@ export async function runFineTunings<Results extends PatientResults>(
   const names = planned.map(({ name }) => name);
   const twice = names.find((name, place) => names.indexOf(name) !== place);
   if (twice !== undefined) throw new RangeError(`two arms have files of the name ${twice}: rename one`);
+  if (experiment.protocol === 'bit') {
+    for (const { train } of [...data.folds.values()].flat()) checkBitImages(train.length);
+  }
   await run.write(fineTuningsFile, planned);
   const { by: unit, test, labelled, available } = data;
   await keepCases(run.file(casesFile), test, { unit, labelled, available });

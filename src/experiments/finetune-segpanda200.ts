@@ -2,7 +2,8 @@ import { segmentationViews } from '../augment/index.js';
 import type { SegmentedCases } from '../evaluate/index.js';
 import { segmentation, unlabelled } from '../finetune/index.js';
 import { type Backbone, fittingSize, resnet, type SegmentationHeadName } from '../models/index.js';
-import { type Asked, type FineTunePage, type FineTuneRecipe, paperProtocol } from './finetune-recipe.js';
+import { protocolOf } from './finetune-protocol.js';
+import type { Asked, FineTunePage, FineTuneRecipe } from './finetune-recipe.js';
 import { segmentationTask } from './finetune-segmentation.js';
 import { smallResNet } from './network.js';
 
@@ -15,19 +16,19 @@ import { smallResNet } from './network.js';
 /** The paper's head; a transformer, which has a single map, gets a pyramid made of it. */
 const headOf = ({ maps }: Backbone): SegmentationHeadName => (maps?.length === 1 ? 'pyramid' : 'fcn');
 
-const paper = ({
-  backbone = resnet({ depth: 50 }),
-  head = headOf(backbone),
-  size = backbone.inputSize,
-}: Asked = {}): FineTuneRecipe => ({
-  method: segmentation({
-    ...{ backbone, head, loss: 'cross-entropy', weighted: false, ignore: unlabelled },
-    views: segmentationViews(size),
-  }),
-  ...paperProtocol,
-  imageSize: Math.max(paperProtocol.imageSize, size),
-  settings: { ...paperProtocol.settings, evaluationCrop: 1 },
-});
+const paper = (asked: Asked = {}): FineTuneRecipe => {
+  const { backbone = resnet({ depth: 50 }), head = headOf(backbone), size = backbone.inputSize } = asked;
+  const { settings, imageSize, ...others } = protocolOf(asked.protocol ?? 'paper');
+  return {
+    method: segmentation({
+      ...{ backbone, head, loss: 'cross-entropy', weighted: false, ignore: unlabelled },
+      views: segmentationViews(size),
+    }),
+    ...others,
+    imageSize: Math.max(imageSize, size),
+    settings: { ...settings, evaluationCrop: 1 },
+  };
+};
 
 /** All fine-tunings of the page together take less than a minute on two cores. */
 const demo = ({
@@ -35,17 +36,19 @@ const demo = ({
   // A map of the stride 32 would have four places in a patch of 64 px.
   head = 'pyramid',
   size = 64,
+  protocol,
 }: Asked = {}): FineTuneRecipe => {
   const views = segmentationViews(fittingSize(backbone, size));
+  const inFull = paper({ backbone, protocol });
   return {
-    ...paper({ backbone }),
+    ...inFull,
     method: segmentation({
       ...{ backbone, head, views, weighted: true, ignore: unlabelled },
       // Of a few hundred pixels a step, rare classes would have no part in the mean.
       loss: 'both',
     }),
     settings: {
-      ...paper().settings,
+      ...inFull.settings,
       steps: 50,
       // The paper's would be too small for so few steps.
       learningRate: 3e-3,

@@ -1,14 +1,23 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import type { PatientResults } from '../evaluate/index.js';
+import type { TestTimeAugmentation } from '../finetune/index.js';
 import type { SegmentationHeadName } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
 import { checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
-import type { FineTunePage, FineTuneRecipe, FineTuneTask } from './finetune-recipe.js';
+import {
+  type ClassificationLoss,
+  classificationLosses,
+  type FineTunePage,
+  type FineTuneProtocol,
+  type FineTuneRecipe,
+  type FineTuneTask,
+  protocols,
+} from './finetune-recipe.js';
 import { fineTuneSegPanda200 } from './finetune-segpanda200.js';
-import { networkNamed } from './network.js';
+import { isVit, networkNamed } from './network.js';
 import type { Scale } from './pretrain-recipe.js';
 
 /** The fine-tuning notebooks. */
@@ -45,6 +54,12 @@ export interface FineTuneParameters {
   seeds?: number;
   /** Steps without a better validation after which a training stops, with its best model; by default all steps are done. */
   patience?: number;
+  /** How the network is trained; by default as in the paper. BiT's rule is for classification only. */
+  protocol?: FineTuneProtocol;
+  /** Of a classification; by default cross entropy. */
+  loss?: ClassificationLoss;
+  /** Orientations of a test patch over which predictions are averaged; by default the scale's. */
+  testTime?: TestTimeAugmentation;
   /** Passes over the training patches, or steps: not both. */
   epochs?: number;
   steps?: number;
@@ -121,9 +136,16 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   const task = { ...page.task, main: parameters.metric ?? page.task.main };
   const head = parameters.head as SegmentationHeadName | undefined;
   if (head !== undefined && !task.masks) throw new RangeError('head is for segmentation: this page has none');
-  const asked = { backbone: given, head, size: parameters.size };
-  const recipe = recipes[scale](asked);
+  checkRecipe(parameters, page.task);
+  const network = { backbone: given, head, size: parameters.size };
+  const { protocol, loss } = parameters;
+  const recipe = recipes[scale]({ ...network, protocol, loss });
   checkSize(recipe.method, parameters.size);
+  if (protocol === 'layerwise' && !isVit(recipe.method.backbone)) {
+    throw new RangeError(
+      `protocol layerwise is for vision transformers, whose blocks are its layers; the backbone is ${recipe.method.backbone.name}`,
+    );
+  }
   const { settings } = recipe;
   const folds = parameters.folds ?? recipe.folds;
   const patience = parameters.patience ?? recipe.patience;
@@ -136,6 +158,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
     ...{ notebook, scale, task, data, tile, definition: dataset, init: starts, labels: parameters.labels },
     synthetic: scale === 'paper' ? null : cohorts[scale],
     seeds: parameters.seeds ?? recipe.seeds,
+    testTime: parameters.testTime ?? recipe.testTime,
     batchSize: batchSize ?? recipe.batchSize,
     settings: {
       ...settings,
@@ -145,6 +168,16 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },
-    paper: recipes.paper(asked),
+    paper: recipes.paper(network),
   };
+}
+
+/** The checks of what a page's parameters say of its recipe, but for sizes and networks. */
+function checkRecipe({ protocol, loss, testTime }: FineTuneParameters, { masks }: Pick<FineTuneTask<never>, 'masks'>) {
+  const oneOf = (name: string, value: string | undefined, known: readonly string[]) =>
+    checkParameter(name, value, (each) => known.includes(each), known.join(', '));
+  oneOf('protocol', protocol, masks ? protocols.filter((each) => each !== 'bit') : protocols);
+  oneOf('testTime', testTime, ['none', 'flips', 'dihedral']);
+  if (loss !== undefined && masks) throw new RangeError('loss is for classification: that of this page is set');
+  oneOf('loss', loss, classificationLosses);
 }

@@ -1,21 +1,16 @@
 import type { PretrainSettings } from '../pretrain/index.js';
 
+/** From so many training images on the rule mixes pairs of them. */
+const manyImages = 20_000;
+
 /**
- * BiT-HyperRule (Kolesnikov et al., 2020; arXiv 1912.11370, section 3.3): how long to fine-tune, by the number of training
- * images, with SGD at .003 for a batch of 512, a tenth at each of three milestones.
+ * BiT-HyperRule for small sets (Kolesnikov et al., 2020; arXiv 1912.11370, section 3.3): SGD at .003 for a batch of 512, 500
+ * steps with a tenth of the rate at each of three milestones, no weight decay. Dropout, which it does not use either, is the
+ * method's.
  *
  * @param batchSize the rate is in proportion to it
- * @throws RangeError from 20,000 images on, for which the rule mixes pairs of images (mixup), which is not built
  */
-export function bitHyperRule(
-  images: number,
-  batchSize: number,
-): Omit<PretrainSettings, 'seed' | 'precision' | 'evaluationCrop'> {
-  if (!(images >= 1 && images < 20_000)) {
-    throw new RangeError(
-      `BiT's rule is built for fewer than 20,000 training images, from which on it mixes pairs of them; there are ${images}`,
-    );
-  }
+export function bitHyperRule(batchSize: number): Omit<PretrainSettings, 'seed' | 'precision' | 'evaluationCrop'> {
   return {
     steps: 500,
     optimizer: 'sgd',
@@ -25,4 +20,13 @@ export function bitHyperRule(
     milestones: [200 / 500, 300 / 500, 400 / 500],
     weightDecay: 0,
   };
+}
+
+/** @throws RangeError for so many training images that the rule mixes pairs of them (mixup), which is not built */
+export function checkBitImages(images: number): void {
+  if (images < manyImages) return;
+  throw new RangeError(
+    `BiT's rule is built for fewer than 20,000 training images, from which on it mixes pairs of them; there are ${images}: use ` +
+      'the labels of fewer (labels), or another protocol',
+  );
 }

@@ -1,4 +1,5 @@
-export { bitHyperRule } from './bit-rule.js';
+export { unlabelled } from '../datasets/index.js';
+export { bitHyperRule, checkBitImages } from './bit-rule.js';
 export type { PredictedClass } from './classes.js';
 export { type ClassifySlideOptions, classifySlide, type SlideHeatmap } from './classify-slide.js';
 export { diceLoss } from './dice-loss.js';
@@ -8,6 +9,6 @@ export type { PolygonOptions } from './polygon-file.js';
 export { PatchPredictor, type PredictedAs, type Predictor, predictedViews, predictPatches } from './predict.js';
 export type { PredictTilesOptions } from './predict-tiles.js';
 export { PatchSegmenter, type SegmentedPatch } from './segment-patches.js';
-export { type SegmentOptions, type SlideSegmentation, segmentSlide, unlabelled } from './segment-slide.js';
+export { type SegmentOptions, type SlideSegmentation, segmentSlide } from './segment-slide.js';
 export { type SegmentationOptions, segmentation } from './segmentation.js';
 export { type Orientation, orientations, type TestTimeAugmentation } from './test-time.js';

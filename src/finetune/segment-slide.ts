@@ -1,4 +1,5 @@
 import { explainDiskFull, removeUnfinished, writeFileAtomic } from '../base/index.js';
+import { unlabelled } from '../datasets/index.js';
 import type { Tensor } from '../engine/index.js';
 import {
   checkGeometry,
@@ -19,9 +20,6 @@ import { PolygonFile, type PolygonOptions } from './polygon-file.js';
 import { type PredictTilesOptions, predictTiles } from './predict-tiles.js';
 import { TissueRows } from './tissue-rows.js';
 import { windowAxis } from './windows.js';
-
-/** Label of pixels that have no class: none was predicted, or nobody annotated them. */
-export const unlabelled = 255;
 
 /** Longest side of the overlay, px. */
 const overlaySide = 900;

@@ -7,6 +7,7 @@ import {
   type DatasetDefinition,
   type DatasetGeometry,
   describeSplit,
+  ignoredValues,
   knownNames,
   listFacts,
   subjectOf,
@@ -51,7 +52,9 @@ function describeLabels({ labels, unit }: DatasetDefinition): string {
   if (labels.from === 'none') return 'none';
   const names = labels.classes.map(({ name }) => name);
   if (labels.from === 'mask') {
-    return `a mask of ${names.length} classes for each patch (${formatValue(names)}); the patch has the class that covers most of it`;
+    const ignored = ignoredValues(labels);
+    const without = ignored.length > 0 ? `; pixels of the value ${formatValue(ignored)} are ignored` : '';
+    return `a mask of ${names.length} classes for each patch (${formatValue(names)}); the patch has the class that covers most of it${without}`;
   }
   if (labels.from === 'annotation') {
     const groups = Object.entries(labels.groups).map(([group, name]) => `${name} in ${group}`);

@@ -6,7 +6,7 @@ import { escapeMarkup } from './html.js';
 import { showImageGrid } from './image-grid.js';
 import { heldOutShare, openingData } from './pretraining-data.js';
 import { display, html } from './show.js';
-import { patchGridImages, sampleRows } from './show-patches.js';
+import { maskLegend, patchGridImages, sampleRows } from './show-patches.js';
 import { showTable } from './table.js';
 
 /** Opens the data of an experiment (see `fineTuningData`), with progress of drawing and cutting. */
@@ -41,6 +41,7 @@ export async function showFineTuningData(data: FineTuneData, options: { save?: s
   await showImageGrid(flat, {
     columns: Math.min(images[0]!.length === 2 ? 6 : 5, flat.length),
     cell: 150,
+    legend: images[0]!.length === 2 ? maskLegend(dataset) : [],
     alt: `${images.length} labelled patches of ${dataset.report.dataset} from the training ${by}`,
     save: options.save,
   });

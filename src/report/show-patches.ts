@@ -2,7 +2,7 @@ import { inParallel } from '../base/index.js';
 import { type CompiledDataset, openShardDataset, readEncoded, type ShardDataset } from '../datasets/index.js';
 import { imageLimits, readImageFile } from '../slides/index.js';
 import { type GridImage, showImageGrid } from './image-grid.js';
-import { maskColor } from './style.js';
+import { ignoredColor, maskColor } from './style.js';
 
 const maskBytes = Array.from({ length: 256 }, (_, number) => Buffer.from(maskColor(number).slice(1), 'hex'));
 
@@ -23,6 +23,7 @@ export async function showPatches(
   await showImageGrid(patches.flat(), {
     columns: columns ?? 5,
     cell: 150,
+    legend: maskLegend(dataset),
     alt: `${patches.length} patches of ${dataset.report.dataset} from its shards${hasMasks ? ', each with its mask' : ''}`,
     ...options,
   });
@@ -64,6 +65,13 @@ export function patchGridImages(dataset: ShardDataset, rows: readonly number[]):
     if (!encoded!.mask) return [patch];
     return [patch, { ...colored(await decoded(encoded!.mask, about.caption)), caption: 'its mask' }];
   });
+}
+
+/** What the gray in masks means, where there is some. */
+export function maskLegend({ report: { ignoredMaskValues } }: Pick<ShardDataset, 'report'>) {
+  return ignoredMaskValues
+    ? [{ color: ignoredColor, words: `ignored: the mask value ${ignoredMaskValues.join(', ')}` }]
+    : [];
 }
 
 function spread(rows: readonly number[], count: number): number[] {

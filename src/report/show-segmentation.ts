@@ -4,7 +4,7 @@ import { percent } from './charts.js';
 import { showImageGrid } from './image-grid.js';
 import { sayInstead } from './say-instead.js';
 import { patchGridImages } from './show-patches.js';
-import { maskColor, palette } from './style.js';
+import { ignoredColor, maskColor, palette } from './style.js';
 
 /** A patch with its true and its predicted classes. */
 export interface SegmentedRow extends Omit<SegmentedImage, 'name' | 'patient'> {
@@ -22,7 +22,6 @@ export interface SegmentationOptions {
 
 const rightColor = '#e3e6ea';
 const wrongColor = palette[1];
-const ignoredColor = '#5f6b7a';
 
 /** Shows patches, each with its mask, its prediction, and where they differ; below, what the colors mean. */
 export async function showSegmentation(

@@ -17,7 +17,7 @@ export async function showSettings(experiment: PretrainRecipe & { paper: Pretrai
 
 function flat(recipe: PretrainRecipe): Record<string, unknown> {
   const { method, settings, batchSize, imageSize, balanced = false } = recipe;
-  const { folds, seeds, warmupEpochs, patience, testTime } = recipe as Partial<FineTuneRecipe>;
+  const { protocol, folds, seeds, warmupEpochs, patience, testTime } = recipe as Partial<FineTuneRecipe>;
   const views: Record<string, unknown> = {};
   for (const [title, recipe] of viewsByTitle(method.views)) {
     for (const [name, value] of Object.entries(recipe)) views[`${title}, ${name}`] = value;
@@ -26,6 +26,7 @@ function flat(recipe: PretrainRecipe): Record<string, unknown> {
   // A method may have a momentum too: that of its slow copy.
   const { epochs, steps, momentum, ...rest } = plain as typeof settings;
   return {
+    protocol,
     backbone: method.backbone.name,
     ...method.settings,
     epochs,

@@ -11,7 +11,7 @@ import {
 import { openLabelImage, openSlide, readPolygons, type Slide, slideOverview } from '../slides/index.js';
 import { showText } from './display.js';
 import { showFigure } from './figure.js';
-import { maskColor } from './style.js';
+import { ignoredColor, maskColor } from './style.js';
 import { formatValue, showTable } from './table.js';
 
 /**
@@ -57,6 +57,7 @@ async function maskLabels({ labels: rule }: DatasetDefinition, record: DatasetSl
   if (rule.from !== 'mask' || !record.mask) return undefined;
   const values = (record.site !== null ? rule.values[record.site] : undefined) ?? rule.values['*'] ?? {};
   const classes = Object.entries(values).map(([value, name]) => {
+    if (name === null) return { label: Number(value), name: `ignored (${value})`, color: ignoredColor };
     const number = rule.classes.find((one) => one.name === name)!.label;
     return { label: Number(value), name, color: maskColor(number) };
   });

@@ -1,4 +1,5 @@
 import type { Config } from 'vega-lite';
+import { unlabelled } from '../datasets/index.js';
 import { fontFamily } from './figure.js';
 
 /**
@@ -19,8 +20,12 @@ export const palette = [
 /** Background, stroma, benign, and three grades of cancer. */
 const maskColors = ['#ffffff', '#eda0c8', '#50a050', '#f0dc3c', '#f08c1e', '#c81e1e'] as const;
 
-/** Color of a class number in masks; colors repeat if there are many classes. */
+/** Of pixels in masks that do not count. */
+export const ignoredColor = '#5f6b7a';
+
+/** Color of a value in masks: of a class's number, where colors repeat if there are many, or of `unlabelled`. */
 export function maskColor(number: number): string {
+  if (number === unlabelled) return ignoredColor;
   return maskColors[number] ?? palette[(number - maskColors.length) % palette.length]!;
 }
 

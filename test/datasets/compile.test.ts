@@ -351,7 +351,10 @@ describe('compileDataset', () => {
     await slide.close();
     const write = async (name: string, value: number, [across, down]: [number, number]) => {
       const path = join(folder, name);
-      const bytes = Buffer.alloc(across * down, value).fill(3, 0, across * Math.floor(down / 3));
+      const third = across * Math.floor(down / 3);
+      const bytes = Buffer.alloc(across * down, value)
+        .fill(3, 0, third)
+        .fill(8, 2 * third);
       await sharp(bytes, { raw: { width: across, height: down, channels: 1 } })
         .png()
         .toFile(path);
@@ -367,7 +370,7 @@ describe('compileDataset', () => {
       { name: 'stroma', label: 1 },
       { name: 'cancer', label: 4 },
     ];
-    const labels = { from: 'mask', classes, values: { '*': { 3: 'stroma', 5: 'cancer' } } } as const;
+    const labels = { from: 'mask', classes, values: { '*': { 3: 'stroma', 5: 'cancer', 8: null } } } as const;
     const definition = { ...dataset.definition, labels };
     const { report, folder: made } = await compileDataset({ definition, slides }, { data: folder });
     expect(Object.fromEntries(report.failures.map(({ slide, reason }) => [slide, reason]))).toEqual({
@@ -375,16 +378,18 @@ describe('compileDataset', () => {
       [other.id]: expect.stringMatching(/mask small\.png is \d+ x \d+ px and does not fit/),
       unknown: expect.stringMatching(/holds the value 9/),
     });
+    expect(report.ignoredMaskValues).toEqual([8]);
     const shard = join(made, `${one.id}.tar`);
     const { patches } = await readShard(shard);
     for (const { facts, mask } of patches) {
       const png = readFileSync(shard).subarray(mask!.offset, mask!.offset + mask!.length);
       expect(await sharp(png).metadata()).toMatchObject({ width: 64, height: 64, channels: 1, depth: 'uchar' });
       const data = await sharp(png).extractChannel(0).raw().toBuffer();
-      const border = Math.floor(height / 3);
-      const label = (row: number) => (facts.y + ((row + 0.5) * 200) / 64 / 0.5 < border ? 1 : 4);
+      const third = Math.floor(height / 3);
+      const label = (row: number) => [1, 4, 255, 255][Math.floor((facts.y + ((row + 0.5) * 200) / 64 / 0.5) / third)];
       for (const row of [0, 31, 63]) expect(data[row * 64 + 7]).toBe(label(row));
-      expect(facts.scores.share_cancer! + facts.scores.share_stroma!).toBeCloseTo(1, 6);
+      const counted = data.filter((value) => value !== 255).length / data.length;
+      expect(facts.scores.share_cancer! + facts.scores.share_stroma!).toBeCloseTo(counted, 6);
     }
     const loaded = await openShardDataset(made);
     expect(await sharp((await readAll(loaded))[1]!.mask).metadata()).toMatchObject({ format: 'png', width: 64 });

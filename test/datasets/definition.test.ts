@@ -111,6 +111,12 @@ describe('readDefinition', () => {
       (d) => Object.assign(d.labels.values.radboud, { 6: 'ink' }),
       /labels\.values\["radboud"\]\["6"\] names the class "ink"/,
     ],
+    [
+      "a mask's value is mapped to nothing",
+      'segpanda200',
+      (d) => Object.assign(d.labels.values.radboud, { 6: '' }),
+      /labels\.values\.radboud\.6 must be a class's name, or null for pixels that do not count/,
+    ],
     ['a class occurs twice', 'pcam200', (d) => d.labels.classes.push(d.labels.classes[0]), /the name "normal" more/],
     [
       'labels have a gap',
@@ -157,6 +163,15 @@ describe('readDefinition', () => {
         for (let label = 6; label < 257; label++) d.labels.classes.push({ name: `class-${label}`, label });
       },
       /labels\.classes: masks have at most 256 classes/,
+    ],
+    [
+      'a class would have the number of ignored pixels',
+      'segpanda200',
+      (d) => {
+        for (let label = 6; label < 256; label++) d.labels.classes.push({ name: `class-${label}`, label });
+        d.labels.values.radboud[255] = null;
+      },
+      /labels\.classes: masks have at most 255 classes beside pixels that do not count/,
     ],
     [
       'patches are larger than any are read',

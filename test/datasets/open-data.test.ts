@@ -205,13 +205,18 @@ describe('a table of patches', () => {
     write('b.png', await mask(Buffer.alloc(1024, 255).fill(2, 0, 1000)));
     write('t.csv', 'image,mask,grade,label\na.jpg,a.png,1,x\nb.jpg,b.png,2,x\nc.jpg,,2,x\n');
     const { dataset, understood } = await open('t.csv');
-    expect(dataset.classNames).toEqual(['2', '10', '255']);
+    expect(dataset.classNames).toEqual(['2', '10']);
     expect([...dataset.labels]).toEqual([1, 0]);
-    const [{ mask: encoded } = {}] = await readEncoded(dataset, [0]);
-    const values = await sharp(encoded).extractChannel(0).raw().toBuffer();
-    expect([values[0], values[99], values[100]]).toEqual([0, 0, 1]);
+    const [first, second] = await Promise.all(
+      (await readEncoded(dataset, [0, 1])).map(({ mask }) => sharp(mask).extractChannel(0).raw().toBuffer()),
+    );
+    expect([first![0], first![99], first![100]]).toEqual([0, 0, 1]);
+    expect([second![999], second![1000]]).toEqual([0, 255]);
     expect(understood.join('\n')).toMatch(/"image" the path, "mask" the mask; grade, label are not used/);
-    expect(understood.join('\n')).toMatch(/3 classes: 2 \(1\), 10 \(1\), 255 \(0\)/);
+    expect(understood.join('\n')).toMatch(/2 classes: 2 \(1\), 10 \(1\)\./);
+    expect(understood.join('\n')).toMatch(
+      /255 are taken as not annotated: they are ignored[\s\S]*255 are ignored: 1\.2 % of/,
+    );
     expect(understood.join('\n')).toMatch(/Excluded: 1 \(c\): it has no mask/);
     write('t.csv', 'image,mask\na.jpg,gone.png\n');
     await expect(open('t.csv')).rejects.toThrow(
@@ -219,6 +224,27 @@ describe('a table of patches', () => {
     );
     write('t.csv', 'image,mask\na.jpg,b.jpg\n');
     await expect(open('t.csv')).rejects.toThrow(/b\.jpg is jpeg, which may change labels/);
+  });
+
+  it.each<[string, number[], string[]]>([
+    ['a class in binary masks', [0, 255], ['0', '255']],
+    ['a class where it is the only value', [255], ['255']],
+    ['a class in gray levels', [0, 85, 170, 255], ['0', '85', '170', '255']],
+    ["ignored beside Pascal VOC's classes", [0, 1, 2, 255], ['0', '1', '2']],
+    ['ignored beside some of them', [0, 15, 255], ['0', '15']],
+  ])('takes 255 in masks as %s, and says so', async (_, values, classes) => {
+    await images('a.jpg');
+    const mask = Buffer.from(Array.from({ length: 1024 }, (_, place) => values[place % values.length]!));
+    const raw = { raw: { width: 32, height: 32, channels: 1 } } as const;
+    write('a.png', await sharp(mask, raw).png().toBuffer());
+    write('t.csv', 'image,mask\na.jpg,a.png\n');
+    const { definition, understood } = await inferDefinition(join(folder, 't.csv'));
+    const { labels } = definition as { labels: Extract<LabelRule, { from: 'mask' }> };
+    expect(labels.classes).toEqual(classes.map((name, label) => ({ name, label })));
+    expect(labels.values['*']![255]).toBe(classes.includes('255') ? '255' : null);
+    expect(understood[1]).toMatch(
+      classes.includes('255') ? /255 is taken for a class.* map it to null/ : /are ignored/,
+    );
   });
 
   it('makes names of classes that files can have, and keeps apart those that would be one', async () => {

@@ -11,6 +11,7 @@ import {
   type CompiledDataset,
   compileDataset,
   type DatasetDefinition,
+  describeData,
   describePlan,
   openShardDataset,
   planCompile,
@@ -21,7 +22,7 @@ import {
   resolveDataset,
   slidesOnDisk,
 } from '../../src/datasets/index.js';
-import { BatchSource, readImages } from '../../src/input/index.js';
+import { BatchSource, countMaskPixels, readImages } from '../../src/input/index.js';
 import { writeSection } from '../../src/slides/index.js';
 import { pngFile } from '../slides/png-file.js';
 import { smallSection } from '../slides/small-slide.js';
@@ -449,6 +450,43 @@ describe('precut patches in a table', () => {
     const png = shard.subarray(patch!.mask!.offset, patch!.mask!.offset + patch!.mask!.length);
     const data = await sharp(png).extractChannel(0).raw().toBuffer();
     expect([data.length, data[0], data[24 * 6 - 1], data[24 * 6]]).toEqual([24 * 24, 1, 1, 0]);
+  });
+
+  it('leave pixels out whose mask value is mapped to null, also where no others are', async () => {
+    const values = [
+      Buffer.alloc(48 * 48, 9)
+        .fill(5, 0, 48 * 12)
+        .fill(3, 0, 48 * 4),
+      Buffer.alloc(48 * 48, 7),
+    ];
+    for (const [place, name] of ['a', 'b'].entries()) {
+      write(`files/${name}.jpg`, await testImage(name));
+      const raw = { raw: { width: 48, height: 48, channels: 1 } } as const;
+      write(`files/${name}.png`, await sharp(values[place]!, raw).png().toBuffer());
+    }
+    write('table.csv', 'file,mask\na.jpg,a.png\nb.jpg,b.png\n');
+    const source = { ...table, columns: { path: 'file', mask: 'mask' } };
+    const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer', 9: null, 7: null } } };
+    const { folder: made, report } = await compiled(define({ source, labels }));
+    expect(report.ignoredMaskValues).toEqual([7, 9]);
+    const dataset = await openShardDataset(made);
+    expect(dataset.classNames).toEqual(['benign', 'cancer']);
+    expect([...dataset.labels]).toEqual([1, -1]);
+    const masks = await Promise.all(
+      (await readEncoded(dataset, [0, 1])).map(({ mask }) => sharp(mask).extractChannel(0).raw().toBuffer()),
+    );
+    expect([0, 4, 12, 47].map((row) => masks[0]![row * 48])).toEqual([0, 1, 255, 255]);
+    expect(new Set(masks[1])).toEqual(new Set([255]));
+    const rows = dataset.index.objects() as Record<string, number>[];
+    expect(rows.map((row) => [row.share_benign, row.share_cancer])).toEqual([
+      [expect.closeTo(4 / 48, 6), expect.closeTo(8 / 48, 6)],
+      [0, 0],
+    ]);
+    expect(await countMaskPixels(dataset, { ignore: 255 })).toEqual(Float64Array.of(4 * 48, 8 * 48));
+    expect(describeData(dataset).join(' ')).toContain(
+      'Pixels of the mask value 7, 9 are ignored: 87.5 % of all pixels.',
+    );
+    expect(readFileSync(join(made, 'CARD.md'), 'utf8')).toMatch(/ignored pixels \| of the mask value 7, 9/);
   });
 
   it.each<[string, string, RegExp]>([

@@ -2,8 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { tf } from '../../src/engine/index.js';
 import { measure } from '../../src/evaluate/index.js';
 import { casesOf } from '../../src/experiments/finetune-cases.js';
-import { type FineTuneParameters, fineTuneExperiment, isFineTuning } from '../../src/experiments/index.js';
+import {
+  type FineTuneData,
+  type FineTuneParameters,
+  fineTuneExperiment,
+  isFineTuning,
+  runFineTunings,
+} from '../../src/experiments/index.js';
 import type { BatchSource } from '../../src/input/index.js';
+import type { Run } from '../../src/runs/index.js';
 
 const notebook = '20-finetune-ptcga200';
 
@@ -63,6 +70,56 @@ describe('a fine-tuning experiment', () => {
     expect(isFineTuning(notebook) && !isFineTuning('toString')).toBe(true);
   });
 
+  it("is trained by BiT's rule where it is asked to be, on as many patches as that is for", async () => {
+    const { settings, method, warmupEpochs, paper, ...bit } = fineTuneExperiment(notebook, {
+      ...{ scale: 'paper', protocol: 'bit', batchSize: 128 },
+    });
+    expect(settings).toMatchObject({ steps: 500, optimizer: 'sgd', momentum: 0.9, weightDecay: 0, warmup: 0.2 });
+    expect(settings.learningRate).toBeCloseTo(0.003 / 4, 12);
+    expect([settings.clipNorm, warmupEpochs, method.settings.dropout]).toEqual([undefined, undefined, 0]);
+    expect([paper.protocol, paper.settings.optimizer, paper.method.settings.dropout]).toEqual(['paper', 'adamw', 0.4]);
+    const small = fineTuneExperiment(notebook, { scale: 'demo', protocol: 'bit' });
+    expect(small.settings).toMatchObject({ steps: 40, optimizer: 'sgd', milestones: [0.4, 0.6, 0.8], warmup: 0.2 });
+    const folds = new Map([[1, [{ train: new Int32Array(20_000), validation: new Int32Array() }]]]);
+    const experiment = { ...bit, settings, method, warmupEpochs, paper };
+    await expect(
+      runFineTunings(experiment, { folds } as unknown as FineTuneData, [], { run: {} as Run }),
+    ).rejects.toThrow(/fewer than 20,000 training images/);
+  });
+
+  it("has the paper's protocol with a rate of its own for each block where that is asked for", () => {
+    for (const [name, scale] of [
+      [notebook, 'paper'],
+      [notebook, 'demo'],
+      ['30-segment-segpanda200', 'paper'],
+    ] as const) {
+      const backbone = scale === 'paper' ? 'vit_small_patch16_224' : 'small_vit';
+      const plain = fineTuneExperiment(name, { scale, backbone });
+      const layered = fineTuneExperiment(name, { scale, backbone, protocol: 'layerwise' });
+      expect(layered.settings).toEqual({ ...plain.settings, layerDecay: 0.75 });
+      expect([layered.method.settings, layered.warmupEpochs]).toEqual([plain.method.settings, plain.warmupEpochs]);
+    }
+  });
+
+  it('takes another loss and other orientations of test patches', () => {
+    const made = (parameters: Partial<FineTuneParameters>) =>
+      fineTuneExperiment(notebook, { scale: 'demo', ...parameters });
+    expect(made({ loss: 'smoothed' }).method.settings).toEqual({ dropout: 0.4, labelSmoothing: 0.1, weighted: false });
+    const weighted = made({ loss: 'weighted', testTime: 'dihedral' });
+    expect(weighted.method.settings).toEqual({ dropout: 0.4, labelSmoothing: 0, weighted: true });
+    // Classes are not made equal twice.
+    expect([weighted.balanced, made({}).balanced, weighted.testTime, made({}).testTime]).toEqual([
+      ...[false, true, 'dihedral', 'flips'],
+    ]);
+    expect(weighted.paper.method.settings.weighted).toBe(false);
+    expect(() => fineTuneExperiment('30-segment-segpanda200', { scale: 'demo', loss: 'smoothed' })).toThrow(
+      /loss is for classification/,
+    );
+    expect(() => fineTuneExperiment('30-segment-segpanda200', { scale: 'demo', protocol: 'bit' })).toThrow(
+      /protocol must be paper, layerwise; got "bit"/,
+    );
+  });
+
   it.each<[Partial<Record<keyof FineTuneParameters, unknown>>, RegExp]>([
     [{ scale: 'large' }, /scale is smoke, demo or paper; got "large"/],
     [{ folds: 0 }, /folds must be an integer of 1 or more; got 0/],
@@ -79,6 +136,10 @@ describe('a fine-tuning experiment', () => {
     [{ tile: 256 }, /tile cuts images of your own data: give data too; got tile 256/],
     [{ metric: 'luck' }, /metric must be accuracy, balancedAccuracy, .*; got "luck"/],
     [{ backbone: 'none' }, /there is no backbone "none"/],
+    [{ protocol: 'mine' }, /protocol must be paper, bit, layerwise; got "mine"/],
+    [{ protocol: 'layerwise' }, /protocol layerwise is for vision transformers, .* the backbone is resnet10/],
+    [{ loss: 'dice' }, /loss must be cross-entropy, smoothed, weighted; got "dice"/],
+    [{ testTime: 'turns' }, /testTime must be none, flips, dihedral; got "turns"/],
   ])('refuses %j', (wrong, message) => {
     expect(() => fineTuneExperiment(notebook, { scale: 'smoke', ...wrong } as FineTuneParameters)).toThrow(message);
   });

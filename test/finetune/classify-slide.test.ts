@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { imagesFromBytes } from '../../src/augment/index.js';
+import { centerView, imagesFromBytes, normalize } from '../../src/augment/index.js';
 import { key } from '../../src/base/index.js';
 import { disposeTensors, type Tensor, tf } from '../../src/engine/index.js';
 import { type ClassifySlideOptions, classifySlide, predictedViews } from '../../src/finetune/index.js';
@@ -72,7 +72,13 @@ describe('classifySlide', () => {
     const views = (images: Tensor) => predictedViews(predictor, images, 'flips');
     const { index, probabilities } = await classify({ batchSize: 5 }, views);
     const { images } = await readPatches(slide, index);
-    const alone = tf.tidy(() => views(imagesFromBytes(images, [index.x.length, 100, 100, 3])).dataSync<'float32'>());
+    const alone = tf.tidy(() => {
+      const whole = imagesFromBytes(images, [index.x.length, 100, 100, 3]);
+      const seen = normalize(centerView(whole, { crop: 80, size: 48 }), backbone.colors);
+      const flipped = [seen, tf.reverse(seen, [1]), tf.reverse(seen, [2]), tf.reverse(seen, [1, 2])] as Tensor[];
+      const each = flipped.map((view) => tf.softmax(method.predict!(model, view)) as Tensor);
+      return tf.addN(each).div(4).dataSync<'float32'>();
+    });
     expect(Math.max(...probabilities.map((value, place) => Math.abs(value - alone[place]!)))).toBeLessThan(1e-5);
     expect(Math.max(...alone) - Math.min(...alone)).toBeGreaterThan(0.01);
     disposeTensors(model.parameters, model.state);

@@ -6,10 +6,11 @@ import { key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
 import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
 import type { Monitor } from '../../src/evaluate/index.js';
-import { bitHyperRule, fineTune, predictPatches } from '../../src/finetune/index.js';
+import { bitHyperRule, checkBitImages, fineTune, predictPatches } from '../../src/finetune/index.js';
 import { BatchSource } from '../../src/input/index.js';
 import { resnet, toTorch, vit } from '../../src/models/index.js';
 import { type Method, type PretrainSettings, simclr, supervised } from '../../src/pretrain/index.js';
+import { schedulesOf } from '../../src/pretrain/optimizer-settings.js';
 import { smallDataset } from '../datasets/small-dataset.js';
 
 const views = { size: 32, crop: { scale: [1, 1], ratio: [1, 1] } } as const;
@@ -117,12 +118,30 @@ describe('fine-tuning', () => {
 
 describe("BiT's rule", () => {
   it('is the one of its paper for small sets, and is refused where mixup would belong to it', () => {
-    expect(bitHyperRule(1000, 128)).toMatchObject({
-      steps: 500,
-      optimizer: 'sgd',
-      learningRate: 0.003 / 4,
-      momentum: 0.9,
+    const rule = bitHyperRule(128);
+    const { milestones: _, ...others } = rule;
+    expect(others).toEqual({
+      ...{ steps: 500, optimizer: 'sgd', learningRate: 0.003 / 4, momentum: 0.9, warmup: 0.2, weightDecay: 0 },
     });
-    expect(() => bitHyperRule(20_000, 128)).toThrow(/fewer than 20,000 training images/);
+    const { learningRate, weightDecay } = schedulesOf(rule, { steps: 500, stepsPerEpoch: 8 });
+    const rates = {
+      0: 0.01,
+      49: 0.5,
+      99: 1,
+      100: 1,
+      199: 1,
+      200: 0.1,
+      299: 0.1,
+      300: 0.01,
+      399: 0.01,
+      400: 0.001,
+      499: 0.001,
+    };
+    for (const [step, share] of Object.entries(rates)) {
+      expect(learningRate(Number(step)) / (0.003 / 4), `step ${step}`).toBeCloseTo(share, 9);
+    }
+    expect(weightDecay).toBeUndefined();
+    checkBitImages(19_999);
+    expect(() => checkBitImages(20_000)).toThrow(/fewer than 20,000 training images, .* there are 20000/);
   });
 });

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type CompiledDataset, readDefinition, resolveDataset, slidesOnDisk } from '../../src/datasets/index.js';
+import {
+  type CompiledDataset,
+  type LabelRule,
+  readDefinition,
+  resolveDataset,
+  slidesOnDisk,
+} from '../../src/datasets/index.js';
 import { compileExperiment, compileFacts, type ExperimentDataset } from '../../src/experiments/index.js';
 import {
   auditSplits,
@@ -62,9 +68,13 @@ describe('a definition with masks', () => {
   it('says where labels come from, what was drawn and what was planted', async () => {
     await showDefinition(await compileExperiment('segpanda200', smoke));
     await showSlideList(dataset);
-    expect(page()).toMatch(/labels +a mask of 6 classes for each patch/);
+    expect(page()).toMatch(/labels +a mask of 6 classes for each patch .* covers most of it *\n/);
     expect(page()).toMatch(/drawn +Biopsies of two cores/);
     expect(page()).toMatch(/planted +duplicates of slides under other patients: 1;/);
+    const experiment = await compileExperiment('segpanda200', smoke);
+    const labels = { ...experiment.definition.labels, values: { radboud: { 0: 'background', 6: null } } } as LabelRule;
+    await showDefinition({ ...experiment, definition: { ...experiment.definition, labels } });
+    expect(page()).toMatch(/covers most of it; pixels of the value 6 are ignored *\n/);
   });
 
   it('shows masks over the slide and beside the patches, and no polygons', async () => {

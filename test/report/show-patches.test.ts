@@ -11,8 +11,8 @@ import {
   slidesOnDisk,
 } from '../../src/datasets/index.js';
 import type { GridImage } from '../../src/report/index.js';
-import { patchGridImages, sampleRows } from '../../src/report/show-patches.js';
-import { maskColor } from '../../src/report/style.js';
+import { maskLegend, patchGridImages, sampleRows } from '../../src/report/show-patches.js';
+import { ignoredColor, maskColor } from '../../src/report/style.js';
 import { smallDataset, temporaryFolder } from '../datasets/small-dataset.js';
 
 let folder: string;
@@ -81,6 +81,16 @@ it('precut patches with masks come with theirs, in the colors of its classes', a
   const [[patch, mask]] = (await sampleOf(await compilePatches(['a.png,,a-mask.png,a'], labels), 1)) as [GridImage[]];
   expect([patch!.caption, brightest(patch!), mask!.caption]).toEqual(['cancer', 'green', 'its mask']);
   expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(maskColor(1).slice(1).toLowerCase());
+});
+
+it('pixels that do not count are gray in masks, which is said', async () => {
+  await write('a.png', 3, [30, 220, 30]);
+  await write('a-mask.png', 1, [9]);
+  const labels = { from: 'mask', classes, values: { '*': { 3: 'benign', 5: 'cancer', 9: null } } };
+  const compiled = await compilePatches(['a.png,,a-mask.png,a'], labels);
+  const [[, mask]] = (await sampleOf(compiled, 1)) as [GridImage[]];
+  expect(Buffer.from(mask!.pixels.subarray(0, 3)).toString('hex')).toBe(ignoredColor.slice(1));
+  expect(maskLegend(compiled)).toEqual([{ color: ignoredColor, words: 'ignored: the mask value 9' }]);
 });
 
 it('masks of more classes than the paper has differ in color, too', async () => {

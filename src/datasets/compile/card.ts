@@ -34,6 +34,7 @@ export function cardContent(report: CompileReport): CardContent {
       citation: report.citation,
       ...patchFacts(report),
       ...(counts.bySplit && { 'given split': formatCounts(counts.bySplit) }),
+      ...(report.ignoredMaskValues && { 'ignored pixels': `of the mask value ${report.ignoredMaskValues.join(', ')}` }),
       images: `${describeFormat(report)}; ${(counts.bytes / 2 ** 20).toFixed(1)} MiB`,
       split: report.splitRule,
       settings: report.settingsHash,

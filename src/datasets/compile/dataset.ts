@@ -1,6 +1,7 @@
 import { canonicalJson, sha256 } from '../../base/index.js';
 import { defaultLimits, type PatchGeometry, type PatchLimits, paperGeometry } from '../../slides/index.js';
 import type { DatasetDefinition, SplitRule } from '../definition.js';
+import { ignoredValues } from '../ignored-values.js';
 import type { LockFile } from '../lock-file.js';
 import { definitionSha256, isResolved } from '../read-definition.js';
 import { jpegQuality, requireDistinctNames, requireSafeName, shardVersion } from '../shards/index.js';
@@ -130,6 +131,7 @@ export function describeSplit({ by, validation, test, folds, stratified }: Split
 export function datasetFacts(definition: DatasetDefinition) {
   const { name, title, licence, citation, origin, labels, split, notes, exclusions } = definition;
   const classes = labels.from === 'none' ? [] : [...labels.classes].sort((one, other) => one.label - other.label);
+  const ignored = ignoredValues(labels);
   return {
     dataset: name,
     title,
@@ -137,6 +139,7 @@ export function datasetFacts(definition: DatasetDefinition) {
     citation,
     origin: origin.name,
     classes: classes.map((one) => one.name),
+    ...(ignored.length > 0 && { ignoredMaskValues: ignored }),
     split,
     splitRule: describeSplit(split),
     resolved: isResolved(definition),

@@ -9,13 +9,14 @@ import {
   type Slide,
 } from '../../slides/index.js';
 import type { DatasetClass, LabelRule } from '../definition.js';
+import { unlabelled } from '../ignored-values.js';
 import type { DatasetSlide } from '../slide-source.js';
 
 /** Label of a patch. */
 export interface PatchLabel {
   /** Name of its class; null for none. */
   class: string | null;
-  /** PNG with the class number of each pixel; only if labels come from masks. */
+  /** PNG with the class number of each pixel, `unlabelled` for one that does not count; only if labels come from masks. */
   mask?: Uint8Array;
   /** Fraction of the patch of each class, as `share_<class>`; only for labels within the patch. */
   shares: Readonly<Record<string, number>>;
@@ -63,9 +64,7 @@ export async function openPatchLabels(
         const labels = (await readLabelPatch(source, index, patch)).map((value) => {
           const number = numbers[value]!;
           if (number >= 0) return number;
-          throw new Error(
-            `the mask of ${record.id} holds the value ${value}, which is not a class value of the definition`,
-          );
+          throw new Error(`the mask of ${record.id} holds the value ${value}, ${unknownValue}`);
         });
         const mask = await sharp(labels, { raw: { width: size, height: size, channels: 1 } })
           .toColorspace('b-w')
@@ -97,7 +96,11 @@ async function annotationSource(
   return { source: polygonLabels(polygons, slide, { labels, background: numberOf(outside) }), withoutArea };
 }
 
-/** Class number of each mask value; -1 for none. */
+/** What is wrong with a value that a definition does not map. */
+export const unknownValue =
+  'which is not a class value of the definition: map it to a class, or to null if its pixels do not count';
+
+/** Class number of each mask value, `unlabelled` of one that does not count; -1 for one that is not mapped. */
 export function maskNumbers(
   { classes, values }: Extract<LabelRule, { from: 'mask' }>,
   { id, site }: Pick<DatasetSlide, 'id' | 'site'>,
@@ -107,17 +110,17 @@ export function maskNumbers(
     throw new Error(`${id} is of the site ${JSON.stringify(site)}, for which the definition maps no mask values`);
   const numbers = new Int16Array(256).fill(-1);
   for (const [value, name] of Object.entries(own)) {
-    numbers[Number(value)] = classes.find((one) => one.name === name)!.label;
+    numbers[Number(value)] = name === null ? unlabelled : classes.find((one) => one.name === name)!.label;
   }
   return numbers;
 }
 
-/** The class that covers most; on a tie, the one with the smaller number. */
+/** The class that covers most; on a tie, the one with the smaller number. None where no pixel counts. */
 export function majority(classes: readonly DatasetClass[], labels: Uint8Array): PatchLabel {
   const counts = new Int32Array(256);
   for (const label of labels) counts[label]!++;
   const inOrder = [...classes].sort((one, other) => one.label - other.label);
   const most = inOrder.reduce((best, one) => (counts[one.label]! > counts[best.label]! ? one : best));
   const shares = inOrder.map(({ name, label }) => [`share_${name}`, counts[label]! / labels.length] as const);
-  return { class: most.name, shares: Object.fromEntries(shares) };
+  return { class: counts[most.label]! > 0 ? most.name : null, shares: Object.fromEntries(shares) };
 }

@@ -4,7 +4,7 @@ import { removeUnfinished, sha256, throwIfInterrupted } from '../../base/index.j
 import type { LabelRule } from '../definition.js';
 import { ShardWriter } from '../shards/index.js';
 import type { DatasetSlide } from '../slide-source.js';
-import { majority, maskNumbers, type PatchLabel } from './patch-labels.js';
+import { majority, maskNumbers, type PatchLabel, unknownValue } from './patch-labels.js';
 import {
   PatchFault,
   type PrecutMask,
@@ -200,9 +200,7 @@ async function labelOf(
   if (mask instanceof PatchFault) throw mask;
   const labels = valuesOf(patch.mask!, mask, side, pixels).map((value) => {
     if (numbers[value]! >= 0) return numbers[value]!;
-    throw new PatchFault(
-      `its mask ${basename(patch.mask!)} holds the value ${value}, which is not a class value of the definition`,
-    );
+    throw new PatchFault(`its mask ${basename(patch.mask!)} holds the value ${value}, ${unknownValue}`);
   });
   const encoded = await sharp(labels, { raw: { width: pixels, height: pixels, channels: 1 } })
     .toColorspace('b-w')

@@ -21,6 +21,8 @@ export interface CompileReport {
   origin: string;
   /** The definition's class names, in the order of their numbers, which are the values of masks. */
   classes: readonly string[];
+  /** Values of the source's masks whose pixels do not count and are 255 in the shards'; only if there are some. */
+  ignoredMaskValues?: readonly number[];
   split: SplitRule;
   /** `split` in words. */
   splitRule: string;

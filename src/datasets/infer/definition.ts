@@ -12,6 +12,7 @@ import { readRows, splitNameOf } from '../resolve/table.js';
 import { classesOf } from './class-names.js';
 import { recognizeColumns } from './columns.js';
 import { define, type InferredDefinition } from './define.js';
+import { labelsOfValues } from './mask-values.js';
 import { definitionOfSlides } from './slides.js';
 
 /**
@@ -51,7 +52,7 @@ async function ofTable(table: string, { signal }: { signal?: AbortSignal }): Pro
     `${basename(table)} is a table of ${quantity(rows.numRows(), 'patch', 'patches')}: ${roles.join(', ')}${without}.`,
   ];
   const labels = mask
-    ? await labelsOfMasks(folder, cells(mask), { table, column: mask, signal })
+    ? await labelsOfMasks(folder, cells(mask), { table, column: mask, understood, signal })
     : label
       ? labelsOfColumn(cells(label), `${table}: the column "${label}"`, understood)
       : ({ from: 'none' } as const);
@@ -88,11 +89,11 @@ function labelsOf(words: readonly string[], where: string, understood: string[])
   return { from: 'slide', classes, values, unmapped: 'error' };
 }
 
-/** Each value in a mask is a class. Masks that cannot be read fail when patches are compiled, each with its reason. */
+/** See `labelsOfValues`. Masks that cannot be read fail when patches are compiled, each with its reason. */
 async function labelsOfMasks(
   folder: string,
   cells: readonly string[],
-  { table, column, signal }: { table: string; column: string; signal: AbortSignal | undefined },
+  { table, column, understood, signal }: { table: string; column: string; understood: string[]; signal?: AbortSignal },
 ): Promise<LabelRule> {
   const paths = cells.filter((cell) => cell !== '');
   const isThere = await inParallel(paths, (path) =>
@@ -108,16 +109,14 @@ async function labelsOfMasks(
     if (mask instanceof PatchFault) fault ??= mask;
     else for (const value of mask.values) seen[value] = 1;
   }
-  const names = [...seen.keys()].filter((value) => seen[value] === 1).map(String);
-  if (names.length === 0) {
+  const values = [...seen.keys()].filter((value) => seen[value] === 1);
+  if (values.length === 0) {
     const why = fault?.message ?? (places.length === 0 ? 'there is no such file' : 'they are empty');
     throw new Error(`${table}: no mask of the column "${column}" can be read: ${why}`);
   }
-  return {
-    from: 'mask',
-    classes: names.map((name, number) => ({ name, label: number })),
-    values: { '*': Object.fromEntries(names.map((name) => [name, name])) },
-  };
+  const { labels, understood: taken } = labelsOfValues(values);
+  understood.push(...taken);
+  return labels;
 }
 
 const maskFolder = /^(masks?|labels?|annotations?|segmentations?|gt)$/i;
@@ -158,10 +157,13 @@ async function ofImagesWithMasks(
     );
   }
   const rows = [...imagePaths].map(([stem, path]) => [path, labels.get(stem)!]);
+  const understood = [
+    `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask for each in ${masks}/.`,
+  ];
   const found = await labelsOfMasks(
     folder,
     rows.map(([, mask]) => mask!),
-    { table: folder, column: masks, signal },
+    { table: folder, column: masks, understood, signal },
   );
   const { name, ...others } = define(folder, basename(folder), {
     source: { kind: 'csv', table: '', folder, columns: { path: 'image', mask: 'mask' } },
@@ -170,9 +172,7 @@ async function ofImagesWithMasks(
   });
   return {
     definition: { ...others, name, source: { ...others.source, table: `${name}.csv` } as DatasetDefinition['source'] },
-    understood: [
-      `${basename(folder)} has ${quantity(rows.length, 'image')} in ${images}/ and a mask for each in ${masks}/.`,
-    ],
+    understood,
     groupColumn: undefined,
     table: `${from(rows.map(([image, mask]) => ({ image, mask }))).toCSV()}\n`,
   };

@@ -18,6 +18,10 @@ export interface CorrectedT extends Interval {
  * @param options.train number of training patients (or cases) of a fold
  * @param options.test number of test patients (or cases) of a fold
  * @throws RangeError for fewer than two folds, and for differences that are equal but not 0: they have no variance
+ *
+ * @example
+ * // Five folds, each with test patients of its own: AUROC of one arm minus that of another.
+ * correctedT([0.031, 0.012, 0.025, -0.004, 0.022], { train: 80, test: 20 });
  */
 export function correctedT(
   differences: readonly number[],

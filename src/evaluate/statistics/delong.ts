@@ -18,6 +18,11 @@ export interface DeLongResult {
  * @param label the positive class, against the rest
  * @throws RangeError if a patient has several cases, the arms have different cases, or there are fewer than two cases of
  *   the class or of others; and if the areas differ without variance, as where both rank nearly without error
+ *
+ * @example
+ * // On a fine-tuning page whose data have one patch of each patient: class 1 against the rest.
+ * const { SimCLR, random } = firstResults(fineTuned);
+ * delongTest(SimCLR!, random!, 1);
  */
 export function delongTest(first: ClassifiedCases, second: ClassifiedCases, label: number): DeLongResult {
   const patientsOf = ({ patients, patientOf }: ClassifiedCases) => Array.from(patientOf, (place) => patients[place]!);

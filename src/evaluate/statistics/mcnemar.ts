@@ -9,6 +9,10 @@ import { checkIndependent } from './independent-cases.js';
  * @param patients of the cases
  * @returns numbers of cases that only one gets right, and the two-sided p-value
  * @throws RangeError if a patient has several cases
+ *
+ * @example
+ * // Whether two arms are right about the one patch of each test patient.
+ * mcnemarTest([true, true, false], [true, false, false], ['p1', 'p2', 'p3']);
  */
 export function mcnemarTest(
   first: readonly boolean[],
