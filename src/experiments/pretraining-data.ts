@@ -18,6 +18,9 @@ export const dataKey = key('pretraining data');
 /** What pretraining pages read at paper scale; at the others, a synthetic cohort of it. */
 export const pretrainingDefinition = 'ptcga200';
 
+/** Patches of which two views are compared in an evaluation. */
+const viewedPatches = 64;
+
 /** The patches of a pretraining experiment, for training and evaluation. */
 export interface PretrainingData {
   dataset: ShardDataset;
@@ -30,6 +33,8 @@ export interface PretrainingData {
   bank: BatchSource | null;
   /** Held-out patches; if there are classes, those with a class. */
   heldOut: BatchSource;
+  /** Held-out patches, drawn at random, of which views are compared during training. */
+  viewed: BatchSource;
 }
 
 /** Drawing and cutting, as they go. */
@@ -66,6 +71,7 @@ export async function pretrainingData(
       batchSize: Math.min(64, rows.length),
       imageSize,
     });
+  const heldOut = inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out');
   return {
     dataset,
     understood,
@@ -78,7 +84,8 @@ export async function pretrainingData(
       key: key(settings.seed).fold('order'),
     }),
     bank: hasClasses ? inOrder(labelled(split.train), evaluated.bank, 'bank') : null,
-    heldOut: inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out'),
+    heldOut,
+    viewed: inOrder(heldOut.rows, viewedPatches, 'viewed'),
   };
 }
 
