@@ -84,7 +84,6 @@ const scales = {
   demo: {
     evaluated: { bank: 4_000, heldOut: 2_000 },
     neighbors: 20,
-    // Evaluations took 4.3 to 7.5 % of the training on two cores, about half of it to compile for the first.
     monitorEvery: 300,
     checkpointEvery: 120,
   },

@@ -54,14 +54,15 @@ export function watch(
 }
 
 /** kNN if there are classes, collapse, and alignment of views. */
-function monitorsOf(experiment: PretrainExperiment, { bank, heldOut, viewed }: PretrainingData): Monitor[] {
-  const { method, settings, neighbors, scale } = experiment;
-  // At smoke scale all that pages show has to happen within seconds.
-  const everySteps =
-    scale === 'smoke' ? experiment.monitorEvery : stepsBetweenEvaluations(experiment, { bank, heldOut });
-  const shared = { everySteps, features: new MonitoredFeatures(interruptSignal()) };
+function monitorsOf(experiment: PretrainExperiment, data: PretrainingData): Monitor[] {
+  const { method, settings, neighbors } = experiment;
+  const { bank, heldOut } = data.watched;
+  const shared = {
+    everySteps: stepsBetweenEvaluations(experiment, data),
+    features: new MonitoredFeatures(interruptSignal()),
+  };
   const collapse = collapseMonitor({ ...shared, patches: heldOut });
-  const views = { patches: viewed, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
+  const views = { patches: data.viewed, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
   const always = [collapse, alignmentMonitor({ ...views, ...shared })];
   if (!bank) return always;
   // As the comparison at the end: of a few patches all vote.

@@ -60,11 +60,12 @@ describe('the data of a pretraining', () => {
     const data = await smallDataset(48);
     const { folder } = await compileDataset(data, { data: join(top, 'many') });
     const experiment = pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data: folder, batchSize: 4 });
-    const { viewed, heldOut } = await pretrainingData(experiment);
+    const { viewed, heldOut, known, bank, watched } = await pretrainingData(experiment);
     expect(heldOut.count).toBeGreaterThan(80);
     expect(viewed.count).toBe(64);
     expect(viewed.rows.every((row) => heldOut.rows.includes(row))).toBe(true);
     expect(viewed.rows).not.toEqual(heldOut.rows.slice(0, 64));
+    expect([known === bank, watched.bank === bank, watched.heldOut === heldOut]).toEqual([true, true, true]);
   });
 
   it('are refused to a method that learns from classes where there are none', async () => {
