@@ -18,6 +18,7 @@ export {
   type Features,
 } from './features.js';
 export { type FewShotClassifier, type FewShotResult, fewShot, fewShotAccuracies } from './few-shot.js';
+export { type Collapse, findCollapse, isSettled } from './find-collapse.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
 export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';

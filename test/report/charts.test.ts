@@ -13,7 +13,8 @@ function trained(steps: number): TrainingHistory {
   const noise = key(1).generator();
   for (let step = 1; step <= steps; step++) {
     const loss = Math.log(127) * (1 - 0.5 * Math.sin((Math.PI * step) / 120)) + 0.3 * (noise.uniform() - 0.5);
-    const entry = { step, steps: 120, loss, learningRate: 0.1, imagesPerSecond: 32 };
+    const learningRate = 0.05 * (1 + Math.cos((Math.PI * step) / 120));
+    const entry = { step, steps: 120, loss, learningRate, imagesPerSecond: 32 };
     history.add({ kind: 'step', ...entry }, 500 * step);
     if (step % 20) continue;
     const share = step / 120;
@@ -45,6 +46,20 @@ const intervals = [
 describe('charts look as they did when they were last looked at', () => {
   test('training', async () => {
     await expectFigure(await drawChart(trainingChart(trained(120), training).spec), 'training');
+  });
+
+  test('a training with small panels', async () => {
+    const small = [
+      { title: 'embedding deviation', metrics: ['embeddingStd'], domain: [0, 1] as const, small: true },
+      { title: 'learning rate', metrics: ['learningRate'], small: true },
+      { title: 'images a second', metrics: ['imagesPerSecond'], small: true },
+    ];
+    const panels = [...training.panels.slice(0, 2), ...small];
+    const { spec, alt } = trainingChart(trained(120), { ...training, panels });
+    expect(alt).toMatch(
+      /; embedding deviation 0\.850 → 0\.600; learning rate 0\.100 → 0\.00; images a second 32\.0 → 32\.0$/,
+    );
+    await expectFigure(await drawChart(spec), 'training-small');
   });
 
   test('a training that is running', async () => {
