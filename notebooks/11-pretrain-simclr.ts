@@ -85,7 +85,10 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is NT-Xent, the cross entropy of matching the two views. The lower panels are measured on held-out patches.
+// The loss is NT-Xent, the cross entropy of matching the two views; the line is the loss of equal outputs.
+//
+// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
+// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -101,23 +104,35 @@ const pretrained = await lab.pretrain(method, {
 
 // %% [markdown]
 // ## Evaluation
+//
+// The network is frozen. kNN and a linear probe learn the classes from training patches and name them on held-out ones.
 
 // %%
-const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
+const features = await lab.evaluatedFeatures(pretrained.encoder, patches);
+const comparison = await lab.compareWithBaselines(experiment, patches, { ...pretrained, features });
 await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.file('knn.csv') });
+
+// %% [markdown]
+// ## Similar patches
+//
+// Held-out patches, each with the training patches whose features are most similar. They are of other patients or slides.
+
+// %%
+await lab.showNearest(features, patches, { save: run.figure('nearest.png') });
 
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
+// UMAP places held-out patches with similar features close together. Where sites lie apart, the features tell the site.
+// Distances between distant groups have no meaning.
 
 // %%
-await lab.showFeatureMap(pretrained.encoder, patches.heldOut, { seed, save: run.figure('map.png') });
+await lab.showFeatureMap(features.heldOut, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with timm's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, its model card (`model-card.md`), the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { ...pretrained, comparison });

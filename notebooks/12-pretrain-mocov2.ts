@@ -30,7 +30,7 @@
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
-// On your own patches: `npm run notebook -- 12-pretrain-mocov2 -p data TABLE_OR_FOLDER`
+// On your own patches: `-p data TABLE_OR_FOLDER`. From ImageNet weights: `-p backbone efficientnet_lite0 -p init imagenet`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -84,8 +84,10 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The InfoNCE loss rises while the queue fills, then falls; the line is the loss at chance level. The lower panels
-// are measured on held-out patches. An interrupt saves a checkpoint; running the cell again continues from it.
+// The InfoNCE loss rises while the queue fills, then falls; the line is the loss of equal outputs.
+//
+// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
+// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') {
@@ -101,23 +103,35 @@ const pretrained = await lab.pretrain(method, {
 
 // %% [markdown]
 // ## Evaluation
+//
+// The network is frozen. kNN and a linear probe learn the classes from training patches and name them on held-out ones.
 
 // %%
-const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
+const features = await lab.evaluatedFeatures(pretrained.encoder, patches);
+const comparison = await lab.compareWithBaselines(experiment, patches, { ...pretrained, features });
 await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.file('knn.csv') });
+
+// %% [markdown]
+// ## Similar patches
+//
+// Held-out patches, each with the training patches whose features are most similar. They are of other patients or slides.
+
+// %%
+await lab.showNearest(features, patches, { save: run.figure('nearest.png') });
 
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
+// UMAP places held-out patches with similar features close together. Where sites lie apart, the features tell the site.
+// Distances between distant groups have no meaning.
 
 // %%
-await lab.showFeatureMap(pretrained.encoder, patches.heldOut, { seed, save: run.figure('map.png') });
+await lab.showFeatureMap(features.heldOut, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with timm's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, its model card (`model-card.md`), the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { ...pretrained, comparison });

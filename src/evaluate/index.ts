@@ -7,6 +7,7 @@ export {
   type FeatureComparison,
   type FeatureGain,
   groupsOf,
+  type JudgedFeatures,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
 export {
@@ -16,6 +17,7 @@ export {
   extractFeatures,
   FeatureExtractor,
   type Features,
+  featureRows,
 } from './features.js';
 export { type FewShotClassifier, type FewShotResult, fewShot, fewShotAccuracies } from './few-shot.js';
 export { type Collapse, findCollapse, isSettled } from './find-collapse.js';
@@ -50,6 +52,7 @@ export {
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';
+export { type Nearest, nearestCentered } from './nearest.js';
 export { nearestPrototype } from './prototypes.js';
 export {
   type ClassGap,

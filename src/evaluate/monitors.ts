@@ -102,8 +102,8 @@ export function accuracyMonitor(
     sources: [bank, queries],
     measure: async ([known, asked]) => {
       const { accuracy } = await knnClassify(known!, bank.labels, asked!, queries.labels, { classes, neighbors });
-      const linearAccuracy = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
-      return { knnAccuracy: accuracy, linearAccuracy };
+      const linear = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
+      return { knnAccuracy: accuracy, linearAccuracy: linear.accuracy };
     },
   });
 }

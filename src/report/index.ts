@@ -7,6 +7,7 @@ export { classifyTestSlide } from './classify-test-slide.js';
 export { compileWithProgress, prepareDataset } from './compile-dataset.js';
 export { showCompiled, showCounts, showDatasetCard, showDefinition, showSlideList } from './dataset-page.js';
 export { clearOutput, type DisplayMetadata, type LiveDisplay, type MimeBundle, newLiveDisplay } from './display.js';
+export { type EvaluatedFeatures, evaluatedFeatures } from './evaluated-features.js';
 export { showFeatureMap } from './feature-map.js';
 export { type Figure, showFigure } from './figure.js';
 export { findArms } from './finetune-arms.js';
@@ -28,7 +29,9 @@ export {
   toGridImages,
 } from './image-grid.js';
 export { type LiveTrainingChart, liveTrainingChart } from './live-training-chart.js';
+export { type CardFacts, type CardWords, modelCard } from './model-card.js';
 export { modelTable } from './model-table.js';
+export { pretrainedWords } from './pretrained-card.js';
 export { openPretrainingData, showPretrainingData } from './pretraining-data.js';
 export { compareWithBaselines, initialFilesOf, pretrainingFacts, showCost } from './pretraining-results.js';
 export { duration, type Progress, progress } from './progress.js';
@@ -52,6 +55,7 @@ export { type ErrorsOptions, showErrors } from './show-errors.js';
 export { showFrozenFeatures } from './show-frozen-features.js';
 export { type HeatmapOptions, showHeatmap } from './show-heatmap.js';
 export { type LearningCurvesOptions, type LearningPoint, showLearningCurves } from './show-learning-curves.js';
+export { showNearest } from './show-nearest.js';
 export { showPatches } from './show-patches.js';
 export { type ReliabilityOptions, showReliability } from './show-reliability.js';
 export { type SaliencyOptions, showSaliency } from './show-saliency.js';

@@ -16,7 +16,7 @@ export interface TrainingChartOptions {
 
 const width = 620;
 /** Of small panels: two and the axis of the second in a row. */
-const small = { width: 282, height: 84, spacing: 14 };
+const small = { width: 282, height: 84, spacing: 56 };
 /** Maximum of all lines together. */
 const maxPoints = 2000;
 /** Up to this number, points are also drawn as dots. */
@@ -60,6 +60,7 @@ export function trainingChart(
       })),
       ...rows.map((row) => ({
         spacing: small.spacing,
+        bounds: 'flush' as const,
         resolve: { scale: { color: 'independent' as const } },
         hconcat: row.map((panel) => ({
           title: { text: panel.title, fontSize: 13, offset: 4, frame: 'group' as const },

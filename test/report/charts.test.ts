@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { key } from '../../src/base/index.js';
+import { comparisonChart } from '../../src/report/comparison-chart.js';
 import { countsChart } from '../../src/report/counts-chart.js';
 import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, TrainingHistory } from '../../src/report/index.js';
@@ -60,6 +61,33 @@ describe('charts look as they did when they were last looked at', () => {
       /; embedding deviation 0\.850 → 0\.600; learning rate 0\.100 → 0\.00; images a second 32\.0 → 32\.0$/,
     );
     await expectFigure(await drawChart(spec), 'training-small');
+  });
+
+  test('kinds of features by two classifiers', async () => {
+    const of = (name: string, value: number, half: number | null) => {
+      const ends = half === null ? null : { low: value - half, high: value + half, level: 0.95, method: 'bootstrap' };
+      return { name, value, correct: [], interval: ends };
+    };
+    const kNN = [
+      of('SimCLR pretrained', 0.76, 0.08),
+      of('random initialization', 0.22, 0.05),
+      of('color histogram', 0.41, null),
+    ];
+    const probe = [
+      of('SimCLR pretrained', 0.81, 0.07),
+      of('random initialization', 0.31, 0.06),
+      of('color histogram', 0.44, null),
+    ];
+    const options = {
+      title: 'Accuracy on 192 held-out patches',
+      subtitle: '95 % intervals over 16 patients',
+      chance: 1 / 8,
+    };
+    const { spec, alt } = comparisonChart({ kNN, 'linear probe': probe }, options);
+    expect(alt).toMatch(
+      /kNN: SimCLR pretrained 76\.0 % \(68\.0 % to 84\.0 %\), .*; linear probe: .* color histogram 44\.0 % \(no interval\); chance 12\.5 %$/,
+    );
+    await expectFigure(await drawChart(spec), 'comparison');
   });
 
   test('a training that is running', async () => {

@@ -7,7 +7,7 @@ import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js'
 import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
 import { toTorch } from '../../src/models/index.js';
 import { untrainedEncoder } from '../../src/pretrain/index.js';
-import { compareWithBaselines, watch } from '../../src/report/index.js';
+import { compareWithBaselines, evaluatedFeatures, watch } from '../../src/report/index.js';
 import { openRun } from '../../src/runs/index.js';
 import { openKernel, saidBy } from './kernel.js';
 
@@ -29,6 +29,8 @@ it('compares a backbone with the weights that it began with, beside random ones,
   const compared = (await compareWithBaselines(experiment, data, { encoder, initialFiles }))!;
   expect(tf.memory().numTensors).toBe(before);
   const { accuracies, gains } = compared;
+  const features = await evaluatedFeatures(encoder, data);
+  expect(await compareWithBaselines(experiment, data, { encoder, initialFiles, features })).toEqual(compared);
   const names = ['first weights', 'random initialization', 'color histogram'];
   expect(accuracies.map(({ name }) => name)).toEqual(['SimCLR pretrained', ...names]);
   expect(gains.map(({ name }) => name)).toEqual(names);
@@ -54,8 +56,8 @@ it('watches patches that are fewer than the neighbors asked for', async () => {
 }, 120_000);
 
 it('says that a training has collapsed, on the page and in its events, and that it no longer has', async () => {
-  const messages = openKernel();
   const { run, onEvent } = await watched({}, 'collapsed');
+  const messages = openKernel();
   const evaluated = (step: number, embeddingStd: number, rankMe: number) =>
     onEvent!({ kind: 'evaluation', step, embeddingStd, rankMe, uniformity: -1, seconds: 1, memoryGibibytes: 1 });
   const said = () => saidBy(messages).filter((words) => /collapsed/i.test(words));
