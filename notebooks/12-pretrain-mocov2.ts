@@ -50,8 +50,10 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %% [markdown]
 // ## Settings
 //
-// Settings that the paper does not publish come from MoCo v2's authors. A rerun with the same parameters and code
-// continues the run.
+// Settings that the paper does not publish come from MoCo v2's authors. Where `batchNormGroups` is 1, batch statistics tell a
+// query its own key from those of earlier batches: keys leak, which the authors prevent. Where `headBatchNorm` is true, the
+// projector has batch norm, as in MoCo v3 and not in v2. At the small scales `queueSize` and `momentum` are below the paper's,
+// because a long queue would hold keys of the same few patches. A rerun with the same parameters and code continues the run.
 
 // %%
 import * as lab from 'pathlab';
