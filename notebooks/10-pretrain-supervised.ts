@@ -74,7 +74,7 @@ await lab.modelTable();
 // ## Data
 //
 // Features are evaluated on patches of held-out patients or slides. Patches without a class are excluded from training.
-// At least one patch must have a class.
+// There must be at least two classes, and patches with a class in both parts of the split.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
