@@ -92,9 +92,7 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
-if (experiment.scale === 'paper') {
-  await lab.showCost(await lab.measureCost(method, { settings, batches: patches.train }));
-}
+if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
 
 // %% tags=["key-figure"]
 const pretrained = await lab.pretrain(method, {

@@ -188,7 +188,7 @@ export {
   showMissing,
   showNearest,
   showPatches,
-  showCost,
+  showPretrainingCost,
   showPretrainingData,
   showProvenance,
   showRealSlide,

@@ -46,6 +46,7 @@ export {
   splitName,
 } from './pretrain.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
+export { type PretrainingCost, pretrainingCost } from './pretraining-cost.js';
 export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export {
   gatherResults,

@@ -10,12 +10,10 @@ import {
 } from '../experiments/index.js';
 import type { BatchSource } from '../input/index.js';
 import { type ModelTensors, toTorch } from '../models/index.js';
-import { initialWeights, type Pretrained, type TrainingCost, untrainedEncoder } from '../pretrain/index.js';
+import { initialWeights, type Pretrained, untrainedEncoder } from '../pretrain/index.js';
 import type { Metric, Run } from '../runs/index.js';
 import { type EvaluatedFeatures, evaluatedFeatures } from './evaluated-features.js';
 import { writeModelCard } from './pretrained-card.js';
-import { duration } from './progress.js';
-import { display, html } from './show.js';
 import { comparisonMetrics } from './show-comparison.js';
 
 /**
@@ -72,18 +70,6 @@ const initialPrefix = 'first weights: ';
 export function initialFilesOf(weights: Readonly<Record<string, string>>): Record<string, string> {
   const initial = Object.entries(weights).filter(([name]) => name.startsWith(initialPrefix));
   return Object.fromEntries(initial.map(([name, hash]) => [name.slice(initialPrefix.length), hash]));
-}
-
-/** Shows the estimated cost of a training. */
-export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: TrainingCost): Promise<void> {
-  const each = Number.isNaN(secondsPerStep) ? 'not measured' : duration(secondsPerStep);
-  const whole = Number.isNaN(hours) ? 'not known' : hours < 1 ? duration(3600 * hours) : `${hours.toFixed(1)} hours`;
-  await display(
-    html(
-      `<p><strong>Before the first step:</strong> ${steps.toLocaleString('en')} steps, ${each} each as measured in three ` +
-        `steps here: ${whole} in all, without monitors. Peak memory so far: ${peakGibibytes.toFixed(1)} GiB.</p>`,
-    ),
-  );
 }
 
 /**

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { digestOfFile } from '../../src/base/index.js';
 import { disposeTensors, tf, writeSafetensors } from '../../src/engine/index.js';
-import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
+import { pretrainExperiment, pretrainingCost, pretrainingData } from '../../src/experiments/index.js';
 import { toTorch } from '../../src/models/index.js';
 import { untrainedEncoder } from '../../src/pretrain/index.js';
 import { compareWithBaselines, evaluatedFeatures, watch } from '../../src/report/index.js';
+import { costInWords } from '../../src/report/show-cost.js';
 import { openRun } from '../../src/runs/index.js';
 import { openKernel, saidBy } from './kernel.js';
 
@@ -76,6 +77,19 @@ it('says that a training has collapsed, on the page and in its events, and that 
     .split('\n')
     .map((line) => JSON.parse(line));
   expect(events.filter(({ kind }) => kind === 'collapsed')).toMatchObject([{ step: 16, of: 'features', shows: words }]);
+}, 120_000);
+
+it('tells what a training will cost, with its evaluations', async () => {
+  const { experiment, data } = await watched({}, 'cost');
+  const cost = await pretrainingCost(experiment, data);
+  // 32 steps, an evaluation at 0, 8, 16, 24 and 32.
+  expect(cost).toMatchObject({ steps: 32, evaluations: 5, gpuGibibytes: undefined });
+  expect(cost.evaluatedPatches).toBe(data.bank!.count + data.heldOut.count + 2 * data.viewed.count);
+  for (const value of [cost.secondsPerStep, cost.evaluationHours, cost.stepGibibytes]) expect(value).toBeGreaterThan(0);
+  expect(costInWords(cost)).toMatch(
+    /^32 steps, .* 5 evaluations of \d+ patches each .* an estimate of the GPU memory .*: no GPU was measured\.$/,
+  );
+  expect(costInWords({ ...cost, gpuGibibytes: 11.25 })).toMatch(/; it holds 11\.3 GiB of the GPU\.$/);
 }, 120_000);
 
 async function watched(asked: object, name: string) {
