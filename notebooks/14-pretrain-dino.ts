@@ -39,6 +39,7 @@ let data: string | undefined; // a definition, compiled shards, a folder of clas
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
 let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
+let stain: number | undefined; // strength of the stain (HED) jitter of views: .05 is light, .2 strong; none by default
 let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step, each in several views
@@ -58,7 +59,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
+const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('14-pretrain-dino', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

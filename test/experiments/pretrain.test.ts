@@ -165,6 +165,8 @@ describe('a pretraining experiment', () => {
     [{ learningRate: -1 }, /learningRate must be a number above 0; got -1/],
     [{ precision: 'float64' }, /precision must be float32, bfloat16 or float16; got "float64"/],
     [{ neighbors: 0 }, /neighbors must be an integer of 1 or more; got 0/],
+    [{ stain: 1 }, /stain must be a number from 0 to below 1; got 1/],
+    [{ stain: 'strong' }, /stain must be a number from 0 to below 1; got "strong"/],
     [{ seed: 0.5 }, /seed must be a whole number; got 0.5/],
   ])('refuses %j', (wrong, message) => {
     expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...wrong } as PretrainParameters)).toThrow(
@@ -172,6 +174,16 @@ describe('a pretraining experiment', () => {
     );
   });
 
+  it('jitters the stains of every view where that is asked for, of a method that is the same otherwise', () => {
+    for (const notebook of ['10-pretrain-supervised', '13-pretrain-byol', '14-pretrain-dino', '15-pretrain-mae']) {
+      const of = (stain?: number) => pretrainExperiment(notebook, { scale: 'demo', stain }).method;
+      expect(of(0).views).toEqual(of().views);
+      expect(of().views.some((view) => 'stain' in view)).toBe(false);
+      const stain = { probability: 1, strength: 0.2, shift: 0.2 };
+      expect(of(0.2).views).toEqual(of().views.map((view) => ({ ...view, stain })));
+      expect(of(0.2).settings).toEqual(of().settings);
+    }
+  });
 
   it('takes another size of views, which fits the backbone', () => {
     const sizesOf = (notebook: string, size: number, backbone?: string) => {
