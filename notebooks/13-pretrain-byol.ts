@@ -30,7 +30,7 @@
 // | `demo` | the default: a small ResNet, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
 //
-// On your own patches: `npm run notebook -- 13-pretrain-byol -p data TABLE_OR_FOLDER`
+// On your own patches: `-p data TABLE_OR_FOLDER`. From ImageNet weights: `-p backbone efficientnet_lite0 -p init imagenet`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -38,6 +38,7 @@ let data: string | undefined; // a definition, compiled shards, a folder of clas
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
 let backbone: string | undefined; // small_resnet, small_vit or timm's name; by default the scale's; ViTs see ImageNet's colors
 let size: number | undefined; // side of the views, px; by default the scale's
+let stain: number | undefined; // strength of the stain (HED) jitter of views: .05 is light, .2 strong; none by default
 let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step, each in two views
@@ -57,7 +58,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
+const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('13-pretrain-byol', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -86,13 +87,13 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // ## Training
 //
 // The loss is 2 - 2 cos of prediction and target, summed over both directions. It is also low if all outputs are equal
-// (collapse); see the standard deviation and rank of held-out features below. An interrupt saves a checkpoint; running the
-// cell again continues from it.
+// (collapse); see the deviation and rank of held-out features below.
+//
+// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
+// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
-if (experiment.scale === 'paper') {
-  await lab.showCost(await lab.measureCost(method, { settings, batches: patches.train }));
-}
+if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
 
 // %% tags=["key-figure"]
 const pretrained = await lab.pretrain(method, {
@@ -103,23 +104,35 @@ const pretrained = await lab.pretrain(method, {
 
 // %% [markdown]
 // ## Evaluation
+//
+// The network is frozen. kNN and a linear probe learn the classes from training patches and name them on held-out ones.
 
 // %%
-const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
+const features = await lab.evaluatedFeatures(pretrained.encoder, patches);
+const comparison = await lab.compareWithBaselines(experiment, patches, { ...pretrained, features });
 await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.file('knn.csv') });
+
+// %% [markdown]
+// ## Similar patches
+//
+// Held-out patches, each with the training patches whose features are most similar. They are of other patients or slides.
+
+// %%
+await lab.showNearest(features, patches, { save: run.figure('nearest.png') });
 
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
+// UMAP places held-out patches with similar features close together. Where sites lie apart, the features tell the site.
+// Distances between distant groups have no meaning.
 
 // %%
-await lab.showFeatureMap(pretrained.encoder, patches.heldOut, { seed, save: run.figure('map.png') });
+await lab.showFeatureMap(features.heldOut, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with timm's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, its model card (`model-card.md`), the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { ...pretrained, comparison });

@@ -30,6 +30,8 @@
 // | `smoke` | all steps of the page; too short to learn much | half a minute |
 // | `demo` | the default: a small vision transformer, on a synthetic cohort unless `data` is given | a minute or two |
 // | `paper` | the paper's settings, on PTCGA200's shards unless `data` is given | weeks; the page estimates it first |
+//
+// On your own patches: `-p data TABLE_OR_FOLDER`
 
 // %% tags=["parameters"]
 let scale: 'smoke' | 'demo' | 'paper' = 'demo'; // size of the run; what is undefined below follows from it
@@ -37,6 +39,7 @@ let data: string | undefined; // a definition, compiled shards, a folder of clas
 let tile: number | undefined; // px; cuts images of any shape into square patches of this side; by default an image is a patch
 let backbone: string | undefined; // small_vit or a vision transformer by timm's name; by default the scale's
 let size: number | undefined; // side of the views, px; by default the scale's
+let stain: number | undefined; // strength of the stain (HED) jitter of views: .05 is light, .2 strong; none by default
 let init: string | undefined; // initial weights: 'random' (default), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step
@@ -56,7 +59,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const training = { epochs, batchSize, learningRate, precision, neighbors };
-const parameters = { scale, data, tile, backbone, size, init, ...training, seed };
+const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('15-pretrain-mae', parameters);
 const { method, settings } = experiment;
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });
@@ -65,7 +68,7 @@ await lab.showSettings(experiment);
 // %% [markdown]
 // ## Data
 //
-// Features are evaluated on held-out patients or slides. Training uses no labels. For your own patches, set `data`.
+// Features are evaluated on patches of held-out patients or slides. Training uses no labels.
 
 // %%
 const patches = await lab.openPretrainingData(experiment, run);
@@ -82,14 +85,14 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // %% [markdown]
 // ## Training
 //
-// The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; a gray
-// reconstruction has loss 1. The lower panels are measured on held-out patches and do not influence training. An
-// interrupt saves a checkpoint; running the cell again continues from it.
+// The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; the line is the
+// loss of gray reconstructions.
+//
+// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
+// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
-if (experiment.scale === 'paper') {
-  await lab.showCost(await lab.measureCost(method, { settings, batches: patches.train }));
-}
+if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
 
 // %% tags=["key-figure"]
 const pretrained = await lab.pretrain(method, {
@@ -99,7 +102,7 @@ const pretrained = await lab.pretrain(method, {
 });
 
 // %% [markdown]
-// ## Evaluation
+// ## Reconstructions
 //
 // Each reconstructed patch gets the mean and standard deviation of the masked original, because its target is normalized.
 // So the images **show color and contrast that the network did not predict**. Judge their structure only.
@@ -110,22 +113,37 @@ await lab.showReconstructions(method, pretrained.model, patches.heldOut, {
   save: run.figure('painted.png'),
 });
 
+// %% [markdown]
+// ## Evaluation
+//
+// The network is frozen. kNN and a linear probe learn the classes from training patches and name them on held-out ones.
+
 // %%
-const comparison = await lab.compareWithBaselines(experiment, patches, pretrained);
+const features = await lab.evaluatedFeatures(pretrained.encoder, patches);
+const comparison = await lab.compareWithBaselines(experiment, patches, { ...pretrained, features });
 await lab.showComparison(comparison, { save: run.figure('knn.png'), table: run.file('knn.csv') });
+
+// %% [markdown]
+// ## Similar patches
+//
+// Held-out patches, each with the training patches whose features are most similar. They are of other patients or slides.
+
+// %%
+await lab.showNearest(features, patches, { save: run.figure('nearest.png') });
 
 // %% [markdown]
 // ## A map of the features
 //
-// UMAP places held-out patches with similar features close together. Distances between distant groups have no meaning.
+// UMAP places held-out patches with similar features close together. Where sites lie apart, the features tell the site.
+// Distances between distant groups have no meaning.
 
 // %%
-await lab.showFeatureMap(pretrained.encoder, patches.heldOut, { seed, save: run.figure('map.png') });
+await lab.showFeatureMap(features.heldOut, patches.heldOut, { seed, save: run.figure('map.png') });
 
 // %% [markdown]
 // ## Saved files
 //
-// The backbone in safetensors with timm's names, the key metrics, and their provenance.
+// The backbone in safetensors with timm's names, its model card (`model-card.md`), the key metrics, and their provenance.
 
 // %%
 const facts = await lab.pretrainingFacts(run, experiment, patches, { ...pretrained, comparison });

@@ -6,8 +6,8 @@ import {
   predictedView,
   readModel,
 } from '../experiments/index.js';
+import type { Exported } from './exported-model.js';
 import { type FinishedRun, fineTuningOf, requireUnchanged } from './finished-run.js';
-import type { Exported } from './model-card.js';
 import { UsageError } from './usage-error.js';
 
 /**

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { digestOfFile, writeFileAtomic } from '../base/index.js';
 import { isFineTuning, isPretraining } from '../experiments/index.js';
+import { modelCard } from '../report/index.js';
 import type { Metric } from '../runs/index.js';
 import { fineTunedExport } from './export-fine-tuned.js';
 import { onnxForm } from './export-onnx.js';
@@ -9,9 +10,8 @@ import { pretrainedExport } from './export-pretrained.js';
 import { savedModelForm } from './export-savedmodel.js';
 import { timmForm } from './export-timm.js';
 import { torchvisionForm } from './export-torchvision.js';
-import type { ExportForm } from './exported-model.js';
+import type { Exported, ExportForm } from './exported-model.js';
 import { type FinishedRun, readFinishedRun, readOfRun, requireUnchanged } from './finished-run.js';
-import { type Exported, modelCard } from './model-card.js';
 import { interruptible, parseOptions, wholeNumber } from './options.js';
 import { UsageError } from './usage-error.js';
 

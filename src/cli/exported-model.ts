@@ -1,7 +1,8 @@
-import { elementsOf } from '../engine/index.js';
 import type { Encoder } from '../evaluate/index.js';
+import type { PretrainRecipe } from '../experiments/index.js';
 import type { ModelTensors } from '../models/index.js';
 import type { AnyMethod } from '../pretrain/index.js';
+import type { CardWords } from '../report/index.js';
 
 /** What is exported: a backbone, of a fine-tuned network with what stands behind it. */
 export interface ExportedModel extends Encoder {
@@ -17,8 +18,12 @@ export interface FineTunedModel {
   classNames: readonly string[];
 }
 
-/** How many parameters it has. */
-export const parametersOf = ({ fineTuned, model }: ExportedModel) => elementsOf((fineTuned?.model ?? model).parameters);
+/** What is exported of a run. */
+export interface Exported {
+  experiment: Pick<PretrainRecipe, 'method' | 'settings' | 'batchSize'>;
+  model: ExportedModel;
+  words: CardWords;
+}
 
 export interface ExportOptions {
   batch: number;

@@ -2,12 +2,13 @@ import type { Key } from '../base/index.js';
 import type { BatchSource } from '../input/index.js';
 import { type Encoder, extractFeatures, type Features } from './features.js';
 import { knnClassify } from './knn.js';
+import { linearProbe } from './linear-probe.js';
 import type { Unit } from './metrics/metric.js';
 import { chanceAccuracy } from './monitors.js';
 import { minPatients } from './statistics/bootstrap.js';
 import { clusterBootstrapInterval, type Interval, pairedDifferenceInterval } from './statistics/intervals.js';
 
-/** kNN accuracy of one kind of features. */
+/** Accuracy of a classifier on one kind of features. */
 export interface FeatureAccuracy {
   name: string;
   /** Fraction of the held-out patches whose class is correct. */
@@ -26,11 +27,18 @@ export interface FeatureGain {
   interval: Interval | null;
 }
 
-export interface FeatureComparison {
-  /** In the order given. */
+/** Kinds of features by one classifier. */
+export interface JudgedFeatures {
+  /** In the order that the kinds were given in. */
   accuracies: readonly FeatureAccuracy[];
   /** One for each kind but the first. */
   gains: readonly FeatureGain[];
+}
+
+/** By kNN, and by a linear probe. */
+export interface FeatureComparison extends JudgedFeatures {
+  /** See `linearProbe`. */
+  linear: JudgedFeatures;
   /** Chance level: accuracy of always predicting the most frequent class. */
   chance: number;
   neighbors: number;
@@ -40,8 +48,9 @@ export interface FeatureComparison {
 }
 
 /**
- * Compares kinds of features by kNN: each held-out patch gets the class of its nearest neighbors in the bank. The
- * intervals resample patients if known, else slides, else patches, at least five; differences are paired by patch.
+ * Compares kinds of features by kNN (each held-out patch gets the class of its nearest neighbors in the bank) and by a linear
+ * probe of the bank. The intervals resample patients if known, else slides, else patches, at least five; differences are
+ * paired by patch.
  *
  * @param options.features by name, the evaluated one first: an encoder, or a function of a source
  * @throws RangeError if the bank has fewer patches than neighbors
@@ -57,29 +66,44 @@ export async function compareFeatures(options: {
   const { bank, queries, neighbors, key, signal } = options;
   const groups = groupsOf(queries);
   const count = new Set(groups.names).size;
-  const bootstrap = (name: string) => ({ key: key.fold(name), clusters: groups.of });
   const classes = bank.dataset.classNames.length;
-  const accuracies: FeatureAccuracy[] = [];
+  const byKnn: Record<string, readonly boolean[]> = {};
+  const byProbe: Record<string, readonly boolean[]> = {};
   for (const [name, kind] of Object.entries(options.features)) {
     const featuresOf =
       typeof kind === 'function' ? kind : (patches: BatchSource) => extractFeatures(kind, patches, { signal });
     const [known, asked] = [await featuresOf(bank), await featuresOf(queries)];
-    const { accuracy, correct } = await knnClassify(known, bank.labels, asked, queries.labels, { classes, neighbors });
-    const interval =
-      count < minPatients ? null : clusterBootstrapInterval(correct, groups.names, bootstrap('interval'));
-    accuracies.push({ name, value: accuracy, correct, interval });
+    const labels = [bank.labels, asked, queries.labels] as const;
+    byKnn[name] = (await knnClassify(known, ...labels, { classes, neighbors })).correct;
+    byProbe[name] = (await linearProbe(known, ...labels, { classes })).correct;
   }
+  const resampled = count < minPatients ? null : groups.names;
+  const judge = (correct: Record<string, readonly boolean[]>) => judged(correct, resampled, { key, of: groups.of });
+  const chance = chanceAccuracy(queries);
+  const common = { chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
+  return { ...judge(byKnn), linear: judge(byProbe), ...common };
+}
+
+/**
+ * @param correct of each kind of features, the evaluated one first
+ * @param groups of each patch, to resample; null for no intervals
+ */
+function judged(
+  correct: Readonly<Record<string, readonly boolean[]>>,
+  groups: readonly string[] | null,
+  { key, of }: { key: Key; of: Unit },
+): JudgedFeatures {
+  const bootstrap = (name: string) => ({ key: key.fold(name), clusters: of });
+  const accuracies = Object.entries(correct).map(([name, correct]) => ({
+    ...{ name, correct, value: correct.filter(Boolean).length / correct.length },
+    interval: groups && clusterBootstrapInterval(correct, groups, bootstrap('interval')),
+  }));
   const [first, ...others] = accuracies as [FeatureAccuracy, ...FeatureAccuracy[]];
   const gains = others.map(({ name, value, correct }) => ({
-    name,
-    value: first.value - value,
-    interval:
-      count < minPatients
-        ? null
-        : pairedDifferenceInterval(correct, first.correct, groups.names, bootstrap('difference')),
+    ...{ name, value: first.value - value },
+    interval: groups && pairedDifferenceInterval(correct, first.correct, groups, bootstrap('difference')),
   }));
-  const chance = chanceAccuracy(queries);
-  return { accuracies, gains, chance, neighbors, patches: queries.count, groups: { of: groups.of, count } };
+  return { accuracies, gains };
 }
 
 /**

@@ -7,6 +7,7 @@ export {
   type FeatureComparison,
   type FeatureGain,
   groupsOf,
+  type JudgedFeatures,
 } from './compare-features.js';
 export { type EmbeddingMapOptions, embeddingMap } from './embedding.js';
 export {
@@ -16,8 +17,10 @@ export {
   extractFeatures,
   FeatureExtractor,
   type Features,
+  featureRows,
 } from './features.js';
 export { type FewShotClassifier, type FewShotResult, fewShot, fewShotAccuracies } from './few-shot.js';
+export { type Collapse, findCollapse, isSettled } from './find-collapse.js';
 export { type KnnOptions, type KnnResult, knnClassify } from './knn.js';
 export { linearProbe } from './linear-probe.js';
 export { fitLogisticRegression, type LogisticRegression, predictProbabilities } from './logistic-regression.js';
@@ -49,6 +52,7 @@ export {
   type MonitorOptions,
   type MonitorPanel,
 } from './monitors.js';
+export { type Nearest, nearestCentered } from './nearest.js';
 export { nearestPrototype } from './prototypes.js';
 export {
   type ClassGap,

@@ -1,7 +1,6 @@
-import { checkFeatures, type Features } from './features.js';
+import type { Features } from './features.js';
 import { checkLabels } from './metrics/confusion.js';
-import { nearestRows } from './nearest.js';
-import { centered, columnStatistics } from './standardize.js';
+import { nearestCentered } from './nearest.js';
 
 export interface KnnOptions {
   /** How many neighbors vote; at most the size of the bank. */
@@ -41,20 +40,15 @@ export async function knnClassify(
   checkLabels(trainLabels, trainFeatures.count, classes, 'train labels');
   checkLabels(testLabels, testFeatures.count, classes, 'test labels');
   if (!(temperature > 0)) throw new RangeError(`the temperature is above 0; got ${temperature}`);
-  for (const features of [trainFeatures, testFeatures]) checkFeatures(features, 'nearest neighbors');
-  const statistics = columnStatistics(trainFeatures);
-  const [bank, queries] = [centered(trainFeatures, statistics), centered(testFeatures, statistics)];
-  const predictions = new Int32Array(testFeatures.count);
-  for await (const { start, nearest } of nearestRows(bank, queries, neighbors)) {
-    nearest.forEach(({ rows, similarities }, index) => {
-      const votes = new Float64Array(classes);
-      rows.forEach((row, rank) => {
-        // Relative to the most similar, so that no exponential overflows; the ratios are the same.
-        votes[trainLabels[row]!]! += Math.exp((similarities[rank]! - similarities[0]!) / temperature);
-      });
-      predictions[start + index] = votes.indexOf(Math.max(...votes));
+  const found = await nearestCentered(trainFeatures, testFeatures, neighbors);
+  const predictions = Int32Array.from(found, ({ rows, similarities }) => {
+    const votes = new Float64Array(classes);
+    rows.forEach((row, rank) => {
+      // Relative to the most similar, so that no exponential overflows; the ratios are the same.
+      votes[trainLabels[row]!]! += Math.exp((similarities[rank]! - similarities[0]!) / temperature);
     });
-  }
+    return votes.indexOf(Math.max(...votes));
+  });
   const correct = Array.from(predictions, (prediction, row) => prediction === testLabels[row]);
   return { predictions, accuracy: correct.filter(Boolean).length / correct.length, correct };
 }

@@ -7,11 +7,11 @@ import { columnStatistics, standardized } from './standardize.js';
 const penalty = 0.1;
 
 /**
- * Accuracy of a linear classifier on frozen features: ridge regression onto one-hot classes in closed form, cheap
- * enough to monitor training. Features are standardized by the training rows first (see `columnStatistics`).
+ * A linear classifier on frozen features: ridge regression onto one-hot classes in closed form, cheap enough to monitor
+ * training. Features are standardized by the training rows first (see `columnStatistics`).
  *
  * @param trainLabels `[train rows]`, each 0 to classes - 1
- * @returns accuracy on the test rows
+ * @returns its accuracy on the test rows, and whether each of them is right
  * @throws RangeError on shapes that do not fit and labels out of range
  */
 export async function linearProbe(
@@ -20,7 +20,7 @@ export async function linearProbe(
   test: Features,
   testLabels: Int32Array,
   { classes }: { classes: number },
-): Promise<number> {
+): Promise<{ accuracy: number; correct: boolean[] }> {
   for (const features of [train, test]) checkFeatures(features, 'a linear probe');
   checkLabels(trainLabels, train.count, classes, 'train labels');
   checkLabels(testLabels, test.count, classes, 'test labels');
@@ -38,7 +38,8 @@ export async function linearProbe(
   });
   try {
     const predictions = await predicted.data();
-    return testLabels.filter((label, row) => label === predictions[row]).length / test.count;
+    const correct = Array.from(testLabels, (label, row) => label === predictions[row]);
+    return { accuracy: correct.filter(Boolean).length / test.count, correct };
   } finally {
     predicted.dispose();
   }

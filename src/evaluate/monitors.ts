@@ -21,12 +21,14 @@ export interface MonitorPanel {
   format?: string;
   /** A level to compare with, drawn as a dashed line. */
   reference?: { value: number; label: string };
+  /** Half as wide, below the others. */
+  small?: boolean;
 }
 
 /** Evaluates a backbone during training, without influence on it. */
 export interface Monitor {
   everySteps: number;
-  panel: MonitorPanel;
+  panels: readonly MonitorPanel[];
   /** @param model all that is trained, of which the encoder is a part */
   run(encoder: Encoder, model: ModelTensors): Promise<Record<string, number>>;
   /** Frees compiled functions. */
@@ -88,29 +90,35 @@ export function accuracyMonitor(
   const { bank, queries, neighbors } = options;
   const classes = bank.dataset.classNames.length;
   return monitorOf(options, {
-    panel: {
-      title: 'accuracy',
-      metrics: ['knnAccuracy', 'linearAccuracy'],
-      domain: [0, 1],
-      format: '.0%',
-      reference: { value: chanceAccuracy(queries), label: 'most frequent class' },
-    },
+    panels: [
+      {
+        title: 'accuracy',
+        metrics: ['knnAccuracy', 'linearAccuracy'],
+        domain: [0, 1],
+        format: '.0%',
+        reference: { value: chanceAccuracy(queries), label: 'most frequent class' },
+      },
+    ],
     sources: [bank, queries],
     measure: async ([known, asked]) => {
       const { accuracy } = await knnClassify(known!, bank.labels, asked!, queries.labels, { classes, neighbors });
-      const linearAccuracy = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
-      return { knnAccuracy: accuracy, linearAccuracy };
+      const linear = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
+      return { knnAccuracy: accuracy, linearAccuracy: linear.accuracy };
     },
   });
 }
 
 /**
  * Collapse of features: standard deviation, effective rank and uniformity (see `featureStd`, `rankMe` and
- * `uniformity`).
+ * `uniformity`). `findCollapse` judges them.
  */
 export function collapseMonitor(options: MonitorOptions & { patches: BatchSource }): Monitor {
   return monitorOf(options, {
-    panel: { title: 'RankMe', metrics: ['rankMe'] },
+    panels: [
+      { title: 'embedding deviation', metrics: ['embeddingStd'], domain: [0, 1], small: true },
+      { title: 'RankMe', metrics: ['rankMe'], small: true },
+      { title: 'uniformity', metrics: ['uniformity'], small: true },
+    ],
     sources: [options.patches],
     measure: async ([features]) => ({
       embeddingStd: featureStd(features!),
@@ -133,7 +141,7 @@ export function alignmentMonitor(
   let compiled: Compiled<[Tensors, Tensors], Tensor> | undefined;
   return {
     everySteps,
-    panel: { title: 'alignment', metrics: ['alignment'] },
+    panels: [{ title: 'alignment', metrics: ['alignment'], small: true }],
     async run(encoder) {
       const { backbone, view } = encoder;
       compiled ??= compile(function alignedViews(loaded: Tensors, drawn: Tensors) {
@@ -167,14 +175,14 @@ export function chanceAccuracy({ labels, dataset }: BatchSource): number {
 function monitorOf(
   { everySteps, signal, features: all = new MonitoredFeatures(signal) }: MonitorOptions,
   options: {
-    panel: MonitorPanel;
+    panels: readonly MonitorPanel[];
     sources: readonly BatchSource[];
     measure: (features: readonly Features[]) => Promise<Record<string, number>>;
   },
 ): Monitor {
   return {
     everySteps,
-    panel: options.panel,
+    panels: options.panels,
     async run(encoder) {
       const features: Features[] = [];
       for (const source of options.sources) features.push(await all.of(encoder, source));

@@ -1,5 +1,6 @@
 import { type Tensor, tf } from '../engine/index.js';
 import { checkFeatures, type Features, unitRows } from './features.js';
+import { centered, columnStatistics } from './standardize.js';
 
 /** Maximum number of similarities in memory: 64 MB of float32. */
 const blockElements = 1 << 24;
@@ -9,6 +10,22 @@ export interface Nearest {
   rows: Int32Array;
   /** Cosine similarity in [-1, 1]. */
   similarities: Float32Array;
+}
+
+/**
+ * The `count` rows of `bank` with the highest cosine similarity to each query, the mean of the bank's rows subtracted from all
+ * rows first, as `knnClassify` finds them.
+ *
+ * @throws RangeError if the widths differ, the bank has fewer than `count` rows, or a number is not finite
+ */
+export async function nearestCentered(bank: Features, queries: Features, count: number): Promise<Nearest[]> {
+  for (const features of [bank, queries]) checkFeatures(features, 'nearest neighbors');
+  const statistics = columnStatistics(bank);
+  const found: Nearest[] = [];
+  for await (const { nearest } of nearestRows(centered(bank, statistics), centered(queries, statistics), count)) {
+    for (const each of nearest) found.push(each);
+  }
+  return found;
 }
 
 /**

@@ -21,7 +21,7 @@ export function validationMonitor<Results extends PatientResults>(
   const metric = metrics[main]!;
   return {
     everySteps,
-    panel: { title: `validation, ${metric.label}`, metrics: ['validation'] },
+    panels: [{ title: `validation, ${metric.label}`, metrics: ['validation'] }],
     async run(_, model): Promise<Record<string, number>> {
       const predictions = await predictor.predict(model, source, { signal });
       try {

@@ -46,12 +46,8 @@ export {
   splitName,
 } from './pretrain.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
-export {
-  type OpenDataWatch,
-  type PretrainingData,
-  pretrainingData,
-  stepsBetweenEvaluations,
-} from './pretraining-data.js';
+export { type PretrainingCost, pretrainingCost } from './pretraining-cost.js';
+export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
 export {
   gatherResults,
   type Results,
@@ -68,4 +64,5 @@ export { resultRows, rowOf } from './results-rows.js';
 export { type LeftOut, nameOf, type ResultRun, readResultRuns } from './results-runs.js';
 export { smallViews } from './small-scale.js';
 export { costOfTraining, costsFile, type KeptCost, readCosts } from './training-cost.js';
+export { evaluationCost, stepsBetweenEvaluations, watchedCounts, watchedShare } from './watching.js';
 export { weightsHistory } from './weights-history.js';

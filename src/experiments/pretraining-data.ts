@@ -11,6 +11,7 @@ import {
 import { BatchSource } from '../input/index.js';
 import type { PretrainExperiment } from './pretrain.js';
 import type { Scale } from './pretrain-recipe.js';
+import { viewedPatches, watchedCounts } from './watching.js';
 
 /** Not the run's seed: methods and seeds are compared on the same slides and the same held-out patients. */
 export const dataKey = key('pretraining data');
@@ -26,10 +27,16 @@ export interface PretrainingData {
   split: PatchSplit;
   /** The training patches, shuffled: all, or for a supervised method those with a class. */
   train: BatchSource;
-  /** The kNN bank: labelled patches of the training split; null without classes. */
+  /** Patches of the training split, to compare held-out ones with; if there are classes, those with a class. */
+  known: BatchSource;
+  /** The kNN bank, which is `known` if there are classes; null without. */
   bank: BatchSource | null;
   /** Held-out patches; if there are classes, those with a class. */
   heldOut: BatchSource;
+  /** What evaluations during training take of `bank` and `heldOut`: all, or as many as the training's length allows. */
+  watched: { bank: BatchSource | null; heldOut: BatchSource };
+  /** Held-out patches, drawn at random, of which views are compared during training. */
+  viewed: BatchSource;
 }
 
 /** Drawing and cutting, as they go. */
@@ -60,39 +67,32 @@ export async function pretrainingData(
     );
   }
   const trained = method.supervised ? labelled(split.train) : split.train;
-  const inOrder = (rows: Int32Array, max: number, name: string) =>
-    new BatchSource(dataset, {
-      patches: drawRows(rows, max, dataKey.fold('evaluated').fold(name)),
-      batchSize: Math.min(64, rows.length),
-      imageSize,
-    });
-  return {
-    dataset,
-    understood,
-    split,
-    train: new BatchSource(dataset, {
-      patches: trained,
-      batchSize,
-      imageSize,
-      balanced,
-      key: key(settings.seed).fold('order'),
-    }),
-    bank: hasClasses ? inOrder(labelled(split.train), evaluated.bank, 'bank') : null,
-    heldOut: inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out'),
+  const inOrder = (rows: Int32Array, max: number, name: string) => {
+    const patches = drawRows(rows, max, dataKey.fold('evaluated').fold(name));
+    return new BatchSource(dataset, { patches, batchSize: Math.min(64, patches.length), imageSize });
   };
-}
-
-/**
- * Steps between two evaluations: those of the scale, or more for data of which more is evaluated. With the small ResNet a patch
- * was evaluated in 0.3 times the time in which MoCo v2 trained on one (breast-idc, 5,026 patches, two cores), so that
- * evaluations are a few percent of a training; the first, which compiles, comes on top.
- */
-export function stepsBetweenEvaluations(
-  { monitorEvery, batchSize }: Pick<PretrainExperiment, 'monitorEvery' | 'batchSize'>,
-  { bank, heldOut }: { bank: { count: number } | null; heldOut: { count: number } },
-): number {
-  const evaluated = heldOut.count + (bank?.count ?? 0);
-  return Math.max(monitorEvery, Math.ceil((9 * evaluated) / batchSize));
+  const train = new BatchSource(dataset, {
+    patches: trained,
+    batchSize,
+    imageSize,
+    balanced,
+    key: key(settings.seed).fold('order'),
+  });
+  const known = inOrder(hasClasses ? labelled(split.train) : split.train, evaluated.bank, 'bank');
+  const heldOut = inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out');
+  const counts = watchedCounts(experiment, {
+    train,
+    bank: hasClasses ? known.count : 0,
+    heldOut: heldOut.count,
+  });
+  const part = (source: BatchSource, count: number) =>
+    count === source.count ? source : inOrder(source.rows, count, 'watched');
+  return {
+    ...{ dataset, understood, split, train, known, heldOut },
+    bank: hasClasses ? known : null,
+    watched: { bank: hasClasses ? part(known, counts.bank) : null, heldOut: part(heldOut, counts.heldOut) },
+    viewed: inOrder(heldOut.rows, viewedPatches, 'viewed'),
+  };
 }
 
 /**

@@ -113,11 +113,16 @@ const shapes = [
   'M0,-1L0.95,-0.31L0.59,0.81L-0.59,0.81L-0.95,-0.31Z',
 ];
 
-/** A map of embedded patches, colored and marked by kind; `emphasis` names a kind that is drawn larger, on top. */
+/**
+ * A map of embedded patches, colored and marked by kind.
+ *
+ * @param options.emphasis names a kind that is drawn larger, on top
+ * @param options.beside another map: it is smaller, with its kinds below
+ */
 export function embeddingChart(
   rows: readonly EmbeddingRow[],
-  options: { title: string; subtitle?: string; emphasis?: string },
-): { spec: VegaLiteSpec; alt: string } {
+  options: { title: string; subtitle?: string; emphasis?: string; beside?: boolean },
+) {
   const kinds = [...new Set(rows.map((row) => row.kind))].sort().filter((kind) => kind !== options.emphasis);
   if (kinds.length > palette.length) {
     throw new RangeError(`an embedding chart can show ${palette.length} kinds; got ${kinds.length}`);
@@ -132,28 +137,28 @@ export function embeddingChart(
     axis: null,
     scale: { zero: false, padding: 12 },
   });
-  const spec: VegaLiteSpec = {
-    title: { text: options.title, ...(options.subtitle ? { subtitle: options.subtitle } : {}) },
-    width: 520,
-    height: 400,
+  const { title, subtitle, beside } = options;
+  const spec = {
+    title: { text: title, ...(subtitle ? { subtitle } : {}), ...(beside ? { fontSize: 14 } : {}) },
+    ...(beside ? { width: 300, height: 280 } : { width: 520, height: 400 }),
     view: { stroke: '#d5dae0' },
     data: { values: [...rows].sort((one, other) => domain.indexOf(one.kind) - domain.indexOf(other.kind)) },
-    mark: { type: 'point', filled: true, opacity: 0.8 },
+    mark: { type: 'point' as const, filled: true, opacity: 0.8 },
     encoding: {
       x: position('x'),
       y: position('y'),
       color: {
         field: 'kind',
-        type: 'nominal',
+        type: 'nominal' as const,
         scale: { domain, range: colors },
         title: null,
-        legend: { symbolSize: 90 },
+        legend: { symbolSize: 90, ...(beside ? { orient: 'bottom' as const, columns: 2 } : {}) },
       },
-      shape: { field: 'kind', type: 'nominal', scale: { domain, range: marks }, title: null },
+      shape: { field: 'kind', type: 'nominal' as const, scale: { domain, range: marks }, title: null },
       size: { condition: { test: { field: 'kind', equal: options.emphasis ?? '' }, value: 90 }, value: 45 },
       tooltip: [{ field: 'kind' }, { field: 'slide' }],
     },
   };
   const counts = domain.map((kind) => `${kind} ${rows.filter((row) => row.kind === kind).length}`);
-  return { spec, alt: `${options.title}: map of ${rows.length} patches (${counts.join(', ')})` };
+  return { spec, alt: `${title}: map of ${rows.length} patches (${counts.join(', ')})` };
 }

@@ -12,6 +12,8 @@ export interface GridImage extends RgbImage {
   caption?: string;
   /** Drawn over the image's corner; synthetic tissue is marked `synthetic`. */
   mark?: string;
+  /** Drawn along the image's edges. */
+  frame?: { color: string; dashed: boolean };
 }
 
 export interface ImageGridOptions {
@@ -107,6 +109,7 @@ export async function drawImageGrid(images: readonly GridImage[], options: Image
       const { href, ...shown } = await scaledTo(image, cell);
       return (
         `<image x="${x}" y="${y}" width="${shown.width}" height="${shown.height}" href="${href}"/>` +
+        (image.frame ? frameOver(image.frame, { x, y, ...shown }) : '') +
         (image.mark ? markOver(image.mark, x, y + shown.height) : '') +
         captionLines(image.caption, cell)
           .map(
@@ -163,6 +166,17 @@ async function scaledTo({ pixels, width, height }: GridImage, cell: number) {
     .png()
     .toBuffer();
   return { ...shown, href: `data:image/png;base64,${png.toString('base64')}` };
+}
+
+/** On white, so that it is seen on tissue of any color. */
+function frameOver(
+  { color, dashed }: NonNullable<GridImage['frame']>,
+  { x, y, width, height }: { x: number; y: number; width: number; height: number },
+): string {
+  const rect = (more: string) =>
+    `<rect x="${x + 2}" y="${y + 2}" width="${width - 4}" height="${height - 4}" fill="none" stroke-width="4" ${more}/>`;
+  const line = rect(`stroke="${color}"${dashed ? ' stroke-dasharray="9 6"' : ''}`);
+  return dashed ? rect('stroke="#fff"') + line : line;
 }
 
 function markOver(text: string, x: number, bottom: number): string {

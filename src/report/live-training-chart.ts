@@ -6,6 +6,8 @@ import { TrainingHistory, trainingHistory } from './training-history.js';
 
 /** A chart of a training, in one output that changes in place. */
 export interface LiveTrainingChart {
+  /** What it has taken so far. */
+  readonly history: TrainingHistory;
   /** Takes what `train` reports. */
   add(event: TrainingEvent): Promise<void>;
   /** Draws the whole training, also as an image, for the notebook file. Nothing before the first event. */
@@ -26,6 +28,7 @@ export function liveTrainingChart({ log, ...options }: TrainingChartOptions & { 
   const history = new TrainingHistory();
   let shownAt = Number.NEGATIVE_INFINITY;
   return {
+    history,
     async add(event) {
       if (event.kind === 'resumed' && log !== undefined) await trainingHistory(log, history);
       history.add(event, Date.now());

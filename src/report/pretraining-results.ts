@@ -1,6 +1,6 @@
 import { canonicalJson, digestOfFile, interruptSignal, key } from '../base/index.js';
 import { disposeTensors, writeSafetensors } from '../engine/index.js';
-import { colorHistograms, compareFeatures, type FeatureComparison } from '../evaluate/index.js';
+import { colorHistograms, compareFeatures, type FeatureComparison, FeatureExtractor } from '../evaluate/index.js';
 import {
   costOfTraining,
   costsFile,
@@ -8,36 +8,38 @@ import {
   type PretrainingData,
   splitName,
 } from '../experiments/index.js';
-import { toTorch } from '../models/index.js';
-import {
-  initialWeights,
-  type Pretrained,
-  pretrainedEncoder,
-  type TrainingCost,
-  untrainedEncoder,
-} from '../pretrain/index.js';
+import type { BatchSource } from '../input/index.js';
+import { type ModelTensors, toTorch } from '../models/index.js';
+import { initialWeights, type Pretrained, untrainedEncoder } from '../pretrain/index.js';
 import type { Metric, Run } from '../runs/index.js';
-import { duration } from './progress.js';
-import { display, html } from './show.js';
+import { type EvaluatedFeatures, evaluatedFeatures } from './evaluated-features.js';
+import { writeModelCard } from './pretrained-card.js';
 import { comparisonMetrics } from './show-comparison.js';
 
 /**
  * Compares a pretrained backbone with the same network before training, with random weights and, where it began with
- * others, with those, and with color histograms, by kNN on the held-out patches; null where no patch has a class, by which
- * features could be judged.
+ * others, with those, and with color histograms, by kNN and a linear probe on the held-out patches; null where no patch has a
+ * class, by which features could be judged.
  *
+ * @param trained.features of the encoder, where they are known already
  * @throws Error if the files that training began from have changed since
  */
 export async function compareWithBaselines(
   { method, settings, neighbors }: PretrainExperiment,
-  { bank, heldOut, train }: PretrainingData,
-  { encoder, initialFiles }: Pick<Pretrained, 'encoder' | 'initialFiles'>,
+  data: PretrainingData,
+  trained: Pick<Pretrained, 'encoder' | 'initialFiles'> & { features?: EvaluatedFeatures },
 ): Promise<FeatureComparison | null> {
+  const { bank, heldOut, train } = data;
   if (!bank) return null;
+  const { encoder, initialFiles } = trained;
+  const own = trained.features ?? (await evaluatedFeatures(encoder, data));
   const signal = interruptSignal();
   const random = untrainedEncoder(method, { settings, batches: train });
   const initial = await initialWeights(settings.init ?? 'random', method.backbone);
   const first = initial?.model;
+  // The baselines are the same network with other weights.
+  const extractor = new FeatureExtractor(random.backbone, random.view);
+  const withWeights = (model: ModelTensors) => (patches: BatchSource) => extractor.extract(model, patches, { signal });
   try {
     if (initial && canonicalJson(initial.files) !== canonicalJson(initialFiles)) {
       throw new Error(`init ${settings.init}: its files have changed since the training started`);
@@ -46,9 +48,9 @@ export async function compareWithBaselines(
       bank,
       queries: heldOut,
       features: {
-        [`${method.name} pretrained`]: encoder,
-        ...(first && { 'first weights': pretrainedEncoder(method, { settings }, first) }),
-        'random initialization': random,
+        [`${method.name} pretrained`]: async (patches) => (patches === bank ? own.known : own.heldOut),
+        ...(first && { 'first weights': withWeights(first) }),
+        'random initialization': withWeights(random.model),
         'color histogram': (patches) => colorHistograms(patches, signal),
       },
       neighbors: Math.min(neighbors, bank.count),
@@ -56,6 +58,7 @@ export async function compareWithBaselines(
       signal,
     });
   } finally {
+    extractor.dispose();
     for (const { parameters, state } of first ? [random.model, first] : [random.model])
       disposeTensors(parameters, state);
   }
@@ -69,30 +72,19 @@ export function initialFilesOf(weights: Readonly<Record<string, string>>): Recor
   return Object.fromEntries(initial.map(([name, hash]) => [name.slice(initialPrefix.length), hash]));
 }
 
-/** Shows the estimated cost of a training. */
-export async function showCost({ steps, secondsPerStep, hours, peakGibibytes }: TrainingCost): Promise<void> {
-  const each = Number.isNaN(secondsPerStep) ? 'not measured' : duration(secondsPerStep);
-  const whole = Number.isNaN(hours) ? 'not known' : hours < 1 ? duration(3600 * hours) : `${hours.toFixed(1)} hours`;
-  await display(
-    html(
-      `<p><strong>Before the first step:</strong> ${steps.toLocaleString('en')} steps, ${each} each as measured in three ` +
-        `steps here: ${whole} in all, without monitors. Peak memory so far: ${peakGibibytes.toFixed(1)} GiB.</p>`,
-    ),
-  );
-}
-
 /**
- * Writes the backbone's weights with timm's names and what the training cost, and collects what a pretraining run keeps beside
- * them.
+ * Writes the backbone's weights with timm's names, its model card and what the training cost, and collects what a pretraining
+ * run keeps beside them.
  *
  * @returns for `run.keep`
  */
 export async function pretrainingFacts(
   run: Run,
-  { method, batchSize }: PretrainExperiment,
+  experiment: PretrainExperiment,
   { dataset, split, train }: PretrainingData,
   { encoder, initialFiles, comparison }: Pretrained & { comparison: FeatureComparison | null },
 ) {
+  const { method, batchSize } = experiment;
   const weights = run.file('backbone.safetensors');
   const tensors = toTorch(encoder.model);
   await writeSafetensors(weights, tensors, {
@@ -110,14 +102,16 @@ export async function pretrainingFacts(
     Object.entries(initialFiles).map(([name, hash]) => [`${initialPrefix}${name}`, hash]),
   );
   const trained: Metric = { name: 'patches trained on', value: train.count, about: report.title };
-  return {
+  const digest = await digestOfFile(weights);
+  const facts = {
     data: [{ name: report.dataset, origin: report.origin, licence: report.licence, synthetic, sha256 }],
     splits: { [splitName]: split.sha256 },
-    weights: {
-      ...firstWeights,
-      'backbone.safetensors': await digestOfFile(weights),
-    },
-    choices: { batches: train.storage },
     metrics: comparison ? comparisonMetrics(comparison, of) : [trained],
+  };
+  await writeModelCard(run, experiment, encoder, facts, { firstWeights: initialFiles, sha256: digest });
+  return {
+    ...facts,
+    weights: { ...firstWeights, 'backbone.safetensors': digest },
+    choices: { batches: train.storage },
   };
 }

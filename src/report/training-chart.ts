@@ -15,13 +15,16 @@ export interface TrainingChartOptions {
 }
 
 const width = 620;
+/** Of small panels: two and the axis of the second in a row. */
+const small = { width: 282, height: 84, spacing: 56 };
 /** Maximum of all lines together. */
 const maxPoints = 2000;
 /** Up to this number, points are also drawn as dots. */
 const fewPoints = 30;
 
 /**
- * Panels stacked over one axis of steps.
+ * Panels stacked over one axis of steps, and small ones below, two in a row. Small panels have one color, and no more than
+ * one line each.
  *
  * @param isRunning shows speed and remaining time instead of the duration
  */
@@ -35,24 +38,45 @@ export function trainingChart(
     names.map((name) => history.metrics.get(name)?.points() ?? []),
     maxPoints,
   );
-  const lines = names.map((name, index) => ({ name, points: points[index]!, color: palette[index % palette.length]! }));
+  const isSmall = (name: string) => panels.some((panel) => panel.small && panel.metrics.includes(name));
+  const colorOf = (name: string, index: number) => (isSmall(name) ? faintInk : palette[index % palette.length]!);
+  const lines = names.map((name, index) => ({ name, points: points[index]!, color: colorOf(name, index) }));
   const linesIn = (panel: MonitorPanel) => lines.filter(({ name }) => panel.metrics.includes(name));
   const state = describeState(history, totalSteps, isRunning);
+  const large = panels.filter((panel) => !panel.small);
+  const rows = pairs(panels.filter((panel) => panel.small));
   const spec: VegaLiteSpec = {
     title: { text: title, subtitle: state },
     spacing: 14,
     resolve: { scale: { color: 'independent' } },
-    vconcat: panels.map((panel, index) => ({
-      width,
-      height: index === 0 ? 150 : 130,
-      layer: [
-        ...referenceLine(panel),
-        drawnLines(panel, linesIn(panel), { title: index === panels.length - 1 ? 'step' : null, totalSteps }),
-      ],
-    })),
+    vconcat: [
+      ...large.map((panel, index) => ({
+        width,
+        height: index === 0 ? 150 : 130,
+        layer: [
+          ...referenceLine(panel),
+          drawnLines(panel, linesIn(panel), { title: index === large.length - 1 ? 'step' : null, totalSteps }),
+        ],
+      })),
+      ...rows.map((row) => ({
+        spacing: small.spacing,
+        bounds: 'flush' as const,
+        resolve: { scale: { color: 'independent' as const } },
+        hconcat: row.map((panel) => ({
+          title: { text: panel.title, fontSize: 13, offset: 4, frame: 'group' as const },
+          width: small.width,
+          height: small.height,
+          layer: [drawnLines(panel, linesIn(panel), { title: null, totalSteps })],
+        })),
+      })),
+    ],
   };
   const words = panels.flatMap((panel) => linesIn(panel).flatMap((line) => describeChange(panel, line)));
   return { spec, alt: [`${title}: ${state}`, ...words].join('; ') };
+}
+
+function pairs<Item>(items: readonly Item[]): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / 2) }, (_, row) => items.slice(2 * row, 2 * row + 2));
 }
 
 interface Line {
@@ -75,14 +99,19 @@ function drawnLines(
         type: 'quantitative',
         title,
         scale: { domain: [0, totalSteps], nice: false },
-        axis: { tickMinStep: 1, tickCount: 8, format: ',d' },
+        axis: { tickMinStep: 1, tickCount: panel.small ? 4 : 8, format: ',d' },
       },
       y: {
         field: 'value',
         type: 'quantitative',
-        title: panel.title,
+        title: panel.small ? null : panel.title,
         scale: panel.domain ? { domain: [...panel.domain] } : { zero: false },
-        axis: { grid: true, tickCount: 5, minExtent: 34, ...(panel.format && { format: panel.format }) },
+        axis: {
+          grid: true,
+          tickCount: panel.small ? 3 : 5,
+          minExtent: panel.small ? 38 : 34,
+          ...((panel.format ?? panel.small) && { format: panel.format ?? '.5~g' }),
+        },
       },
       color: {
         field: 'metric',

@@ -1,6 +1,6 @@
 export { EventLog, type RunEvent, readEvents } from './event-log.js';
 export { lockFolder } from './lock-folder.js';
-export { commandFor, type Provenance, type ProvenanceFacts } from './provenance.js';
+export { commandFor, type Provenance, type ProvenanceFacts, provenanceOf } from './provenance.js';
 export {
   attemptIn,
   listRuns,

@@ -12,6 +12,7 @@ import {
   FeatureExtractor,
   groupsOf,
   knnClassify,
+  linearProbe,
   MonitoredFeatures,
 } from '../../src/evaluate/index.js';
 import { BatchSource, readImages } from '../../src/input/index.js';
@@ -133,6 +134,8 @@ describe('compareFeatures', () => {
     const [best, color] = comparison.accuracies;
     expect(best).toMatchObject({ name: 'oracle', value: 1, interval: { low: 1, high: 1 } });
     expect(comparison.gains[0]!.value).toBeCloseTo(1 - color!.value, 12);
+    expect(comparison.linear.accuracies[0]).toMatchObject({ name: 'oracle', value: 1, interval: { low: 1, high: 1 } });
+    expect(comparison.linear.accuracies.map(({ name }) => name)).toEqual(comparison.accuracies.map(({ name }) => name));
     expect(comparison.groups.of).toBe('patients');
     expect(comparison.patches).toBe(queries.count);
     const [gain] = comparison.gains;
@@ -150,6 +153,10 @@ describe('compareFeatures', () => {
       neighbors: 1,
     });
     expect(color!.value).toBe(knn.accuracy);
+    const probe = await linearProbe(colors[0], bank.labels, colors[1], queries.labels, {
+      classes: dataset.classNames.length,
+    });
+    expect(comparison.linear.accuracies[1]!.correct).toEqual(probe.correct);
   });
 
   it('takes slides, or patches, where patients are not known', () => {

@@ -22,12 +22,14 @@ describe('linearProbe', () => {
     linearProbe(bank.features, labels, asked.features, wanted, { classes: 3 });
 
   it('finds classes in features of any mean and size', async () => {
-    expect(await probe(bank.labels)).toBeGreaterThan(0.95);
+    const { accuracy, correct } = await probe(bank.labels);
+    expect(accuracy).toBeGreaterThan(0.95);
+    expect(correct.filter(Boolean)).toHaveLength(Math.round(90 * accuracy));
   });
 
   it('finds nothing where there is nothing', async () => {
     const shuffled = key('labels').generator().shuffle(bank.labels.slice());
-    expect(await probe(shuffled)).toBeLessThan(0.55);
+    expect((await probe(shuffled)).accuracy).toBeLessThan(0.55);
   });
 
   it('takes a feature that never changes', async () => {
@@ -35,7 +37,7 @@ describe('linearProbe', () => {
       ...features,
       values: features.values.map((value, at) => (at % 10 === 9 ? 1 : value)),
     });
-    const accuracy = await linearProbe(still(bank.features), bank.labels, still(asked.features), asked.labels, {
+    const { accuracy } = await linearProbe(still(bank.features), bank.labels, still(asked.features), asked.labels, {
       classes: 3,
     });
     expect(accuracy).toBeGreaterThan(0.95);

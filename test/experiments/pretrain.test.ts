@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../src/base/index.js';
 import {
+  evaluationCost,
   isPretraining,
   type PretrainParameters,
   pretrainExperiment,
   stepsBetweenEvaluations,
+  watchedCounts,
+  watchedShare,
 } from '../../src/experiments/index.js';
 import { backboneNames, fittingSize } from '../../src/models/index.js';
 
@@ -162,11 +165,24 @@ describe('a pretraining experiment', () => {
     [{ learningRate: -1 }, /learningRate must be a number above 0; got -1/],
     [{ precision: 'float64' }, /precision must be float32, bfloat16 or float16; got "float64"/],
     [{ neighbors: 0 }, /neighbors must be an integer of 1 or more; got 0/],
+    [{ stain: 1 }, /stain must be a number from 0 to below 1; got 1/],
+    [{ stain: 'strong' }, /stain must be a number from 0 to below 1; got "strong"/],
     [{ seed: 0.5 }, /seed must be a whole number; got 0.5/],
   ])('refuses %j', (wrong, message) => {
     expect(() => pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', ...wrong } as PretrainParameters)).toThrow(
       message,
     );
+  });
+
+  it('jitters the stains of every view where that is asked for, of a method that is the same otherwise', () => {
+    for (const notebook of ['10-pretrain-supervised', '13-pretrain-byol', '14-pretrain-dino', '15-pretrain-mae']) {
+      const of = (stain?: number) => pretrainExperiment(notebook, { scale: 'demo', stain }).method;
+      expect(of(0).views).toEqual(of().views);
+      expect(of().views.some((view) => 'stain' in view)).toBe(false);
+      const stain = { probability: 1, strength: 0.2, shift: 0.2 };
+      expect(of(0.2).views).toEqual(of().views.map((view) => ({ ...view, stain })));
+      expect(of(0.2).settings).toEqual(of().settings);
+    }
   });
 
   it('takes another size of views, which fits the backbone', () => {
@@ -181,10 +197,24 @@ describe('a pretraining experiment', () => {
     expect(() => sizesOf('15-pretrain-mae', 100)).toThrow(/size 100 does not fit vit .*: the next that does is 104 px/);
   });
 
-  it('evaluates less often where there is more to evaluate', () => {
-    const demo = pretrainExperiment('11-pretrain-simclr', { scale: 'demo' });
-    const spacing = (bank: number | null, heldOut: number) =>
-      stepsBetweenEvaluations(demo, { bank: bank === null ? null : { count: bank }, heldOut: { count: heldOut } });
-    expect([spacing(200, 100), spacing(null, 100), spacing(3200, 1600)]).toEqual([300, 300, 1350]);
+  it.each([
+    ['the synthetic cohort', 384, 192, {}],
+    ['a real set', 3351, 1675, {}],
+    ['a real set, trained on for long', 3351, 1675, { epochs: 100 }],
+    ['a large set without classes', 0, 2000, { epochs: 5 }],
+  ])('watches %s within the share of its time that is for that', (_, bank, heldOut, asked) => {
+    const experiment = pretrainExperiment('11-pretrain-simclr', { scale: 'demo', ...asked });
+    const train = { stepsPerEpoch: Math.floor(Math.max(bank, heldOut) / experiment.batchSize) };
+    const steps = experiment.settings.steps ?? experiment.settings.epochs! * train.stepsPerEpoch;
+    const counts = watchedCounts(experiment, { train, bank, heldOut });
+    const watched = { bank: bank > 0 ? { count: counts.bank } : null, heldOut: { count: counts.heldOut } };
+    const every = stepsBetweenEvaluations(experiment, { train, watched });
+    // Before the first step and after the last, two views of 64 patches among what is evaluated.
+    const evaluations = 1 + Math.ceil(steps / every);
+    const evaluated = evaluations * (counts.bank + counts.heldOut + 128);
+    expect(evaluations).toBeGreaterThanOrEqual(3);
+    expect((evaluated * evaluationCost(experiment)) / (steps * experiment.batchSize)).toBeLessThanOrEqual(watchedShare);
+    // No fewer than needed: of long trainings all.
+    if (asked.epochs === 100) expect(counts).toEqual({ bank, heldOut });
   });
 });

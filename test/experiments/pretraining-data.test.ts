@@ -51,8 +51,21 @@ describe('the data of a pretraining', () => {
     expect(other.split.sha256).toBe(one.split.sha256);
     expect(other.heldOut.identity).toBe(one.heldOut.identity);
     expect(other.bank!.identity).toBe(one.bank!.identity);
+    expect(other.viewed.identity).toBe(one.viewed.identity);
     expect(other.train.rows).toEqual(one.train.rows);
     expect(other.train.patchesOf(0)).not.toEqual(one.train.patchesOf(0));
+  });
+
+  it('whose views are compared are drawn from all held-out ones, not the first of them', async () => {
+    const data = await smallDataset(36);
+    const { folder } = await compileDataset(data, { data: join(top, 'many') });
+    const experiment = pretrainExperiment('11-pretrain-simclr', { scale: 'smoke', data: folder, batchSize: 4 });
+    const { viewed, heldOut, known, bank, watched } = await pretrainingData(experiment);
+    expect(heldOut.count).toBeGreaterThan(64);
+    expect(viewed.count).toBe(64);
+    expect(viewed.rows.every((row) => heldOut.rows.includes(row))).toBe(true);
+    expect(viewed.rows).not.toEqual(heldOut.rows.slice(0, 64));
+    expect([known === bank, watched.bank === bank, watched.heldOut === heldOut]).toEqual([true, true, true]);
   });
 
   it('are refused to a method that learns from classes where there are none', async () => {

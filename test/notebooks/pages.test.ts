@@ -29,12 +29,12 @@ const expected: Record<string, { charts: number; images: number; tables: number;
   '02-compile-pcam200': { charts: 3, images: 3, tables: 9 },
   '03-compile-segpanda200': { charts: 3, images: 3, tables: 9 },
   // Its progress does not count: data that an earlier test compiled are not compiled again.
-  '10-pretrain-supervised': { charts: 3, images: 2, tables: 7, progress: false },
-  '11-pretrain-simclr': { charts: 3, images: 2, tables: 6, progress: false },
-  '12-pretrain-mocov2': { charts: 3, images: 2, tables: 6, progress: false },
-  '13-pretrain-byol': { charts: 3, images: 2, tables: 6, progress: false },
-  '14-pretrain-dino': { charts: 3, images: 2, tables: 6, progress: false },
-  '15-pretrain-mae': { charts: 3, images: 3, tables: 6, progress: false },
+  '10-pretrain-supervised': { charts: 3, images: 3, tables: 7, progress: false },
+  '11-pretrain-simclr': { charts: 3, images: 3, tables: 6, progress: false },
+  '12-pretrain-mocov2': { charts: 3, images: 3, tables: 6, progress: false },
+  '13-pretrain-byol': { charts: 3, images: 3, tables: 6, progress: false },
+  '14-pretrain-dino': { charts: 3, images: 3, tables: 6, progress: false },
+  '15-pretrain-mae': { charts: 3, images: 4, tables: 6, progress: false },
   '20-finetune-ptcga200': { charts: 6, images: 4, tables: 12, progress: false },
   '21-finetune-pcam200': { charts: 6, images: 4, tables: 12, progress: false },
   '30-segment-segpanda200': { charts: 2, images: 3, tables: 12, progress: false },
@@ -101,7 +101,7 @@ describe.each(names)('%s at smoke scale', (name) => {
     const key = executed.cells.filter((cell) => cell.metadata.tags?.includes('key-figure'));
     expect(key).toHaveLength(1);
     expect(key[0]!.outputs!.filter((output) => output.data?.['image/png'])).toHaveLength(1);
-    const { metrics } = JSON.parse(read('metrics.json')) as { metrics: { value: number }[] };
+    const { metrics } = JSON.parse(read('metrics.json')) as { metrics: { name: string; value: number }[] };
     expect(metrics.length).toBeGreaterThan(0);
     const provenance = JSON.parse(read('provenance.json')) as { data: { synthetic: boolean; sha256: string }[] };
     for (const { synthetic, sha256 } of provenance.data) {
@@ -109,6 +109,12 @@ describe.each(names)('%s at smoke scale', (name) => {
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     }
     expect(read('events.jsonl').trim().split('\n').length).toBeGreaterThan(3);
+    if (!name.includes('-pretrain-')) return;
+    const { runHash, files, weights } = JSON.parse(read('provenance.json'));
+    expect(files).toHaveProperty('model-card.md');
+    const [card, file] = [read('model-card.md'), 'backbone.safetensors'];
+    for (const said of [`| run | ${runHash} |`, `| ${file} | ${weights[file]} |`, metrics[0]!.name])
+      expect(card).toContain(said);
   });
 
   test('holds when it is verified, is another attempt when it is run again, and does not hold when it was changed', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { key } from '../../src/base/index.js';
+import { comparisonChart } from '../../src/report/comparison-chart.js';
 import { countsChart } from '../../src/report/counts-chart.js';
 import { drawSvg } from '../../src/report/figure.js';
 import { drawChart, embeddingChart, intervalChart, TrainingHistory } from '../../src/report/index.js';
@@ -13,7 +14,8 @@ function trained(steps: number): TrainingHistory {
   const noise = key(1).generator();
   for (let step = 1; step <= steps; step++) {
     const loss = Math.log(127) * (1 - 0.5 * Math.sin((Math.PI * step) / 120)) + 0.3 * (noise.uniform() - 0.5);
-    const entry = { step, steps: 120, loss, learningRate: 0.1, imagesPerSecond: 32 };
+    const learningRate = 0.05 * (1 + Math.cos((Math.PI * step) / 120));
+    const entry = { step, steps: 120, loss, learningRate, imagesPerSecond: 32 };
     history.add({ kind: 'step', ...entry }, 500 * step);
     if (step % 20) continue;
     const share = step / 120;
@@ -45,6 +47,47 @@ const intervals = [
 describe('charts look as they did when they were last looked at', () => {
   test('training', async () => {
     await expectFigure(await drawChart(trainingChart(trained(120), training).spec), 'training');
+  });
+
+  test('a training with small panels', async () => {
+    const small = [
+      { title: 'embedding deviation', metrics: ['embeddingStd'], domain: [0, 1] as const, small: true },
+      { title: 'learning rate', metrics: ['learningRate'], small: true },
+      { title: 'images a second', metrics: ['imagesPerSecond'], small: true },
+    ];
+    const panels = [...training.panels.slice(0, 2), ...small];
+    const { spec, alt } = trainingChart(trained(120), { ...training, panels });
+    expect(alt).toMatch(
+      /; embedding deviation 0\.850 → 0\.600; learning rate 0\.100 → 0\.00; images a second 32\.0 → 32\.0$/,
+    );
+    await expectFigure(await drawChart(spec), 'training-small');
+  });
+
+  test('kinds of features by two classifiers', async () => {
+    const of = (name: string, value: number, half: number | null) => {
+      const ends = half === null ? null : { low: value - half, high: value + half, level: 0.95, method: 'bootstrap' };
+      return { name, value, correct: [], interval: ends };
+    };
+    const kNN = [
+      of('SimCLR pretrained', 0.76, 0.08),
+      of('random initialization', 0.22, 0.05),
+      of('color histogram', 0.41, null),
+    ];
+    const probe = [
+      of('SimCLR pretrained', 0.81, 0.07),
+      of('random initialization', 0.31, 0.06),
+      of('color histogram', 0.44, null),
+    ];
+    const options = {
+      title: 'Accuracy on 192 held-out patches',
+      subtitle: '95 % intervals over 16 patients',
+      chance: 1 / 8,
+    };
+    const { spec, alt } = comparisonChart({ kNN, 'linear probe': probe }, options);
+    expect(alt).toMatch(
+      /kNN: SimCLR pretrained 76\.0 % \(68\.0 % to 84\.0 %\), .*; linear probe: .* color histogram 44\.0 % \(no interval\); chance 12\.5 %$/,
+    );
+    await expectFigure(await drawChart(spec), 'comparison');
   });
 
   test('a training that is running', async () => {

@@ -3,11 +3,12 @@ import { disposeTensors } from '../../engine/index.js';
 import { isFineTuning, isPretraining, keepsModel, keptFineTunings } from '../../experiments/index.js';
 import { galleryStyle } from '../../report/gallery-style.js';
 import { escapeMarkup } from '../../report/html.js';
+import { modelCard } from '../../report/index.js';
 import type { Metric } from '../../runs/index.js';
 import { fineTunedExport } from '../export-fine-tuned.js';
 import { pretrainedExport } from '../export-pretrained.js';
+import type { Exported } from '../exported-model.js';
 import { type FinishedRun, fineTuningOf, readOfRun } from '../finished-run.js';
-import { type Exported, modelCard } from '../model-card.js';
 
 /** A model card of a site, beside the run's page. */
 export interface PublishedCard {

@@ -1,7 +1,19 @@
+import { elementsOf } from '../engine/index.js';
+import type { Encoder } from '../evaluate/index.js';
 import type { PastTraining, PretrainRecipe } from '../experiments/index.js';
-import type { Metric } from '../runs/index.js';
-import { type ExportedModel, parametersOf } from './exported-model.js';
-import type { FinishedRun } from './finished-run.js';
+import type { ModelTensors } from '../models/index.js';
+import type { Metric, Provenance } from '../runs/index.js';
+
+/** A backbone; of a fine-tuned network with all of its tensors and its classes. */
+export interface CardModel extends Encoder {
+  fineTuned?: { model: ModelTensors; classNames: readonly string[] };
+}
+
+/** What a card says of the run: of a finished one, or of one that is about to end. */
+export type CardRun = Pick<
+  Provenance,
+  'notebook' | 'scale' | 'seed' | 'command' | 'runHash' | 'gitCommit' | 'started' | 'ended' | 'data' | 'splits'
+>;
 
 /** What a model card says of a kind of model. */
 export interface CardWords {
@@ -21,16 +33,12 @@ export interface CardWords {
   limits: readonly string[];
 }
 
-/** What is exported of a run. */
-export interface Exported {
-  experiment: Pick<PretrainRecipe, 'method' | 'settings' | 'batchSize'>;
-  model: ExportedModel;
-  words: CardWords;
-}
-
 /** Facts of a model card. */
-export interface CardFacts extends Exported {
-  run: FinishedRun;
+export interface CardFacts {
+  experiment: Pick<PretrainRecipe, 'method' | 'settings' | 'batchSize'>;
+  model: CardModel;
+  words: CardWords;
+  run: CardRun;
   metrics: readonly Metric[];
   /** Of the exported files, by name. */
   sha256: Record<string, string>;
@@ -38,6 +46,9 @@ export interface CardFacts extends Exported {
   /** Python that loads the files. */
   loading: string;
 }
+
+/** How many parameters it has. */
+const parametersOf = ({ fineTuned, model }: CardModel) => elementsOf((fineTuned?.model ?? model).parameters);
 
 interface DataFacts {
   name: string;
@@ -47,7 +58,7 @@ interface DataFacts {
   sha256?: string;
 }
 
-/** The model card of an exported model, in Markdown (Mitchell et al., 2019; arXiv 1810.03993). */
+/** A model card, in Markdown (Mitchell et al., 2019; arXiv 1810.03993). */
 export function modelCard({ run, experiment, model, words, metrics, sha256, library, loading }: CardFacts): string {
   const { backbone, view, fineTuned } = model;
   const { crop = 1 } = view;
