@@ -5,7 +5,8 @@ import type { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
 import { alignment, uniformity } from './alignment.js';
 import { featureStd, rankMe } from './collapse.js';
-import { type Encoder, FeatureExtractor, type Features } from './features.js';
+import { areFinite, type Encoder, FeatureExtractor, type Features } from './features.js';
+import { ifFinite } from './if-finite.js';
 import { knnClassify } from './knn.js';
 import { linearProbe } from './linear-probe.js';
 
@@ -23,7 +24,7 @@ export interface MonitorPanel {
   reference?: { value: number; label: string };
 }
 
-/** Evaluates a backbone during training, without influence on it. */
+/** Evaluates a backbone during training, without influence on it. What is not defined, it finds to be NaN. */
 export interface Monitor {
   everySteps: number;
   panel: MonitorPanel;
@@ -96,11 +97,11 @@ export function accuracyMonitor(
       reference: { value: chanceAccuracy(queries), label: 'most frequent class' },
     },
     sources: [bank, queries],
-    measure: async ([known, asked]) => {
+    measure: ifFinite(['knnAccuracy', 'linearAccuracy'], async ([known, asked]) => {
       const { accuracy } = await knnClassify(known!, bank.labels, asked!, queries.labels, { classes, neighbors });
       const linearAccuracy = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
       return { knnAccuracy: accuracy, linearAccuracy };
-    },
+    }),
   });
 }
 
@@ -112,11 +113,11 @@ export function collapseMonitor(options: MonitorOptions & { patches: BatchSource
   return monitorOf(options, {
     panel: { title: 'RankMe', metrics: ['rankMe'] },
     sources: [options.patches],
-    measure: async ([features]) => ({
+    measure: ifFinite(['embeddingStd', 'rankMe', 'uniformity'], async ([features]) => ({
       embeddingStd: featureStd(features!),
       rankMe: rankMe(features!),
       uniformity: uniformity(features!),
-    }),
+    })),
   });
 }
 
@@ -148,7 +149,7 @@ export function alignmentMonitor(
         found.push({ values: await all.ofImages(encoder, images, count), count, width: backbone.featureSize });
       }
       disposeTensors(loaded);
-      return { alignment: alignment(found[0]!, found[1]!) };
+      return { alignment: found.every(areFinite) ? alignment(found[0]!, found[1]!) : Number.NaN };
     },
     dispose() {
       compiled?.dispose();
