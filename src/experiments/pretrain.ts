@@ -127,7 +127,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   checkTraining(parameters);
   checkWhole('neighbors', neighbors, 1);
   const given = network === undefined ? undefined : networkNamed(network);
-  const recipe = recipes[scale](given, size);
+  const recipe = recipes[scale](given, size, epochs);
   checkSize(recipe.method, size);
   const { settings } = recipe;
   return {
