@@ -5,6 +5,7 @@ export * from './compile/index.js';
 export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice } from './device.js';
+export { inFullPrecision } from './full-precision.js';
 export { heldGpuGibibytes } from './gpu-memory.js';
 export { reasonForNoGpu } from './gpu-reason.js';
 export { hasGpuKernels, type MissingKernel, withoutGpuKernel } from './kernels.js';
@@ -39,6 +40,7 @@ export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d
 export { stopGradient } from './ops/stop-gradient.js';
 export { stridedSlice } from './ops/strided-slice.js';
 export { type ConvolutionShape, type GradientAlgorithm, supportedAlgorithms } from './ops/weight-gradient.js';
+export { probed, withProbe } from './probe.js';
 export { randomNormal, randomUniform, randomUniformOfRows, truncatedNormal } from './random.js';
 export { type ReplicaScope, type StatisticsExchange, withOwnStatistics, withReplicaScope } from './replica-scope.js';
 export {

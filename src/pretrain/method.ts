@@ -1,6 +1,6 @@
 import { applyMaskViews, applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
 import type { Key } from '../base/index.js';
-import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
+import { probed, subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
 import type { LossOfBatch, Objective, Schedule, StepContext } from '../training/index.js';
@@ -11,6 +11,8 @@ export interface ViewBatch {
   views: readonly Tensor[];
   /** Classes, int32 `[batch]`, -1 for none. A method that uses them is supervised. */
   labels: Tensor;
+  /** Of the whole batch that is here, where `labels` are those of a micro-batch. */
+  allLabels?: Tensor;
   /** Of a method with `masks`: the views' masks (see `applyMaskViews`), int32 `[batch, size, size]`. */
   masks?: readonly Tensor[];
 }
@@ -57,7 +59,7 @@ export interface Method<Name extends string = never>
   schedules?(length: TrainingLength): Readonly<Record<Name, Schedule>>;
   /** Parameters that are frozen while the method's schedule `frozen` is above 0; see `freezing`. */
   freezes?(name: string): boolean;
-  /** The loss of uniform outputs: a training that learns falls below it. */
+  /** The loss of uniform outputs: a training that learns falls below it, and one that stays far above has diverged. */
   chanceLoss?(batches: Pick<BatchSource, 'batchSize' | 'dataset'>): number;
   /**
    * What a supervised method says of images, in inference mode: logits, `[batch, classes]`, or of each pixel
@@ -100,10 +102,10 @@ export function objectiveOf<Name extends string>(
       }
       const drawn = method.views.map((_, view) => subTensors(loaded, `view${view}.`));
       const views = method.views.map((recipe, view) =>
-        normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors),
+        probed(`view ${view}`, normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors)),
       );
       const ofMasks = method.masks && method.views.map(({ size }, view) => applyMaskViews(masks!, drawn[view]!, size));
-      return method.loss(model, { views, labels, masks: ofMasks }, context);
+      return method.loss(model, { views, labels, allLabels: context.whole?.labels, masks: ofMasks }, context);
     },
   };
 }

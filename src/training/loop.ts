@@ -1,88 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
-import { InterruptedError, type Key } from '../base/index.js';
-import {
-  autotuneConvolutions,
-  ConvAlgorithms,
-  disposeTensors,
-  type Precision,
-  type Tensors,
-  tf,
-} from '../engine/index.js';
-import {
-  type Best,
-  type CheckpointFolder,
-  loadBestCheckpoint,
-  loadLatestCheckpoint,
-  saveCheckpoint,
-  type TrainingTensors,
-} from './checkpoint.js';
+import { InterruptedError } from '../base/index.js';
+import { autotuneConvolutions, ConvAlgorithms, disposeTensors, type Tensors, tf } from '../engine/index.js';
+import { loadBestCheckpoint, loadLatestCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { DivergenceWatch } from './divergence.js';
 import { energyMeter } from './energy-meter.js';
-import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
+import { describeLayer } from './find-layer.js';
+import { initialTensors } from './initial-tensors.js';
+import { dynamicLossScaling } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
-import type { Objective, Scheduled } from './objective.js';
-import type { Optimizer } from './optimizer.js';
+import type { Scheduled } from './objective.js';
 import { prefetch } from './prefetch.js';
 import { singleReplica } from './replicas.js';
+import { runMonitors, sayLastGood, type TrainingMonitor } from './run-monitors.js';
 import type { Schedule } from './schedules.js';
-import type { TrainingEvent, TrainingLog } from './training-event.js';
-import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
-
-/** Evaluates a model during training. */
-export interface TrainingMonitor {
-  everySteps: number;
-  /** Must not change or dispose of the tensors. */
-  run(tensors: TrainingTensors, step: number): Record<string, number> | Promise<Record<string, number>>;
-}
-
-export interface TrainOptions<Name extends string = never> extends StepOptions {
-  objective: Objective<Name>;
-  optimizer: Optimizer | ScaledOptimizer;
-  /** The learning rate, and the weight decay where it changes. The objective brings schedules of its own. */
-  schedules: { learningRate: Schedule; weightDecay?: Schedule };
-  /**
-   * Creates the batch of a step, counted from 0; it must depend on that number only. It is called during the previous
-   * step, and the loop disposes of the batch.
-   */
-  batch: (step: number) => Tensors | Promise<Tensors>;
-  steps: number;
-  imagesPerStep: number;
-  /**
-   * Key of the initial weights and of the steps, each of which folds it with its number, so that a resumed run draws
-   * the same.
-   */
-  key: Key;
-  /** Precision of the step's costly ops; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
-  precision?: Precision;
-  /**
-   * How the weight gradients of convolutions are computed: what these do not know is measured before the first step and
-   * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
-   */
-  convAlgorithms?: ConvAlgorithms;
-  /** The step, compiled for an earlier training that differs in its numbers only; the caller's to dispose of. */
-  compiled?: CompiledStep<Name>;
-  checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
-  /**
-   * The metric of an evaluation by which models are compared, higher ones better unless `lowest`, and NaN never. The best
-   * one's checkpoint is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more. With
-   * `restore` the result is the best model and not the last, from its checkpoint.
-   */
-  best?: { metric: string; lowest?: boolean; patience?: number; restore?: boolean };
-  /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
-  monitors?: readonly TrainingMonitor[];
-  onEvent?: (event: TrainingEvent) => void | Promise<void>;
-  signal?: AbortSignal;
-}
-
-export interface TrainingResult {
-  /** The caller's to dispose of. */
-  tensors: TrainingTensors;
-  /** Steps done: fewer than were asked for where it stopped early. */
-  steps: number;
-  /** The best evaluation, if models were compared. */
-  best?: Best;
-  /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
-  convAlgorithms?: Record<string, string>;
-}
+import type { TrainingResult, TrainOptions } from './train-options.js';
+import type { TrainingEvent } from './training-event.js';
+import { compiledStep, type Step, trainingStep } from './training-step.js';
 
 /**
  * Trains: runs the compiled step of an objective, from the last checkpoint if there is one. The event loop stays free.
@@ -92,9 +25,12 @@ export interface TrainingResult {
  * Replicas call it alike, with a checkpoint folder that all can read. The first one evaluates, tells of events and writes
  * checkpoints; an interrupt of one stops all, after the same step.
  *
- * @throws InterruptedError after writing a checkpoint, if `signal` aborts
+ * @throws InterruptedError after writing a checkpoint, if `signal` aborts or a monitor is interrupted, which then runs first
+ *   when the training goes on
  * @throws RangeError for a `best` that no monitor measures
- * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
+ * @throws Error if the loss or a gradient is not finite (a scaled one: at a scale of 1), naming the step, where it began and
+ *   the last good checkpoint; if the training has diverged otherwise (see `DivergenceWatch`); if
+ *   an evaluation finds weights that are not finite, or fails, naming the step and the checkpoint too; if
  *   precision is float16 and the optimizer scales no loss; or, at the end, if the metric of `best` was NaN all along
  */
 export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
@@ -135,32 +71,43 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const hasStopped = () =>
     best?.patience !== undefined && done - (bestSoFar?.step ?? 0) >= best.patience && monitors.some(isDue);
 
-  const save = async () => {
+  /** @param unevaluated whether the monitors that are due have still to run */
+  const save = async (unevaluated = false) => {
     if (!checkpoint) return;
     savedStep = await replicas.first(async () => {
       const logOffset = await checkpoint.log?.sync();
       lastCheckpoint = await saveCheckpoint(checkpoint, {
-        ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar },
+        ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar, unevaluated },
       });
       await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
       return done;
     });
   };
-  const runMonitors = async () => {
+  /** Ends the training where it is. */
+  const stop = async (unevaluated = false): Promise<never> => {
+    if (savedStep !== done) await save(unevaluated);
+    await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
+    throw new InterruptedError(
+      `training was interrupted after step ${done} of ${steps}; ` +
+        (lastCheckpoint === undefined
+          ? 'it keeps no checkpoints, so nothing is saved'
+          : `the checkpoint is ${lastCheckpoint}; run it again to continue from there`),
+    );
+  };
+  const evaluateIfDue = async () => {
     const due = monitors.filter(isDue);
     if (due.length === 0) return;
-    const none = -1;
-    const bestStep = await replicas.first(async () => {
-      await evaluate(due);
-      return bestSoFar?.step ?? none;
-    });
+    const [none, interrupted] = [-1, -2];
+    const told = await replicas.first(async () => ((await evaluate(due)) ? (bestSoFar?.step ?? none) : interrupted));
+    if (told === interrupted) await stop(true);
     // Only the first one knows the score, and needs it.
-    if (!leads && bestStep !== none) bestSoFar = { step: bestStep, score: Number.NaN };
+    if (!leads && told !== none) bestSoFar = { step: told, score: Number.NaN };
   };
-  const evaluate = async (due: readonly TrainingMonitor[]) => {
+  /** @returns false if it was interrupted */
+  const evaluate = async (due: readonly TrainingMonitor[]): Promise<boolean> => {
     const began = performance.now();
-    const found: Record<string, number> = {};
-    for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
+    const found = await runMonitors(due, tensors, { step: done, steps, lastCheckpoint });
+    if (!found) return false;
     const score = best && found[best.metric];
     // Before the first step all of them are due.
     if (best && score === undefined && done === 0) {
@@ -189,8 +136,20 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       ...(energy && { joules: energy() }),
     });
     if (isBetter) await emit({ kind: 'best', step: done, score });
+    return true;
+  };
+  /** What follows a step. */
+  const evaluateAndSave = async () => {
+    await evaluateIfDue();
+    if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
+    const isTime = checkpoint && done % checkpoint.everySteps === 0 && !divergence.isHigh;
+    if (isTime || done === steps || hasStopped()) await save();
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
+  const valuesAt = (step: number) => mapValues(schedules, (schedule) => schedule(step)) as { learningRate: number };
+  const scalarsOf = (values: Record<string, number>) =>
+    mapValues(values, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+  const scheduledAt = (step: number) => scalarsOf(valuesAt(step));
   const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
   const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
     const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
@@ -204,29 +163,22 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   };
   const batches = prefetch(options.batch);
   const energy = energyMeter();
+  const divergence = new DivergenceWatch(options.chanceLoss);
   let interrupted = false;
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
-    else await runMonitors();
+    if (done === 0 && (!resumed || resumed.unevaluated)) await evaluateIfDue();
+    else if (resumed?.unevaluated) await evaluateAndSave();
 
     while (done < steps && !hasStopped()) {
       await setImmediate();
-      if (replicas.count > 1 ? interrupted : signal?.aborted) {
-        if (savedStep !== done) await save();
-        await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
-        throw new InterruptedError(
-          `training was interrupted after step ${done} of ${steps}; ` +
-            (lastCheckpoint === undefined
-              ? 'it keeps no checkpoints, so nothing is saved'
-              : `the checkpoint is ${lastCheckpoint}; run it again to continue from there`),
-        );
-      }
+      if (replicas.count > 1 ? interrupted : signal?.aborted) await stop();
       const began = performance.now();
-      const values = mapValues(schedules, (schedule) => schedule(done)) as { learningRate: number };
+      const values = valuesAt(done);
       const batch = await batches.take(done);
       // Replicas stop at the same step: the one after which one of them was asked to.
       const told = replicas.count > 1 ? { ...values, interrupted: signal?.aborted ? 1 : 0 } : values;
-      const scheduled = mapValues(told, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+      const scheduled = scalarsOf(told);
       let metrics: Record<string, number>;
       let squares: { parameters: Float32Array; gradients: Float32Array } | undefined;
       try {
@@ -236,8 +188,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         const output = await running;
         tensors = output.tensors;
         metrics = mapValues(output.metrics, (metric) => metric.dataSync()[0]!);
-        const isScaled = 'lossScale' in optimizer;
-        if (!Number.isFinite(metrics.loss!) || !(isScaled || Number.isFinite(metrics.gradientNorm!))) {
+        // While a loss is scaled, gradients that are too large for float16 only lower the scale; at 1 it stays.
+        const { gradientNorm, lossScale = 1 } = metrics;
+        if (!Number.isFinite(metrics.loss!) || !(Number.isFinite(gradientNorm!) || lossScale > 1)) {
           const { parameters, gradients } = output.squares;
           squares = { parameters: parameters.dataSync<'float32'>(), gradients: gradients.dataSync<'float32'>() };
         }
@@ -248,18 +201,26 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       done += 1;
       const { loss, interrupted: asked = 0, ...others } = metrics as { loss: number; interrupted?: number };
       interrupted = asked > 0;
+      divergence.add(loss);
+      if (divergence.reason !== undefined) {
+        throw new Error(
+          `${divergence.reason}. It ends at step ${done} of ${steps} (learning rate ${values.learningRate}). ${sayLastGood(lastCheckpoint)}. ` +
+            'A lower learning rate or longer warm-up usually helps.',
+        );
+      }
       if (squares) {
-        const began = describeFirstNonFinite({
+        const known = describeFirstNonFinite({
           names: Object.keys(tensors.parameters),
           parameterSquares: squares.parameters,
           gradientSquares: squares.gradients,
           lossIsFinite: Number.isFinite(loss),
           state: tensors.state,
         });
+        const began = known ?? (await describeLayer(options, { number: done - 1, step, scheduledAt }));
         const what = Number.isFinite(loss) ? "the gradients' norm is not finite" : `the loss is ${loss}`;
         throw new Error(
           `${what} at step ${done} of ${steps} (learning rate ${values.learningRate}); it began in ${began}. ` +
-            `${lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : 'There is no checkpoint before it'}. ` +
+            `${sayLastGood(lastCheckpoint)}. ` +
             'A lower learning rate or longer warm-up usually helps.',
         );
       }
@@ -267,9 +228,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const joules = energy && { joules: energy() };
       await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond, ...joules });
 
-      await runMonitors();
-      if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
-      if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
+      await evaluateAndSave();
     }
     if (best && !bestSoFar) {
       throw new Error(
@@ -295,16 +254,6 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     await batches.dispose();
     if (step !== options.compiled) step.dispose();
   }
-}
-
-/** Weights, state and optimizer before the first step. */
-function initialTensors<Name extends string>(
-  objective: Objective<Name>,
-  optimizer: Optimizer,
-  key: Key,
-): TrainingTensors {
-  const { parameters, state } = objective.initialize(key.fold('weights'));
-  return { parameters, state, optimizer: optimizer.initialize(parameters) };
 }
 
 function mapValues<Value, Result>(

@@ -45,6 +45,7 @@ describe('a pretraining experiment', () => {
     expect(named.settings).toMatchObject({
       ...{ epochs: 40, optimizer: 'adamw', learningRate: 1e-4, warmup: 1 / 40, weightDecay: 5e-5, clipNorm: 1 },
       decayTokens: false,
+      resetBatchNorm: true,
     });
     const painting = pretrainExperiment('15-pretrain-mae', { scale: 'paper' });
     expect(painting.method.backbone.name).toMatch(/^vit_large_patch16_224/);
@@ -94,6 +95,30 @@ describe('a pretraining experiment', () => {
       expect(settings).toMatchObject({ epochs: 40, precision: 'bfloat16' });
   });
 
+  it('fits what depends on the length to the epochs that are asked for', () => {
+    const at = (notebook: string, epochs: number) => pretrainExperiment(notebook, { scale: 'paper', epochs });
+    const byol = (epochs: number) => {
+      const { method, settings } = at('13-pretrain-byol', epochs);
+      const { learningRate, weightDecay, warmup } = settings;
+      return [method.settings.momentum, learningRate / 2, weightDecay, warmup * epochs];
+    };
+    expect(byol(10)).toEqual([0.97, 0.45, 1e-6, 2.5]);
+    expect(byol(100)).toEqual([0.99, 0.45, 1e-6, 10]);
+    expect(byol(400)).toEqual([0.99, 0.3, 1e-6, 10]);
+    expect(byol(1000)).toEqual([0.996, 0.2, 1.5e-6, 10]);
+
+    // The temperature gets to its end in the training, and is the authors' in long ones.
+    const dino = (epochs: number) => {
+      const { method, settings } = at('14-pretrain-dino', epochs);
+      const { teacherTemperature } = method.schedules!({ steps: 5 * epochs, stepsPerEpoch: 5 });
+      return [0, 29, epochs - 1].map((epoch) => teacherTemperature!(5 * epoch)).concat(settings.warmup * epochs);
+    };
+    expect(dino(10)).toEqual([0.04, 0.07, 0.07, 2.5].map((value) => expect.closeTo(value, 12)));
+    expect(dino(300)).toEqual([0.04, 0.07, 0.07, 10].map((value) => expect.closeTo(value, 12)));
+    const supervised = (epochs: number) => epochs * at('10-pretrain-supervised', epochs).settings.warmup;
+    expect([1, 2, 10, 90].map(supervised)).toEqual([0.5, 1, 1, 1].map((value) => expect.closeTo(value, 12)));
+  });
+
   it('puts what was asked for over the scale, and leaves what was not', () => {
     const base = pretrainExperiment('11-pretrain-simclr', { scale: 'smoke' });
     const asked = pretrainExperiment('11-pretrain-simclr', {
@@ -103,6 +128,23 @@ describe('a pretraining experiment', () => {
     expect(asked.settings).toEqual({ ...base.settings, epochs: 3, steps: undefined, seed: 7, precision: 'bfloat16' });
     expect(asked).toMatchObject({ neighbors: 9, batchSize: base.batchSize, synthetic: base.synthetic });
     expect(pretrainExperiment('11-pretrain-simclr', { scale: 'demo', data: 'a folder' }).data).toBe('a folder');
+  });
+
+  it('takes a batch in parts, which must divide it', () => {
+    const byol = (microBatches: number) => pretrainExperiment('13-pretrain-byol', { scale: 'paper', microBatches });
+    expect([byol(8).settings.microBatches, byol(8).batchSize]).toEqual([8, 512]);
+    expect(() => byol(3)).toThrow(/microBatches must divide the batch of 512; got 3/);
+    const weighted = { scale: 'paper', weighted: true, microBatches: 2 } as const;
+    expect(() => pretrainExperiment('10-pretrain-supervised', weighted)).toThrow(/weights of classes make the loss/);
+  });
+
+  it('takes smoothing of labels and weights of classes, in place of drawing every class equally often', () => {
+    const asked = { scale: 'demo', labelSmoothing: 0.2, weighted: true } as const;
+    const { method, balanced } = pretrainExperiment('10-pretrain-supervised', asked);
+    expect(method.settings).toEqual({ dropout: 0.4, labelSmoothing: 0.2, weighted: true });
+    expect(balanced).toBe(false);
+    const other = pretrainExperiment('10-pretrain-supervised', { scale: 'demo', labelSmoothing: 0 });
+    expect([other.method.settings.labelSmoothing, other.balanced]).toEqual([0, true]);
   });
 
   it('scales the learning rate with the batch, unless it is given', () => {
@@ -164,6 +206,9 @@ describe('a pretraining experiment', () => {
     [{ batchSize: 1 }, /batchSize must be an integer of 2 or more/],
     [{ learningRate: -1 }, /learningRate must be a number above 0; got -1/],
     [{ precision: 'float64' }, /precision must be float32, bfloat16 or float16; got "float64"/],
+    [{ microBatches: 2 }, /SimCLR takes no microBatches: .*negatives are the other images of the batch/],
+    [{ weighted: true }, /are for supervised pretraining; SimCLR learns no classes/],
+    [{ labelSmoothing: 1 }, /labelSmoothing must be a share from 0 to below 1; got 1/],
     [{ neighbors: 0 }, /neighbors must be an integer of 1 or more; got 0/],
     [{ stain: 1 }, /stain must be a number from 0 to below 1; got 1/],
     [{ stain: 'strong' }, /stain must be a number from 0 to below 1; got "strong"/],
