@@ -43,7 +43,7 @@ export function notesOf(measured) {
       : []),
     ...(has('nuclei-consep') ? ['nuclei-consep: tiles of one slide may be on both sides.'] : []),
     ...(has('colon-glands')
-      ? ['colon-glands is not tested: of its 5 test patients no sign-flip p-value is below .06. It has intervals only.']
+      ? ['colon-glands, of 15 patients in all, is not among the comparisons that are tested: it has intervals only.']
       : []),
     ...(measured.some(({ set }) => set.metric === 'foregroundDice')
       ? ['Segmentation is learned and judged at half the resolution of the images.']
