@@ -106,8 +106,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 //
 // The loss is the cross entropy of the class, on views with dropout; the line is the loss of equal outputs.
 //
-// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
-// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
+// Accuracy and the spread of features are measured on some or all held-out patches and do not influence training. If features
+// or outputs collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);

@@ -89,8 +89,8 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // The loss is the mean square error of the masked patches, each normalized to mean 0 and standard deviation 1; the line is the
 // loss of gray reconstructions.
 //
-// Accuracy and the spread of features are measured on held-out patches and do not influence training. If features or outputs
-// collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
+// Accuracy and the spread of features are measured on some or all held-out patches and do not influence training. If features
+// or outputs collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
 if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
