@@ -21,6 +21,8 @@ export interface Checkpoint {
   convAlgorithms?: Record<string, string>;
   /** The best evaluation so far, if models are compared. */
   best?: Best;
+  /** Whether the evaluation after that step was interrupted, and has still to be done. */
+  unevaluated?: boolean;
 }
 
 /** An evaluation that none before it reached. */
@@ -50,7 +52,7 @@ const namePattern = /^step-(\d{8})\.safetensors$/;
  */
 export async function saveCheckpoint(
   { folder, identity, keep = 1 }: CheckpointFolder,
-  { tensors, step, logOffset, convAlgorithms, best }: Checkpoint,
+  { tensors, step, logOffset, convAlgorithms, best, unevaluated }: Checkpoint,
   as: 'last' | 'best' = 'last',
 ): Promise<string> {
   const name = as === 'last' ? `step-${String(step).padStart(8, '0')}` : 'best';
@@ -70,6 +72,7 @@ export async function saveCheckpoint(
     ...(best && { best: JSON.stringify(best) }),
     ...(logOffset !== undefined && { logOffset: String(logOffset) }),
     ...(convAlgorithms && { convAlgorithms: JSON.stringify(convAlgorithms) }),
+    ...(unevaluated && { unevaluated: 'true' }),
   };
   await writeSafetensors(path, all, metadata);
   if (as === 'best') return path;
@@ -117,6 +120,7 @@ async function loadCheckpoint(path: string, { identity }: CheckpointFolder): Pro
     ...(metadata.logOffset !== undefined && { logOffset: Number(metadata.logOffset) }),
     ...(metadata.convAlgorithms && { convAlgorithms: JSON.parse(metadata.convAlgorithms) }),
     ...(metadata.best && { best: JSON.parse(metadata.best) as Best }),
+    ...(metadata.unevaluated && { unevaluated: true }),
     tensors: {
       parameters: subTensors(tensors, 'parameters/'),
       state: subTensors(tensors, 'state/'),

@@ -23,16 +23,10 @@ import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
 import { singleReplica } from './replicas.js';
+import { runMonitors, type TrainingMonitor } from './run-monitors.js';
 import type { Schedule } from './schedules.js';
 import type { TrainingEvent, TrainingLog } from './training-event.js';
 import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
-
-/** Evaluates a model during training. */
-export interface TrainingMonitor {
-  everySteps: number;
-  /** Must not change or dispose of the tensors. */
-  run(tensors: TrainingTensors, step: number): Record<string, number> | Promise<Record<string, number>>;
-}
 
 export interface TrainOptions<Name extends string = never> extends StepOptions {
   objective: Objective<Name>;
@@ -67,7 +61,10 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    * `restore` the result is the best model and not the last, from its checkpoint.
    */
   best?: { metric: string; lowest?: boolean; patience?: number; restore?: boolean };
-  /** Called before the first step, after every `everySteps` and after the last; what several find goes into one event. */
+  /**
+   * Called before the first step, after every `everySteps` and after the last; what several find goes into one event. One
+   * that throws an InterruptedError ends the training as `signal` does.
+   */
   monitors?: readonly TrainingMonitor[];
   onEvent?: (event: TrainingEvent) => void | Promise<void>;
   signal?: AbortSignal;
@@ -92,7 +89,8 @@ export interface TrainingResult {
  * Replicas call it alike, with a checkpoint folder that all can read. The first one evaluates, tells of events and writes
  * checkpoints; an interrupt of one stops all, after the same step.
  *
- * @throws InterruptedError after writing a checkpoint, if `signal` aborts
+ * @throws InterruptedError after writing a checkpoint, if `signal` aborts or a monitor is interrupted, which then runs first
+ *   when the training goes on
  * @throws RangeError for a `best` that no monitor measures
  * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
  *   precision is float16 and the optimizer scales no loss; or, at the end, if the metric of `best` was NaN all along
@@ -135,32 +133,45 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const hasStopped = () =>
     best?.patience !== undefined && done - (bestSoFar?.step ?? 0) >= best.patience && monitors.some(isDue);
 
-  const save = async () => {
+  /** @param unevaluated whether the monitors that are due have still to run */
+  const save = async (unevaluated = false) => {
     if (!checkpoint) return;
     savedStep = await replicas.first(async () => {
       const logOffset = await checkpoint.log?.sync();
       lastCheckpoint = await saveCheckpoint(checkpoint, {
-        ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar },
+        ...{ tensors, step: done, logOffset, convAlgorithms: used, best: bestSoFar, unevaluated },
       });
       await emit({ kind: 'checkpoint', step: done, path: lastCheckpoint });
       return done;
     });
   };
-  const runMonitors = async () => {
+  /** Ends the training where it is. */
+  const stop = async (unevaluated = false): Promise<never> => {
+    if (savedStep !== done) await save(unevaluated);
+    await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
+    throw new InterruptedError(
+      `training was interrupted after step ${done} of ${steps}; ` +
+        (lastCheckpoint === undefined
+          ? 'it keeps no checkpoints, so nothing is saved'
+          : `the checkpoint is ${lastCheckpoint}; run it again to continue from there`),
+    );
+  };
+  const evaluateIfDue = async () => {
     const due = monitors.filter(isDue);
     if (due.length === 0) return;
-    const none = -1;
-    const bestStep = await replicas.first(async () => {
-      await evaluate(due);
-      return bestSoFar?.step ?? none;
-    });
+    const [none, interrupted] = [-1, -2];
+    const told = await replicas.first(async () =>
+      (await evaluate(due)) ? (bestSoFar?.step ?? none) : interrupted,
+    );
+    if (told === interrupted) await stop(true);
     // Only the first one knows the score, and needs it.
-    if (!leads && bestStep !== none) bestSoFar = { step: bestStep, score: Number.NaN };
+    if (!leads && told !== none) bestSoFar = { step: told, score: Number.NaN };
   };
-  const evaluate = async (due: readonly TrainingMonitor[]) => {
+  /** @returns false if it was interrupted */
+  const evaluate = async (due: readonly TrainingMonitor[]): Promise<boolean> => {
     const began = performance.now();
-    const found: Record<string, number> = {};
-    for (const monitor of due) Object.assign(found, await monitor.run(tensors, done));
+    const found = await runMonitors(due, tensors, done);
+    if (!found) return false;
     const score = best && found[best.metric];
     // Before the first step all of them are due.
     if (best && score === undefined && done === 0) {
@@ -189,6 +200,13 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       ...(energy && { joules: energy() }),
     });
     if (isBetter) await emit({ kind: 'best', step: done, score });
+    return true;
+  };
+  /** What follows a step. */
+  const evaluateAndSave = async () => {
+    await evaluateIfDue();
+    if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
+    if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
   const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
@@ -207,20 +225,12 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   let interrupted = false;
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
-    else await runMonitors();
+    if (done === 0 && (!resumed || resumed.unevaluated)) await evaluateIfDue();
+    else if (resumed?.unevaluated) await evaluateAndSave();
 
     while (done < steps && !hasStopped()) {
       await setImmediate();
-      if (replicas.count > 1 ? interrupted : signal?.aborted) {
-        if (savedStep !== done) await save();
-        await emit({ kind: 'interrupted', step: done, path: lastCheckpoint });
-        throw new InterruptedError(
-          `training was interrupted after step ${done} of ${steps}; ` +
-            (lastCheckpoint === undefined
-              ? 'it keeps no checkpoints, so nothing is saved'
-              : `the checkpoint is ${lastCheckpoint}; run it again to continue from there`),
-        );
-      }
+      if (replicas.count > 1 ? interrupted : signal?.aborted) await stop();
       const began = performance.now();
       const values = mapValues(schedules, (schedule) => schedule(done)) as { learningRate: number };
       const batch = await batches.take(done);
@@ -267,9 +277,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const joules = energy && { joules: energy() };
       await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond, ...joules });
 
-      await runMonitors();
-      if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
-      if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
+      await evaluateAndSave();
     }
     if (best && !bestSoFar) {
       throw new Error(
