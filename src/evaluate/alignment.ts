@@ -20,15 +20,18 @@ export function alignment(first: Features, second: Features): number {
 
 /**
  * Logarithm of the mean Gaussian potential exp(-2 |x - y|^2) between the directions of different images: 0 if all are one,
- * about -4 if they are spread evenly over a sphere of many dimensions.
+ * about -4 if they are spread evenly over a sphere of many dimensions. Features that are all 0 have no direction, and count as one;
+ * of a single image there is no pair, and the result is NaN.
  */
 export function uniformity(features: Features): number {
   checkFeatures(features, 'uniformity');
   const { count } = features;
-  if (count < 2) throw new RangeError('uniformity is of two images at least');
+  if (count < 2) return Number.NaN;
   return tf.tidy(() => {
     const rows = unitRows(features);
-    const squares = tf.sub(2, tf.matMul(rows, rows, false, true).mul(2)) as Tensor;
+    // 1, or 0 of a row of zeros.
+    const lengths = rows.square().sum(1, true);
+    const squares = lengths.add(lengths.transpose()).sub(tf.matMul(rows, rows, false, true).mul(2)) as Tensor;
     const potentials = tf.exp(squares.mul(-2)).mul(tf.sub(1, tf.eye(count)));
     return potentials
       .sum()

@@ -134,6 +134,11 @@ export function featureRows({ values, width }: Features, rows: readonly number[]
   return { values: picked, count: rows.length, width };
 }
 
+/** Whether all numbers are. */
+export function areFinite({ values }: Features): boolean {
+  return values.every(Number.isFinite);
+}
+
 /** @throws RangeError if the values are not `[count, width]` or hold a number that is not finite */
 export function checkFeatures({ values, count, width }: Features, what: string): void {
   if (count < 1 || width < 1 || values.length !== count * width) {
@@ -141,7 +146,7 @@ export function checkFeatures({ values, count, width }: Features, what: string):
   }
   const broken = values.findIndex((value) => !Number.isFinite(value));
   if (broken >= 0) {
-    throw new RangeError(`${what}: row ${Math.floor(broken / width)} holds ${values[broken]}; did training diverge?`);
+    throw new RangeError(`${what}: row ${Math.floor(broken / width)} holds ${values[broken]}: its training has probably diverged`);
   }
 }
 

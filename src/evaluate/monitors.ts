@@ -5,7 +5,8 @@ import type { BatchSource } from '../input/index.js';
 import type { ModelTensors } from '../models/index.js';
 import { alignment, uniformity } from './alignment.js';
 import { featureStd, rankMe } from './collapse.js';
-import { type Encoder, FeatureExtractor, type Features } from './features.js';
+import { areFinite, type Encoder, FeatureExtractor, type Features } from './features.js';
+import { ifFinite } from './if-finite.js';
 import { knnClassify } from './knn.js';
 import { linearProbe } from './linear-probe.js';
 
@@ -25,7 +26,7 @@ export interface MonitorPanel {
   small?: boolean;
 }
 
-/** Evaluates a backbone during training, without influence on it. */
+/** Evaluates a backbone during training, without influence on it. What is not defined, it finds to be NaN. */
 export interface Monitor {
   everySteps: number;
   panels: readonly MonitorPanel[];
@@ -100,11 +101,11 @@ export function accuracyMonitor(
       },
     ],
     sources: [bank, queries],
-    measure: async ([known, asked]) => {
+    measure: ifFinite(['knnAccuracy', 'linearAccuracy'], async ([known, asked]) => {
       const { accuracy } = await knnClassify(known!, bank.labels, asked!, queries.labels, { classes, neighbors });
       const linear = await linearProbe(known!, bank.labels, asked!, queries.labels, { classes });
       return { knnAccuracy: accuracy, linearAccuracy: linear.accuracy };
-    },
+    }),
   });
 }
 
@@ -120,11 +121,11 @@ export function collapseMonitor(options: MonitorOptions & { patches: BatchSource
       { title: 'uniformity', metrics: ['uniformity'], small: true },
     ],
     sources: [options.patches],
-    measure: async ([features]) => ({
+    measure: ifFinite(['embeddingStd', 'rankMe', 'uniformity'], async ([features]) => ({
       embeddingStd: featureStd(features!),
       rankMe: rankMe(features!),
       uniformity: uniformity(features!),
-    }),
+    })),
   });
 }
 
@@ -156,7 +157,7 @@ export function alignmentMonitor(
         found.push({ values: await all.ofImages(encoder, images, count), count, width: backbone.featureSize });
       }
       disposeTensors(loaded);
-      return { alignment: alignment(found[0]!, found[1]!) };
+      return { alignment: found.every(areFinite) ? alignment(found[0]!, found[1]!) : Number.NaN };
     },
     dispose() {
       compiled?.dispose();

@@ -23,7 +23,7 @@ import type { Objective, Scheduled } from './objective.js';
 import type { Optimizer } from './optimizer.js';
 import { prefetch } from './prefetch.js';
 import { singleReplica } from './replicas.js';
-import { runMonitors, type TrainingMonitor } from './run-monitors.js';
+import { runMonitors, sayLastGood, type TrainingMonitor } from './run-monitors.js';
 import type { Schedule } from './schedules.js';
 import type { TrainingEvent, TrainingLog } from './training-event.js';
 import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
@@ -93,6 +93,7 @@ export interface TrainingResult {
  *   when the training goes on
  * @throws RangeError for a `best` that no monitor measures
  * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
+ *   an evaluation finds weights that are not finite, or fails, naming the step and the checkpoint too; if
  *   precision is float16 and the optimizer scales no loss; or, at the end, if the metric of `best` was NaN all along
  */
 export async function train<Name extends string = never>(options: TrainOptions<Name>): Promise<TrainingResult> {
@@ -170,7 +171,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   /** @returns false if it was interrupted */
   const evaluate = async (due: readonly TrainingMonitor[]): Promise<boolean> => {
     const began = performance.now();
-    const found = await runMonitors(due, tensors, done);
+    const found = await runMonitors(due, tensors, { step: done, steps, lastCheckpoint });
     if (!found) return false;
     const score = best && found[best.metric];
     // Before the first step all of them are due.
@@ -269,7 +270,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         const what = Number.isFinite(loss) ? "the gradients' norm is not finite" : `the loss is ${loss}`;
         throw new Error(
           `${what} at step ${done} of ${steps} (learning rate ${values.learningRate}); it began in ${began}. ` +
-            `${lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : 'There is no checkpoint before it'}. ` +
+            `${sayLastGood(lastCheckpoint)}. ` +
             'A lower learning rate or longer warm-up usually helps.',
         );
       }

@@ -35,12 +35,17 @@ export function describeFirstNonFinite({
   const weight = names.find(isBroken(parameterSquares));
   if (weight !== undefined) return `the weights "${weight}", as the step before left them`;
   if (!lossIsFinite) {
-    const statistic = Object.entries(state).find(([, tensor]) => !allFinite(tensor))?.[0];
+    const statistic = firstNotFinite(state);
     return statistic === undefined
       ? 'the loss: the weights, and what else the step left, are finite'
       : `the forward pass, which left "${statistic}" so`;
   }
   return `the gradient of "${names.findLast(isBroken(gradientSquares))}"`;
+}
+
+/** The name of the first tensor with a value that is not finite, if there is one; reads them. */
+export function firstNotFinite(tensors: Tensors): string | undefined {
+  return Object.entries(tensors).find(([, tensor]) => !allFinite(tensor))?.[0];
 }
 
 /** Whether all values are; reads them. */

@@ -64,7 +64,8 @@ describe('uniformity', () => {
     expect(uniformity(random(500, 256))).toBeCloseTo(-4, 1);
   });
 
-  it('is of two images at least', () => {
-    expect(() => uniformity(features([[1, 0]]))).toThrow(/two images at least/);
+  it('is not defined for one image, and 0 for features of 0', () => {
+    expect(uniformity(features([[1, 0]]))).toBeNaN();
+    expect(uniformity(features([[0, 0], [0, 0]]))).toBe(0);
   });
 });
