@@ -57,7 +57,7 @@ export interface Method<Name extends string = never>
   schedules?(length: TrainingLength): Readonly<Record<Name, Schedule>>;
   /** Parameters that are frozen while the method's schedule `frozen` is above 0; see `freezing`. */
   freezes?(name: string): boolean;
-  /** The loss of uniform outputs: a training that learns falls below it. */
+  /** The loss of uniform outputs: a training that learns falls below it, and one that stays far above has diverged. */
   chanceLoss?(batches: Pick<BatchSource, 'batchSize' | 'dataset'>): number;
   /**
    * What a supervised method says of images, in inference mode: logits, `[batch, classes]`, or of each pixel

@@ -206,6 +206,7 @@ async function trainingOf<Name extends string>(
       ...batches.ownRows(drawViews(method.views, batches, root.fold('views').fold(step))),
     }),
     ...{ steps: length.steps, precision, clipNorm, clipOf, microBatches },
+    chanceLoss: method.chanceLoss?.(batches),
     imagesPerStep: batches.batchSize,
     key: root.fold('training'),
     start: initial?.model,

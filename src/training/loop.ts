@@ -16,6 +16,7 @@ import {
   saveCheckpoint,
   type TrainingTensors,
 } from './checkpoint.js';
+import { DivergenceWatch } from './divergence.js';
 import { energyMeter } from './energy-meter.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
@@ -45,6 +46,11 @@ export interface TrainOptions<Name extends string = never> extends StepOptions {
    * the same.
    */
   key: Key;
+  /**
+   * The loss of uniform outputs, if there is such a one: a loss of more than ten times that for 50 steps ends the training
+   * (see `DivergenceWatch`).
+   */
+  chanceLoss?: number;
   /** Precision of the step's costly ops; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
   precision?: Precision;
   /**
@@ -92,7 +98,8 @@ export interface TrainingResult {
  * @throws InterruptedError after writing a checkpoint, if `signal` aborts or a monitor is interrupted, which then runs first
  *   when the training goes on
  * @throws RangeError for a `best` that no monitor measures
- * @throws Error if the loss or a gradient is not finite, naming the step, where it began and the last good checkpoint; if
+ * @throws Error if the loss or a gradient is not finite (a scaled one: at a scale of 1), naming the step, where it began and
+ *   the last good checkpoint; if the training has diverged otherwise (see `DivergenceWatch`); if
  *   an evaluation finds weights that are not finite, or fails, naming the step and the checkpoint too; if
  *   precision is float16 and the optimizer scales no loss; or, at the end, if the metric of `best` was NaN all along
  */
@@ -207,7 +214,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   const evaluateAndSave = async () => {
     await evaluateIfDue();
     if (bestSoFar && hasStopped()) await emit({ kind: 'stopped early', step: done, bestStep: bestSoFar.step });
-    if (checkpoint && (done % checkpoint.everySteps === 0 || done === steps || hasStopped())) await save();
+    const isTime = checkpoint && done % checkpoint.everySteps === 0 && !divergence.isHigh;
+    if (isTime || done === steps || hasStopped()) await save();
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
   const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
@@ -223,6 +231,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
   };
   const batches = prefetch(options.batch);
   const energy = energyMeter();
+  const divergence = new DivergenceWatch(options.chanceLoss);
   let interrupted = false;
   try {
     if (resumed) await emit({ kind: 'resumed', step: done, path: resumed.path });
@@ -247,8 +256,9 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         const output = await running;
         tensors = output.tensors;
         metrics = mapValues(output.metrics, (metric) => metric.dataSync()[0]!);
-        const isScaled = 'lossScale' in optimizer;
-        if (!Number.isFinite(metrics.loss!) || !(isScaled || Number.isFinite(metrics.gradientNorm!))) {
+        // While a loss is scaled, gradients that are too large for float16 only lower the scale; at 1 it stays.
+        const { gradientNorm, lossScale = 1 } = metrics;
+        if (!Number.isFinite(metrics.loss!) || !(Number.isFinite(gradientNorm!) || lossScale > 1)) {
           const { parameters, gradients } = output.squares;
           squares = { parameters: parameters.dataSync<'float32'>(), gradients: gradients.dataSync<'float32'>() };
         }
@@ -259,6 +269,13 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       done += 1;
       const { loss, interrupted: asked = 0, ...others } = metrics as { loss: number; interrupted?: number };
       interrupted = asked > 0;
+      divergence.add(loss);
+      if (divergence.reason !== undefined) {
+        throw new Error(
+          `${divergence.reason}. It ends at step ${done} of ${steps} (learning rate ${values.learningRate}). ${sayLastGood(lastCheckpoint)}. ` +
+            'A lower learning rate or longer warm-up usually helps.',
+        );
+      }
       if (squares) {
         const began = describeFirstNonFinite({
           names: Object.keys(tensors.parameters),

@@ -56,7 +56,7 @@ export function dynamicLossScaling(
           parameters: zipTensors(next.parameters, parameters, choose),
           state: {
             ...zipTensors(next.state, state, choose),
-            // Below 1 there would be nothing to gain: gradients that are infinite at 1 stay so.
+            // Below 1 there would be nothing to gain: gradients that are infinite at 1 stay so, and `train` ends.
             [scaleName]: choose(grown, tf.maximum(scale.div(2), 1)),
             [counterName]: choose(select(grows, tf.scalar(0), finiteSteps), tf.scalar(0)),
           },

@@ -33,7 +33,7 @@ export interface StepOptions {
 
 /**
  * One update as a pure function: the same tensors in give the same tensors out. Among the metrics, scalars, are `loss` and
- * `gradientNorm`, the global norm before it is clipped. `squares` are those of the parameters before the update and of
+ * `gradientNorm`, the global norm before it is clipped, and `lossScale` where the loss is scaled. `squares` are those of the parameters before the update and of
  * their gradients (see `squaresOf`), by which a step that breaks is looked into.
  */
 export type Step<Name extends string = never> = (
@@ -85,6 +85,7 @@ export function trainingStep<Name extends string>(
       const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };
       const norm = squares.gradients.sum().sqrt() as Tensor;
       metrics.gradientNorm = lossScale ? norm.div(lossScale) : norm;
+      if (lossScale) metrics.lossScale = lossScale.clone();
       if (clipNorm !== undefined) {
         // Scaled gradients are clipped at a scaled norm.
         const largest = lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm;
