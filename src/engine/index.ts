@@ -39,6 +39,7 @@ export { standardizedConv2d, standardizeWeight } from './ops/standardized-conv2d
 export { stopGradient } from './ops/stop-gradient.js';
 export { stridedSlice } from './ops/strided-slice.js';
 export { type ConvolutionShape, type GradientAlgorithm, supportedAlgorithms } from './ops/weight-gradient.js';
+export { probed, withProbe } from './probe.js';
 export { randomNormal, randomUniform, randomUniformOfRows, truncatedNormal } from './random.js';
 export { type ReplicaScope, type StatisticsExchange, withOwnStatistics, withReplicaScope } from './replica-scope.js';
 export {

@@ -4,6 +4,7 @@ import {
   globalAveragePool,
   groupNorm,
   maxPool,
+  probed,
   relu,
   standardizedConv2d,
   type Tensor,
@@ -70,7 +71,7 @@ export function bit(): Backbone {
         let x = maxPool(stem, { size: 3, stride: 2 });
         const stages: Tensor[] = [];
         for (const block of blocks) {
-          x = applyBlock(model, block, x);
+          x = probed(block.name, applyBlock(model, block, x));
           stages[Number(block.name.split('.')[1])] = x;
         }
         const last = norm(model, x, 'norm');

@@ -1,4 +1,4 @@
-import { dense, l2Normalize, randomUniform, tf, truncatedNormal, withPrefix } from '../engine/index.js';
+import { dense, l2Normalize, probed, randomUniform, tf, truncatedNormal, withPrefix } from '../engine/index.js';
 import { type Head, mlp, subModel } from './network.js';
 
 export interface DinoHeadOptions {
@@ -42,7 +42,7 @@ export function dinoHead(options: DinoHeadOptions): Head {
         const { 'last_layer.weight_v': v, 'last_layer.weight_g': g } = model.parameters;
         const direction = l2Normalize(v!);
         return {
-          outputs: dense(l2Normalize(outputs), g ? direction.mul(g) : direction),
+          outputs: probed('head', dense(l2Normalize(outputs), g ? direction.mul(g) : direction)),
           state: withPrefix(state, 'mlp.'),
         };
       }),

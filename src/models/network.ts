@@ -3,6 +3,7 @@ import {
   dense,
   gelu,
   mapTensors,
+  probed,
   relu,
   subTensors,
   type Tensor,
@@ -136,9 +137,9 @@ export function withHead(backbone: Backbone, head: Head): Network {
     apply: (model, images, options) =>
       tf.tidy(() => {
         const encoded = backbone.apply(subModel(model, 'backbone'), images, options);
-        const { outputs, state } = head.apply(subModel(model, 'head'), encoded.features, options);
+        const { outputs, state } = head.apply(subModel(model, 'head'), probed('backbone', encoded.features), options);
         return {
-          outputs,
+          outputs: probed('head', outputs),
           features: encoded.features,
           state: { ...withPrefix(encoded.state, 'backbone.'), ...withPrefix(state, 'head.') },
         };

@@ -6,6 +6,7 @@ import {
   dropPath,
   getTensor,
   layerNorm,
+  probed,
   randomNormal,
   silu,
   subTensors,
@@ -111,7 +112,7 @@ export function transformer(options: TransformerOptions): Transformer {
         const rate = dropPathRate * (index / Math.max(1, depth - 1));
         const drop = (branch: Tensor, which: string) =>
           dropping ? dropPath(branch, rate, key!.fold(`${name}.${which}`)) : branch;
-        return applyBlock(x, subTensors(parameters, `${name}.`), { heads, activation, drop, wanted });
+        return probed(name, applyBlock(x, subTensors(parameters, `${name}.`), { heads, activation, drop, wanted }));
       };
       let x = tokens;
       for (let index = 0; index < depth - 1; index++) x = run(x, index);
@@ -133,7 +134,7 @@ export function transformer(options: TransformerOptions): Transformer {
       return tf.softmax(scores.div(Math.sqrt(width / heads)));
     },
 
-    norm: (parameters, tokens) => layerNorm(tokens, pair(parameters, lastNorm), { epsilon }),
+    norm: (parameters, tokens) => probed(lastNorm, layerNorm(tokens, pair(parameters, lastNorm), { epsilon })),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ColorStatistics } from '../augment/index.js';
 import type { Key } from '../base/index.js';
-import { getTensor, randomNormal, randomUniform, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { getTensor, probed, randomNormal, randomUniform, type Tensor, type Tensors, tf } from '../engine/index.js';
 import { type Backbone, halfColors } from './backbone.js';
 import type { ModelTensors } from './forward-pass.js';
 import { resamplePositions, sineCosinePositions } from './positions.js';
@@ -93,7 +93,8 @@ export function vit(options: VitOptions): Vit {
   const embed = (model: ModelTensors, images: Tensor): Tensor => {
     const [rows, columns] = gridOf(images, patchSize);
     const at = resamplePositions(positionsOf(model), [rows, columns], placed);
-    return embedPatches(images, model.parameters, patchSize).add(at.slice([0, placed, 0], [-1, -1, -1]));
+    const patches = embedPatches(images, model.parameters, patchSize);
+    return probed('patch_embed', patches.add(at.slice([0, placed, 0], [-1, -1, -1])));
   };
 
   /** Class token, registers and patches. */

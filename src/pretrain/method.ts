@@ -1,6 +1,6 @@
 import { applyMaskViews, applyViews, drawViewParameters, normalize, type ViewRecipe } from '../augment/index.js';
 import type { Key } from '../base/index.js';
-import { subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
+import { probed, subTensors, type Tensor, type Tensors, withPrefix } from '../engine/index.js';
 import type { BatchSource } from '../input/index.js';
 import type { Backbone, ModelTensors } from '../models/index.js';
 import type { LossOfBatch, Objective, Schedule, StepContext } from '../training/index.js';
@@ -100,7 +100,7 @@ export function objectiveOf<Name extends string>(
       }
       const drawn = method.views.map((_, view) => subTensors(loaded, `view${view}.`));
       const views = method.views.map((recipe, view) =>
-        normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors),
+        probed(`view ${view}`, normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors)),
       );
       const ofMasks = method.masks && method.views.map(({ size }, view) => applyMaskViews(masks!, drawn[view]!, size));
       return method.loss(model, { views, labels, masks: ofMasks }, context);

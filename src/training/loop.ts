@@ -14,10 +14,11 @@ import {
   loadBestCheckpoint,
   loadLatestCheckpoint,
   saveCheckpoint,
-  type TrainingTensors,
 } from './checkpoint.js';
 import { DivergenceWatch } from './divergence.js';
 import { energyMeter } from './energy-meter.js';
+import { describeLayer } from './find-layer.js';
+import { initialTensors } from './initial-tensors.js';
 import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
 import type { Objective, Scheduled } from './objective.js';
@@ -218,6 +219,10 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     if (isTime || done === steps || hasStopped()) await save();
   };
   const schedules = { ...objective.schedules, ...options.schedules } as Record<string, Schedule>;
+  const valuesAt = (step: number) => mapValues(schedules, (schedule) => schedule(step)) as { learningRate: number };
+  const scalarsOf = (values: Record<string, number>) =>
+    mapValues(values, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+  const scheduledAt = (step: number) => scalarsOf(valuesAt(step));
   const step = options.compiled ?? compiledStep(stepFunction, { precision, convAlgorithms: forms });
   const measureForms = async (batch: Tensors, scheduled: Scheduled<Name>) => {
     const inputs: Parameters<Step<Name>> = [tensors, batch, scheduled, options.key];
@@ -242,11 +247,11 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       await setImmediate();
       if (replicas.count > 1 ? interrupted : signal?.aborted) await stop();
       const began = performance.now();
-      const values = mapValues(schedules, (schedule) => schedule(done)) as { learningRate: number };
+      const values = valuesAt(done);
       const batch = await batches.take(done);
       // Replicas stop at the same step: the one after which one of them was asked to.
       const told = replicas.count > 1 ? { ...values, interrupted: signal?.aborted ? 1 : 0 } : values;
-      const scheduled = mapValues(told, (value) => tf.scalar(value)) as unknown as Scheduled<Name>;
+      const scheduled = scalarsOf(told);
       let metrics: Record<string, number>;
       let squares: { parameters: Float32Array; gradients: Float32Array } | undefined;
       try {
@@ -277,13 +282,14 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         );
       }
       if (squares) {
-        const began = describeFirstNonFinite({
+        const known = describeFirstNonFinite({
           names: Object.keys(tensors.parameters),
           parameterSquares: squares.parameters,
           gradientSquares: squares.gradients,
           lossIsFinite: Number.isFinite(loss),
           state: tensors.state,
         });
+        const began = known ?? (await describeLayer(options, { number: done - 1, step, scheduledAt }));
         const what = Number.isFinite(loss) ? "the gradients' norm is not finite" : `the loss is ${loss}`;
         throw new Error(
           `${what} at step ${done} of ${steps} (learning rate ${values.learningRate}); it began in ${began}. ` +
@@ -321,16 +327,6 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     await batches.dispose();
     if (step !== options.compiled) step.dispose();
   }
-}
-
-/** Weights, state and optimizer before the first step. */
-function initialTensors<Name extends string>(
-  objective: Objective<Name>,
-  optimizer: Optimizer,
-  key: Key,
-): TrainingTensors {
-  const { parameters, state } = objective.initialize(key.fold('weights'));
-  return { parameters, state, optimizer: optimizer.initialize(parameters) };
 }
 
 function mapValues<Value, Result>(

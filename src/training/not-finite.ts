@@ -16,13 +16,15 @@ export interface NonFiniteStep {
   /** Of its gradient. */
   gradientSquares: ArrayLike<number>;
   lossIsFinite: boolean;
-  /** Running statistics and the like, after the step. */
+  /** After the step; of it, running statistics are looked at. */
   state: Tensors;
 }
 
 /**
  * Where values first became non-finite, in words. Weights before the step are checked first; then the forward pass, by
  * its running statistics; then the backward pass, from the last layer on.
+ *
+ * @returns undefined where a loss that is not finite left no trace: `describeLayer` looks for it
  */
 export function describeFirstNonFinite({
   names,
@@ -30,15 +32,14 @@ export function describeFirstNonFinite({
   gradientSquares,
   lossIsFinite,
   state,
-}: NonFiniteStep): string {
+}: NonFiniteStep): string | undefined {
   const isBroken = (squares: ArrayLike<number>) => (_: string, at: number) => !Number.isFinite(squares[at]!);
   const weight = names.find(isBroken(parameterSquares));
   if (weight !== undefined) return `the weights "${weight}", as the step before left them`;
   if (!lossIsFinite) {
-    const statistic = firstNotFinite(state);
-    return statistic === undefined
-      ? 'the loss: the weights, and what else the step left, are finite'
-      : `the forward pass, which left "${statistic}" so`;
+    const statistics = Object.entries(state).filter(([name]) => /running_(mean|var)$/.test(name));
+    const statistic = firstNotFinite(Object.fromEntries(statistics));
+    return statistic && `the forward pass, which left "${statistic}" so`;
   }
   return `the gradient of "${names.findLast(isBroken(gradientSquares))}"`;
 }

@@ -23,6 +23,8 @@ export type TrainingEvent =
   /** The weight gradients of convolutions are timed before the first step; `done` of `total` are. See `ConvAlgorithms`. */
   | { kind: 'measuring convolutions'; step: number; done: number; total: number }
   | { kind: 'interrupted'; step: number; path: string | undefined }
+  /** A loss was not finite; the steps after step `from` are taken again, to see in which layer that began. */
+  | { kind: 'looking back'; step: number; from: number }
   /** The training ends with an error. */
   | { kind: 'failed'; step: number; message: string }
   | { kind: 'finished'; step: number };

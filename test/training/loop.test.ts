@@ -631,7 +631,7 @@ describe('a training that breaks', () => {
     ],
     [
       'in the loss alone',
-      /loss is NaN at step 5 of 8 .*began in the loss: the weights, and what else the step left, are finite/,
+      /loss is NaN at step 5 of 8 .*began in the loss: the weights before the step, and the running statistics that it left, are finite/,
       (loss, _, isBroken) => ({ loss: tf.where(isBroken.greater(0), tf.scalar(Number.NaN), loss.mul(1)) as Tensor }),
     ],
     [

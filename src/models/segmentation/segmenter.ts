@@ -1,4 +1,4 @@
-import { resizeBilinear, tf, withPrefix } from '../../engine/index.js';
+import { probed, resizeBilinear, tf, withPrefix } from '../../engine/index.js';
 import type { Backbone } from '../backbone.js';
 import { copyModel, joinModels, type Network, subModel } from '../network.js';
 import { deeplabV3 } from './deeplab-v3.js';
@@ -55,7 +55,7 @@ export function segmenter({ backbone, head: name, classes, dropout }: SegmenterO
         const { logits, state } = head.apply(subModel(model, 'classifier'), encoded.stages, part('classifier'));
         const [, height, width] = images.shape as [number, number, number];
         return {
-          outputs: resizeBilinear(logits, [height, width]),
+          outputs: resizeBilinear(probed('classifier', logits), [height, width]),
           features: encoded.features,
           state: { ...withPrefix(encoded.state, 'backbone.'), ...withPrefix(state, 'classifier.') },
         };
