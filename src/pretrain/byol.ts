@@ -21,7 +21,7 @@ import {
   withHead,
 } from '../models/index.js';
 import { cosine, type Replicas } from '../training/index.js';
-import type { Method } from './method.js';
+import type { Method, ViewBatch } from './method.js';
 import { momentumCopy, nextState, updateMomentumCopy, withMomentumCopy } from './momentum.js';
 
 export interface ByolOptions {
@@ -73,7 +73,7 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
         state: { ...online.state, ...others.state },
       };
     },
-    loss(model, { views, labels }, { replicas }) {
+    loss(model, { views, ...classes }, { replicas }) {
       const online = applySequentially(model, views, (model, images) => network.apply(model, images, training));
       const target = applySequentially(momentumCopy(model), views, (model, images) =>
         network.apply(model, images, training),
@@ -88,11 +88,12 @@ export function byol(options: ByolOptions): Method<'oneMinusMomentum'> {
       const left = { ...online.state, ...withPrefix(predicted.state, 'predictor.') };
       const state = nextState(model, left, target.state);
       if (!model.parameters['classifier.weight']) return { loss, state };
-      const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, labels, replicas);
+      const { classifierLoss, classifierAccuracy } = classify(model, online.passes[0]!.features, classes, replicas);
       // It adds a gradient, but no value.
       const learning = classifierLoss.sub(stopGradient(classifierLoss));
       return { loss: loss.add(learning), state, metrics: { classifierLoss, classifierAccuracy } };
     },
+    isDetached: (name) => name.startsWith('classifier.'),
     schedules: ({ steps }) => ({ oneMinusMomentum: cosine({ from: 1 - momentum, to: 0, steps }) }),
     afterUpdate: (after, _before, { scheduled }) =>
       updateMomentumCopy(after, { oneMinusDecay: scheduled.oneMinusMomentum }),
@@ -111,14 +112,23 @@ export function byolLoss(predictions: Tensor, targets: Tensor): Tensor {
   return tf.sub(2, cosines.mean().mul(2));
 }
 
-/** The detached classifier on the first view's features: patches without a class do not count. */
-function classify({ parameters }: ModelTensors, features: Tensor, labels: Tensor, replicas: Replicas) {
+/**
+ * The detached classifier on the first view's features: patches without a class do not count. Its loss is a mean over those
+ * that have one in the whole batch, also where that is taken in micro-batches.
+ */
+function classify(
+  { parameters }: ModelTensors,
+  features: Tensor,
+  { labels, allLabels = labels }: Pick<ViewBatch, 'labels' | 'allLabels'>,
+  replicas: Replicas,
+) {
   const logits = dense(stopGradient(features), parameters['classifier.weight']!, parameters['classifier.bias']!);
-  const known = labels.greaterEqual(tf.scalar(0, 'int32')).toFloat();
-  const right = logits.argMax(1).toInt().equal(labels).toFloat().mul(known).sum();
-  const meanWeight = (weight: Tensor) => getTensor(replicas.mean({ weight }), 'weight');
+  const knownOf = (labels: Tensor) => labels.greaterEqual(tf.scalar(0, 'int32')).toFloat();
+  const right = logits.argMax(1).toInt().equal(labels).toFloat().mul(knownOf(labels)).sum();
+  const parts = allLabels.size / labels.size;
+  const mean = getTensor(replicas.mean({ known: knownOf(allLabels).sum() }), 'known').div(parts) as Tensor;
   return {
-    classifierLoss: crossEntropy(logits, labels, { ignoreLabel: -1, meanWeight }),
-    classifierAccuracy: right.div(tf.maximum(meanWeight(known.sum()), 1 / replicas.count)) as Tensor,
+    classifierLoss: crossEntropy(logits, labels, { ignoreLabel: -1, meanWeight: () => mean }),
+    classifierAccuracy: right.div(tf.maximum(mean, 1 / (parts * replicas.count))) as Tensor,
   };
 }

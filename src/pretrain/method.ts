@@ -11,6 +11,8 @@ export interface ViewBatch {
   views: readonly Tensor[];
   /** Classes, int32 `[batch]`, -1 for none. A method that uses them is supervised. */
   labels: Tensor;
+  /** Of the whole batch that is here, where `labels` are those of a micro-batch. */
+  allLabels?: Tensor;
   /** Of a method with `masks`: the views' masks (see `applyMaskViews`), int32 `[batch, size, size]`. */
   masks?: readonly Tensor[];
 }
@@ -103,7 +105,7 @@ export function objectiveOf<Name extends string>(
         probed(`view ${view}`, normalize(applyViews(images, drawn[view]!, recipe), method.backbone.colors)),
       );
       const ofMasks = method.masks && method.views.map(({ size }, view) => applyMaskViews(masks!, drawn[view]!, size));
-      return method.loss(model, { views, labels, masks: ofMasks }, context);
+      return method.loss(model, { views, labels, allLabels: context.whole?.labels, masks: ofMasks }, context);
     },
   };
 }

@@ -17,6 +17,8 @@ export interface StepContext<Name extends string = never> {
   random: Key;
   scheduled: Scheduled<Name>;
   replicas: Replicas;
+  /** The whole batch, where it is taken in micro-batches, of which the loss gets one. */
+  whole?: Tensors;
 }
 
 /** Result of a loss. */
@@ -51,6 +53,11 @@ export interface Objective<Name extends string = never> {
   afterUpdate?(after: ModelTensors, before: ModelTensors, context: StepContext<Name>, rows: Tensors): ModelTensors;
   /** A momentum, a temperature: what `context.scheduled` gives by the same name. */
   schedules?: Readonly<Record<Name, Schedule>>;
+  /**
+   * Parameters that learn beside the network without influence on it, by their names: their gradients are no part of the
+   * norm, and are not clipped.
+   */
+  isDetached?(name: string): boolean;
   /**
    * Why a batch cannot be cut into micro-batches, for a loss that compares the images of a batch with each other.
    * Undefined for a loss that is a mean over images.

@@ -33,7 +33,7 @@ export interface StepOptions {
 
 /**
  * One update as a pure function: the same tensors in give the same tensors out. Among the metrics, scalars, are `loss` and
- * `gradientNorm`, the global norm before it is clipped, and `lossScale` where the loss is scaled. `squares` are those of the parameters before the update and of
+ * `gradientNorm`, the global norm before it is clipped (without detached parameters), and `lossScale` where the loss is scaled. `squares` are those of the parameters before the update and of
  * their gradients (see `squaresOf`), by which a step that breaks is looked into.
  */
 export type Step<Name extends string = never> = (
@@ -71,11 +71,11 @@ export function trainingStep<Name extends string>(
   }
   return (tensors, batch, scheduled, random) =>
     tf.tidy(() => {
-      const contextOf = (random: Key) => ({ random, scheduled, replicas });
+      const contextOf = (random: Key, whole?: Tensors) => ({ random, scheduled, replicas, whole });
       const lossScale = 'lossScale' in optimizer ? optimizer.lossScale(tensors.optimizer) : undefined;
       const result = accumulateGradients(tensors, batch, { microBatches, lossScale }, (model, part, number) =>
         asReplica(replicas, part, () =>
-          objective.loss(model, part, contextOf(microBatches > 1 ? random.fold(number) : random)),
+          objective.loss(model, part, microBatches > 1 ? contextOf(random.fold(number), batch) : contextOf(random)),
         ),
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
@@ -83,19 +83,26 @@ export function trainingStep<Name extends string>(
       const means = replicas.mean(result.gradients);
       let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
       const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };
-      const norm = squares.gradients.sum().sqrt() as Tensor;
+      const counted = countedOf(gradients, objective);
+      const countedSquares = objective.isDetached ? squaresOf(counted) : squares.gradients;
+      const norm = countedSquares.sum().sqrt() as Tensor;
       metrics.gradientNorm = lossScale ? norm.div(lossScale) : norm;
       if (lossScale) metrics.lossScale = lossScale.clone();
       if (clipNorm !== undefined) {
         // Scaled gradients are clipped at a scaled norm.
         const largest = lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm;
-        gradients = clipGradients(gradients, largest, clipOf, squares.gradients).gradients;
+        gradients = { ...gradients, ...clipGradients(counted, largest, clipOf, countedSquares).gradients };
       }
       const updated = optimizer.update(tensors.parameters, gradients, tensors.optimizer, scheduled);
       const after = { parameters: updated.parameters, state: result.state };
       const { parameters, state } = objective.afterUpdate?.(after, tensors, contextOf(random), result.rows) ?? after;
       return { tensors: { parameters, state, optimizer: updated.state }, metrics: replicas.mean(metrics), squares };
     });
+}
+
+/** Those of the network itself. */
+function countedOf<Name extends string>(gradients: Tensors, { isDetached }: Objective<Name>): Tensors {
+  return Object.fromEntries(Object.entries(gradients).filter(([name]) => !isDetached?.(name)));
 }
 
 /** @param part of the batch that is here */

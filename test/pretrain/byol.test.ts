@@ -108,6 +108,14 @@ describe('BYOL', () => {
       expect(found.loss).toBe(without.take(images(0)).loss);
       return found;
     });
+    // Neither does it by clipping, nor count in the norm that is told.
+    const [clipped, alone] = [true, false].map((classifier) =>
+      stepper(methodOf(classifier), { ...options, clipNorm: 0.01 }),
+    ) as [ReturnType<typeof stepper>, ReturnType<typeof stepper>];
+    expect(clipped.take(images(0), classes).gradientNorm).toBe(alone.take(images(0)).gradientNorm);
+    for (const [name, tensor] of Object.entries(alone.tensors.parameters)) {
+      expect(valuesOf(clipped.tensors.parameters[name]!), name).toEqual(valuesOf(tensor));
+    }
     for (const part of ['parameters', 'state'] as const) {
       for (const [name, tensor] of Object.entries(without.tensors[part])) {
         expect(valuesOf(with_.tensors[part][name]!), name).toEqual(valuesOf(tensor));
@@ -125,6 +133,9 @@ describe('BYOL', () => {
     const before = valuesOf(idle.tensors.parameters['classifier.weight']!);
     expect(idle.take(images(0))).toMatchObject({ classifierLoss: 0, classifierAccuracy: 0 });
     expect(valuesOf(idle.tensors.parameters['classifier.weight']!)).toEqual(before);
+    // In micro-batches too, all that have one count alike.
+    const micro = stepper(methodOf(true), { ...options, microBatches: 2 });
+    expect(micro.take(images(0), [-1, -1, 0, 1]).classifierLoss).toBeCloseTo(Math.log(3), 1);
     const unlabelled = stepper(methodOf(true), { classNames: [] });
     expect(unlabelled.take(images(0))).not.toHaveProperty('classifierLoss');
   });
