@@ -27,6 +27,8 @@ const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.input
     // As the paper says; its reference code lets them decay.
     decayTokens: false,
     clipNorm: 1,
+    // Of weights that came with `init`, as the paper retrains.
+    resetBatchNorm: true,
     precision: 'bfloat16',
     evaluationCrop: 287 / 512,
   },

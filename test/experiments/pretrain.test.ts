@@ -45,6 +45,7 @@ describe('a pretraining experiment', () => {
     expect(named.settings).toMatchObject({
       ...{ epochs: 40, optimizer: 'adamw', learningRate: 1e-4, warmup: 1 / 40, weightDecay: 5e-5, clipNorm: 1 },
       decayTokens: false,
+      resetBatchNorm: true,
     });
     const painting = pretrainExperiment('15-pretrain-mae', { scale: 'paper' });
     expect(painting.method.backbone.name).toMatch(/^vit_large_patch16_224/);
