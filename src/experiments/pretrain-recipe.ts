@@ -15,7 +15,10 @@ export interface PretrainRecipe {
 }
 
 /**
- * A pretraining notebook's recipe at each scale, with its own backbone and side of views, px (of several, the largest),
- * unless others are given. A method may refuse a backbone.
+ * A pretraining notebook's recipe at each scale, with its own backbone, side of views, px (of several, the largest), and length
+ * in epochs, unless others are given. A method may refuse a backbone. The paper's scale fits what depends on the length to it;
+ * the small ones are made for their own, and take shares of any other.
  */
-export type PretrainRecipes = Readonly<Record<Scale, (backbone?: Backbone, size?: number) => PretrainRecipe>>;
+export type PretrainRecipes = Readonly<
+  Record<Scale, (backbone?: Backbone, size?: number, epochs?: number) => PretrainRecipe>
+>;

@@ -11,18 +11,22 @@ import { smallViews, smokeScaled } from './small-scale.js';
  * chosen by trials on other synthetic cohorts than the notebooks'.
  */
 
-const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize): PretrainRecipe => ({
+const paper = (
+  backbone: Backbone = resnet({ depth: 50 }),
+  size = backbone.inputSize,
+  epochs = 40,
+): PretrainRecipe => ({
   method: supervised({
     backbone,
     views: supervisedViews(size),
     ...{ dropout: 0.4, labelSmoothing: 0, weighted: false },
   }),
   settings: {
-    epochs: 40,
+    epochs,
     optimizer: 'adamw',
     learningRate: 1e-4,
-    // One epoch.
-    warmup: 1 / 40,
+    // One epoch, or half of a single one.
+    warmup: Math.min(1 / epochs, 0.5),
     weightDecay: 5e-5,
     // As the paper says; its reference code lets them decay.
     decayTokens: false,

@@ -130,7 +130,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   checkWhole('neighbors', neighbors, 1);
   checkParameter('stain', stain, (strength) => strength >= 0 && strength < 1, 'a number from 0 to below 1');
   const given = network === undefined ? undefined : networkNamed(network);
-  const recipe = recipes[scale](given, size);
+  const recipe = recipes[scale](given, size, epochs);
   checkSize(recipe.method, size);
   const { settings } = recipe;
   return {

@@ -95,6 +95,30 @@ describe('a pretraining experiment', () => {
       expect(settings).toMatchObject({ epochs: 40, precision: 'bfloat16' });
   });
 
+  it('fits what depends on the length to the epochs that are asked for', () => {
+    const at = (notebook: string, epochs: number) => pretrainExperiment(notebook, { scale: 'paper', epochs });
+    const byol = (epochs: number) => {
+      const { method, settings } = at('13-pretrain-byol', epochs);
+      const { learningRate, weightDecay, warmup } = settings;
+      return [method.settings.momentum, learningRate / 2, weightDecay, warmup * epochs];
+    };
+    expect(byol(10)).toEqual([0.97, 0.45, 1e-6, 2.5]);
+    expect(byol(100)).toEqual([0.99, 0.45, 1e-6, 10]);
+    expect(byol(400)).toEqual([0.99, 0.3, 1e-6, 10]);
+    expect(byol(1000)).toEqual([0.996, 0.2, 1.5e-6, 10]);
+
+    // The temperature gets to its end in the training, and is the authors' in long ones.
+    const dino = (epochs: number) => {
+      const { method, settings } = at('14-pretrain-dino', epochs);
+      const { teacherTemperature } = method.schedules!({ steps: 5 * epochs, stepsPerEpoch: 5 });
+      return [0, 29, epochs - 1].map((epoch) => teacherTemperature!(5 * epoch)).concat(settings.warmup * epochs);
+    };
+    expect(dino(10)).toEqual([0.04, 0.07, 0.07, 2.5].map((value) => expect.closeTo(value, 12)));
+    expect(dino(300)).toEqual([0.04, 0.07, 0.07, 10].map((value) => expect.closeTo(value, 12)));
+    const supervised = (epochs: number) => epochs * at('10-pretrain-supervised', epochs).settings.warmup;
+    expect([1, 2, 10, 90].map(supervised)).toEqual([0.5, 1, 1, 1].map((value) => expect.closeTo(value, 12)));
+  });
+
   it('puts what was asked for over the scale, and leaves what was not', () => {
     const base = pretrainExperiment('11-pretrain-simclr', { scale: 'smoke' });
     const asked = pretrainExperiment('11-pretrain-simclr', {
