@@ -1,5 +1,5 @@
 import type { Key } from '../base/index.js';
-import { getTensor, type Tensor, type Tensors, tf } from '../engine/index.js';
+import { getTensor, inFullPrecision, type Tensor, type Tensors, tf } from '../engine/index.js';
 import { clip } from './color.js';
 
 /** Optical density of red, green and blue of hematoxylin, eosin and DAB (Ruifrok and Johnston, 2001; as scikit-image). */
@@ -53,7 +53,7 @@ export function hedJitter(images: Tensor, parameters: Tensors): Tensor {
   const shift = getTensor(parameters, 'hedShift');
   const [batch] = images.shape;
   if (factor.shape[0] !== batch) throw new RangeError(`jitter for ${factor.shape[0]} images does not fit ${batch}`);
-  return tf.tidy(() => {
+  const make = () => {
     const stains = tf.tensor2d(hed);
     const apart = tf.tensor2d(inverse(hed));
     // Apart, scaled, together: one matrix an image. [3, 3] x [batch, 3, 3].
@@ -62,7 +62,8 @@ export function hedJitter(images: Tensor, parameters: Tensors): Tensor {
     const density = images.maximum(darkest).log().neg().reshape([batch!, -1, 3]);
     const moved = tf.matMul(density, together).add(tf.matMul(shift, stains).expandDims(1));
     return clip(moved.neg().exp()).reshape(images.shape);
-  });
+  };
+  return tf.tidy(() => inFullPrecision(make));
 }
 
 /** Of a matrix of 3 by 3, by cofactors. */

@@ -1,4 +1,12 @@
-import { getTensor, isByteTensor, type Tensor, type Tensors, tf, uploadBytes } from '../engine/index.js';
+import {
+  getTensor,
+  inFullPrecision,
+  isByteTensor,
+  type Tensor,
+  type Tensors,
+  tf,
+  uploadBytes,
+} from '../engine/index.js';
 import { gaussianBlur } from './blur.js';
 import { clip } from './color.js';
 import { hedJitter } from './hed-jitter.js';
@@ -14,7 +22,7 @@ export function imagesFromBytes(bytes: Uint8Array, shape: readonly [number, numb
 
 /**
  * Makes views of images from parameters that `drawViewParameters` drew. It uses TensorFlow ops only and reads no value
- * on the host, so it can be part of a compiled step.
+ * on the host, so it can be part of a compiled step, also of one in low precision: it stays in float32 there.
  *
  * Equals torchvision's functional ops in float32 (`resized_crop` with antialiasing, flips, `adjust_brightness`,
  * `adjust_contrast`, `adjust_saturation`, `adjust_hue` in the image's own order, `rgb_to_grayscale`, `gaussian_blur`,
@@ -32,7 +40,7 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
   const cropColumns = getTensor(parameters, 'cropColumns');
   const views = cropRows.shape[0]!;
   if (views % batch !== 0) throw new RangeError(`parameters of ${views} views do not fit ${batch} images`);
-  return tf.tidy(() => {
+  const make = () => {
     const interpolation = recipe.crop?.interpolation;
     let made = resizedCrops(images, { rows: cropRows, columns: cropColumns, interpolation }, size);
     if (parameters.hedFactor) made = hedJitter(made, parameters);
@@ -42,7 +50,8 @@ export function applyViews(images: Tensor, parameters: Tensors, recipe: ViewReci
       made = gaussianBlur(made, parameters.blurSigma, recipe.blur.kernelSize);
     }
     return clip(parameters.solarize ? solarize(made, parameters.solarize) : made);
-  });
+  };
+  return tf.tidy(() => inFullPrecision(make));
 }
 
 /** @param chosen `[views]`, 1 for those whose values of one half and more are inverted */
@@ -71,11 +80,12 @@ export function centerView(images: Tensor, { crop, size }: { crop?: number; size
   }
   const matrix = (length: number) =>
     resizeMatrix(tf.tile(tf.tensor2d([[halfRoundedToEven(length - side), side, 0]]), [batch, 1]), length, size);
-  return tf.tidy(() => {
+  const make = () => {
     if (side === size && side === height && side === width) return images.clone();
     const planes = tf.transpose(alongRows(matrix(height), images), [0, 3, 1, 2]);
     return tf.transpose(alongColumns(matrix(width), planes), [0, 2, 3, 1]);
-  });
+  };
+  return tf.tidy(() => inFullPrecision(make));
 }
 
 /** torchvision places its center crop with Python's `round`, which takes halves to the even number. */

@@ -5,6 +5,7 @@ export * from './compile/index.js';
 export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';
 export { type DeviceDescription, describeDevice } from './device.js';
+export { inFullPrecision } from './full-precision.js';
 export { heldGpuGibibytes } from './gpu-memory.js';
 export { reasonForNoGpu } from './gpu-reason.js';
 export { hasGpuKernels, type MissingKernel, withoutGpuKernel } from './kernels.js';

@@ -79,8 +79,8 @@ const customOps = 'Pathlab';
 
 /**
  * Gives the listed ops (`alwaysLow`, `followInputs`) inputs and outputs of low precision, with casts at the borders
- * only; every other op stays as it was recorded. This is what PyTorch calls autocast (Micikevicius et al., "Mixed
- * precision training", 2018, arXiv 1710.03740), done once on the recorded step.
+ * only; every other op stays as it was recorded, and so does what was called in `inFullPrecision`. This is what PyTorch calls
+ * autocast (Micikevicius et al., "Mixed precision training", 2018, arXiv 1710.03740), done once on the recorded step.
  */
 export function inPrecision(program: Program, precision: Precision): Program {
   if (precision === 'float32') return program;
@@ -124,7 +124,8 @@ export function inPrecision(program: Program, precision: Precision): Program {
       followInputs.has(recorded.op) &&
       typedInputs.some((id) => madeLow.has(id)) &&
       typedInputs.every((id) => madeLow.has(id) || isConstant.has(id));
-    if (!computesInFloat || !mayBeLow(recorded.op) || !(alwaysLow.has(recorded.op) || follows)) {
+    const isLow = !recorded.isFull && mayBeLow(recorded.op) && (alwaysLow.has(recorded.op) || follows);
+    if (!computesInFloat || !isLow) {
       ops.push({ ...recorded, inputs: recorded.inputs.map((id) => toFull(id, origin)) });
       for (const { id } of recorded.outputs) inFull.add(id);
       continue;

@@ -8,6 +8,8 @@ export interface RecordedOp {
   attributes: readonly Attribute[];
   inputs: readonly number[];
   outputs: readonly TensorInfo[];
+  /** Whether it stays in float32 whatever the step's precision (see `inFullPrecision`). */
+  isFull?: boolean;
   /** Made where the op was called: its stack names the author's line. */
   origin: Error;
 }

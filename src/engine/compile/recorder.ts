@@ -1,4 +1,5 @@
 import type { Key } from '../../base/index.js';
+import { wantsFullPrecision } from '../full-precision.js';
 import { type Tensor, tf } from '../runtime.js';
 import { CompileError, callSite } from './errors.js';
 import { placeholderKey } from './keys.js';
@@ -212,7 +213,8 @@ export class Recorder {
             if (shape || opaqueOutputs[op] === place) return { ...output, shape: shape ?? [] };
             return this.refuse(`the op ${op}`, 'the shape of its result depends on values');
           });
-        this.ops.push({ op, attributes: [...attributes], inputs: values, outputs, origin: new Error(op) });
+        const isFull = wantsFullPrecision();
+        this.ops.push({ op, attributes: [...attributes], inputs: values, outputs, isFull, origin: new Error(op) });
         return outputs.map((output) => ({ ...output, id: -1 - output.id }));
       },
       createTensor: (shape, dtype, values) => {
