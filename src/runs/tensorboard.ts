@@ -7,8 +7,8 @@ const maxWaiting = 64 * 1024;
 
 /**
  * The metrics of a run for TensorBoard, as event files (TFRecords of `tensorflow.Event`) in a separate folder. Each
- * process starts a file; TensorBoard reads them as one run. When a run resumes from a checkpoint, a marker makes
- * TensorBoard drop later steps.
+ * process starts a file; TensorBoard reads them as one run. A marker before a process's first event makes TensorBoard drop the
+ * steps from there on: what a process logged that was killed after its last checkpoint, or before its first one.
  */
 export class TensorBoardLog {
   private waiting: Buffer[] = [];
@@ -22,12 +22,14 @@ export class TensorBoardLog {
   add(event: RunEvent, time = Date.now()): Promise<void> {
     const { step, kind, ...others } = event;
     if (typeof step !== 'number') return this.written;
+    const isFirst = !this.path;
     if (!this.path) {
       this.path = join(this.folder, `events.out.tfevents.${Math.floor(time / 1000)}.${process.pid}`);
       this.queue(message(time, 0, bytesField(3, Buffer.from('brain.Event:2'))));
     }
-    // SessionLog.START: invalidates this step and later ones.
-    if (kind === 'resumed') this.queue(message(time, step + 1, bytesField(7, varintField(1, 1))));
+    // SessionLog.START: invalidates this step and later ones. The step of a checkpoint was logged with it.
+    const firstOwn = kind === 'resumed' ? step + 1 : step;
+    if (isFirst || kind === 'resumed') this.queue(message(time, firstOwn, bytesField(7, varintField(1, 1))));
     const part = kind === 'evaluation' ? 'evaluation' : 'training';
     const values = Object.entries(others).flatMap(([name, value]) =>
       typeof value === 'number' && name !== 'steps' ? [bytesField(1, scalar(`${part}/${name}`, value))] : [],

@@ -9,19 +9,22 @@ afterAll(() => rmSync(top, { recursive: true }));
 
 const fixture = new URL('../fixtures/tensorboard/', import.meta.url);
 const events = JSON.parse(readFileSync(new URL('events.json', fixture), 'utf8')) as {
+  process: number;
   time: number;
   event: { kind: string; step: number };
 }[];
 
 it("writes what TensorBoard's own reader reads, byte for byte as it was read", async () => {
-  const log = new TensorBoardLog(join(top, 'run'));
-  for (const { time, event } of events) await log.add(event, time);
-  const [name, ...others] = readdirSync(join(top, 'run'));
-  expect(others).toEqual([]);
-  expect(name).toMatch(/^events\.out\.tfevents\.1700000000\.\d+$/);
-  expect(readFileSync(join(top, 'run', name!)).equals(readFileSync(new URL('events.out.tfevents', fixture)))).toBe(
-    true,
-  );
+  const folder = join(top, 'run');
+  const logs: Record<number, TensorBoardLog> = {};
+  for (const { process, time, event } of events) {
+    logs[process] ??= new TensorBoardLog(folder);
+    await logs[process].add(event, time);
+  }
+  const names = readdirSync(folder).sort();
+  expect(names).toEqual([1699999989, 1700000000].map((second) => `events.out.tfevents.${second}.${process.pid}`));
+  const written = Buffer.concat(names.map((name) => readFileSync(join(folder, name))));
+  expect(written.equals(readFileSync(new URL('events.out.tfevents', fixture)))).toBe(true);
 });
 
 it('holds steps back until an event that is none, and writes nothing for events without a step', async () => {
