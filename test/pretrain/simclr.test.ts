@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selfSupervisedViews } from '../../src/augment/index.js';
 import { InterruptedError, key } from '../../src/base/index.js';
 import { compileDataset, openShardDataset, type ShardDataset } from '../../src/datasets/index.js';
-import { disposeTensors, type Precision, tf } from '../../src/engine/index.js';
+import { disposeTensors, type Precision, readSafetensors, tf } from '../../src/engine/index.js';
 import { accuracyMonitor, collapseMonitor, type Encoder } from '../../src/evaluate/index.js';
 import { BatchSource } from '../../src/input/index.js';
 import { resnet } from '../../src/models/index.js';
@@ -185,10 +185,16 @@ describe('pretraining with SimCLR', () => {
   });
 
   it('trains in float16 with a scaled loss', async () => {
-    const { encoder } = await pretrain(method, {
-      settings: { ...settings, epochs: 1, precision: 'float16' },
-      batches: batches(),
-    });
+    const half: PretrainSettings = { ...settings, precision: 'float16' };
+    const checkpoint = { folder: freshFolder(), everySteps: 100, identity: {} };
+    const { encoder } = await pretrain(method, { settings: half, batches: batches(), checkpoint });
     expect(contents(encoder).every(([, values]) => (values as number[]).every(Number.isFinite))).toBe(true);
+    const [last] = readdirSync(checkpoint.folder);
+    const { tensors } = await readSafetensors(join(checkpoint.folder, last!));
+    expect(tensors['optimizer/loss_scaling.finite_steps']!.dataSync()[0]).toBeGreaterThan(0);
+    const before = untrainedEncoder(method, { settings: half, batches: batches() });
+    for (const [name, tensor] of Object.entries(before.model.parameters)) {
+      expect([...encoder.model.parameters[name]!.dataSync()], name).not.toEqual([...tensor.dataSync()]);
+    }
   });
 });
