@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { disposeTensors } from '../../src/engine/index.js';
 import { extractFeatures } from '../../src/evaluate/index.js';
 import { pretrainExperiment, pretrainingData } from '../../src/experiments/index.js';
-import { pretrain } from '../../src/pretrain/index.js';
+import { measureCost, pretrain, untrainedEncoder } from '../../src/pretrain/index.js';
 import type { TrainingEvent } from '../../src/training/index.js';
 
 const notebooks: [notebook: string, batchSize: number, featureSize: number, optimizer: string][] = [
   ['10-pretrain-supervised', 2, 2048, 'adamw'],
-  ['11-pretrain-simclr', 4, 2048, 'lars'],
+  ['11-pretrain-simclr', 2, 2048, 'lars'],
   ['12-pretrain-mocov2', 2, 2048, 'sgd'],
   ['13-pretrain-byol', 2, 2048, 'lars'],
   ['14-pretrain-dino', 2, 384, 'adamw'],
@@ -33,8 +33,20 @@ it.each(notebooks)(
     for (const loss of losses) expect(Number.isFinite(loss) && loss > 0, `${losses}`).toBe(true);
     expect(encoder.view).toMatchObject({ size: 224, crop: 287 / 512 });
     expect(encoder.backbone.featureSize).toBe(featureSize);
-    // Of one method, for time: features are taken in the same way from all.
+    const untrained = untrainedEncoder(method, { settings, batches: train }).model;
+    const before = Object.entries(untrained.parameters);
+    const moved = before.filter(([name, tensor]) => {
+      const after = encoder.model.parameters[name]!.dataSync();
+      return tensor.dataSync().some((value, at) => value !== after[at]);
+    });
+    expect(moved.length).toBeGreaterThan(0.9 * before.length);
+    disposeTensors(untrained.parameters, untrained.state);
+    // Of one method, for time: features are taken in the same way from all, and so is the cost.
     if (notebook === '11-pretrain-simclr') {
+      const cost = await measureCost(method, { settings: experiment.settings, batches: train });
+      expect(cost.steps).toBe(40 * Math.floor(train.count / batchSize));
+      expect(cost.hours).toBeCloseTo((cost.steps * cost.secondsPerStep) / 3600, 9);
+      expect(cost.secondsPerStep).toBeGreaterThan(0);
       const { values, width } = await extractFeatures(encoder, heldOut);
       expect([width, values.length]).toEqual([featureSize, featureSize * heldOut.count]);
       expect(values.every(Number.isFinite)).toBe(true);
