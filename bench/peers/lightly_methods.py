@@ -1,13 +1,15 @@
-"""Ten steps of a method with lightly's heads, losses and averages: the peer of bench/method-parity.bench.mjs.
+"""Ten steps of a method, the peer of bench/method-parity.bench.mjs: with lightly's heads, losses and averages, or in plain PyTorch
+where lightly has no such method.
 
 Arguments: folders with `settings.json`, `weights.safetensors` and `views.safetensors`. Prints the losses of each as JSON.
-Weights have pathlab's names; views are `[batch, height, width, 3]`.
+Weights have pathlab's names; views are `[batch, height, width, 3]`, classes and what MAE draws beside them.
 """
 
 import copy
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -23,10 +25,18 @@ from lightly.models.modules.heads import (
 from lightly.models.utils import batch_shuffle, batch_unshuffle, update_momentum
 from lightly.utils.lars import LARS
 from safetensors.torch import load_file
+from timm.models.vision_transformer import Block
 from torch import nn
+from torch.nn.functional import cross_entropy, normalize
+
 
 def under(prefix):
     return {name[len(prefix) :]: value for name, value in weights.items() if name.startswith(prefix)}
+
+
+def fact(step, name):
+    """Whole numbers that are kept as float32."""
+    return views[f"{step}.{name}"].long()
 
 
 def views_of(step):
@@ -74,6 +84,32 @@ def rising(base, step):
     return 1 - (1 - base) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
+def adamw(parameters, **options):
+    """Vectors do not decay."""
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, **options)
+
+
+def supervised():
+    head = nn.Linear(settings["backbone"]["width"], len(weights["head.weights"]))
+    head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
+    network = nn.Sequential(vit(), head)
+    optimizer = adamw(network.parameters())
+    for step in range(steps):
+        logits = network(views_of(step)[0])
+        smoothing = options["labelSmoothing"]
+        loss = cross_entropy(logits, fact(step, "labels"), weight=weights["head.weights"], label_smoothing=smoothing)
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), settings["clipNorm"])
+        optimizer.step()
+
+
 def simclr():
     head = fill(SimCLRProjectionHead(settings["backbone"]["width"], options["hiddenSize"], options["outputSize"]), under("head."))
     network = nn.Sequential(vit(), head)
@@ -91,7 +127,51 @@ def simclr():
         optimizer.step()
 
 
+class MlpWithNorm(nn.Module):
+    """Of MoCo v3: lightly's has a batch norm behind its last layer too."""
+
+    def __init__(self, inputs, hidden, outputs):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, outputs))
+
+    def forward(self, features):
+        return self.layers(features)
+
+
+def mocov2_in_groups():
+    """Batch norm by groups, whose keys are dealt anew; the queue is one tensor, the newest keys in front."""
+    groups = options["batchNormGroups"]
+    head = MlpWithNorm(settings["backbone"]["width"], options["hiddenSize"], options["outputSize"])
+    network = nn.Sequential(vit(), fill(head, under("head.")))
+    slow = copy.deepcopy(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9, weight_decay=decay)
+    queue = weights["queue"].clone()
+
+    def encode(model, images):
+        return normalize(torch.cat([model(group) for group in images.chunk(groups)]), dim=1)
+
+    def deal(rows, piles):
+        return rows.unflatten(0, (-1, piles)).transpose(0, 1).flatten(0, 1)
+
+    for step in range(steps):
+        first, second = views_of(step)
+        queries = encode(network, first)
+        with torch.no_grad():
+            keys = deal(encode(slow, deal(second, groups)), len(second) // groups)
+        logits = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ queue.T], 1) / options["temperature"]
+        loss = cross_entropy(logits, torch.zeros(len(logits), dtype=torch.int64))
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        update_momentum(network, slow, m=options["momentum"])
+        queue = torch.cat([keys, queue])[: len(queue)]
+
+
 def mocov2():
+    if options["batchNormGroups"] > 1:
+        yield from mocov2_in_groups()
+        return
     head = MoCoProjectionHead(settings["backbone"]["width"], options["hiddenSize"], options["outputSize"], num_layers=2, batch_norm=False)
     network = nn.Sequential(vit(), fill(head, under("head.")))
     slow = copy.deepcopy(network)
@@ -187,7 +267,56 @@ def dino():
         average(models, teacher, rising(options["momentum"], step))
 
 
-METHODS = {"SimCLR": simclr, "MoCo v2": mocov2, "BYOL": byol, "DINO": dino}
+class Mae(nn.Module):
+    def __init__(self, width, depth, heads):
+        super().__init__()
+        sizes = settings["backbone"]
+        pixels, patches = 3 * sizes["patchSize"] ** 2, (sizes["imageSize"] // sizes["patchSize"]) ** 2
+        norm = partial(nn.LayerNorm, eps=1e-6)
+        self.decoder_embed = nn.Linear(sizes["width"], width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.decoder_pos_embed = nn.Parameter(torch.zeros(1, 1 + patches, width), requires_grad=False)
+        self.decoder_blocks = nn.Sequential(*[Block(width, heads, qkv_bias=True, norm_layer=norm) for _ in range(depth)])
+        self.decoder_norm = norm(width)
+        self.decoder_pred = nn.Linear(width, pixels)
+        self.load_state_dict(under("decoder."))
+        self.encoder = vit()
+        self.encoder.pos_embed.requires_grad_(False)
+
+    def forward(self, images, visible, places):
+        """Predictions of all patches, from those that are visible; the order is that of pathlab's mask."""
+        encoder = self.encoder
+        patches = encoder.patch_embed(images).flatten(1, 2) + encoder.pos_embed[:, 1:]
+        batch, count, width = patches.shape
+        seen = patches.gather(1, visible.unsqueeze(2).expand(-1, -1, width))
+        first = (encoder.cls_token + encoder.pos_embed[:, :1]).expand(batch, -1, -1)
+        latent = self.decoder_embed(encoder.norm(encoder.blocks(torch.cat([first, seen], 1))))
+        masked = self.mask_token.expand(batch, count - visible.shape[1], -1)
+        tokens = torch.cat([latent[:, 1:], masked], 1)
+        in_place = tokens.gather(1, places.unsqueeze(2).expand(-1, -1, tokens.shape[2]))
+        decoded = self.decoder_blocks(torch.cat([latent[:, :1], in_place], 1) + self.decoder_pos_embed)
+        return self.decoder_pred(self.decoder_norm(decoded))[:, 1:]
+
+
+def mae():
+    network = Mae(**options["decoder"])
+    optimizer = adamw(network.parameters(), betas=settings["betas"])
+    side = settings["backbone"]["patchSize"]
+    for step in range(steps):
+        visible, places = fact(step, "visible"), fact(step, "places")
+        predicted = network(views_of(step)[0], visible, places)
+        in_patches = views[f"{step}.0"].unflatten(1, (-1, side)).unflatten(3, (-1, side))
+        targets = in_patches.transpose(2, 3).flatten(1, 2).flatten(2)
+        targets = (targets - targets.mean(2, keepdim=True)) / (targets.var(2, keepdim=True) + 1e-6).sqrt()
+        mask = (places >= visible.shape[1]).float()
+        loss = ((predicted - targets).square().mean(2) * mask).sum() / mask.sum()
+        yield loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+METHODS = {"Supervised": supervised, "SimCLR": simclr, "MoCo v2": mocov2, "BYOL": byol, "DINO": dino, "MAE": mae}
 torch.set_num_threads(2)
 losses = []
 for folder in map(Path, sys.argv[1:]):
