@@ -43,8 +43,11 @@ let stain: number | undefined; // strength of the stain (HED) jitter of views: .
 let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step
+let microBatches: number | undefined; // parts that a batch is taken in, each with its own batch norm, to need less memory
 let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
+let labelSmoothing: number | undefined; // share of each target that is spread over all classes
+let weighted: boolean | undefined; // whether rare classes weigh more, instead of being drawn more often
 let neighbors: number | undefined; // k of the kNN evaluation
 let seed = 1; // seed for weights, order of patches, views; data and split are the same for every seed
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
@@ -58,7 +61,16 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = { epochs, batchSize, learningRate, precision, neighbors };
+const training = {
+  epochs,
+  batchSize,
+  microBatches,
+  learningRate,
+  precision,
+  neighbors,
+  labelSmoothing,
+  weighted,
+};
 const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('10-pretrain-supervised', parameters);
 const { method, settings } = experiment;

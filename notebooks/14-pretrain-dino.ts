@@ -43,6 +43,7 @@ let stain: number | undefined; // strength of the stain (HED) jitter of views: .
 let init: string | undefined; // initial weights: 'random' (default), 'imagenet' (of efficientnet_lite0), a run folder or a file
 let epochs: number | undefined; // passes over the training patches; at the small scales a number of steps by default
 let batchSize: number | undefined; // images per step, each in several views
+let microBatches: number | undefined; // parts that a batch is taken in, each with its own batch norm, to need less memory
 let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
 let neighbors: number | undefined; // k of the kNN evaluation
@@ -58,7 +59,7 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = { epochs, batchSize, learningRate, precision, neighbors };
+const training = { epochs, batchSize, microBatches, learningRate, precision, neighbors };
 const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('14-pretrain-dino', parameters);
 const { method, settings } = experiment;

@@ -49,6 +49,7 @@ let testTime: 'none' | 'flips' | 'dihedral' | undefined; // orientations that pr
 let epochs: number | undefined; // passes over the training patches, instead of steps
 let steps: number | undefined; // updates
 let batchSize: number | undefined; // images per step
+let microBatches: number | undefined; // parts that a batch is taken in, each with its own batch norm, to need less memory
 let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
 let seed = 1; // the first seed, for classifiers, order of patches, views; data and split are the same for every seed
@@ -67,7 +68,17 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const compared = { folds, seeds, patience, labels, metric };
-const training = { protocol, loss, testTime, epochs, steps, batchSize, learningRate, precision };
+const training = {
+  protocol,
+  loss,
+  testTime,
+  epochs,
+  steps,
+  batchSize,
+  microBatches,
+  learningRate,
+  precision,
+};
 const parameters = { scale, data, tile, backbone, size, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('21-finetune-pcam200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

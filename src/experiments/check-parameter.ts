@@ -51,3 +51,19 @@ export function checkTraining(parameters: {
     throw new RangeError(`tile cuts images of your own data: give data too; got tile ${tile}`);
   }
 }
+
+/** @throws RangeError for micro-batches that the method's loss or the size of a batch does not allow */
+export function checkMicroBatches(
+  { name, needsWholeBatch }: Pick<AnyMethod, 'name' | 'needsWholeBatch'>,
+  microBatches: number | undefined,
+  batchSize: number,
+): void {
+  checkWhole('microBatches', microBatches, 1);
+  if (microBatches === undefined || microBatches === 1) return;
+  if (needsWholeBatch !== undefined) {
+    throw new RangeError(`${name} takes no microBatches: ${needsWholeBatch}. Use a smaller batch`);
+  }
+  if (batchSize % microBatches !== 0) {
+    throw new RangeError(`microBatches must divide the batch of ${batchSize}; got ${microBatches}`);
+  }
+}

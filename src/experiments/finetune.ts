@@ -4,7 +4,7 @@ import type { PatientResults } from '../evaluate/index.js';
 import type { TestTimeAugmentation } from '../finetune/index.js';
 import type { SegmentationHeadName } from '../models/index.js';
 import type { PretrainSettings } from '../pretrain/index.js';
-import { checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
+import { checkMicroBatches, checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
 import { fineTunePcam200 } from './finetune-pcam200.js';
 import { fineTunePtcga200 } from './finetune-ptcga200.js';
 import {
@@ -64,6 +64,8 @@ export interface FineTuneParameters {
   epochs?: number;
   steps?: number;
   batchSize?: number;
+  /** Parts that a batch is taken in, to need less memory (see `StepOptions`); 1 by default. */
+  microBatches?: number;
   learningRate?: number;
   precision?: Precision;
   /** How many training patients' labels are used; by default all. */
@@ -113,7 +115,19 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
   }
   const page = notebooks[notebook] as unknown as FineTunePage<ResultsOf<Name>>;
   const { dataset, cohorts, recipes } = page;
-  const { scale, data, tile, init, epochs, steps, batchSize, learningRate, precision, seed = 1 } = parameters;
+  const {
+    scale,
+    data,
+    tile,
+    init,
+    epochs,
+    steps,
+    batchSize,
+    microBatches,
+    learningRate,
+    precision,
+    seed = 1,
+  } = parameters;
   if (!Object.hasOwn(recipes, scale)) {
     throw new RangeError(`scale is smoke, demo or paper; got ${JSON.stringify(scale)}`);
   }
@@ -146,6 +160,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
       `protocol layerwise is for vision transformers, whose blocks are its layers; the backbone is ${recipe.method.backbone.name}`,
     );
   }
+  checkMicroBatches(recipe.method, microBatches, batchSize ?? recipe.batchSize);
   const { settings } = recipe;
   const folds = parameters.folds ?? recipe.folds;
   const patience = parameters.patience ?? recipe.patience;
@@ -165,6 +180,7 @@ export function fineTuneExperiment<Name extends FineTuneNotebook>(
       seed,
       ...(epochs !== undefined && { epochs, steps: undefined }),
       ...(steps !== undefined && { steps, epochs: undefined }),
+      ...(microBatches !== undefined && { microBatches }),
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },

@@ -1,6 +1,6 @@
 import { supervisedViews } from '../augment/index.js';
 import { type Backbone, fittingSize, resnet } from '../models/index.js';
-import { supervised } from '../pretrain/index.js';
+import { type AnyMethod, type SupervisedOptions, supervised } from '../pretrain/index.js';
 import { smallResNet } from './network.js';
 import type { PretrainRecipe, PretrainRecipes } from './pretrain-recipe.js';
 import { smallViews, smokeScaled } from './small-scale.js';
@@ -11,11 +11,7 @@ import { smallViews, smokeScaled } from './small-scale.js';
  * chosen by trials on other synthetic cohorts than the notebooks'.
  */
 
-const paper = (
-  backbone: Backbone = resnet({ depth: 50 }),
-  size = backbone.inputSize,
-  epochs = 40,
-): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize, epochs = 40): PretrainRecipe => ({
   method: supervised({
     backbone,
     views: supervisedViews(size),
@@ -69,3 +65,27 @@ const smoke = (backbone?: Backbone, size?: number) => smokeScaled(demo(backbone,
 
 /** Of notebook 10. */
 export const supervisedRecipes: PretrainRecipes = { smoke, demo, paper };
+
+/** What a page's parameters say of the loss over classes; what is left out is the scale's. */
+export type ClassLoss = Partial<Pick<SupervisedOptions, 'labelSmoothing' | 'weighted'>>;
+
+/**
+ * A method with another loss over classes.
+ *
+ * @throws RangeError for a method that is not `supervised`, if something is asked for
+ */
+export function withClassLoss(method: AnyMethod, { labelSmoothing, weighted }: ClassLoss): AnyMethod {
+  if (labelSmoothing === undefined && weighted === undefined) return method;
+  if (!method.supervised) {
+    throw new RangeError(
+      `labelSmoothing and weighted are for supervised pretraining; ${method.name} learns no classes`,
+    );
+  }
+  const { backbone, views, settings } = method;
+  const own = settings as Pick<SupervisedOptions, 'dropout' | 'labelSmoothing' | 'weighted'>;
+  return supervised({
+    ...{ backbone, views: views[0]!, dropout: own.dropout },
+    labelSmoothing: labelSmoothing ?? own.labelSmoothing,
+    weighted: weighted ?? own.weighted,
+  });
+}

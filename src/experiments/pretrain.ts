@@ -1,7 +1,7 @@
 import type { SyntheticDatasetOptions } from '../datasets/index.js';
 import type { Precision } from '../engine/index.js';
 import type { AnyMethod, PretrainSettings } from '../pretrain/index.js';
-import { checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
+import { checkMicroBatches, checkParameter, checkSize, checkTraining, checkWhole } from './check-parameter.js';
 import { networkNamed } from './network.js';
 import { byolRecipes } from './pretrain-byol.js';
 import { dinoRecipes } from './pretrain-dino.js';
@@ -9,7 +9,7 @@ import { maeRecipes } from './pretrain-mae.js';
 import { mocoV2Recipes } from './pretrain-mocov2.js';
 import type { PretrainRecipe, PretrainRecipes, Scale } from './pretrain-recipe.js';
 import { simclrRecipes } from './pretrain-simclr.js';
-import { supervisedRecipes } from './pretrain-supervised.js';
+import { supervisedRecipes, withClassLoss } from './pretrain-supervised.js';
 import { smallCohorts } from './small-scale.js';
 
 /** The pretraining notebooks. */
@@ -54,9 +54,14 @@ export interface PretrainParameters {
   init?: string;
   epochs?: number;
   batchSize?: number;
+  /** Parts that a batch is taken in, to need less memory (see `StepOptions`); 1 by default. */
+  microBatches?: number;
   learningRate?: number;
   precision?: Precision;
   neighbors?: number;
+  /** Of supervised pretraining: see `SupervisedOptions`. With weights, classes are drawn as often as there are patches. */
+  labelSmoothing?: number;
+  weighted?: boolean;
   seed?: number;
 }
 
@@ -118,9 +123,12 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
     init,
     epochs,
     batchSize,
+    microBatches,
     learningRate,
     precision,
     neighbors,
+    labelSmoothing,
+    weighted,
     seed = 1,
   } = parameters;
   if (!Object.hasOwn(recipes, scale)) {
@@ -129,14 +137,19 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
   checkTraining(parameters);
   checkWhole('neighbors', neighbors, 1);
   checkParameter('stain', stain, (strength) => strength >= 0 && strength < 1, 'a number from 0 to below 1');
+  checkParameter('labelSmoothing', labelSmoothing, (value) => value >= 0 && value < 1, 'a share from 0 to below 1');
+  checkParameter('weighted', weighted, (value) => typeof value === 'boolean', 'true or false');
   const given = network === undefined ? undefined : networkNamed(network);
   const recipe = recipes[scale](given, size, epochs);
-  checkSize(recipe.method, size);
+  const method = withClassLoss(recipe.method, { labelSmoothing, weighted });
+  checkSize(method, size);
+  checkMicroBatches(method, microBatches, batchSize ?? recipe.batchSize);
   const { settings } = recipe;
   return {
     ...scales[scale],
     ...recipe,
-    method: stain > 0 ? withStain(recipe.method, stain) : recipe.method,
+    method: stain > 0 ? withStain(method, stain) : method,
+    balanced: weighted ? false : recipe.balanced,
     notebook,
     scale,
     data,
@@ -148,6 +161,7 @@ export function pretrainExperiment(notebook: string, parameters: PretrainParamet
       seed,
       ...(init !== undefined && { init }),
       ...(epochs !== undefined && { epochs, steps: undefined }),
+      ...(microBatches !== undefined && { microBatches }),
       precision: precision ?? settings.precision,
       learningRate: learningRate ?? (settings.learningRate * (batchSize ?? recipe.batchSize)) / recipe.batchSize,
     },

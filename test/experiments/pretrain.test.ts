@@ -130,6 +130,23 @@ describe('a pretraining experiment', () => {
     expect(pretrainExperiment('11-pretrain-simclr', { scale: 'demo', data: 'a folder' }).data).toBe('a folder');
   });
 
+  it('takes a batch in parts, which must divide it', () => {
+    const byol = (microBatches: number) => pretrainExperiment('13-pretrain-byol', { scale: 'paper', microBatches });
+    expect([byol(8).settings.microBatches, byol(8).batchSize]).toEqual([8, 512]);
+    expect(() => byol(3)).toThrow(/microBatches must divide the batch of 512; got 3/);
+    const weighted = { scale: 'paper', weighted: true, microBatches: 2 } as const;
+    expect(() => pretrainExperiment('10-pretrain-supervised', weighted)).toThrow(/weights of classes make the loss/);
+  });
+
+  it('takes smoothing of labels and weights of classes, in place of drawing every class equally often', () => {
+    const asked = { scale: 'demo', labelSmoothing: 0.2, weighted: true } as const;
+    const { method, balanced } = pretrainExperiment('10-pretrain-supervised', asked);
+    expect(method.settings).toEqual({ dropout: 0.4, labelSmoothing: 0.2, weighted: true });
+    expect(balanced).toBe(false);
+    const other = pretrainExperiment('10-pretrain-supervised', { scale: 'demo', labelSmoothing: 0 });
+    expect([other.method.settings.labelSmoothing, other.balanced]).toEqual([0, true]);
+  });
+
   it('scales the learning rate with the batch, unless it is given', () => {
     const rate = (asked: Partial<PretrainParameters>) =>
       pretrainExperiment('11-pretrain-simclr', { scale: 'paper', batchSize: 256, ...asked }).settings.learningRate;
@@ -189,6 +206,9 @@ describe('a pretraining experiment', () => {
     [{ batchSize: 1 }, /batchSize must be an integer of 2 or more/],
     [{ learningRate: -1 }, /learningRate must be a number above 0; got -1/],
     [{ precision: 'float64' }, /precision must be float32, bfloat16 or float16; got "float64"/],
+    [{ microBatches: 2 }, /SimCLR takes no microBatches: .*negatives are the other images of the batch/],
+    [{ weighted: true }, /are for supervised pretraining; SimCLR learns no classes/],
+    [{ labelSmoothing: 1 }, /labelSmoothing must be a share from 0 to below 1; got 1/],
     [{ neighbors: 0 }, /neighbors must be an integer of 1 or more; got 0/],
     [{ stain: 1 }, /stain must be a number from 0 to below 1; got 1/],
     [{ stain: 'strong' }, /stain must be a number from 0 to below 1; got "strong"/],
