@@ -31,6 +31,11 @@ export interface Backbone {
   timmOptions?: Readonly<Record<string, string | number | boolean>>;
   /** What timm and torchvision call a classifier behind it. */
   classifier?: string;
+  /**
+   * A classifier on a map in the network's midst, which only training has: the same network with one of so many classes, and
+   * what the names of its tensors begin with.
+   */
+  auxiliary?: { prefix: string; withClasses(classes: number): Backbone };
   initialize(key: Key): ModelTensors;
   /**
    * @param images `[batch, height, width, 3]`, normalized

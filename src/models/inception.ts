@@ -69,6 +69,9 @@ export function inceptionV3({ auxiliaryClasses }: InceptionOptions = {}): Backbo
     source: 'Szegedy et al., 2016; arXiv 1512.00567',
     timm: 'inception_v3',
     classifier: 'fc',
+    ...(auxiliaryClasses === undefined && {
+      auxiliary: { prefix: 'AuxLogits.', withClasses: (classes: number) => inceptionV3({ auxiliaryClasses: classes }) },
+    }),
 
     initialize(key) {
       const model: ModelTensors = { parameters: {}, state: {} };

@@ -2,15 +2,17 @@ import type { ViewRecipe } from '../augment/index.js';
 import {
   crossEntropy,
   dense,
+  disposeTensors,
   dropout,
   getTensor,
   randomUniform,
   type Tensor,
+  type Tensors,
   tf,
   withPrefix,
 } from '../engine/index.js';
 import { classWeights } from '../input/index.js';
-import { type Backbone, copyModel, joinModels, type ModelTensors, subModel } from '../models/index.js';
+import { type Backbone, copyModel, fittingSize, joinModels, type ModelTensors, subModel } from '../models/index.js';
 import type { Method, MethodStart } from './method.js';
 
 export interface SupervisedOptions {
@@ -29,9 +31,13 @@ const auxiliaryWeight = 0.4;
 
 /**
  * Supervised pretraining: a linear classifier on the features names each patch's class, from one view; and so does the
- * auxiliary classifier of a network that has one.
+ * auxiliary classifier of a network that has one, where views are large enough for it. It is not kept.
  */
 export function supervised({ backbone, views, dropout: rate, labelSmoothing, weighted }: SupervisedOptions): Method {
+  const trained = (classes: number): Backbone => {
+    const whole = backbone.auxiliary?.withClasses(classes);
+    return whole && fittingSize(whole, views.size) === views.size ? whole : backbone;
+  };
   const classify = (model: ModelTensors, features: Tensor) => {
     const { parameters } = subModel(model, 'head');
     return dense(features, getTensor(parameters, 'weight'), parameters.bias);
@@ -55,11 +61,15 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
         },
         state: { weights: weighted ? tf.tensor1d(classWeights(start.labels, classes)) : tf.ones([classes]) },
       };
-      const weights = start.backbone ? copyModel(start.backbone) : backbone.initialize(key.fold('backbone'));
+      const network = trained(classes);
+      const drawn = () => network.initialize(key.fold('backbone'));
+      const given = start.backbone && copyModel(start.backbone);
+      const weights = given && network !== backbone ? completed(given, drawn()) : (given ?? drawn());
       return joinModels({ backbone: weights, head });
     },
     loss(model, { views: [images], labels }, { random, replicas }) {
-      const encoded = backbone.apply(subModel(model, 'backbone'), images!, {
+      const classes = getTensor(model.parameters, 'head.weight').shape[0]!;
+      const encoded = trained(classes).apply(subModel(model, 'backbone'), images!, {
         training: true,
         key: random.fold('path'),
       });
@@ -80,9 +90,30 @@ export function supervised({ backbone, views, dropout: rate, labelSmoothing, wei
       return classify(model, features);
     },
     classify,
-    chanceLoss: ({ dataset }) => Math.log(dataset.classNames.length),
-    encoder: (model) => subModel(model, 'backbone'),
+    chanceLoss({ dataset: { classNames } }) {
+      const factor = trained(classNames.length) === backbone ? 1 : 1 + auxiliaryWeight;
+      return factor * Math.log(classNames.length);
+    },
+    encoder(model) {
+      const { parameters, state } = subModel(model, 'backbone');
+      return { parameters: withoutAuxiliary(parameters, backbone), state: withoutAuxiliary(state, backbone) };
+    },
   };
+}
+
+/** A model with what it lacks of another one, of which the rest is disposed of. */
+function completed(model: ModelTensors, other: ModelTensors): ModelTensors {
+  const part = (which: keyof ModelTensors): Tensors => {
+    const added = Object.entries(other[which]).filter(([name]) => !(name in model[which]));
+    disposeTensors(Object.fromEntries(Object.entries(other[which]).filter(([name]) => name in model[which])));
+    return { ...model[which], ...Object.fromEntries(added) };
+  };
+  return { parameters: part('parameters'), state: part('state') };
+}
+
+function withoutAuxiliary(tensors: Tensors, { auxiliary }: Backbone): Tensors {
+  if (!auxiliary) return tensors;
+  return Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith(auxiliary.prefix)));
 }
 
 function checkLabels({ labels, classNames }: MethodStart): void {

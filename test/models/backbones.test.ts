@@ -126,7 +126,7 @@ describe('maps of the stages', () => {
 });
 
 it('an auxiliary classifier speaks in training only', () => {
-  const network = inceptionV3({ auxiliaryClasses: 3 });
+  const network = inceptionV3().auxiliary!.withClasses(3);
   tf.tidy(() => {
     const model = network.initialize(key(0));
     const images = tf.zeros([1, 75, 75, 3]) as Tensor;
@@ -134,7 +134,13 @@ it('an auxiliary classifier speaks in training only', () => {
     expect(() => network.apply(model, images, { training: true })).toThrow(/299 px and more; got \[1,75,75,3\]/);
     const small = tf.zeros([1, 74, 80, 3]) as Tensor;
     expect(() => network.apply(model, small, { training: false })).toThrow(/75 px and more; got \[1,74,80,3\]/);
-    expect(elementsOf(model.parameters)).toBeGreaterThan(elementsOf(inceptionV3().initialize(key(0)).parameters));
+    const { auxiliary } = inceptionV3();
+    const plain = inceptionV3().initialize(key(0)).parameters;
+    const added = Object.keys(model.parameters).filter((name) => !(name in plain));
+    expect(added.length).toBeGreaterThan(0);
+    expect(added.every((name) => name.startsWith(auxiliary!.prefix))).toBe(true);
+    expect(model.parameters['AuxLogits.fc.weight']!.shape).toEqual([3, 768]);
+    expect(elementsOf(model.parameters)).toBeGreaterThan(elementsOf(plain));
   });
 });
 

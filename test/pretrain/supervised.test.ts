@@ -73,6 +73,41 @@ describe('supervised pretraining', () => {
     expect(lossOf(withHead) - lossOf(backbone)).toBeCloseTo(0.4 * own, 5);
   });
 
+  it('gives a network its auxiliary classifier from the classes, where views are large enough, and keeps it to itself', () => {
+    const { backbone } = options;
+    const seen: number[] = [];
+    // Of the logits of one bias each.
+    const whole = (classes: number): Backbone => ({
+      ...backbone,
+      sizes: { least: 32 },
+      initialize(key) {
+        const { parameters, state } = backbone.initialize(key);
+        return { parameters: { ...parameters, 'aux.bias': tf.zeros([classes]) }, state };
+      },
+      apply(model, images, how) {
+        seen.push(classes);
+        const bias = model.parameters['aux.bias']!;
+        return { ...backbone.apply(model, images, how), auxiliary: tf.zeros([images.shape[0]!, classes]).add(bias) };
+      },
+    });
+    const network: Backbone = { ...backbone, auxiliary: { prefix: 'aux.', withClasses: whole } };
+    const method = supervised({ ...options, backbone: network });
+    const run = stepper(method, { classNames });
+    run.take(randomImages(3, 3, [32]), [0, 1, 1]);
+    expect(seen).toEqual([2]);
+    expect(run.tensors.parameters['backbone.aux.bias']!.dataSync()[0]).not.toBe(0);
+    const plain = backbone.initialize(key(1));
+    expect(Object.keys(method.encoder(run.tensors).parameters)).toEqual(Object.keys(plain.parameters));
+    expect(method.chanceLoss!({ dataset: { classNames } } as never)).toBeCloseTo(1.4 * Math.log(2), 12);
+    // Weights that came without it get a new one.
+    const begun = method.initialize(key(1), { ...start, backbone: plain });
+    expect(begun.parameters['backbone.aux.bias']!.shape).toEqual([2]);
+    expect(begun.parameters['backbone.conv1.weight']!.dataSync()).toEqual(plain.parameters['conv1.weight']!.dataSync());
+    // Smaller views leave it nothing to see.
+    const small = supervised({ ...options, backbone: network, views: { ...options.views, size: 16 } });
+    expect(small.initialize(key(1), start).parameters).not.toHaveProperty('backbone.aux.bias');
+  });
+
   it('drops features in training, otherwise in each step', () => {
     const losses = (dropout: number) => {
       const run = stepper(supervised({ ...options, dropout }), { learningRate: 0, classNames });
