@@ -216,13 +216,13 @@ function auditedSteps(): AuditedStep[] {
     () => [images(), drawn()],
   );
 
-  const nesterov = sgd({ momentum: 0.9, nesterov: true, weightDecay: 1e-4 });
+  const descent = sgd({ momentum: 0.9, weightDecay: 1e-4 });
   return [
     methodStep('supervised step', named, { optimizer: adamw(), clipNorm: 1 }),
     methodStep('SimCLR step, LARS', contrastive, { optimizer: lars({ momentum: 0.9 }) }),
-    methodStep('SimCLR step, SGD', contrastive, { optimizer: nesterov }),
-    methodStep('MoCo v2 step', queued, { optimizer: nesterov }),
-    methodStep('BYOL step', predicting, { optimizer: nesterov }),
+    methodStep('SimCLR step, SGD', contrastive, { optimizer: descent }),
+    methodStep('MoCo v2 step', queued, { optimizer: descent }),
+    methodStep('BYOL step', predicting, { optimizer: descent }),
     methodStep('MAE step', painting, { optimizer: adamw({ betas: [0.9, 0.95] }) }),
     methodStep('DINO step', distilled, {
       ...{ optimizer: freezing(adamw(), distilled.freezes!), clipNorm: 3, clipOf: 'each' },

@@ -3,20 +3,29 @@ import type { BatchSource } from '../input/index.js';
 import { type CompiledStep, compiledStep, type TrainOptions, trainingStep } from '../training/index.js';
 import type { Method } from './method.js';
 
-/** Keeps the compiled step of a training for the next one that differs in seed, initial weights, patches or rates only. */
+/** Settings that a step does not depend on. */
+const inputs = new Set([
+  ...['seed', 'init', 'resetBatchNorm', 'epochs', 'steps'],
+  ...['learningRate', 'finalLearningRate', 'milestones', 'warmup'],
+]);
+
+/**
+ * Keeps the compiled step of a training for the next one that differs in seed, initial weights, patches, learning rates or length
+ * only: those are no part of a step, or come in as tensors.
+ */
 export class SharedStep {
   private known: { identity: string; step: CompiledStep<string> } | undefined;
 
   of<Name extends string>(
     method: Method<Name>,
-    { settings, batches }: { settings: { seed: unknown; init?: string }; batches: BatchSource },
+    { settings, batches }: { settings: object; batches: BatchSource },
     training: TrainOptions<Name>,
   ): CompiledStep<Name> {
-    const { seed: _, init: __, ...others } = settings;
+    const others = Object.entries(settings).filter(([name]) => !inputs.has(name));
     const { name, settings: own, backbone, views } = method;
     const { dataset, size, batchSize } = batches;
     const identity = canonicalJson({
-      ...{ name, own, backbone: backbone.name, views, settings: others },
+      ...{ name, own, backbone: backbone.name, views, settings: Object.fromEntries(others) },
       ...{ dataset: dataset.indexSha256, size, batchSize },
     });
     if (this.known?.identity !== identity) {

@@ -8,22 +8,20 @@ import { squaresOf } from './not-finite.js';
  * @param largest a number, or a scalar
  * @param of which norm
  * @param squares sums of squares of the gradients, if known (see `squaresOf`)
- * @returns the gradients, and the global norm that they had, a scalar (worth a metric)
  */
 export function clipGradients(
   gradients: Tensors,
   largest: number | Tensor,
   of: 'all' | 'each' = 'all',
   squares = squaresOf(gradients),
-): { gradients: Tensors; norm: Tensor } {
+): Tensors {
   if (typeof largest === 'number' && !(largest > 0))
     throw new RangeError(`clipGradients: the largest norm must be above 0; got ${largest}`);
   return tf.tidy(() => {
-    const norm = squares.sum().sqrt() as Tensor;
     const scaleOf = (norm: Tensor) => tf.minimum(tf.div(largest, norm.add(1e-6)), 1);
-    const scale = scaleOf(norm);
+    const all = scaleOf(squares.sum().sqrt());
     const own = of === 'each' ? tf.unstack(scaleOf(squares.sqrt())) : undefined;
-    const scaled = Object.entries(gradients).map(([name, gradient], at) => [name, gradient.mul(own?.[at] ?? scale)]);
-    return { norm, gradients: Object.fromEntries(scaled) as Tensors };
+    const scaled = Object.entries(gradients).map(([name, gradient], at) => [name, gradient.mul(own?.[at] ?? all)]);
+    return Object.fromEntries(scaled) as Tensors;
   });
 }

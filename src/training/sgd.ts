@@ -3,8 +3,6 @@ import type { Optimizer } from './optimizer.js';
 
 export interface SgdOptions {
   momentum?: number;
-  /** Look-ahead of Nesterov's momentum (Sutskever et al., 2013). */
-  nesterov?: boolean;
   /** Coupled: added to the gradient, and so passes through the momentum. */
   weightDecay?: number;
   /** Parameters without weight decay. */
@@ -12,13 +10,7 @@ export interface SgdOptions {
 }
 
 /** Stochastic gradient descent, the same arithmetic as torch.optim.SGD with dampening 0. */
-export function sgd({
-  momentum = 0,
-  nesterov = false,
-  weightDecay = 0,
-  exclude = () => false,
-}: SgdOptions = {}): Optimizer {
-  if (nesterov && momentum === 0) throw new RangeError('sgd: Nesterov momentum needs a momentum above 0');
+export function sgd({ momentum = 0, weightDecay = 0, exclude = () => false }: SgdOptions = {}): Optimizer {
   return {
     initialize: (parameters) => initialVelocity(parameters, momentum),
     update: (parameters, gradients, state, { learningRate, weightDecay: scheduled }) =>
@@ -30,7 +22,7 @@ export function sgd({
             )
           : gradients;
         const decayOf = (name: string) => (!scheduled && decays(name) ? weightDecay : 0);
-        return sgdUpdate(parameters, directions, state, learningRate, { momentum, nesterov, decayOf });
+        return sgdUpdate(parameters, directions, state, learningRate, { momentum, decayOf });
       }),
   };
 }
@@ -45,11 +37,7 @@ export function sgdUpdate(
   directions: Tensors,
   velocities: Tensors,
   learningRate: Tensor,
-  {
-    momentum,
-    nesterov = false,
-    decayOf = () => 0,
-  }: { momentum: number; nesterov?: boolean; decayOf?: (name: string) => number },
+  { momentum, decayOf = () => 0 }: { momentum: number; decayOf?: (name: string) => number },
 ): { parameters: Tensors; state: Tensors } {
   const state: Tensors = {};
   const moved = mapTensors(parameters, (parameter, name) => {
@@ -60,7 +48,7 @@ export function sgdUpdate(
       return parameter.sub(decayed.mul(learningRate));
     }
     const before = { parameter, velocity: getTensor(velocities, name) };
-    const after = momentumUpdate(before, direction, { momentum, nesterov, learningRate, weightDecay });
+    const after = momentumUpdate(before, direction, { momentum, learningRate, weightDecay });
     state[name] = after.velocity;
     return after.parameter;
   });

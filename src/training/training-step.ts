@@ -91,7 +91,7 @@ export function trainingStep<Name extends string>(
       if (clipNorm !== undefined) {
         // Scaled gradients are clipped at a scaled norm.
         const largest = lossScale ? (lossScale.mul(clipNorm) as Tensor) : clipNorm;
-        gradients = { ...gradients, ...clipGradients(counted, largest, clipOf, countedSquares).gradients };
+        gradients = { ...gradients, ...clipGradients(counted, largest, clipOf, countedSquares) };
       }
       const updated = optimizer.update(tensors.parameters, gradients, tensors.optimizer, scheduled);
       const after = { parameters: updated.parameters, state: result.state };

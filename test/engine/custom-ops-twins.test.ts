@@ -126,15 +126,12 @@ describe('gelu', () => {
 });
 
 describe('momentumUpdate', () => {
-  it.each([
-    { nesterov: false, weightDecay: 0 },
-    { nesterov: true, weightDecay: 0.05 },
-  ])('agrees with its composed twin over steps, $nesterov and $weightDecay', (options) => {
+  it.each([0, 0.05])('agrees with its composed twin over steps, with a decay of %d', (weightDecay) => {
     const start = (): MomentumTensors => ({ parameter: normal([70, 501], 'parameter'), velocity: tf.zeros([70, 501]) });
     let [ours, twin] = [start(), start()];
     for (let step = 1; step <= 5; step++) {
       const gradient = normal([70, 501], `gradient ${step}`);
-      const given = { momentum: 0.9, learningRate: tf.scalar(0.1), ...options };
+      const given = { momentum: 0.9, learningRate: tf.scalar(0.1), weightDecay };
       ours = momentumUpdate(ours, gradient, given);
       twin = composedMomentumUpdate(twin, gradient, given);
     }

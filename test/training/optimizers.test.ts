@@ -72,13 +72,12 @@ describe('twenty steps as in PyTorch and timm', () => {
     sgd: { optimizer: sgd() },
     'sgd momentum': { optimizer: sgd({ momentum: 0.9 }) },
     'sgd momentum decay': { optimizer: sgd({ momentum: 0.9, weightDecay: 1e-2 }) },
-    'sgd nesterov': { optimizer: sgd({ momentum: 0.9, weightDecay: 1e-2, nesterov: true }) },
     lars: { optimizer: lars({ momentum: 0.9, weightDecay: 1e-2, trustCoefficient: 0.02 }) },
     'lars published': { optimizer: lars({ momentum: 0.9, weightDecay: 1e-6 }) },
     adamw: { optimizer: plain, rate },
     'adamw decay': { optimizer: adamw({ weightDecay: 0.1, exclude: () => false }), rate },
     'adamw published': { optimizer: adamw({ weightDecay: 5e-5, betas: [0.9, 0.95], epsilon: 1e-6 }), rate },
-    'adamw clipped': { optimizer: plain, rate, change: (gradients) => clipGradients(gradients, 1).gradients },
+    'adamw clipped': { optimizer: plain, rate, change: (gradients) => clipGradients(gradients, 1) },
     'adamw averaged': { optimizer: plain, rate, decay: 0.9 },
   };
   it.each(Object.keys(results))('%s', (name) => {
@@ -121,19 +120,18 @@ describe('adamw', () => {
 });
 
 describe('clipGradients', () => {
-  it('leaves small gradients alone, and tells the norm that they had', () => {
-    const { gradients, norm } = clipGradients({ a: tf.tensor1d([3]), b: tf.tensor1d([4]) }, 10);
-    expect([norm, gradients.a!, gradients.b!].map((tensor) => tensor.dataSync()[0])).toEqual([5, 3, 4]);
+  it('leaves small gradients alone', () => {
+    const { a, b } = clipGradients({ a: tf.tensor1d([3]), b: tf.tensor1d([4]) }, 10);
+    expect([a!, b!].map((tensor) => tensor.dataSync()[0])).toEqual([3, 4]);
   });
 
-  it('clips each parameter by its own norm when asked, and tells the norm of all', () => {
+  it('clips each parameter by its own norm when asked', () => {
     const gradients = { a: tf.tensor1d([3, 4]), b: tf.tensor1d([0, 1]) };
     const each = clipGradients(gradients, 2, 'each');
-    expect(each.norm.dataSync()[0]).toBeCloseTo(Math.sqrt(26), 5);
-    expect(each.gradients.a!.dataSync()[1]).toBeCloseTo(1.6, 5);
-    expect(Array.from(each.gradients.b!.dataSync())).toEqual([0, 1]);
+    expect(each.a!.dataSync()[1]).toBeCloseTo(1.6, 5);
+    expect(Array.from(each.b!.dataSync())).toEqual([0, 1]);
     const all = clipGradients(gradients, 2);
-    expect(all.gradients.b!.dataSync()[1]).toBeCloseTo(2 / Math.sqrt(26), 5);
+    expect(all.b!.dataSync()[1]).toBeCloseTo(2 / Math.sqrt(26), 5);
   });
 
   it('refuses a norm of nothing', () => {
@@ -252,10 +250,6 @@ describe('lars', () => {
 });
 
 describe('sgd', () => {
-  it('refuses Nesterov without momentum', () => {
-    expect(() => sgd({ nesterov: true })).toThrow(/momentum above 0/);
-  });
-
   it('spares what is excluded from decay', () => {
     const optimizer = sgd({ weightDecay: 0.5, exclude: (name) => name === 'bias' });
     const parameters = { weight: tf.ones([1]), bias: tf.ones([1]) };

@@ -12,8 +12,7 @@ class Momentum {
  public:
   explicit Momentum(const Construction &construction)
       : momentum_(construction.Float("momentum")),
-        weight_decay_(construction.Float("weight_decay")),
-        nesterov_(construction.Bool("nesterov")) {}
+        weight_decay_(construction.Float("weight_decay")) {}
 
   void Compute(Context &context) {
     const Tensor parameter = context.Input(0), gradient = context.Input(1), velocity = context.Input(2);
@@ -25,8 +24,6 @@ class Momentum {
     Require(learning_rate.elements() == 1, "the learning rate is a scalar");
     const float rate = *learning_rate.data<float>();
     const float momentum = momentum_, decay = weight_decay_;
-    // What a step is made of: the new velocity alone, or ahead of it as Nesterov's.
-    const float of_velocity = nesterov_ ? momentum : 1, of_direction = nesterov_ ? 1 : 0;
     const Tensor new_parameter = context.Output<float>(0, shape);
     const Tensor new_velocity = context.Output<float>(1, shape);
     const int64_t elements = parameter.elements();
@@ -41,18 +38,17 @@ class Momentum {
         const float direction = g[i] + decay * p[i];
         const float moved = momentum * v[i] + direction;
         to_v[i] = moved;
-        to_p[i] = p[i] - rate * (of_velocity * moved + of_direction * direction);
+        to_p[i] = p[i] - rate * moved;
       }
     });
   }
 
  private:
   const float momentum_, weight_decay_;
-  const bool nesterov_;
 };
 
 const bool registered = Register({"PathlabMomentum",
-                                  {"T: {float} = DT_FLOAT", "momentum: float", "weight_decay: float", "nesterov: bool"},
+                                  {"T: {float} = DT_FLOAT", "momentum: float", "weight_decay: float"},
                                   {"parameter: T", "gradient: T", "velocity: T", "learning_rate: T"},
                                   {"new_parameter: T", "new_velocity: T"},
                                   [](TF_ShapeInferenceContext *raw, TF_Status *status) {

@@ -13,24 +13,21 @@ export interface MomentumStep {
   learningRate: Tensor;
   /** Coupled: so much of the parameter is added to the gradient. */
   weightDecay?: number;
-  /** Look-ahead of Nesterov's momentum (Sutskever et al., 2013). */
-  nesterov?: boolean;
 }
 
 /**
  * One step of gradient descent with momentum for one tensor, as torch.optim.SGD with dampening 0: d = g + decay p;
- * v' = momentum v + d; p' = p - rate v', or with Nesterov p' = p - rate (d + momentum v').
+ * v' = momentum v + d; p' = p - rate v'.
  */
 export function momentumUpdate(tensors: MomentumTensors, gradient: Tensor, options: MomentumStep): MomentumTensors {
   if (!hasCustomOps()) return composedMomentumUpdate(tensors, gradient, options);
-  const { momentum, learningRate, weightDecay = 0, nesterov = false } = options;
+  const { momentum, learningRate, weightDecay = 0 } = options;
   const [parameter, velocity] = executeOp(
     'PathlabMomentum',
     [
       attribute.type('T', 'float32'),
       attribute.float('momentum', momentum),
       attribute.float('weight_decay', weightDecay),
-      attribute.bool('nesterov', nesterov),
     ],
     [tensors.parameter, gradient, tensors.velocity, learningRate],
     2,
@@ -42,10 +39,9 @@ export function momentumUpdate(tensors: MomentumTensors, gradient: Tensor, optio
 export function composedMomentumUpdate(
   tensors: MomentumTensors,
   gradient: Tensor,
-  { momentum, learningRate, weightDecay = 0, nesterov = false }: MomentumStep,
+  { momentum, learningRate, weightDecay = 0 }: MomentumStep,
 ): MomentumTensors {
   const direction = weightDecay === 0 ? gradient : gradient.add(tensors.parameter.mul(weightDecay));
   const velocity: Tensor = tensors.velocity.mul(momentum).add(direction);
-  const step = nesterov ? direction.add(velocity.mul(momentum)) : velocity;
-  return { parameter: tensors.parameter.sub(step.mul(learningRate)), velocity };
+  return { parameter: tensors.parameter.sub(velocity.mul(learningRate)), velocity };
 }
