@@ -146,7 +146,9 @@ export function checkFeatures({ values, count, width }: Features, what: string):
   }
   const broken = values.findIndex((value) => !Number.isFinite(value));
   if (broken >= 0) {
-    throw new RangeError(`${what}: row ${Math.floor(broken / width)} holds ${values[broken]}: its training has probably diverged`);
+    throw new RangeError(
+      `${what}: row ${Math.floor(broken / width)} holds ${values[broken]}: its training has probably diverged`,
+    );
   }
 }
 

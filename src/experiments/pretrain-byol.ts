@@ -23,11 +23,7 @@ const presets = [
 ];
 const presetOf = (epochs: number) => presets.findLast(({ from }) => epochs >= from)!;
 
-const paper = (
-  backbone: Backbone = resnet({ depth: 50 }),
-  size = backbone.inputSize,
-  epochs = 40,
-): PretrainRecipe => ({
+const paper = (backbone: Backbone = resnet({ depth: 50 }), size = backbone.inputSize, epochs = 40): PretrainRecipe => ({
   method: byol({
     backbone,
     views: byolViews(size),

@@ -59,7 +59,9 @@ export function watch(
       await board.add(event);
       if (event.kind === 'resumed') console.log(`${event.step} steps were done before`);
       if (event.kind === 'looking back') {
-        console.log(`the loss is not finite: ${event.step - event.from} steps are taken again, to see where that began`);
+        console.log(
+          `the loss is not finite: ${event.step - event.from} steps are taken again, to see where that began`,
+        );
       }
       await chart.add(event);
       if (event.kind === 'evaluation') {

@@ -2,8 +2,9 @@ import { throwIfInterrupted } from '../base/index.js';
 import { disposeTensors, mapTensors, type Tensor, type Tensors, tf, withPrefix, withProbe } from '../engine/index.js';
 import { loadLatestCheckpoint } from './checkpoint.js';
 import { initialTensors } from './initial-tensors.js';
-import type { TrainOptions } from './loop.js';
+
 import type { Objective, Scheduled } from './objective.js';
+import type { TrainOptions } from './train-options.js';
 import { type CompiledStep, compiledStep, trainingStep } from './training-step.js';
 
 /** A step whose loss was not finite. */
@@ -95,7 +96,7 @@ function watched<Name extends string>(objective: Objective<Name>): Objective<Nam
         (name, output) => look(`the output of "${name}"`, output),
         () => objective.loss(model, batch, context),
       );
-      const metrics = mapTensors(seen, (isFinite) => isFinite.clone());
+      const metrics = mapTensors(seen, (flag) => flag.clone());
       disposeTensors(seen);
       return { ...found, metrics: { ...found.metrics, ...withPrefix(metrics, prefix) } };
     },

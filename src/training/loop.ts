@@ -1,92 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
-import { InterruptedError, type Key } from '../base/index.js';
-import {
-  autotuneConvolutions,
-  ConvAlgorithms,
-  disposeTensors,
-  type Precision,
-  type Tensors,
-  tf,
-} from '../engine/index.js';
-import {
-  type Best,
-  type CheckpointFolder,
-  loadBestCheckpoint,
-  loadLatestCheckpoint,
-  saveCheckpoint,
-} from './checkpoint.js';
+import { InterruptedError } from '../base/index.js';
+import { autotuneConvolutions, ConvAlgorithms, disposeTensors, type Tensors, tf } from '../engine/index.js';
+import { loadBestCheckpoint, loadLatestCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { DivergenceWatch } from './divergence.js';
 import { energyMeter } from './energy-meter.js';
 import { describeLayer } from './find-layer.js';
 import { initialTensors } from './initial-tensors.js';
-import { dynamicLossScaling, type ScaledOptimizer } from './loss-scaling.js';
+import { dynamicLossScaling } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
-import type { Objective, Scheduled } from './objective.js';
-import type { Optimizer } from './optimizer.js';
+import type { Scheduled } from './objective.js';
 import { prefetch } from './prefetch.js';
 import { singleReplica } from './replicas.js';
 import { runMonitors, sayLastGood, type TrainingMonitor } from './run-monitors.js';
 import type { Schedule } from './schedules.js';
-import type { TrainingEvent, TrainingLog } from './training-event.js';
-import { type CompiledStep, compiledStep, type Step, type StepOptions, trainingStep } from './training-step.js';
-
-export interface TrainOptions<Name extends string = never> extends StepOptions {
-  objective: Objective<Name>;
-  optimizer: Optimizer | ScaledOptimizer;
-  /** The learning rate, and the weight decay where it changes. The objective brings schedules of its own. */
-  schedules: { learningRate: Schedule; weightDecay?: Schedule };
-  /**
-   * Creates the batch of a step, counted from 0; it must depend on that number only. It is called during the previous
-   * step, and the loop disposes of the batch.
-   */
-  batch: (step: number) => Tensors | Promise<Tensors>;
-  steps: number;
-  imagesPerStep: number;
-  /**
-   * Key of the initial weights and of the steps, each of which folds it with its number, so that a resumed run draws
-   * the same.
-   */
-  key: Key;
-  /**
-   * The loss of uniform outputs, if there is such a one: a loss of more than ten times that for 50 steps ends the training
-   * (see `DivergenceWatch`).
-   */
-  chanceLoss?: number;
-  /** Precision of the step's costly ops; float32 by default. float16 takes an optimizer with `dynamicLossScaling`. */
-  precision?: Precision;
-  /**
-   * How the weight gradients of convolutions are computed: what these do not know is measured before the first step and
-   * added. Without them nothing is measured. A run that goes on from a checkpoint takes the checkpoint's.
-   */
-  convAlgorithms?: ConvAlgorithms;
-  /** The step, compiled for an earlier training that differs in its numbers only; the caller's to dispose of. */
-  compiled?: CompiledStep<Name>;
-  checkpoint?: CheckpointFolder & { everySteps: number; log?: TrainingLog };
-  /**
-   * The metric of an evaluation by which models are compared, higher ones better unless `lowest`, and NaN never. The best
-   * one's checkpoint is kept beside the last. With `patience` the training ends at an evaluation so many steps after the best, or more. With
-   * `restore` the result is the best model and not the last, from its checkpoint.
-   */
-  best?: { metric: string; lowest?: boolean; patience?: number; restore?: boolean };
-  /**
-   * Called before the first step, after every `everySteps` and after the last; what several find goes into one event. One
-   * that throws an InterruptedError ends the training as `signal` does.
-   */
-  monitors?: readonly TrainingMonitor[];
-  onEvent?: (event: TrainingEvent) => void | Promise<void>;
-  signal?: AbortSignal;
-}
-
-export interface TrainingResult {
-  /** The caller's to dispose of. */
-  tensors: TrainingTensors;
-  /** Steps done: fewer than were asked for where it stopped early. */
-  steps: number;
-  /** The best evaluation, if models were compared. */
-  best?: Best;
-  /** The form of each convolution's weight gradient, if they were given: part of the run's provenance. */
-  convAlgorithms?: Record<string, string>;
-}
+import type { TrainingResult, TrainOptions } from './train-options.js';
+import type { TrainingEvent } from './training-event.js';
+import { compiledStep, type Step, trainingStep } from './training-step.js';
 
 /**
  * Trains: runs the compiled step of an objective, from the last checkpoint if there is one. The event loop stays free.
@@ -169,9 +98,7 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     const due = monitors.filter(isDue);
     if (due.length === 0) return;
     const [none, interrupted] = [-1, -2];
-    const told = await replicas.first(async () =>
-      (await evaluate(due)) ? (bestSoFar?.step ?? none) : interrupted,
-    );
+    const told = await replicas.first(async () => ((await evaluate(due)) ? (bestSoFar?.step ?? none) : interrupted));
     if (told === interrupted) await stop(true);
     // Only the first one knows the score, and needs it.
     if (!leads && told !== none) bestSoFar = { step: told, score: Number.NaN };

@@ -66,6 +66,13 @@ describe('uniformity', () => {
 
   it('is not defined for one image, and 0 for features of 0', () => {
     expect(uniformity(features([[1, 0]]))).toBeNaN();
-    expect(uniformity(features([[0, 0], [0, 0]]))).toBe(0);
+    expect(
+      uniformity(
+        features([
+          [0, 0],
+          [0, 0],
+        ]),
+      ),
+    ).toBe(0);
   });
 });

@@ -33,11 +33,7 @@ export function stepper<Name extends string>(
     ...method,
     schedules: method.schedules?.({ steps, stepsPerEpoch }),
     loss: (model, { labels, ...views }, context) =>
-      method.loss(
-        model,
-        { views: Object.values(views), labels: labels!, allLabels: context.whole?.labels },
-        context,
-      ),
+      method.loss(model, { views: Object.values(views), labels: labels!, allLabels: context.whole?.labels }, context),
   };
   const { parameters, state } = method.initialize(key(1).fold('weights'), start);
   const step = trainingStep(objective, optimizer, options);

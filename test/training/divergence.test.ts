@@ -64,6 +64,7 @@ describe('gradients of a scaled loss that are not finite', () => {
       ...options,
       batch: async (step) => ({ ...(await options.batch(step)), whole: tf.fill([8], isBroken(step) ? 0 : 1) }),
       objective: { ...options.objective, loss },
+      schedules: { learningRate: () => 0.01 },
     };
   }
 
