@@ -50,6 +50,7 @@ let labelSmoothing: number | undefined; // share of each target that is spread o
 let weighted: boolean | undefined; // whether rare classes weigh more, instead of being drawn more often
 let neighbors: number | undefined; // k of the kNN evaluation
 let seed = 1; // seed for weights, order of patches, views; data and split are the same for every seed
+let processes = 1; // processes that train, each on its part of every batch: one for each GPU
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -110,12 +111,13 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // or outputs collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
-if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
+if (experiment.scale === 'paper' && processes === 1) await lab.showPretrainingCost(experiment, patches);
 
 // %% tags=["key-figure"]
 const pretrained = await lab.pretrain(method, {
   settings,
   batches: patches.train,
+  processes,
   ...lab.watch(run, experiment, patches),
 });
 

@@ -47,6 +47,7 @@ let learningRate: number | undefined; // peak learning rate
 let precision: 'float32' | 'bfloat16' | 'float16' | undefined; // of convolutions and matrix products
 let neighbors: number | undefined; // k of the kNN evaluation
 let seed = 1; // seed for weights, order of patches, views; data and split are the same for every seed
+let processes = 1; // processes that train, each on its part of every batch: one for each GPU
 let out: string | undefined; // run folder; by default results/runs/<notebook>-<scale>-<hash>
 
 // %% [markdown]
@@ -94,12 +95,13 @@ await lab.showViews(method, patches.train, { seed, save: run.figure('views.png')
 // or outputs collapse, a sentence says so. An interrupt saves a checkpoint; running the cell again continues from it.
 
 // %%
-if (experiment.scale === 'paper') await lab.showPretrainingCost(experiment, patches);
+if (experiment.scale === 'paper' && processes === 1) await lab.showPretrainingCost(experiment, patches);
 
 // %% tags=["key-figure"]
 const pretrained = await lab.pretrain(method, {
   settings,
   batches: patches.train,
+  processes,
   ...lab.watch(run, experiment, patches),
 });
 

@@ -14,8 +14,17 @@ const parent = process.ppid;
 if (parent === 1 && Number(process.env.JPY_PARENT_PID ?? 1) !== 1) process.exit(1);
 
 let server;
+// SLURM signals every process of a step, and those that hand a signal on do so too: an interrupt soon after another is its
+// repeat, and a request to end is for the command, which interrupts.
+const isOfStep = process.env.SLURM_STEP_ID !== undefined;
+let heardAt = Number.NEGATIVE_INFINITY;
 // From the first moment: by default the signal would end a kernel that is still starting.
-process.on('SIGINT', () => server?.interrupt());
+process.on('SIGINT', () => {
+  const isRepeat = isOfStep && performance.now() - heardAt < 500;
+  heardAt = performance.now();
+  if (!isRepeat) server?.interrupt();
+});
+if (isOfStep) process.on('SIGTERM', () => {});
 
 async function start() {
   // TensorFlow's log, from warnings on, unless the kernelspec asks for another level, or the shell.

@@ -13,4 +13,5 @@ export {
 } from './interrupt.js';
 export { Generator, Key, key } from './key.js';
 export { FileLock, lockOwner } from './lock.js';
+export { type Answers, answerCalls, parentCalls } from './process-calls.js';
 export { removeUnfinished, UnfinishedFile } from './unfinished-file.js';

@@ -1,17 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { projectRoot, writeFileAtomic } from '../base/index.js';
-import {
-  fineTuneExperiment,
-  isFineTuning,
-  isPretraining,
-  type PretrainRecipe,
-  pretrainExperiment,
-  type ResultsParameters,
-  resultsInputs,
-  resultsNotebook,
-} from '../experiments/index.js';
+import { InterruptedError, projectRoot, writeFileAtomic } from '../base/index.js';
+import { type ResultsParameters, resultsInputs, resultsNotebook } from '../experiments/index.js';
 import { attemptIn, lockFolder, type Metric, runFolderFor } from '../runs/index.js';
 import {
   describeParameters,
@@ -23,6 +14,8 @@ import {
 } from './notebooks.js';
 import { writePage } from './page.js';
 import { papermill } from './papermill.js';
+import { placeOfRun, processesOfRun, requeueCode, trainWithJob } from './run-in-job.js';
+import { scaleSettings } from './scale-settings.js';
 import { UsageError } from './usage-error.js';
 
 export const runUsage = `usage: npm run notebook -- NAME [-p key value ...]
@@ -98,12 +91,13 @@ async function execute(notebook: Notebook, folder: string, parameters: Record<st
   // Results of an earlier run must not be taken for this run's.
   for (const old of [executed, page]) rmSync(old, { force: true });
 
-  const status = await papermill({
+  const ended = await papermill({
     input: notebook.path,
     output: executed,
     parameters,
     folder: dirname(notebook.path),
   });
+  const status = ended === 'failed' && wasInterrupted(executed) ? 'interrupted' : ended;
   if (!existsSync(executed)) return { folder, status, page: undefined };
   return { folder, status, page: await finishPage(folder, status) };
 }
@@ -153,14 +147,29 @@ function isExecuted(path: string): boolean {
   }
 }
 
+/** Whether a cell has ended because another process of its job was interrupted. */
+function wasInterrupted(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const { cells } = JSON.parse(readFileSync(path, 'utf8')) as { cells: { outputs?: { ename?: string }[] }[] };
+  return cells.some(({ outputs = [] }) => outputs.some(({ ename }) => ename === InterruptedError.name));
+}
+
 /** A relative path within the project, so that a shared page shows no path of this machine. */
 function asParameter(folder: string): string {
   const path = relative(projectRoot, folder);
   return path.startsWith('..') ? folder : path;
 }
 
-/** `pathlab run NAME [-p key value ...]`; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * `pathlab run NAME [-p key value ...]`; returns the exit code. In a job of several processes (see `placeInJob`) the first one
+ * runs a pretraining notebook, and the others only train; an interrupted run then ends with `requeueCode`.
+ *
+ * @param options.processes see `processesOfRun`
+ */
+export async function main(
+  args: readonly string[],
+  { processes: asked }: { processes?: number } = {},
+): Promise<number> {
   const { name, texts, help } = parseArguments(args);
   if (name === undefined) {
     const names = notebookNames().map((known) => `  ${known}`);
@@ -174,35 +183,15 @@ export async function main(args: readonly string[]): Promise<number> {
     );
     return 0;
   }
-  const { folder, status, page } = await runNotebook(name, parametersOfTexts(notebook, texts));
+  const place = placeOfRun(notebook.name);
+  if (place && place.index > 0) return trainWithJob(place);
+  const all = [...texts, ...processesOfRun(notebook.name, texts, { asked, place })];
+  const { folder, status, page } = await runNotebook(name, parametersOfTexts(notebook, all));
   console.log(`${notebook.name} ${status}`);
   if (status === 'finished') for (const line of keyNumbers(folder)) console.log(line);
   console.log(`run folder  ${relative(process.cwd(), folder)}`);
   if (page) console.log(`page        ${relative(process.cwd(), page)}`);
-  return { finished: 0, failed: 1, interrupted: 130 }[status];
-}
-
-/** Each scale's defaults, for notebooks that train. */
-function scaleSettings(notebook: string): string[] {
-  const lines = (['smoke', 'demo', 'paper'] as const).flatMap((scale) => {
-    if (isPretraining(notebook)) {
-      const experiment = pretrainExperiment(notebook, { scale });
-      return [`  ${scale}: ${trainingDefaults(experiment)}, neighbors ${experiment.neighbors}`];
-    }
-    if (!isFineTuning(notebook)) return [];
-    const experiment = fineTuneExperiment(notebook, { scale });
-    return [`  ${scale}: ${trainingDefaults(experiment)}, folds ${experiment.folds}, seeds ${experiment.seeds}`];
-  });
-  if (lines.length === 0) return [];
-  return ['', 'Defaults of each scale:', ...lines];
-}
-
-function trainingDefaults({
-  settings: { epochs, steps, learningRate, precision },
-  batchSize,
-}: Pick<PretrainRecipe, 'settings' | 'batchSize'>): string {
-  const length = epochs === undefined ? `${steps} steps` : `epochs ${epochs}`;
-  return `${length}, batchSize ${batchSize}, learningRate ${learningRate}, precision ${precision}`;
+  return { finished: 0, failed: 1, interrupted: place ? requeueCode : 130 }[status];
 }
 
 /** The metrics of `metrics.json`, one per line. */

@@ -1,6 +1,7 @@
 export { type Cluster, type ClusterOptions, joinCluster } from './collectives/cluster.js';
-export { allGather, allReduce, leaveCluster, sumOfProcesses } from './collectives/collectives.js';
-export { meet, type Rendezvous } from './collectives/rendezvous.js';
+export { allGather, allReduce, collectiveBytes, leaveCluster, sumOfProcesses } from './collectives/collectives.js';
+export { LostWorkerError } from './collectives/failure.js';
+export { type Meeting, meet, type Rendezvous } from './collectives/rendezvous.js';
 export * from './compile/index.js';
 export { ConvAlgorithms, describeConvolution } from './conv-algorithms.js';
 export { hasCustomOps } from './custom-ops.js';
@@ -46,6 +47,7 @@ export { type ReplicaScope, type StatisticsExchange, withOwnStatistics, withRepl
 export {
   type Attribute,
   attribute,
+  environmentOfOthers,
   executeOp,
   isByteTensor,
   isTensorFlowLoaded,

@@ -79,17 +79,30 @@ function load(): TensorFlow {
   return loaded;
 }
 
+/** What TensorFlow was given here because nobody had chosen it. */
+const chosenHere = new Set<string>();
+
+/** This process's variables, but for what it has chosen for its own TensorFlow: others choose for themselves. */
+export function environmentOfOthers(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !chosenHere.has(name)));
+}
+
 /** TensorFlow reads these once, while it loads. What the caller has set stays. */
 function prepareEnvironment(): void {
+  const choose = (name: string, value: string) => {
+    if (process.env[name] !== undefined) return;
+    process.env[name] = value;
+    chosenHere.add(name);
+  };
   const threads = String(availableParallelism());
   // Sums are split over threads, so the thread count is part of a result's bits.
-  process.env.TF_NUM_INTRAOP_THREADS ??= threads;
-  process.env.TF_NUM_INTEROP_THREADS ??= threads;
+  choose('TF_NUM_INTRAOP_THREADS', threads);
+  choose('TF_NUM_INTEROP_THREADS', threads);
   // TensorFlow leaves oneDNN aside on CPUs without AVX-512, where its convolutions are still twice as fast as Eigen's.
-  if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  if (process.arch === 'x64') choose('TF_ENABLE_ONEDNN_OPTS', '1');
   // Hides the notices of a healthy start; warnings and errors stay visible.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  choose('TF_CPP_MIN_LOG_LEVEL', '1');
+  choose('TF_FORCE_GPU_ALLOW_GROWTH', 'true');
   if (requestedDevice() === 'cpu') process.env.CUDA_VISIBLE_DEVICES = '-1';
 }
 

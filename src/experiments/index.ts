@@ -6,6 +6,7 @@ export {
   type ExperimentDataset,
   experimentDataset,
 } from './compile-datasets.js';
+export { type DividedWork, dividedWork } from './divided-work.js';
 export {
   type FineTuneExperiment,
   type FineTuneNotebook,
@@ -45,9 +46,12 @@ export {
   pretrainExperiment,
   splitName,
 } from './pretrain.js';
+export { jobStartSeconds, type ProcessesOptions, pretrainInProcesses } from './pretrain-in-processes.js';
 export type { PretrainRecipe, Scale } from './pretrain-recipe.js';
+export { runPretrainWorker, type SharedPretraining, type WorkerOptions, workerExit } from './pretrain-worker.js';
 export { type PretrainingCost, pretrainingCost } from './pretraining-cost.js';
 export { type OpenDataWatch, type PretrainingData, pretrainingData } from './pretraining-data.js';
+export { pretrainingMonitors } from './pretraining-monitors.js';
 export {
   gatherResults,
   type Results,

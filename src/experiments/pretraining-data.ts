@@ -49,11 +49,13 @@ export interface OpenDataWatch {
 /**
  * Opens the data of an experiment: the user's, or the scale's own. Slides are drawn and patches are cut if needed.
  *
+ * @param replica which part of every training batch is loaded here; by default all
  * @throws Error with the problem and its solution; InterruptedError when `signal` aborts
  */
 export async function pretrainingData(
   experiment: PretrainExperiment,
   watch: OpenDataWatch = {},
+  replica?: BatchSource['replica'],
 ): Promise<PretrainingData> {
   const { method, settings, batchSize, imageSize, balanced, evaluated } = experiment;
   const { dataset, understood } = await openNamed({ ...experiment, definition: pretrainingDefinition }, watch);
@@ -77,6 +79,7 @@ export async function pretrainingData(
     imageSize,
     balanced,
     key: key(settings.seed).fold('order'),
+    replica,
   });
   const known = inOrder(hasClasses ? labelled(split.train) : split.train, evaluated.bank, 'bank');
   const heldOut = inOrder(hasClasses ? labelled(split.heldOut) : split.heldOut, evaluated.heldOut, 'held out');

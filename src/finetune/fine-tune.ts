@@ -2,7 +2,7 @@ import type { Monitor } from '../evaluate/index.js';
 import { type AnyMethod, type Pretrained, type PretrainOptions, pretrain } from '../pretrain/index.js';
 import type { Predictor } from './predict.js';
 
-export interface FineTuneOptions extends Omit<PretrainOptions, 'best' | 'monitors'> {
+export interface FineTuneOptions extends Omit<PretrainOptions, 'best' | 'monitors' | 'processes' | 'divide'> {
   monitors?: readonly Monitor[];
   /**
    * Stops early and keeps the best model by a monitor's metric on validation patches, higher ones better unless `lowest`;

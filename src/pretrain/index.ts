@@ -19,15 +19,13 @@ export { ntXent } from './nt-xent.js';
 export type { OptimizerSettings } from './optimizer-settings.js';
 export {
   measureCost,
-  type Pretrained,
-  type PretrainOptions,
-  type PretrainSettings,
   pretrain,
   pretrainedEncoder,
   type TrainingCost,
   trainingSteps,
   untrainedEncoder,
 } from './pretrain.js';
+export type { DividedTraining, Pretrained, PretrainOptions, PretrainSettings } from './pretrain-options.js';
 export { SharedStep } from './shared-step.js';
 export { type SimclrOptions, simclr } from './simclr.js';
 export { type SupervisedOptions, supervised } from './supervised.js';

@@ -1,90 +1,22 @@
-import { canonicalJson, key, sha256 } from '../base/index.js';
-import { type ConvAlgorithms, disposeTensors, type Precision } from '../engine/index.js';
-import type { Encoder, Monitor } from '../evaluate/index.js';
+import { key } from '../base/index.js';
+import { disposeTensors } from '../engine/index.js';
+import type { Encoder } from '../evaluate/index.js';
 import { type BatchSource, countMaskPixels } from '../input/index.js';
 import { type ModelTensors, resetRunningStatistics, type Vit } from '../models/index.js';
-import {
-  type Objective,
-  type Replicas,
-  singleReplica,
-  type TrainingEvent,
-  type TrainingLog,
-  type TrainOptions,
-  train,
-} from '../training/index.js';
+import { singleReplica, type TrainOptions, train } from '../training/index.js';
+import { divides, requireAsked, trainDivided } from './divided.js';
+import { identityOf, weightsKey } from './identity.js';
 import { initialWeights } from './initial-weights.js';
 import { drawViews, type Method, type MethodStart, objectiveOf, type TrainingLength } from './method.js';
-import { type OptimizerSettings, optimizerOf, schedulesOf } from './optimizer-settings.js';
-import type { SharedStep } from './shared-step.js';
-
-/** How a method is trained: plain values, which stand on pages and in a run's identity. */
-export interface PretrainSettings extends OptimizerSettings {
-  seed: number | string;
-  /** Where the backbone's weights come from (see `initialWeights`): `random` by default. */
-  init?: string;
-  /**
-   * Whether batch norm forgets the running statistics that came with the initial weights, as the paper's fine-tuning: they are
-   * of other images.
-   */
-  resetBatchNorm?: boolean;
-  /** How long it is trained: passes over the patches, or steps. One of the two. */
-  epochs?: number;
-  steps?: number;
-  /** See `StepOptions`. */
-  clipNorm?: number;
-  clipOf?: 'all' | 'each';
-  /** See `train`. */
-  microBatches?: number;
-  precision: Precision;
-  /** Side of the center square on which features are evaluated, as a share of the patch's side. */
-  evaluationCrop: number;
-}
-
-export interface PretrainOptions {
-  settings: PretrainSettings;
-  /** Patches to learn from, shuffled. */
-  batches: BatchSource;
-  /** What is measured beside the training, which it does not influence. */
-  monitors?: readonly Monitor[];
-  /**
-   * Keeps checkpoints here and goes on from the last. `identity` stands for what neither method, settings nor batches say:
-   * the code, for example. A checkpoint of which a part is another is refused.
-   */
-  checkpoint?: {
-    folder: string;
-    everySteps: number;
-    keep?: number;
-    identity: Readonly<Record<string, string>>;
-    log?: TrainingLog;
-  };
-  /** See `train`. */
-  best?: TrainOptions['best'];
-  convAlgorithms?: ConvAlgorithms;
-  /** Saves compiling in trainings one after the other; not with `convAlgorithms` or replicas. */
-  shared?: SharedStep;
-  replicas?: Replicas;
-  onEvent?: (event: TrainingEvent) => void | Promise<void>;
-  signal?: AbortSignal;
-}
-
-export interface Pretrained {
-  /** The trained backbone, a part of the model. */
-  encoder: Encoder;
-  /** SHA-256 of the files of the initial weights, by name; none of random ones. */
-  initialFiles: Record<string, string>;
-  /** All that was trained, heads and the like too; the caller's to dispose of. */
-  model: ModelTensors;
-  steps: number;
-  /** See `train`. */
-  best?: { step: number; score: number };
-  convAlgorithms?: Record<string, string>;
-}
+import { optimizerOf, schedulesOf } from './optimizer-settings.js';
+import type { Pretrained, PretrainOptions, PretrainSettings } from './pretrain-options.js';
 
 /**
  * Trains a backbone by a method.
  *
  * @throws InterruptedError if `signal` aborts, after a checkpoint; running it again goes on from there
- * @throws RangeError for settings that make no training, or batches of another replica
+ * @throws RangeError for settings that make no training, batches of another replica, or processes that cannot divide them
+ * @throws Error if other processes fail, naming one with its error, or come to another training
  */
 export async function pretrain<Name extends string>(
   method: Method<Name>,
@@ -101,21 +33,25 @@ export async function pretrain<Name extends string>(
         `${batches.replica.count}: create their source with the same one`,
     );
   }
+  const isDivided = divides(options);
   const { start, initialFiles, ...training } = await trainingOf(method, options);
   const encoderOf = (model: ModelTensors) => pretrainedEncoder(method, options, method.encoder(model));
   try {
-    const trained = await train({
-      ...{ ...training, best, convAlgorithms, replicas, onEvent, signal },
-      compiled: shared?.of(method, options, training),
-      checkpoint: checkpoint && {
-        ...checkpoint,
-        identity: identityOf(method, options, training.objective, checkpoint.identity),
-      },
-      monitors: monitors.map(({ everySteps, ...monitor }) => ({
-        everySteps,
-        run: (tensors) => monitor.run(encoderOf(tensors), tensors),
-      })),
-    });
+    const place = checkpoint && {
+      ...checkpoint,
+      identity: identityOf(method, options, training.objective, checkpoint.identity),
+    };
+    if (place?.asked) requireAsked(place.identity, place.asked);
+    const trainHere = () =>
+      train({
+        ...{ ...training, best, convAlgorithms, replicas, onEvent, signal, checkpoint: place },
+        compiled: shared?.of(method, options, training),
+        monitors: monitors.map(({ everySteps, ...monitor }) => ({
+          everySteps,
+          run: (tensors) => monitor.run(encoderOf(tensors), tensors),
+        })),
+      });
+    const trained = isDivided ? await trainDivided(options, place) : await trainHere();
     const { parameters, state, optimizer } = trained.tensors;
     disposeTensors(optimizer);
     const model = { parameters, state };
@@ -235,39 +171,4 @@ export function trainingSteps(
     throw new RangeError(`set either epochs or steps; got epochs ${epochs} and steps ${steps}`);
   }
   return steps ?? stepsPerEpoch * epochs!;
-}
-
-/** Everything that decides the result of a pretraining, part by part. */
-function identityOf<Name extends string>(
-  method: Method<Name>,
-  { settings, batches }: PretrainOptions,
-  objective: Objective<Name>,
-  rest: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const { name, settings: own, backbone, views } = method;
-  return {
-    method: name,
-    'method settings': canonicalJson(own),
-    backbone: backbone.name,
-    views: sha256(canonicalJson(views)),
-    'initial weights': initialWeightsHash(objective, settings),
-    settings: canonicalJson(settings),
-    batches: batches.identity,
-    ...rest,
-  };
-}
-
-const weightsKey = (seed: number | string) => key(seed).fold('training').fold('weights');
-
-function initialWeightsHash<Name extends string>(objective: Objective<Name>, { seed }: PretrainSettings): string {
-  const { parameters, state } = objective.initialize(weightsKey(seed));
-  const hashes = [parameters, state].map((tensors) =>
-    Object.entries(tensors).map(([name, tensor]) => [
-      name,
-      tensor.shape,
-      sha256(new Uint8Array(tensor.dataSync().buffer)),
-    ]),
-  );
-  disposeTensors(parameters, state);
-  return sha256(canonicalJson(hashes));
 }

@@ -25,13 +25,17 @@ const everyMilliseconds = 2000;
  */
 export function liveTrainingChart({ log, ...options }: TrainingChartOptions & { log?: string }): LiveTrainingChart {
   const output = newLiveDisplay();
-  const history = new TrainingHistory();
+  let history = new TrainingHistory();
   let shownAt = Number.NEGATIVE_INFINITY;
   return {
-    history,
+    get history() {
+      return history;
+    },
     async add(event) {
-      if (event.kind === 'resumed' && log !== undefined) await trainingHistory(log, history);
-      history.add(event, Date.now());
+      // Of several processes, a start after another that has failed: what that reported is in the log, if it was not lost.
+      const isBack = event.step < history.step;
+      if (log !== undefined && (event.kind === 'resumed' || isBack)) history = await trainingHistory(log);
+      if (log === undefined || !isBack) history.add(event, Date.now());
       if (performance.now() - shownAt < everyMilliseconds) return;
       const { spec, alt } = trainingChart(history, options, true);
       output.update(vegaLiteBundle(spec, alt));

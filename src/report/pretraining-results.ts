@@ -4,6 +4,7 @@ import { colorHistograms, compareFeatures, type FeatureComparison, FeatureExtrac
 import {
   costOfTraining,
   costsFile,
+  dividedWork,
   type PretrainExperiment,
   type PretrainingData,
   splitName,
@@ -12,6 +13,7 @@ import type { BatchSource } from '../input/index.js';
 import { type ModelTensors, toTorch } from '../models/index.js';
 import { initialWeights, type Pretrained, untrainedEncoder } from '../pretrain/index.js';
 import type { Metric, Run } from '../runs/index.js';
+import { describeDivided } from './describe-divided.js';
 import { type EvaluatedFeatures, evaluatedFeatures } from './evaluated-features.js';
 import { writeModelCard } from './pretrained-card.js';
 import { comparisonMetrics } from './show-comparison.js';
@@ -112,6 +114,6 @@ export async function pretrainingFacts(
   return {
     ...facts,
     weights: { ...firstWeights, 'backbone.safetensors': digest },
-    choices: { batches: train.storage },
+    choices: { batches: train.storage, ...describeDivided(await dividedWork(run.log.path)) },
   };
 }

@@ -1,9 +1,14 @@
-import { interruptSignal, key } from '../base/index.js';
-import type { Monitor, MonitorPanel } from '../evaluate/index.js';
-import { accuracyMonitor, alignmentMonitor, collapseMonitor, MonitoredFeatures } from '../evaluate/index.js';
-import { type PretrainExperiment, type PretrainingData, stepsBetweenEvaluations } from '../experiments/index.js';
+import { interruptSignal } from '../base/index.js';
+import type { MonitorPanel } from '../evaluate/index.js';
+import {
+  type PretrainExperiment,
+  type PretrainingData,
+  pretrainInProcesses,
+  pretrainingMonitors,
+} from '../experiments/index.js';
 import { type PretrainOptions, trainingSteps } from '../pretrain/index.js';
 import { type Run, TensorBoardLog } from '../runs/index.js';
+import type { TrainingEvent } from '../training/index.js';
 import { CollapseNotice } from './collapse-notice.js';
 import { liveTrainingChart } from './live-training-chart.js';
 
@@ -17,15 +22,17 @@ const loopPanels: readonly MonitorPanel[] = [
 
 /**
  * Options of `pretrain` for notebooks: monitors, a live chart, a sentence where the training has collapsed, the run's events,
- * checkpoints in the run's folder, and the kernel's interrupt.
+ * checkpoints in the run's folder, the kernel's interrupt, and what trains in several processes where `processes` asks for them
+ * (see `pretrainInProcesses`).
  */
 export function watch(
   run: Run,
   experiment: PretrainExperiment,
   data: PretrainingData,
-): Pick<PretrainOptions, 'monitors' | 'checkpoint' | 'best' | 'onEvent' | 'signal'> {
-  const { method, settings, checkpointEvery } = experiment;
-  const monitors = monitorsOf(experiment, data);
+): Pick<PretrainOptions, 'monitors' | 'checkpoint' | 'best' | 'divide' | 'onEvent' | 'signal'> {
+  const { method, notebook, settings, checkpointEvery } = experiment;
+  const signal = interruptSignal();
+  const { monitors, best } = pretrainingMonitors(experiment, data, signal);
   const chanceLoss = method.chanceLoss?.(data.train);
   const steps = trainingSteps(settings, data.train);
   const chart = liveTrainingChart({
@@ -44,49 +51,28 @@ export function watch(
   });
   const notice = new CollapseNotice({ steps, warmup: settings.warmup, chanceLoss });
   const board = new TensorBoardLog(run.file('tensorboard'));
+  const onEvent = async (event: TrainingEvent) => {
+    await run.emit({ ...event });
+    await board.add(event);
+    if (event.kind === 'resumed') console.log(`${event.step} steps were done before`);
+    if (event.kind === 'looking back') {
+      console.log(`the loss is not finite: ${event.step - event.from} steps are taken again, to see where that began`);
+    }
+    await chart.add(event);
+    if (event.kind === 'evaluation') {
+      const collapse = notice.judge(event, chart.history);
+      if (collapse) await run.emit({ kind: 'collapsed', step: event.step, ...collapse });
+    }
+    if (['finished', 'interrupted', 'failed'].includes(event.kind)) await chart.finish();
+  };
+  const { checkpoints: folder, parts: identity, log } = run;
+  const checkpoint = { folder, everySteps: checkpointEvery, keep: 2, identity, log };
   return {
-    monitors,
-    checkpoint: {
-      folder: run.checkpoints,
-      everySteps: checkpointEvery,
-      keep: 2,
-      identity: run.parts,
-      log: run.log,
-    },
-    best: data.bank ? { metric: 'knnAccuracy' } : undefined,
-    async onEvent(event) {
-      await run.emit({ ...event });
-      await board.add(event);
-      if (event.kind === 'resumed') console.log(`${event.step} steps were done before`);
-      if (event.kind === 'looking back') {
-        console.log(
-          `the loss is not finite: ${event.step - event.from} steps are taken again, to see where that began`,
-        );
-      }
-      await chart.add(event);
-      if (event.kind === 'evaluation') {
-        const collapse = notice.judge(event, chart.history);
-        if (collapse) await run.emit({ kind: 'collapsed', step: event.step, ...collapse });
-      }
-      if (['finished', 'interrupted', 'failed'].includes(event.kind)) await chart.finish();
-    },
-    signal: interruptSignal(),
+    ...{ monitors, checkpoint, best, onEvent, signal },
+    divide: ({ processes, identity: asked }) =>
+      pretrainInProcesses({
+        ...{ notebook, parameters: run.identity.parameters, processes, onEvent, signal },
+        checkpoint: { ...checkpoint, asked },
+      }),
   };
-}
-
-/** kNN if there are classes, collapse, and alignment of views. */
-function monitorsOf(experiment: PretrainExperiment, data: PretrainingData): Monitor[] {
-  const { method, settings, neighbors } = experiment;
-  const { bank, heldOut } = data.watched;
-  const shared = {
-    everySteps: stepsBetweenEvaluations(experiment, data),
-    features: new MonitoredFeatures(interruptSignal()),
-  };
-  const collapse = collapseMonitor({ ...shared, patches: heldOut });
-  const views = { patches: data.viewed, views: method.views[0]!, key: key(settings.seed).fold('alignment') };
-  const always = [collapse, alignmentMonitor({ ...views, ...shared })];
-  if (!bank) return always;
-  // As the comparison at the end: of a few patches all vote.
-  const most = Math.min(neighbors, bank.count);
-  return [accuracyMonitor({ ...shared, bank, queries: heldOut, neighbors: most }), ...always];
 }

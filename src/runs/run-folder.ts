@@ -31,8 +31,8 @@ export interface RunResult extends ProvenanceFacts {
 
 /**
  * The folder of a notebook run with these parameters: `results/runs/<notebook>-<scale>-<short hash>`. The hash covers
- * the inputs: given parameters (not `out`), src/, the native ops, the notebook's code, cells that were run but are not in
- * the notebook, and the data manifests. An unfinished run resumes there (see `attemptIn`).
+ * the inputs: given parameters (not `out` and `processes`), src/, the native ops, the notebook's code, cells that were run
+ * but are not in the notebook, and the data manifests. An unfinished run resumes there (see `attemptIn`).
  */
 export function runFolderFor(
   notebook: string,
@@ -80,7 +80,8 @@ export function runIdentity(
   root = projectRoot,
   inputs: Readonly<Record<string, string>> = {},
 ) {
-  const { out: _, ...asked } = parameters;
+  // Where a run is, and in how many processes it trains, do not make another one of it.
+  const { out: _, processes: __, ...asked } = parameters;
   // JSON has no infinities and NaN.
   const inJson = (_name: string, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? { $number: String(value) } : value;

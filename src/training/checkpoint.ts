@@ -130,7 +130,10 @@ async function loadCheckpoint(path: string, { identity }: CheckpointFolder): Pro
 }
 
 /** The parts of an identity in which a checkpoint differs from the run. */
-function differences(found: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): string[] {
+export function differences(
+  found: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): string[] {
   const parts = [...new Set([...Object.keys(wanted), ...Object.keys(found)])];
   return parts
     .filter((part) => found[part] !== wanted[part])

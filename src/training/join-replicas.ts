@@ -10,7 +10,15 @@ export interface JoinOptions {
   startSeconds?: number;
   /** See `joinCluster`. */
   timeoutSeconds?: number;
+  /** What the first worker tells the others. */
+  word?: string;
 }
+
+/** The replicas of a job, as one of them has joined. */
+export type JoinedReplicas = Replicas & {
+  /** What the first worker tells. */
+  word?: string;
+};
 
 /**
  * Joins the other workers of this job: of a launcher that sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT (as torchrun
@@ -20,17 +28,18 @@ export interface JoinOptions {
  * @throws Error if a variable is missing or wrong, TensorFlow is loaded already, or some workers do not come in time
  */
 export async function joinReplicas(
-  { startSeconds = 300, timeoutSeconds }: JoinOptions = {},
+  { startSeconds = 300, timeoutSeconds, word }: JoinOptions = {},
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<Replicas> {
+): Promise<JoinedReplicas> {
   const place = placeInJob(environment);
-  if (!place || place.count === 1) return singleReplica;
+  if (!place || place.count === 1) return { ...singleReplica, word };
   if (isTensorFlowLoaded()) throw new Error('join the other workers before TensorFlow is used in this process');
   const { index, count, host, port, job, local } = place;
   if (environment.PATHLAB_LAUNCHER) endWithLauncher(Number(environment.PATHLAB_LAUNCHER));
   takeShare(local, environment);
-  const addresses = await meet({ index, count, host, port, job, timeoutSeconds: startSeconds });
-  return replicasOf(joinCluster({ addresses, index, timeoutSeconds }));
+  const meeting = await meet({ index, count, host, port, job, timeoutSeconds: startSeconds, word });
+  const replicas = replicasOf(joinCluster({ addresses: meeting.addresses, index, timeoutSeconds }));
+  return { ...replicas, word: meeting.word };
 }
 
 /** The GPU of this worker's place on its machine, and an equal part of the cores; what was chosen for it stays. */

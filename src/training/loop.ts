@@ -4,13 +4,14 @@ import { autotuneConvolutions, ConvAlgorithms, disposeTensors, type Tensors, tf 
 import { loadBestCheckpoint, loadLatestCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { DivergenceWatch } from './divergence.js';
 import { energyMeter } from './energy-meter.js';
+import { ExchangeMeter } from './exchange-meter.js';
 import { describeLayer } from './find-layer.js';
 import { initialTensors } from './initial-tensors.js';
 import { dynamicLossScaling } from './loss-scaling.js';
 import { describeFirstNonFinite } from './not-finite.js';
 import type { Scheduled } from './objective.js';
 import { prefetch } from './prefetch.js';
-import { singleReplica } from './replicas.js';
+import { singleReplica, withoutExchange } from './replicas.js';
 import { runMonitors, sayLastGood, type TrainingMonitor } from './run-monitors.js';
 import type { Schedule } from './schedules.js';
 import type { TrainingResult, TrainOptions } from './train-options.js';
@@ -161,6 +162,11 @@ export async function train<Name extends string = never>(options: TrainOptions<N
     used = table;
     if (measured > 0) await forms!.save();
   };
+  const alone = { ...options, replicas: withoutExchange(replicas) };
+  const meter =
+    replicas.count > 1
+      ? new ExchangeMeter(replicas, trainingStep(objective, optimizer, alone), { precision })
+      : undefined;
   const batches = prefetch(options.batch);
   const energy = energyMeter();
   const divergence = new DivergenceWatch(options.chanceLoss);
@@ -177,17 +183,20 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const values = valuesAt(done);
       const batch = await batches.take(done);
       // Replicas stop at the same step: the one after which one of them was asked to.
-      const told = replicas.count > 1 ? { ...values, interrupted: signal?.aborted ? 1 : 0 } : values;
+      const told = meter ? { ...values, interrupted: signal?.aborted ? 1 : 0, stepSeconds: meter.lately } : values;
       const scheduled = scalarsOf(told);
       let metrics: Record<string, number>;
       let squares: { parameters: Float32Array; gradients: Float32Array } | undefined;
       try {
         if (forms && !used) await measureForms(batch, scheduled);
+        await meter?.begin([tensors, batch, scheduled, options.key]);
+        const stepBegan = performance.now();
         const running = step(tensors, batch, scheduled, options.key.fold('steps').fold(done));
         if (done + 1 < steps) batches.begin(done + 1);
         const output = await running;
         tensors = output.tensors;
         metrics = mapValues(output.metrics, (metric) => metric.dataSync()[0]!);
+        meter?.add((performance.now() - stepBegan) / 1000);
         // While a loss is scaled, gradients that are too large for float16 only lower the scale; at 1 it stays.
         const { gradientNorm, lossScale = 1 } = metrics;
         if (!Number.isFinite(metrics.loss!) || !(Number.isFinite(gradientNorm!) || lossScale > 1)) {
@@ -199,7 +208,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
         disposeTensors(batch, scheduled as unknown as Tensors);
       }
       done += 1;
-      const { loss, interrupted: asked = 0, ...others } = metrics as { loss: number; interrupted?: number };
+      const { interrupted: asked = 0, stepSeconds = 0, ...others } = metrics;
+      const loss = metrics.loss!;
       interrupted = asked > 0;
       divergence.add(loss);
       if (divergence.reason !== undefined) {
@@ -226,7 +236,8 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       }
       const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
       const joules = energy && { joules: energy() };
-      await emit({ kind: 'step', step: done, steps, loss, ...values, ...others, imagesPerSecond, ...joules });
+      const shared = meter && { processes: replicas.count, ...meter.report(done, stepSeconds) };
+      await emit({ kind: 'step', step: done, steps, ...values, ...others, loss, imagesPerSecond, ...joules, ...shared });
 
       await evaluateAndSave();
     }

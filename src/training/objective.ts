@@ -9,6 +9,8 @@ export type Scheduled<Name extends string = never> = Readonly<Record<Name | 'lea
   readonly weightDecay?: Tensor;
   /** 1 if this replica was asked to stop. */
   readonly interrupted?: Tensor;
+  /** What a step took here lately, seconds. */
+  readonly stepSeconds?: Tensor;
 };
 
 /** Context of a loss. */

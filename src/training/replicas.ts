@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import {
   allGather,
   allReduce,
@@ -6,11 +5,11 @@ import {
   elementsOf,
   leaveCluster,
   type StatisticsExchange,
-  sumOfProcesses,
   type Tensor,
   type Tensors,
   tf,
 } from '../engine/index.js';
+import { following, leading, together, valuesOfAll } from './wait-for-others.js';
 
 /** The devices or processes that train one model together. Losses and steps communicate only through this. */
 export interface Replicas {
@@ -32,6 +31,10 @@ export interface Replicas {
    * @throws what `work` throws, on the first; on the others Error that says so
    */
   first(work: () => Promise<number>): Promise<number>;
+  /** Each does work of its own, as long as it takes, and waits until all have done theirs. */
+  together<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** A number of each, in the order of their indices, as float32. */
+  valuesOfAll(value: number): Promise<number[]>;
   /** To be called by each before its process ends: until then others may wait for what it has for them. */
   leave(): Promise<void>;
 }
@@ -42,11 +45,10 @@ export const singleReplica: Replicas = {
   gather: (rows) => rows,
   mean: (tensors) => tensors,
   first: (work) => work(),
+  together: (work) => work(),
+  valuesOfAll: async (value) => [value],
   leave: async () => {},
 };
-
-/** Between signs of life of the first replica while the others wait, ms. */
-const lifeSignInterval = 500;
 
 /** Elements of what is reduced at a time: 50 MB. */
 const packedElements = 12.5e6;
@@ -60,6 +62,8 @@ const packedElements = 12.5e6;
 export function replicasOf({ index, count }: Cluster, { packed = packedElements } = {}): Replicas {
   return {
     first: (work) => (index === 0 ? leading(work) : following()),
+    together: (work) => together(work, count),
+    valuesOfAll: (value) => valuesOfAll(value, { index, count }),
     leave: leaveCluster,
     ...{ index, count, gather: allGather, statistics: { gather: allGather, sum: allReduce } },
     mean: (tensors) =>
@@ -67,39 +71,17 @@ export function replicasOf({ index, count }: Cluster, { packed = packedElements 
   };
 }
 
-/** What the first replica tells the others while it works. */
-const state = { busy: 0, done: 1, failed: 2 };
-
-/** Gives a sign of life every now and then, so that a first replica that hangs is still found after the timeout. */
-async function leading(work: () => Promise<number>): Promise<number> {
-  let isOver = false;
-  const outcome = work()
-    .then(
-      (result) => ({ result }),
-      (error: Error) => ({ error }),
-    )
-    .finally(() => {
-      isOver = true;
-    });
-  while (!isOver) {
-    await sumOfProcesses(state.busy);
-    await Promise.race([outcome, setTimeout(lifeSignInterval, undefined, { ref: false })]);
-  }
-  const ended = await outcome;
-  if ('error' in ended) {
-    await sumOfProcesses(state.failed);
-    throw ended.error;
-  }
-  await sumOfProcesses(state.done);
-  return sumOfProcesses(ended.result);
-}
-
-async function following(): Promise<number> {
-  let told = state.busy;
-  while (told === state.busy) told = await sumOfProcesses(0);
-  if (told === state.failed)
-    throw new Error('the first worker failed while the others waited for it; its error says why');
-  return sumOfProcesses(0);
+/**
+ * The same work without the others: what they would send is taken to be what is here, and nothing is exchanged. What comes of
+ * it is of no use, but takes the time that the work takes.
+ */
+export function withoutExchange(replicas: Replicas): Replicas {
+  const { count, statistics } = replicas;
+  const gather = (rows: Tensor) => tf.concat(new Array<Tensor>(count).fill(rows)) as Tensor;
+  return {
+    ...{ ...replicas, gather, mean: (tensors) => tensors },
+    statistics: statistics && { gather, sum: (x) => x.mul(count) as Tensor },
+  };
 }
 
 /**

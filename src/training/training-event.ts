@@ -1,6 +1,7 @@
 /**
  * What a training reports while it runs. `step` counts finished steps. Steps and evaluations have `joules`, the energy since
- * the one before, where the machine tells it (see `energyMeter`).
+ * the one before, where the machine tells it (see `energyMeter`). Where several replicas train, steps have their number as
+ * `processes`, and every tenth what that costs (see `ExchangeCost`).
  */
 export type TrainingEvent =
   | {

@@ -79,7 +79,9 @@ export function trainingStep<Name extends string>(
         ),
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
-      if (scheduled.interrupted) metrics.interrupted = scheduled.interrupted;
+      for (const told of ['interrupted', 'stepSeconds'] as const) {
+        if (scheduled[told]) metrics[told] = scheduled[told];
+      }
       const means = replicas.mean(result.gradients);
       let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
       const squares = { parameters: squaresOf(tensors.parameters), gradients: squaresOf(gradients) };

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../src/cli/workers.js';
 import { meet, type Rendezvous } from '../../src/engine/index.js';
+import { freePort } from '../../src/training/supervise-workers.js';
 
 const job = async (others: Partial<Rendezvous> = {}): Promise<Rendezvous> => ({
   ...{ index: 0, count: 2, host: '127.0.0.1', port: await freePort(), job: 'one', timeoutSeconds: 20 },
@@ -15,13 +15,13 @@ const messageOf = (meeting: Promise<unknown>) =>
   );
 
 describe('meet', () => {
-  it('tells each worker the addresses of all, in whatever order they come', async () => {
+  it('tells each worker the addresses of all and what the first one says, in whatever order they come', async () => {
     const base = await job({ count: 4 });
-    const met = await Promise.all([3, 1, 0, 2].map((index) => meet({ ...base, index })));
-    const [first] = met;
-    expect(new Set(first).size).toBe(4);
-    for (const address of first!) expect(address).toMatch(/^127\.0\.0\.1:\d+$/);
-    for (const addresses of met) expect(addresses).toEqual(first);
+    const met = await Promise.all([3, 1, 0, 2].map((index) => meet({ ...base, index, word: `of ${index}` })));
+    const [{ addresses }] = met as [(typeof met)[0]];
+    expect(new Set(addresses).size).toBe(4);
+    for (const address of addresses) expect(address).toMatch(/^127\.0\.0\.1:\d+$/);
+    for (const meeting of met) expect(meeting).toEqual({ addresses, word: 'of 0' });
   });
 
   it('keeps two jobs apart that meet at one port, and refuses who does not belong', async () => {

@@ -75,7 +75,32 @@ async function interrupt() {
   return { error, events, evaluated };
 }
 
-const result = await { mean, first, interrupt }[scenario]();
+/** Work of their own, of which the second one's takes longer than the timeout; then a training of 20 steps. */
+async function cost() {
+  const done = [];
+  const own = await replicas.together(async () => {
+    await setTimeout(2 * 1000 * timeoutSeconds * index);
+    return done.push(index);
+  });
+  const values = await replicas.valuesOfAll(index + 0.5);
+  const steps = [];
+  await train({
+    ...{ replicas, steps: 20, imagesPerStep: 4, key: key(1), optimizer: sgd() },
+    schedules: { learningRate: () => 0.1 },
+    batch: () => ({ x: tf.fill([2, 1], index) }),
+    objective: {
+      initialize: () => ({ parameters: { weight: tf.ones([5]) }, state: { all: tf.zeros([4, 3]) } }),
+      loss: ({ parameters }, { x }, context) => ({
+        loss: x.mul(parameters.weight).sub(1).square().mean(),
+        state: { all: context.replicas.gather(tf.tile(x, [1, 3])) },
+      }),
+    },
+    onEvent: (event) => void (event.kind === 'step' && steps.push(event)),
+  });
+  return { own, values, steps };
+}
+
+const result = await { mean, first, interrupt, cost }[scenario]();
 await replicas.leave();
 writeSync(1, `${JSON.stringify(result)}\n`);
 process.exit(0);

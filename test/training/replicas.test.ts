@@ -32,6 +32,32 @@ describe('processes as replicas', () => {
     expect(second!.result, second!.error).toEqual({ own: [], result: 7, error, after: 8 });
   });
 
+  it('tell of their number in every step, and of what the exchange costs and how much it is in every tenth', async () => {
+    type Told = { own: number; values: number[]; steps: Record<string, number>[] };
+    const workers = await runWorkers<Told>(program, 2, { scenario: 'cost', timeoutSeconds: 2 });
+    for (const { result, error } of workers) {
+      expect(result?.own, error).toBe(1);
+      expect(result!.values).toEqual([0.5, 1.5]);
+    }
+    const { steps } = workers[0]!.result!;
+    expect(workers[1]!.result!.steps).toEqual([]);
+    expect(steps).toHaveLength(20);
+    for (const [at, step] of steps.entries()) {
+      expect(step.processes).toBe(2);
+      expect(Object.keys(step)).not.toContain('stepSeconds');
+      if (at !== 9 && at !== 19) {
+        expect(step).not.toHaveProperty('efficiency');
+        continue;
+      }
+      const { efficiency, waitingShare, exchangeShare, exchangedBytes } = step;
+      expect(efficiency).toBeGreaterThan(0);
+      expect(waitingShare).toBeGreaterThanOrEqual(0);
+      expect(efficiency! + waitingShare! + exchangeShare!).toBeCloseTo(1);
+      // Six rows of state, five gradients, and the means of loss, norm, time of a step and whether to stop.
+      expect(exchangedBytes).toBe(4 * (6 + 5 + 4));
+    }
+  });
+
   it('stop after the same step where one is asked to; the first one evaluates, tells and writes the checkpoint', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'replicas-'));
     try {

@@ -6,6 +6,8 @@ const { Worker } = require('node:worker_threads');
 
 // Jupyter sends it to all of the kernel's processes; the one that speaks with Jupyter passes it on as a request.
 process.on('SIGINT', () => {});
+// SLURM, with a request to end, to all of a step's: its command answers it.
+if (process.env.SLURM_STEP_ID !== undefined) process.on('SIGTERM', () => {});
 
 const { BusyState } = require('./busy-state.cjs');
 const { post } = require('./post.cjs');

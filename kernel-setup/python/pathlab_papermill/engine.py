@@ -165,8 +165,11 @@ def rewritten_lines(text):
 class ForwardedInterrupts:
     """The first Ctrl-C goes to the running cell, which may save its work and end; the second stops papermill.
 
-    Under the runner (PATHLAB_RUNNER names its process) the runner's death counts as a Ctrl-C.
+    Under the runner (PATHLAB_RUNNER names its process) the runner's death counts as a Ctrl-C. SLURM signals every process of a
+    step: what the runner hands on a moment later is no second one, and the request to end is for the runner.
     """
+
+    heard_at = float("-inf")
 
     def __init__(self, client):
         self.client = client
@@ -176,6 +179,8 @@ class ForwardedInterrupts:
             self.before = None
             return
         self.before = signal.signal(signal.SIGINT, self.forward)
+        if "SLURM_STEP_ID" in os.environ:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if "PATHLAB_RUNNER" in os.environ:
             threading.Thread(target=self.watch_runner, args=[int(os.environ["PATHLAB_RUNNER"])], daemon=True).start()
 
@@ -184,6 +189,10 @@ class ForwardedInterrupts:
             signal.signal(signal.SIGINT, self.before)
 
     def forward(self, _number, _frame):
+        is_repeat = "SLURM_STEP_ID" in os.environ and time.monotonic() - self.heard_at < 0.5
+        self.heard_at = time.monotonic()
+        if is_repeat:
+            return
         if self.client.interrupted or not self.client.in_cell:
             raise KeyboardInterrupt
         self.client.interrupted = True

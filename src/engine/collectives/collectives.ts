@@ -2,11 +2,18 @@ import { nodeBackend } from '../compile/native.js';
 import { recordedInstanceKey } from '../compile/recorder.js';
 import { type Attribute, attribute, binding, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { type Cluster, currentCluster, takeInstanceKeys } from './cluster.js';
-import { describeLostWorker } from './failure.js';
+import { describeLostWorker, LostWorkerError } from './failure.js';
 import { exchangeAttributes } from './shared-memory.js';
 
 /** All processes are one group. */
 const groupKey = 1;
+
+let bytesGiven = 0;
+
+/** Bytes that this process has given to sums and gathers so far: of a compiled step once, when it was recorded. */
+export function collectiveBytes(): number {
+  return bytesGiven;
+}
 
 /**
  * The sum over all processes, the same bits on each. Its gradient is the sum of the gradients.
@@ -116,6 +123,7 @@ function gatherOp(cluster: Cluster, rows: Tensor): Collective {
 }
 
 function run({ op, attributes }: Collective, x: Tensor, cluster: Cluster): Tensor {
+  bytesGiven += x.size * tf.util.bytesPerElement(x.dtype);
   try {
     return runOp(op, attributes, [x, ...groupOf(cluster)]);
   } catch (error) {
@@ -144,5 +152,5 @@ function commonAttributes({ timeoutSeconds }: Cluster): Attribute[] {
 
 function explained(error: Error, cluster: Cluster): Error {
   const lost = describeLostWorker(error, cluster);
-  return lost === undefined ? error : new Error(lost, { cause: error });
+  return lost === undefined ? error : new LostWorkerError(lost, { cause: error });
 }

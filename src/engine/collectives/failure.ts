@@ -1,5 +1,10 @@
 import type { Cluster } from './cluster.js';
 
+/** Another worker is gone, hangs or has failed: what a start of all from the last checkpoint mends. */
+export class LostWorkerError extends Error {
+  override name = 'LostWorkerError';
+}
+
 /** How TensorFlow, or pathlab's op, says that a collective of this process, or one before it, was given up. */
 const signs =
   /Collective ops is aborted by|Collective has timed out|RecvBuf|CompleteInstance|CompleteGroup|exchange between processes/;

@@ -16,6 +16,16 @@ export interface Rendezvous {
   job: string;
   /** How long they wait for each other. */
   timeoutSeconds: number;
+  /** What the first one tells the others. */
+  word?: string;
+}
+
+/** What a worker learns of its job. */
+export interface Meeting {
+  /** `host:port` of each worker, in the order of their indices: what `joinCluster` takes. */
+  addresses: string[];
+  /** What the first one tells. */
+  word?: string;
 }
 
 interface Greeting {
@@ -24,19 +34,18 @@ interface Greeting {
   count: number;
   port: number;
 }
-type Answer = { addresses: string[] } | { refusal: string };
+type Answer = Meeting | { refusal: string };
 
 /** Between two tries to reach the first worker, which may start later, ms. */
 const retryInterval = 200;
 
 /**
- * Tells each worker of a job the addresses of all, each with a port that was free. A worker of another job that comes here
- * by mistake is sent away.
+ * Tells each worker of a job the addresses of all, each with a port that was free, and what the first one has to say. A
+ * worker of another job that comes here by mistake is sent away.
  *
- * @returns `host:port` of each worker, in the order of their indices: what `joinCluster` takes
  * @throws Error if some do not come in time, naming them, if this worker is refused, or if the port is taken
  */
-export async function meet(rendezvous: Rendezvous): Promise<string[]> {
+export async function meet(rendezvous: Rendezvous): Promise<Meeting> {
   // Held until all are known, so that nobody else takes it meanwhile.
   const held = await listening(createServer(), 0);
   try {
@@ -48,8 +57,8 @@ export async function meet(rendezvous: Rendezvous): Promise<string[]> {
 }
 
 /** The first worker's part: waits for all, and then answers each. */
-async function receive(rendezvous: Rendezvous, port: number): Promise<string[]> {
-  const { host, job, count, timeoutSeconds } = rendezvous;
+async function receive(rendezvous: Rendezvous, port: number): Promise<Meeting> {
+  const { host, job, count, timeoutSeconds, word } = rendezvous;
   const addresses = new Map([[0, `${host}:${port}`]]);
   const sockets = new Map<number, Socket>();
   const open = new Set<Socket>();
@@ -85,8 +94,9 @@ async function receive(rendezvous: Rendezvous, port: number): Promise<string[]> 
       });
     }
     const ordered = Array.from({ length: count }, (_, index) => addresses.get(index)!);
-    await Promise.all([...sockets.values()].map((socket) => answer(socket, { addresses: ordered })));
-    return ordered;
+    const meeting: Meeting = { addresses: ordered, ...(word !== undefined && { word }) };
+    await Promise.all([...sockets.values()].map((socket) => answer(socket, meeting)));
+    return meeting;
   } finally {
     for (const socket of open) if (!socket.writableEnded) socket.destroy();
     server.close();
@@ -94,14 +104,14 @@ async function receive(rendezvous: Rendezvous, port: number): Promise<string[]> 
 }
 
 /** The others' part. */
-async function introduce({ host, port, timeoutSeconds, ...own }: Rendezvous, held: number): Promise<string[]> {
+async function introduce({ host, port, timeoutSeconds, ...own }: Rendezvous, held: number): Promise<Meeting> {
   const signal = AbortSignal.timeout(1000 * timeoutSeconds);
   const greeting: Greeting = { job: own.job, index: own.index, count: own.count, port: held };
   while (!signal.aborted) {
     const said = await ask(host, port, greeting, signal);
     if (said && 'refusal' in said)
       throw new Error(`worker ${own.index} was refused at ${host}:${port}: ${said.refusal}`);
-    if (said) return said.addresses;
+    if (said) return said;
     await setTimeout(retryInterval);
   }
   throw new Error(

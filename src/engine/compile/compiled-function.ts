@@ -1,6 +1,6 @@
 import type { Key } from '../../base/index.js';
 import { currentCluster, takeInstanceKeys } from '../collectives/cluster.js';
-import { describeLostWorker } from '../collectives/failure.js';
+import { describeLostWorker, LostWorkerError } from '../collectives/failure.js';
 import { hasCustomOps } from '../custom-ops.js';
 import { attributeTypes, type Tensor } from '../runtime.js';
 import { callSite } from './errors.js';
@@ -133,6 +133,7 @@ export class CompiledFunction {
     const lost = this.program.instanceKeys.length > 0 ? describeLostWorker(error, currentCluster()) : undefined;
     const reason = lost ?? error.message.replace(`${this.name}: `, '').split('\n')[0];
     const where = failed ? `the op ${failed.op}, called at ${callSite(failed.origin.stack).line}, failed: ` : '';
-    return new Error(`the compiled ${this.stepName} failed: ${where}${reason}`, { cause: error });
+    const message = `the compiled ${this.stepName} failed: ${where}${reason}`;
+    return lost === undefined ? new Error(message, { cause: error }) : new LostWorkerError(message, { cause: error });
   }
 }
