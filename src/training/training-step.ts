@@ -80,7 +80,8 @@ export function trainingStep<Name extends string>(
       );
       const metrics: Tensors = { loss: result.loss, ...result.metrics };
       for (const told of ['interrupted', 'stepSeconds'] as const) {
-        if (scheduled[told]) metrics[told] = scheduled[told];
+        const value = scheduled[told];
+        if (value) metrics[told] = value;
       }
       const means = replicas.mean(result.gradients);
       let gradients = mapTensors(tensors.parameters, (_, name) => getTensor(means, name));
