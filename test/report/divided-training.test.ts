@@ -17,7 +17,8 @@ import {
 import { workersOf } from '../experiments/living-processes.js';
 
 const parameters = { scale: 'smoke' as const, epochs: 4, seed: 1 };
-const experiment = pretrainExperiment('11-pretrain-simclr', parameters);
+// Without batch norm: small networks with it magnify rounding a thousandfold in a few steps, in one process too.
+const experiment = pretrainExperiment('15-pretrain-mae', parameters);
 const { method, notebook } = experiment;
 let top: string;
 let data: Awaited<ReturnType<typeof pretrainingData>>;
