@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const command = () => ['run', notebook, '-p', 'scale', 'smoke', '-p', 'epochs', '25', '-p', 'out', folder];
+const command = () => ['run', notebook, '-p', 'scale', 'smoke', '-p', 'out', folder];
 const start = (args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess =>
   spawn(process.execPath, [pathlab, ...args], { env: { ...process.env, ...environment } });
 
