@@ -344,7 +344,7 @@ describe('train', () => {
     };
     const halved = await trainWatched({ ...plain, replicas: { ...singleReplica, count: 2, mean } });
     expect(calls[0]).toEqual(['conv1.weight', 'fc.weight', 'fc.bias']);
-    expect(calls[1]).toEqual(['loss', 'interrupted', 'gradientNorm']);
+    expect(calls[1]).toEqual(['loss', 'interrupted', 'stepSeconds', 'gradientNorm']);
     const whole = await trainWatched(plain);
     expect(halved.history[0]!.loss).toBeCloseTo((whole.history[0]!.loss as number) / 2, 6);
   });
