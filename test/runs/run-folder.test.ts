@@ -42,7 +42,9 @@ describe('a run', () => {
   it('keeps its folder while nothing that decides the result changes', () => {
     const folder = runFolderFor('demo', { scale: 'smoke', seed: 1 }, root);
     expect(folder).toMatch(/results\/runs\/demo-smoke-[0-9a-f]{8}$/);
-    expect(runFolderFor('demo', { seed: 1, out: 'elsewhere', processes: 2, epochs: undefined, scale: 'smoke' }, root)).toBe(folder);
+    expect(
+      runFolderFor('demo', { seed: 1, out: 'elsewhere', processes: 2, epochs: undefined, scale: 'smoke' }, root),
+    ).toBe(folder);
     writeNotebook(cell('let scale = 1', [], [{ output: 1 }]), cell('seed = 1', ['injected-parameters']));
     expect(runFolderFor('demo', { scale: 'smoke', seed: 1 }, root)).toBe(folder);
   });
