@@ -237,7 +237,17 @@ export async function train<Name extends string = never>(options: TrainOptions<N
       const imagesPerSecond = (1000 * options.imagesPerStep) / (performance.now() - began);
       const joules = energy && { joules: energy() };
       const shared = meter && { processes: replicas.count, ...meter.report(done, stepSeconds) };
-      await emit({ kind: 'step', step: done, steps, ...values, ...others, loss, imagesPerSecond, ...joules, ...shared });
+      await emit({
+        kind: 'step',
+        step: done,
+        steps,
+        ...values,
+        ...others,
+        loss,
+        imagesPerSecond,
+        ...joules,
+        ...shared,
+      });
 
       await evaluateAndSave();
     }
