@@ -11,10 +11,11 @@ export class Worker {
   /**
    * @param {string} name for errors
    * @param {string[]} command
+   * @param {Record<string, string>} [environment] beside that of this process
    */
-  constructor(name, [program, ...args]) {
+  constructor(name, [program, ...args], environment = {}) {
     this.#name = name;
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['pipe', 'pipe', 'inherit'] });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -34,7 +35,7 @@ export class Worker {
   async run(steps) {
     this.#child.stdin.write(`${steps}\n`);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error(`${this.#name} ended while it ran ${steps} steps`);
+    if (done) throw new Error(`${this.#name} ended before it answered "${steps}"`);
     return JSON.parse(value);
   }
 

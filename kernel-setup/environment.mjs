@@ -1,8 +1,9 @@
-// Writes the generated tables of environment.md from the files that pin the versions; --check only compares.
+// Writes the generated tables of environment.md from the files that pin the versions, and a committed result; --check only
+// compares.
 //
 //   node kernel-setup/environment.mjs [--check]
 import './setup/node-version.mjs';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
@@ -100,7 +101,29 @@ function tensorflowTable() {
   ].join('\n\n');
 }
 
+/** What the committed result of `npm run bench -- process-growth` says. */
+function growthTable() {
+  const result = new URL('bench/results/process-growth.json', root);
+  if (!existsSync(result))
+    return 'The growth to eight processes was not measured yet: `npm run bench -- process-growth`.';
+  const { work, machine, rows } = JSON.parse(readFileSync(result, 'utf8'));
+  const cells = rows.map(({ processes, ms, imagesPerSecond, communicationShare, summedBytes }) => [
+    processes,
+    ms.toFixed(0),
+    imagesPerSecond.toFixed(1),
+    `${(100 * communicationShare).toFixed(0)} %`,
+    (summedBytes / 1e6).toFixed(1),
+  ]);
+  const head = ['processes', 'step, ms', 'images a second', 'communication', 'MB summed a step'];
+  const [what] = work.split('; ');
+  return (
+    `${what}, ${machine.cpu} (\`npm run bench -- process-growth\`). More processes than cores cannot be faster; ` +
+    `communication is what a step takes longer than one in which the processes do not wait for each other:\n\n${table(head, cells)}`
+  );
+}
+
 const generators = {
+  growth: growthTable,
   node: () => `Node \`${JSON.parse(read('package.json')).engines.node}\`.`,
   npm: npmTable,
   python: pythonTable,
@@ -127,7 +150,9 @@ async function main() {
   const wanted = generated(text);
   if (text === wanted) return 0;
   if (process.argv.includes('--check')) {
-    console.error('environment.md does not say what is pinned\n  Remedy: node kernel-setup/environment.mjs');
+    console.error(
+      'environment.md does not say what is pinned, or what the committed result says\n  Remedy: node kernel-setup/environment.mjs',
+    );
     return 1;
   }
   writeWhole(page, wanted);

@@ -31,7 +31,9 @@ describe('npm run check', () => {
     const page = '<!-- generated: node -->\nNode 12.\n<!-- end -->';
     expect(() => generated(page)).toThrow(/no marker for the generated part "npm"/);
     expect(() => generated('<!-- generated: weather -->\n<!-- end -->')).toThrow(/"weather", which does not exist/);
-    const all = ['node', 'npm', 'python', 'tensorflow'].map((name) => `<!-- generated: ${name} -->\nold\n<!-- end -->`);
+    const all = ['growth', 'node', 'npm', 'python', 'tensorflow'].map(
+      (name) => `<!-- generated: ${name} -->\nold\n<!-- end -->`,
+    );
     expect(generated(all.join('\n'))).toContain('Node `^20.19.0');
   });
 });

@@ -1,5 +1,5 @@
-// One worker of collectives.test.ts. One argument, as JSON: index, addresses, timeoutSeconds, and `scenario`. Writes what it
-// found as a line of JSON.
+// One worker of collectives.test.ts. One argument, as JSON: index, addresses, timeoutSeconds, `scenario`, and `through`: memory, or
+// gRPC, by which processes of several machines exchange. Writes what it found as a line of JSON.
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import {
   allReduce,
   batchNormTraining,
   compile,
+  hasCustomOps,
   joinCluster,
   leaveCluster,
   normConv2d,
@@ -20,7 +21,8 @@ import {
   withReplicaScope,
 } from '../../dist/engine/index.js';
 
-const { index, addresses, timeoutSeconds, scenario } = JSON.parse(process.argv[2]);
+const { index, addresses, timeoutSeconds, scenario, through = 'memory' } = JSON.parse(process.argv[2]);
+if (through === 'gRPC') process.env.PATHLAB_CUSTOM_OPS = 'off';
 const { count } = joinCluster({ addresses, index, timeoutSeconds });
 const values = (tensor) => Array.from(tensor.dataSync());
 const hash = (tensor) => createHash('sha256').update(new Uint8Array(tensor.dataSync().buffer)).digest('hex');
@@ -54,20 +56,62 @@ async function exchange() {
   const eager = { sum: values(allReduce(rows)), gathered: values(allGather(rows)) };
   const { gathered, sum, others, whole } = compiled;
   return {
-    ...{ eager, hashes, shape: gathered.shape, host: await sumOfProcesses(index + 0.5) },
+    ...{ eager, hashes, shape: gathered.shape, host: await sumOfProcesses(index + 0.5), wrong: await wrongOfLarge() },
     compiled: { sum: values(sum), gathered: values(gathered), others: values(others), whole: values(whole) },
   };
+}
+
+/** Elements that are wrong in the sum and the gathered rows of tensors of several blocks, the last one not full. */
+async function wrongOfLarge() {
+  const length = 700_001;
+  const numbers = (from) => tf.range(0, length).mod(1000).add(from);
+  const step = compile(function large(x) {
+    // A value of the step's own may be summed in its place.
+    return { sum: allReduce(x), doubled: allReduce(x.mul(2)), gathered: allGather(x) };
+  });
+  const { sum, doubled, gathered } = await step(numbers(index));
+  const whole = numbers(0)
+    .mul(count)
+    .add((count * (count - 1)) / 2);
+  const all = tf.concat(addresses.map((_, at) => numbers(at)));
+  const wrong = [sum.notEqual(whole), doubled.notEqual(whole.mul(2)), gathered.notEqual(all)];
+  return wrong.map((found) => found.sum().dataSync()[0]);
+}
+
+/** Workers that call different collectives. */
+async function differ() {
+  let message = '';
+  try {
+    allReduce(tf.ones([3 + index]));
+  } catch (error) {
+    message = error.message;
+  }
+  return { message };
 }
 
 const statistics = { gather: allGather, sum: allReduce };
 const asReplica = (rows, body) => withReplicaScope({ index, count, rows, statistics }, body);
 const relativeError = (tensor, expected) => tensor.sub(expected).norm().div(expected.norm()).dataSync()[0];
 
+/** `normalizeAs` for every kind of batch norm, by kind and name. */
+async function normalize() {
+  const kinds = { relu: { relu: true }, shortcut: { relu: true, adds: true }, sum: { adds: true }, plain: {} };
+  const found = { errors: {}, hashes: [] };
+  for (const [kind, options] of Object.entries(kinds)) {
+    const { errors, hashes } = await normalizeAs(options);
+    for (const [name, error] of Object.entries(errors)) found.errors[`${kind}, ${name}`] = error;
+    found.hashes.push(...hashes);
+  }
+  return found;
+}
+
 /**
  * Batch norm of rows that are dealt unevenly, the second worker has none: its relative distance from batch norm of all rows
  * in one process.
+ *
+ * @param options.adds whether a shortcut is added
  */
-async function normalize({ relu = true } = {}) {
+async function normalizeAs({ relu = false, adds = false }) {
   const lengths = addresses.map((_, at) => (at === 1 ? 0 : 3 + at));
   const all = lengths.reduce((a, b) => a + b);
   const first = lengths.slice(0, index).reduce((a, b) => a + b, 0);
@@ -78,14 +122,16 @@ async function normalize({ relu = true } = {}) {
   const [weight, bias] = ['weight', 'bias'].map((name) => draw(name, [5]));
   const running = { mean: draw('mean', [5]), variance: tf.ones([5]) };
   const derive = (x, weight, bias, shortcut, weighting) => {
-    const norm = (x, weight, bias, shortcut) => batchNormTraining(x, { weight, bias }, running, { shortcut, relu });
+    const norm = (x, weight, bias, shortcut) =>
+      batchNormTraining(x, { weight, bias }, running, { shortcut: adds ? shortcut : undefined, relu });
     const lossOf = (...given) =>
       norm(...given)
         .y.mul(weighting)
         .sum();
-    const { grads } = tf.valueAndGrads(lossOf)([x, weight, bias, shortcut]);
+    const { grads } = tf.valueAndGrads(lossOf)([x, weight, bias, ...(adds ? [shortcut] : [])]);
     const { y, running: moved } = norm(x, weight, bias, shortcut);
-    return { y, ...moved, dx: grads[0], dweight: grads[1], dbias: grads[2], dshortcut: grads[3] };
+    const [dx, dweight, dbias, dshortcut] = grads;
+    return { y, ...moved, dx, dweight, dbias, ...(dshortcut && { dshortcut }) };
   };
   const whole = await compile(derive)(x, weight, bias, shortcut, weighting);
   const part = await compile((...given) => {
@@ -145,6 +191,8 @@ async function differentiate() {
         .sum();
     },
   };
+  // pathlab's ops of batch norm know no float64.
+  if (hasCustomOps()) delete losses.norm;
   const errors = {};
   for (const [name, lossOf] of Object.entries(losses)) {
     const check = (x, weighting, direction) => {
@@ -194,9 +242,10 @@ const scenarios = {
   normalize,
   others,
   differentiate,
+  differ,
   die: () => lose({ hang: false }),
   hang: () => lose({ hang: true }),
 };
 const result = await scenarios[scenario]();
-if (!['die', 'hang'].includes(scenario)) await leaveCluster();
+if (!['die', 'hang', 'differ'].includes(scenario)) await leaveCluster();
 end(result);

@@ -101,6 +101,23 @@ class Construction {
     status.ThrowIfFailed();
     return value;
   }
+  TF_DataType Type(const char *name) const {
+    TF_DataType value = TF_FLOAT;
+    Status status;
+    TF_OpKernelConstruction_GetAttrType(construction_, name, &value, status);
+    status.ThrowIfFailed();
+    return value;
+  }
+  std::string String(const char *name) const {
+    int32_t list_size = 0, length = 0;
+    Status status;
+    TF_OpKernelConstruction_GetAttrSize(construction_, name, &list_size, &length, status);
+    status.ThrowIfFailed();
+    std::string value(length, '\0');
+    TF_OpKernelConstruction_GetAttrString(construction_, name, value.data(), value.size(), status);
+    status.ThrowIfFailed();
+    return value;
+  }
 
  private:
   TF_OpKernelConstruction *construction_;
@@ -134,6 +151,23 @@ class Context {
     Status status;
     TF_Tensor *tensor = TF_AllocateOutput(context_, index, Number<T>::dtype, shape.data(),
                                           static_cast<int>(shape.size()), Elements(shape) * sizeof(T), status);
+    status.ThrowIfFailed();
+    return Tensor(tensor);
+  }
+
+  Tensor Output(int index, TF_DataType dtype, const Shape &shape, int64_t bytes) const {
+    Status status;
+    TF_Tensor *tensor = TF_AllocateOutput(context_, index, dtype, shape.data(), static_cast<int>(shape.size()), bytes, status);
+    status.ThrowIfFailed();
+    return Tensor(tensor);
+  }
+
+  // An output of an input's dtype and size, in its memory where nothing else needs that: a Tensor of it does.
+  Tensor OutputInPlaceOf(int input, int index, const Shape &shape) const {
+    Status status;
+    int forwarded = -1;
+    TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(context_, &input, 1, index, shape.data(),
+                                                        static_cast<int>(shape.size()), &forwarded, status);
     status.ThrowIfFailed();
     return Tensor(tensor);
   }
@@ -215,6 +249,8 @@ struct OpDefinition {
   const char *name;
   std::initializer_list<const char *> attributes, inputs, outputs;
   void (*infer_shapes)(TF_ShapeInferenceContext *, TF_Status *);
+  // Whether a run does more than give its outputs.
+  bool is_stateful = false;
 };
 
 // Makes an op known to TensorFlow while the library is loaded.
@@ -224,10 +260,28 @@ inline bool Register(const OpDefinition &definition) {
   for (const char *input : definition.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char *output : definition.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, definition.infer_shapes);
+  TF_OpDefinitionBuilderSetIsStateful(builder, definition.is_stateful);
   Status status;
   TF_RegisterOpDefinition(builder, status);
   status.ThrowIfFailed();
   return true;
+}
+
+// Calls `compute`, and hands TensorFlow what it throws.
+template <typename Compute>
+void Run(TF_OpKernelContext *raw, const Compute &compute) {
+  try {
+    Context context(raw);
+    compute(context);
+  } catch (const std::bad_alloc &) {
+    Status status;
+    TF_SetStatus(status, TF_RESOURCE_EXHAUSTED, "out of memory for intermediate values");
+    TF_OpKernelContext_Failure(raw, status);
+  } catch (const std::exception &error) {
+    Status status;
+    TF_SetStatus(status, TF_INVALID_ARGUMENT, error.what());
+    TF_OpKernelContext_Failure(raw, status);
+  }
 }
 
 // Makes a kernel known for the CPU; `constrain` says for which dtypes.
@@ -244,18 +298,7 @@ bool RegisterKernel(const char *op, const std::function<void(TF_KernelBuilder *)
     }
   };
   const auto compute = [](void *kernel, TF_OpKernelContext *raw) {
-    try {
-      Context context(raw);
-      static_cast<Kernel *>(kernel)->Compute(context);
-    } catch (const std::bad_alloc &) {
-      Status status;
-      TF_SetStatus(status, TF_RESOURCE_EXHAUSTED, "out of memory for intermediate values");
-      TF_OpKernelContext_Failure(raw, status);
-    } catch (const std::exception &error) {
-      Status status;
-      TF_SetStatus(status, TF_INVALID_ARGUMENT, error.what());
-      TF_OpKernelContext_Failure(raw, status);
-    }
+    Run(raw, [kernel](Context &context) { static_cast<Kernel *>(kernel)->Compute(context); });
   };
   const auto destroy = [](void *kernel) { delete static_cast<Kernel *>(kernel); };
   TF_KernelBuilder *builder = TF_NewKernelBuilder(op, "CPU", create, compute, destroy);
@@ -280,6 +323,24 @@ bool RegisterKernel(const char *op) {
 template <template <typename> class Kernel>
 bool RegisterKernels(const char *op) {
   return RegisterKernel<Kernel<float>, float>(op) && RegisterKernel<Kernel<Bfloat16>, Bfloat16>(op);
+}
+
+// A kernel that waits for other processes. All of them run on one thread that is theirs, in the order in which TensorFlow comes to
+// them, while TensorFlow's own threads go on.
+class WaitingKernel {
+ public:
+  virtual ~WaitingKernel() = default;
+  virtual void Compute(Context &context) = 0;
+};
+
+using MakeWaitingKernel = std::unique_ptr<WaitingKernel> (*)(const Construction &);
+bool RegisterWaitingKernel(const char *op, MakeWaitingKernel make);
+
+template <typename Kernel>
+bool RegisterWaitingKernel(const char *op) {
+  return RegisterWaitingKernel(op, [](const Construction &construction) -> std::unique_ptr<WaitingKernel> {
+    return std::make_unique<Kernel>(construction);
+  });
 }
 
 }  // namespace pathlab

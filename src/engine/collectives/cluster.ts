@@ -1,5 +1,6 @@
 import { binding, isTensorFlowLoaded, tf } from '../runtime.js';
 import { job, serverDef } from './server-def.js';
+import { sharedMemoryName } from './shared-memory.js';
 
 export interface ClusterOptions {
   /** `host:port` of each process, in the order of their indices. */
@@ -18,6 +19,8 @@ export interface Cluster {
   readonly index: number;
   readonly count: number;
   readonly timeoutSeconds: number;
+  /** Of the memory through which they exchange, where all are on one machine; see `sharedMemoryName`. */
+  readonly sharedMemory?: string;
 }
 
 let joined: Cluster | undefined;
@@ -25,7 +28,8 @@ let instances = 0;
 
 /**
  * Makes this process one of several whose collectives (`allReduce`, `allGather`) work together: TensorFlow's own, over
- * gRPC between CPUs and NCCL between GPUs, as under MultiWorkerMirroredStrategy. It opens this process's port, waits for
+ * gRPC between CPUs and NCCL between GPUs, as under MultiWorkerMirroredStrategy; or between CPUs of one machine pathlab's,
+ * through memory (see `sharedMemoryName`). It opens this process's port, waits for
  * nobody, and cannot be undone: a process leaves by ending, after `leaveCluster`.
  *
  * Every process must call the same collectives, on tensors of the same shapes, in the same order.
@@ -59,7 +63,7 @@ export function joinCluster({ addresses, index, timeoutSeconds = 30 }: ClusterOp
       cause: error,
     });
   }
-  joined = { index, count: addresses.length, timeoutSeconds };
+  joined = { index, count: addresses.length, timeoutSeconds, sharedMemory: sharedMemoryName(addresses) };
   return joined;
 }
 

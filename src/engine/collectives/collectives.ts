@@ -3,6 +3,7 @@ import { recordedInstanceKey } from '../compile/recorder.js';
 import { type Attribute, attribute, binding, runOp, type Tensor, tf, withGradient } from '../runtime.js';
 import { type Cluster, currentCluster, takeInstanceKeys } from './cluster.js';
 import { describeLostWorker } from './failure.js';
+import { exchangeAttributes } from './shared-memory.js';
 
 /** All processes are one group. */
 const groupKey = 1;
@@ -43,9 +44,10 @@ export async function sumOfProcesses(value: number): Promise<number> {
   const cluster = currentCluster();
   const backend = nodeBackend();
   const inputs = [tf.scalar(value), ...groupOf(cluster)];
+  const { op, attributes } = sumOp(cluster, inputs[0]!);
   try {
     const ids = backend.getInputTensorIds(inputs);
-    const [sum] = await backend.binding.runAsync('CollectiveReduceV2', reduceAttributes(cluster, inputs[0]!), ids, 1);
+    const [sum] = await backend.binding.runAsync(op, attributes, ids, 1);
     const result = backend.createOutputTensor(sum!);
     inputs.push(result);
     return result.dataSync()[0]!;
@@ -70,24 +72,50 @@ export async function leaveCluster(): Promise<void> {
 
 function reduce(x: Tensor): Tensor {
   const cluster = currentCluster();
-  return tf.tidy(() => run('CollectiveReduceV2', reduceAttributes(cluster, x), x, cluster));
+  return tf.tidy(() => run(sumOp(cluster, x), x, cluster));
 }
 
 function gather(rows: Tensor): Tensor {
   const cluster = currentCluster();
-  const attributes = [attribute.typeOf('T', rows), ...commonAttributes(cluster)];
   const shape = [cluster.count * rows.shape[0]!, ...rows.shape.slice(1)];
   return tf.tidy(() =>
     // TensorFlow does not tell the shape beforehand.
     runOp(
       'EnsureShape',
       [attribute.shape('shape', shape), attribute.typeOf('T', rows)],
-      [run('CollectiveGatherV2', attributes, rows, cluster)],
+      [run(gatherOp(cluster, rows), rows, cluster)],
     ),
   );
 }
 
-function run(op: string, attributes: Attribute[], x: Tensor, cluster: Cluster): Tensor {
+interface Collective {
+  op: string;
+  attributes: Attribute[];
+}
+
+function sumOp(cluster: Cluster, x: Tensor): Collective {
+  const type = attribute.typeOf('T', x);
+  if (cluster.sharedMemory !== undefined) {
+    return { op: 'PathlabSumOfProcesses', attributes: [type, ...exchangeAttributes(cluster, cluster.sharedMemory)] };
+  }
+  const attributes = [
+    type,
+    attribute.string('merge_op', 'Add'),
+    attribute.string('final_op', 'Id'),
+    attribute.int('max_subdivs_per_device', -1),
+    ...commonAttributes(cluster),
+  ];
+  return { op: 'CollectiveReduceV2', attributes };
+}
+
+function gatherOp(cluster: Cluster, rows: Tensor): Collective {
+  const type = attribute.typeOf('T', rows);
+  return cluster.sharedMemory === undefined
+    ? { op: 'CollectiveGatherV2', attributes: [type, ...commonAttributes(cluster)] }
+    : { op: 'PathlabGatherOfProcesses', attributes: [type, ...exchangeAttributes(cluster, cluster.sharedMemory)] };
+}
+
+function run({ op, attributes }: Collective, x: Tensor, cluster: Cluster): Tensor {
   try {
     return runOp(op, attributes, [x, ...groupOf(cluster)]);
   } catch (error) {
@@ -95,20 +123,13 @@ function run(op: string, attributes: Attribute[], x: Tensor, cluster: Cluster): 
   }
 }
 
-/** The group's size and number, and the number of this collective: an input of each run of a compiled step. */
-function groupOf({ count }: Cluster): Tensor[] {
+/**
+ * What a collective takes besides its tensor: the number of this one, an input of each run of a compiled step; before it, to
+ * TensorFlow's, the group's size and number.
+ */
+function groupOf({ count, sharedMemory }: Cluster): Tensor[] {
   const instance = recordedInstanceKey() ?? tf.scalar(takeInstanceKeys(1)[0]!, 'int32');
-  return [tf.scalar(count, 'int32'), tf.scalar(groupKey, 'int32'), instance];
-}
-
-function reduceAttributes(cluster: Cluster, x: Tensor): Attribute[] {
-  return [
-    attribute.typeOf('T', x),
-    attribute.string('merge_op', 'Add'),
-    attribute.string('final_op', 'Id'),
-    attribute.int('max_subdivs_per_device', -1),
-    ...commonAttributes(cluster),
-  ];
+  return sharedMemory === undefined ? [tf.scalar(count, 'int32'), tf.scalar(groupKey, 'int32'), instance] : [instance];
 }
 
 function commonAttributes({ timeoutSeconds }: Cluster): Attribute[] {

@@ -30,6 +30,10 @@ const alwaysLow = new Set([
   'PathlabBatchNorm',
   'PathlabBatchNormGrad',
   'PathlabBatchNormGradWithOutput',
+  'PathlabJoinedBatchNorm',
+  'PathlabJoinedBatchNormGrad',
+  'PathlabRowGradientSums',
+  'PathlabRowStatistics',
 ]);
 
 /**

@@ -67,9 +67,16 @@ export function castOp(from: number, to: TensorInfo, origin: Error): RecordedOp 
   return { op: 'Cast', attributes, inputs: [from], outputs: [to], origin };
 }
 
+const collectives = new Set([
+  'CollectiveReduceV2',
+  'CollectiveGatherV2',
+  'PathlabSumOfProcesses',
+  'PathlabGatherOfProcesses',
+]);
+
 /** Whether an op needs all processes of a cluster: they wait for each other in it. */
 export function isCollective({ op }: Pick<RecordedOp, 'op'>): boolean {
-  return op.startsWith('Collective');
+  return collectives.has(op);
 }
 
 /** The program without what its outputs do not need. Inputs all stay, and collectives, for which others wait. */

@@ -13,10 +13,18 @@ import {
   type TensorInfo,
   type Trace,
 } from './native.js';
-import type { Capture, Constant, InstanceKey, Program, RecordedOp, Seed } from './program.js';
+import {
+  type Capture,
+  type Constant,
+  type InstanceKey,
+  isCollective,
+  type Program,
+  type RecordedOp,
+  type Seed,
+} from './program.js';
 
-/** Ops that TensorFlow marks as stateful although their outputs depend only on their inputs. */
-const pureStatefulOps = new Set(['CheckNumerics', 'CollectiveReduceV2', 'CollectiveGatherV2']);
+/** Whether an op is marked as stateful although its outputs depend only on its inputs, or on what other processes give. */
+const isPure = (op: string) => op === 'CheckNumerics' || isCollective({ op });
 
 /**
  * Outputs whose shape TensorFlow does not tell: one that is only handed on to the op's own gradient; and images and
@@ -27,6 +35,7 @@ const opaqueOutputs: Record<string, number> = {
   DecodeJpeg: 0,
   DecodePng: 0,
   CollectiveGatherV2: 0,
+  PathlabGatherOfProcesses: 0,
 };
 
 /** Frames kept of each op's stack: tfjs alone takes about twenty between an op and the step's author. */
@@ -196,7 +205,7 @@ export class Recorder {
     const listening: Partial<Native> & { runSavedModel(): never } = {
       executeOp: (op, attributes, inputs, outputCount) => {
         const definition = opDefinition(op);
-        if (definition.getIsStateful() && !pureStatefulOps.has(op)) {
+        if (definition.getIsStateful() && !isPure(op)) {
           this.refuse(
             `the op ${op}`,
             'its result depends on more than its inputs; random ops take their seed from a Key',

@@ -1,5 +1,23 @@
+import { hasCustomOps } from '../custom-ops.js';
 import type { StatisticsExchange } from '../replica-scope.js';
 import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.js';
+
+interface Parameters {
+  weight: Tensor;
+  bias: Tensor;
+}
+
+interface Options {
+  epsilon?: number;
+  shortcut?: Tensor;
+  relu?: boolean;
+}
+
+interface Normalized {
+  y: Tensor;
+  mean: Tensor;
+  variance: Tensor;
+}
 
 /**
  * Batch norm with the statistics of the rows of all replicas, as `batchNormTraining` on all of them: each one's mean, sum
@@ -14,10 +32,67 @@ import { attribute, executeOp, type Tensor, tf, withGradient } from '../runtime.
  */
 export function synchronizedNorm(
   x: Tensor,
-  { weight, bias }: { weight: Tensor; bias: Tensor },
-  { epsilon = 1e-5, shortcut, relu = false }: { epsilon?: number; shortcut?: Tensor; relu?: boolean },
+  parameters: Parameters,
+  options: Options,
   exchange: StatisticsExchange,
-): { y: Tensor; mean: Tensor; variance: Tensor } {
+): Normalized {
+  return (hasCustomOps() ? fusedNorm : composedNorm)(x, parameters, options, exchange);
+}
+
+/** With pathlab's own ops (kernel-setup/native/ops/synchronized_batch_norm.cc). */
+function fusedNorm(
+  x: Tensor,
+  { weight, bias }: Parameters,
+  { epsilon = 1e-5, shortcut, relu = false }: Options,
+  exchange: StatisticsExchange,
+): Normalized {
+  const shortcuts = shortcut ? [shortcut] : [];
+  const type = attribute.type('T', 'float32');
+  const relus = [type, attribute.bool('relu', relu)];
+  let statistics: Tensor[] = [];
+  const y = withGradient([x, weight, bias, ...shortcuts], (save) => {
+    const own = executeOp('PathlabRowStatistics', [type], [x], 2);
+    const rows = tf.fill([1], x.size / x.shape[3]!);
+    const joined = exchange.gather(tf.concat([...own, rows]).expandDims(0) as Tensor);
+    const attributes = [...relus, attribute.int('shortcuts', shortcuts.length), attribute.float('epsilon', epsilon)];
+    const outputs = executeOp('PathlabJoinedBatchNorm', attributes, [x, weight, bias, joined, ...shortcuts], 4);
+    const [value, mean, variance, inverse] = outputs as [Tensor, Tensor, Tensor, Tensor];
+    // These two leave the op's scope beside its value.
+    statistics = [tf.keep(mean), tf.keep(variance)];
+    // Where nothing is added, the ops work out from x where relu let the value pass.
+    const reluSeen = shortcuts.length > 0 && relu ? [value] : [];
+    save([x, weight, bias, mean, inverse, joined, ...reluSeen]);
+    return {
+      value,
+      gradient: (dy, [x, weight, bias, mean, inverse, joined, ...reluSeen]) => {
+        const count = reluSeen.length;
+        const norm = [x!, weight!, bias!, mean!, inverse!];
+        const [sum, product, behind = dy] = executeOp(
+          'PathlabRowGradientSums',
+          [...relus, attribute.int('shortcuts', count)],
+          [dy, ...norm, ...reluSeen],
+          2 + count,
+        ) as [Tensor, Tensor, Tensor?];
+        const dx = () => {
+          const ofAll = exchange.sum(tf.stack([sum, product]));
+          // Behind the relu already, where it is written.
+          const attributes = count > 0 ? [type, attribute.bool('relu', false)] : relus;
+          return executeOp('PathlabJoinedBatchNormGrad', attributes, [behind, ...norm, ofAll, joined!], 1)[0]!;
+        };
+        return [dx, () => product.mul(inverse!) as Tensor, () => sum, ...shortcuts.map(() => () => behind)];
+      },
+    };
+  });
+  return { y, mean: statistics[0]!, variance: statistics[1]! };
+}
+
+/** The same from TensorFlow's ops. */
+function composedNorm(
+  x: Tensor,
+  { weight, bias }: Parameters,
+  { epsilon = 1e-5, shortcut, relu = false }: Options,
+  exchange: StatisticsExchange,
+): Normalized {
   const shortcuts = shortcut ? [shortcut] : [];
   let statistics: Tensor[] = [];
   const y = withGradient([x, weight, bias, ...shortcuts], (save) => {
