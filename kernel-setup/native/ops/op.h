@@ -260,7 +260,8 @@ inline bool Register(const OpDefinition &definition) {
   for (const char *input : definition.inputs) TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char *output : definition.outputs) TF_OpDefinitionBuilderAddOutput(builder, output);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, definition.infer_shapes);
-  TF_OpDefinitionBuilderSetIsStateful(builder, definition.is_stateful);
+  // It sets it whatever it is given.
+  if (definition.is_stateful) TF_OpDefinitionBuilderSetIsStateful(builder, true);
   Status status;
   TF_RegisterOpDefinition(builder, status);
   status.ThrowIfFailed();
