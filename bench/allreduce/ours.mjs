@@ -14,30 +14,35 @@ const never = new Int32Array(new SharedArrayBuffer(4));
 /** Every value is a whole number that float32 holds, so that sums are exact. */
 const period = 1000;
 
-const sum = compile(function sum(x) {
-  return { y: allReduce(x) };
-});
-const compare = compile(function compare(x, y) {
-  const expected = x
-    .sub(index)
-    .mul(count)
-    .add((count * (count - 1)) / 2);
-  return { wrong: y.notEqual(expected).sum() };
-});
+/** Compiled anew for each size. */
+const makeSum = () =>
+  compile(function sum(x) {
+    return { y: allReduce(x) };
+  });
+const countWrong = (x, y) =>
+  tf.tidy(() => {
+    const expected = x
+      .sub(index)
+      .mul(count)
+      .add((count * (count - 1)) / 2);
+    return y.notEqual(expected).sum().dataSync()[0];
+  });
 
 let x;
+let sum;
 async function sumAt(at) {
   Atomics.wait(never, 0, 0, Math.max(0, at - clock()));
   const { y } = await sum(x);
   const end = clock();
-  const { wrong } = await compare(x, y);
-  const found = wrong.dataSync()[0];
-  tf.dispose([y, wrong]);
-  return { end, wrong: found };
+  const wrong = countWrong(x, y);
+  y.dispose();
+  return { end, wrong };
 }
 
 function prepare(elements) {
   x?.dispose();
+  sum?.dispose();
+  sum = makeSum();
   x = tf.tidy(() => tf.tile(tf.range(index, index + period), [elements / period]));
   const { tensorflow, tfjs } = describeDevice();
   return { version: `TensorFlow ${tensorflow}, tfjs ${tfjs}` };

@@ -33,6 +33,8 @@ constexpr int kLooks = 500;
 // Between looks at whether the others still live.
 constexpr std::chrono::milliseconds kSlice(100);
 constexpr std::chrono::milliseconds kRetry(10);
+// Beside the group's patience, at the first meeting: some load their libraries for longer than others.
+constexpr std::chrono::seconds kLoading(30);
 constexpr uint32_t kTimedOut = 1, kGone = 2;
 
 std::string Reason() { return std::strerror(errno); }
@@ -162,7 +164,7 @@ int SharedExchange::Lead() {
   Require(bind(listener, reinterpret_cast<sockaddr *>(&address), length) == 0 && listen(listener, group_.count) == 0,
           "the place where processes meet is taken: " + Reason());
   sockets_.assign(group_.count, -1);
-  const auto deadline = Clock::now() + std::chrono::duration<double>(group_.timeout_seconds);
+  const auto deadline = Clock::now() + kLoading + std::chrono::duration<double>(group_.timeout_seconds);
   for (int missing = group_.count - 1; missing > 0;) {
     const std::chrono::duration<double, std::milli> left = deadline - Clock::now();
     pollfd waiting{listener, POLLIN, 0};
@@ -190,10 +192,10 @@ int SharedExchange::Lead() {
 int SharedExchange::Follow() {
   sockaddr_un address;
   const socklen_t length = AddressOf(group_.name, &address);
-  const auto deadline = Clock::now() + std::chrono::duration<double>(group_.timeout_seconds);
+  const auto deadline = Clock::now() + kLoading + std::chrono::duration<double>(group_.timeout_seconds);
   do {
     const int first = NewSocket();
-    SetPatience(first, group_.timeout_seconds);
+    SetPatience(first, kLoading.count() + group_.timeout_seconds);
     const int32_t index = group_.index;
     if (connect(first, reinterpret_cast<sockaddr *>(&address), length) == 0 && IsOwn(first) &&
         send(first, &index, sizeof(index), MSG_NOSIGNAL) == sizeof(index)) {
