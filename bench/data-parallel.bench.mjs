@@ -15,7 +15,7 @@ const survey = { warmup: quick ? 1 : 2, steps: quick ? 1 : 3 };
 const plan = { rounds: quick ? 2 : 6, steps: quick ? 1 : 3 };
 const counts = [1, 2];
 const work = {
-  ...{ depth: 50, batch: 16, size: 224, hiddenSize: 2048, outputSize: 128 },
+  ...{ depth: 50, ...(quick ? { batch: 4, size: 96 } : { batch: 16, size: 224 }), hiddenSize: 2048, outputSize: 128 },
   ...{ temperature: 0.1, learningRate: 0.01 },
 };
 const variants = ['eager', 'compile'].map((mode) => ({ mode, format: 'channels_last' }));
@@ -64,7 +64,7 @@ async function surveyed(precision, count) {
 const rows = [];
 const ratios = {};
 const versions = {};
-for (const precision of measuredPrecisions()) {
+for (const precision of quick ? ['float32'] : measuredPrecisions()) {
   const sides = [];
   for (const count of counts) {
     const variant = await surveyed(precision, count);
