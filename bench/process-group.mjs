@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { freePort } from '../dist/cli/workers.js';
+import { freePort } from '../dist/training/supervise-workers.js';
 import { Worker } from './worker.mjs';
 
 /**
