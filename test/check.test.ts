@@ -29,7 +29,7 @@ describe('npm run check', () => {
 
   it('a version that environment.md has wrong is found', () => {
     const page = '<!-- generated: node -->\nNode 12.\n<!-- end -->';
-    expect(() => generated(page)).toThrow(/no marker for the generated part "npm"/);
+    expect(() => generated(page)).toThrow(/no marker for the generated part "growth"/);
     expect(() => generated('<!-- generated: weather -->\n<!-- end -->')).toThrow(/"weather", which does not exist/);
     const all = ['growth', 'node', 'npm', 'python', 'tensorflow'].map(
       (name) => `<!-- generated: ${name} -->\nold\n<!-- end -->`,

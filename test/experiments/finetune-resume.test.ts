@@ -83,7 +83,8 @@ it.concurrent.each([
       ],
       [whole]: [],
     });
-    expect(events.filter((event) => / (kept|interrupted|resumed) /.test(event))).toEqual([
+    // The first interrupt may also fall into the evaluation before the second training's first step.
+    expect(events.filter((event) => / (kept|interrupted|resumed) [1-9]/.test(event))).toEqual([
       `${first} kept 3`,
       ...[`${first} kept 3`, `${second} interrupted 2`],
       ...[`${first} kept 3`, `${second} resumed 2`],

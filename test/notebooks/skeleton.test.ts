@@ -14,7 +14,16 @@ const names = readdirSync(folder).filter((name) => /^1\d-pretrain-.*\.ipynb$/.te
 function skeletonOf(name: string) {
   const { cells } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Notebook;
   const of = (type: string) => cells.filter(({ cell_type }) => cell_type === type).map(({ source }) => source.join(''));
-  const code = of('code').map((cell) => cell.replace(/ *\/\/.*$/gm, '').replaceAll(name.replace('.ipynb', ''), 'NAME'));
+  const code = of('code').map((cell) =>
+    cell
+      .replace(/ *\/\/.*$/gm, '')
+      .replaceAll(name.replace('.ipynb', ''), 'NAME')
+      // Parameters that not every method has.
+      .replace(/^let (microBatches|labelSmoothing|weighted):.*\n/gm, '')
+      .replace(/\b(microBatches|labelSmoothing|weighted),\s*/g, '')
+      .replace(/\s+/g, ' ')
+      .replaceAll(', }', ' }'),
+  );
   const headings = of('markdown').flatMap((cell) => cell.match(/^## .*$/gm) ?? []);
   // What one method has beside the others.
   return {
