@@ -35,7 +35,7 @@ async function measure(count) {
   await group.end();
   const [ms, aloneMs] = [median(times.joined), median(times.alone)];
   const [{ summedBytes, gatheredBytes, collectives }] = answers;
-  const share = count === 1 ? 0 : Math.max(0, 1 - aloneMs / ms);
+  const share = count === 1 ? 0 : 1 - aloneMs / ms;
   console.error(`${count} processes: ${ms.toFixed(0)} ms, without communication ${aloneMs.toFixed(0)} ms`);
   return {
     ...{ processes: count, ms, aloneMs, imagesPerSecond: (1000 * work.batch) / ms, communicationShare: share },

@@ -62,16 +62,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 // %%
 import * as lab from 'pathlab';
 
-const training = {
-  epochs,
-  batchSize,
-  microBatches,
-  learningRate,
-  precision,
-  labelSmoothing,
-  weighted,
-  neighbors,
-};
+const classes = { labelSmoothing, weighted };
+const training = { epochs, batchSize, microBatches, learningRate, precision, ...classes, neighbors };
 const parameters = { scale, data, tile, backbone, size, stain, init, ...training, seed };
 const experiment = lab.pretrainExperiment('10-pretrain-supervised', parameters);
 const { method, settings } = experiment;

@@ -68,17 +68,8 @@ let out: string | undefined; // run folder; by default results/runs/<notebook>-<
 import * as lab from 'pathlab';
 
 const compared = { folds, seeds, patience, labels, metric };
-const training = {
-  protocol,
-  loss,
-  testTime,
-  epochs,
-  steps,
-  batchSize,
-  microBatches,
-  learningRate,
-  precision,
-};
+const recipe = { protocol, loss, testTime };
+const training = { ...recipe, epochs, steps, batchSize, microBatches, learningRate, precision };
 const parameters = { scale, data, tile, backbone, size, init, ...compared, ...training, seed };
 const experiment = lab.fineTuneExperiment('20-finetune-ptcga200', parameters);
 const run = await lab.openRun({ notebook: experiment.notebook, parameters, out });

@@ -20,9 +20,8 @@ function skeletonOf(name: string) {
       .replaceAll(name.replace('.ipynb', ''), 'NAME')
       // Parameters that not every method has.
       .replace(/^let (microBatches|labelSmoothing|weighted):.*\n/gm, '')
-      .replace(/\b(microBatches|labelSmoothing|weighted),\s*/g, '')
-      .replace(/\s+/g, ' ')
-      .replaceAll(', }', ' }'),
+      .replace(/^const classes = .*\n/m, '')
+      .replace(/ microBatches,| \.\.\.classes,/g, ''),
   );
   const headings = of('markdown').flatMap((cell) => cell.match(/^## .*$/gm) ?? []);
   // What one method has beside the others.

@@ -9,40 +9,21 @@ namespace {
 template <typename T>
 class BatchNorm {
  public:
-  explicit BatchNorm(const Construction &construction)
-      : epsilon_(construction.Float("epsilon")), relu_(construction.Bool("relu")), shortcuts_(construction.Int("shortcuts")) {}
+  explicit BatchNorm(const Construction &construction) : options_(construction) {}
 
   void Compute(Context &context) {
-    const Tensor x = context.Input(0), weight = context.Input(1), bias = context.Input(2);
+    const Tensor x = context.Input(0);
     const int64_t channels = x.size(-1);
     Require(channels > 0 && x.elements() > channels,
             "x is " + x.Describe() + ": the variance takes more than one value a channel");
     const Blocks blocks(x.elements() / channels, channels);
-    RequireColumns("weight", weight, channels);
-    RequireColumns("bias", bias, channels);
-    const Tensor mean = context.Output<float>(1, {channels});
-    const Tensor variance = context.Output<float>(2, {channels});
-    const Tensor inverse_deviation = context.Output<float>(3, {channels});
-
     std::vector<double> means(channels), squares(channels);
     Statistics(context, x.data<T>(), blocks, means.data(), squares.data());
-    for (int64_t c = 0; c < channels; c++) {
-      mean.data<float>()[c] = means[c];
-      variance.data<float>()[c] = squares[c] / (blocks.rows - 1);
-      inverse_deviation.data<float>()[c] = 1 / std::sqrt(squares[c] / blocks.rows + epsilon_);
-    }
-    const Line line(weight, bias, mean, inverse_deviation);
-
-    const Tensor y = context.Output<T>(0, x.shape());
-    if (shortcuts_ == 0) return Normalize<T>(context, x, line, relu_, nullptr, y);
-    const Tensor shortcut = context.Input(3);
-    Normalize<T>(context, x, line, relu_, &shortcut, y);
+    WriteNorm<T>(context, means, squares, blocks.rows, options_, 3);
   }
 
  private:
-  const float epsilon_;
-  const bool relu_;
-  const int64_t shortcuts_;
+  const NormOptions options_;
 };
 
 template <typename T>

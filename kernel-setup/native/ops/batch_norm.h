@@ -145,6 +145,39 @@ void Normalize(const Context &context, const Tensor &x, const Line &line, bool r
   });
 }
 
+// What both norms are told.
+struct NormOptions {
+  explicit NormOptions(const Construction &construction)
+      : epsilon(construction.Float("epsilon")), relu(construction.Bool("relu")), shortcuts(construction.Int("shortcuts")) {}
+  const float epsilon;
+  const bool relu;
+  const int64_t shortcuts;
+};
+
+// The outputs of a norm of x, weight and bias, the first three inputs: y, the mean, the unbiased variance and the inverse
+// deviation, from each channel's mean and sum of squared differences from it over so many rows.
+template <typename T>
+void WriteNorm(Context &context, const std::vector<double> &means, const std::vector<double> &squares, double rows,
+               const NormOptions &options, int shortcut_input) {
+  const Tensor x = context.Input(0), weight = context.Input(1), bias = context.Input(2);
+  const int64_t channels = x.size(-1);
+  RequireColumns("weight", weight, channels);
+  RequireColumns("bias", bias, channels);
+  const Tensor mean = context.Output<float>(1, {channels});
+  const Tensor variance = context.Output<float>(2, {channels});
+  const Tensor inverse_deviation = context.Output<float>(3, {channels});
+  for (int64_t c = 0; c < channels; c++) {
+    mean.data<float>()[c] = means[c];
+    variance.data<float>()[c] = squares[c] / (rows - 1);
+    inverse_deviation.data<float>()[c] = 1 / std::sqrt(squares[c] / rows + options.epsilon);
+  }
+  const Line line(weight, bias, mean, inverse_deviation);
+  const Tensor y = context.Output<T>(0, x.shape());
+  if (options.shortcuts == 0) return Normalize<T>(context, x, line, options.relu, nullptr, y);
+  const Tensor shortcut = context.Input(shortcut_input);
+  Normalize<T>(context, x, line, options.relu, &shortcut, y);
+}
+
 // For each channel the sum of the gradient, and that of the gradient times (x - mean).
 template <typename T, typename Gradient>
 void Sums(const Context &context, const Blocks &blocks, const Gradient &gradient, const T *x, const float *mean, double *sums,

@@ -4,8 +4,8 @@
 
 #include <sys/mman.h>
 #include <unistd.h>
-#include "op.h"
 #include "shared_exchange.h"
+#include "waiting_kernel.h"
 
 namespace pathlab {
 namespace {

@@ -7,16 +7,15 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <climits>
-#include <cstddef>
 #include <cstring>
 #include <thread>
+#include "local_socket.h"
 #include "op.h"
 
 namespace pathlab {
@@ -37,8 +36,6 @@ constexpr std::chrono::milliseconds kRetry(10);
 constexpr std::chrono::seconds kLoading(30);
 constexpr uint32_t kTimedOut = 1, kGone = 2;
 
-std::string Reason() { return std::strerror(errno); }
-
 void Pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -53,74 +50,6 @@ bool WaitWhile(std::atomic<uint32_t> &word, uint32_t value) {
 }
 
 void Wake(std::atomic<uint32_t> &word) { syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0); }
-
-// A name that no file system has, and that is free again when its process ends.
-socklen_t AddressOf(const std::string &name, sockaddr_un *address) {
-  const std::string path = "pathlab-exchange/" + name;
-  Require(path.size() + 1 < sizeof(address->sun_path), "the name of a group of processes is too long: " + name);
-  *address = {};
-  address->sun_family = AF_UNIX;
-  std::memcpy(address->sun_path + 1, path.data(), path.size());
-  return static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + path.size());
-}
-
-int NewSocket() {
-  const int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  Require(made >= 0, "no socket between processes could be made: " + Reason());
-  return made;
-}
-
-// Only programs of this user are let in.
-bool IsOwn(int peer) {
-  ucred found{};
-  socklen_t length = sizeof(found);
-  return getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &found, &length) == 0 && found.uid == geteuid();
-}
-
-void SetPatience(int peer, double seconds) {
-  const timeval patience{static_cast<time_t>(seconds), static_cast<suseconds_t>(1e6 * (seconds - static_cast<int64_t>(seconds)))};
-  setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-}
-
-union DescriptorMessage {
-  cmsghdr header;
-  char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-bool SendDescriptor(int peer, int descriptor) {
-  char content = 0;
-  iovec part{&content, 1};
-  DescriptorMessage control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
-  cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-  return sendmsg(peer, &message, MSG_NOSIGNAL) == 1;
-}
-
-// -1 if none came.
-int ReceiveDescriptor(int peer) {
-  char content = 0;
-  iovec part{&content, 1};
-  DescriptorMessage control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
-  if (recvmsg(peer, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
-  const cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (!header || header->cmsg_type != SCM_RIGHTS) return -1;
-  int descriptor = -1;
-  std::memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
-  return descriptor;
-}
 
 }  // namespace
 

@@ -50,18 +50,12 @@ class RowStatistics {
 template <typename T>
 class JoinedBatchNorm {
  public:
-  explicit JoinedBatchNorm(const Construction &construction)
-      : epsilon_(construction.Float("epsilon")), relu_(construction.Bool("relu")), shortcuts_(construction.Int("shortcuts")) {}
+  explicit JoinedBatchNorm(const Construction &construction) : options_(construction) {}
 
   void Compute(Context &context) {
-    const Tensor x = context.Input(0), weight = context.Input(1), bias = context.Input(2), statistics = context.Input(3);
-    const int64_t channels = BlocksOf(x).channels;
-    RequireColumns("weight", weight, channels);
-    RequireColumns("bias", bias, channels);
+    const Tensor statistics = context.Input(3);
+    const int64_t channels = BlocksOf(context.Input(0)).channels;
     RequireStatistics(statistics, channels);
-    const Tensor mean = context.Output<float>(1, {channels});
-    const Tensor variance = context.Output<float>(2, {channels});
-    const Tensor inverse_deviation = context.Output<float>(3, {channels});
     // Joined one after the other (Chan et al., 1979), so that nothing cancels.
     std::vector<double> means(channels), squares(channels);
     double before = 0;
@@ -77,22 +71,11 @@ class JoinedBatchNorm {
       }
       before += own;
     }
-    for (int64_t c = 0; c < channels; c++) {
-      mean.data<float>()[c] = means[c];
-      variance.data<float>()[c] = squares[c] / (before - 1);
-      inverse_deviation.data<float>()[c] = 1 / std::sqrt(squares[c] / before + epsilon_);
-    }
-    const Line line(weight, bias, mean, inverse_deviation);
-    const Tensor y = context.Output<T>(0, x.shape());
-    if (shortcuts_ == 0) return Normalize<T>(context, x, line, relu_, nullptr, y);
-    const Tensor shortcut = context.Input(4);
-    Normalize<T>(context, x, line, relu_, &shortcut, y);
+    WriteNorm<T>(context, means, squares, before, options_, 4);
   }
 
  private:
-  const float epsilon_;
-  const bool relu_;
-  const int64_t shortcuts_;
+  const NormOptions options_;
 };
 
 // With relu, the gradient counts where the output is above 0. Where nothing was added that is worked out from x; otherwise the

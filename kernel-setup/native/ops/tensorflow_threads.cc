@@ -6,7 +6,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include "op.h"
+#include "waiting_kernel.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace pathlab {
