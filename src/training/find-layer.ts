@@ -2,7 +2,6 @@ import { throwIfInterrupted } from '../base/index.js';
 import { disposeTensors, mapTensors, type Tensor, type Tensors, tf, withPrefix, withProbe } from '../engine/index.js';
 import { loadLatestCheckpoint } from './checkpoint.js';
 import { initialTensors } from './initial-tensors.js';
-
 import type { Objective, Scheduled } from './objective.js';
 import type { TrainOptions } from './train-options.js';
 import { type CompiledStep, compiledStep, trainingStep } from './training-step.js';

@@ -16,10 +16,21 @@ function stateOf(id) {
   return code ? (code === '0' ? 'COMPLETED' : 'FAILED') : 'RUNNING';
 }
 
+/** Notes a job's arguments under the first number that is free, also where two are submitted at once. */
+function takeNumber() {
+  for (let number = 1; ; number++) {
+    try {
+      writeFileSync(inState(`${number}.args`), JSON.stringify(args), { flag: 'wx' });
+      return String(number);
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+  }
+}
+
 const commands = {
   sbatch() {
-    const id = String(jobs().length + 1);
-    writeFileSync(inState(`${id}.args`), JSON.stringify(args));
+    const id = takeNumber();
     const wrapped = args.find((arg) => arg.startsWith('--wrap=')).slice('--wrap='.length);
     const log = openSync(args[args.indexOf('--output') + 1].replace('%j', id), 'a');
     const child = spawn('bash', ['-c', `(${wrapped}); echo $? > "$SLURM_STUB/${id}.code"`], {
